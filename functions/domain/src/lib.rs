@@ -1,0 +1,32 @@
+//! What a post is: an object in a bucket that becomes one post on TikTok.
+//!
+//! This crate is pure. It knows no network, no clock, no randomness, no AWS and
+//! no JSON of TikTok's; what the time is, and what TikTok said, are arguments.
+//! The rules that make "never twice, never lost" true stand here, in
+//! [`post`], where they can be read and tested without a cloud.
+//!
+//! In reading order:
+
+pub mod identity;
+pub mod secret;
+
+pub mod drop_key;
+pub mod source;
+
+pub mod metadata;
+pub mod options;
+pub mod settings;
+pub mod title;
+
+pub mod account;
+pub mod creator;
+
+pub mod chunk;
+pub mod size;
+pub mod video;
+
+pub mod failure;
+pub mod polling;
+pub mod post;
+pub mod report;
+pub mod upload;

@@ -1,0 +1,312 @@
+//! What TikTok's word does to a post.
+//!
+//! The poller and the webhook feed the same [`Post::settle`]; a report may come
+//! twice, late, or in any order, and the post ends in the same place.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{InvalidTransition, Post, PostState, Receipt};
+use crate::failure::{Deferral, Failure, backoff};
+use crate::identity::{PublishId, VideoId};
+use crate::options::PrivacyLevel;
+use crate::polling::{next_look, next_poll};
+use crate::report::{FailReaction, FailReason, Links, Report, Standing};
+use crate::upload::Upload;
+
+/// How often an upload is begun anew after TikTok failed it, before a person
+/// must look.
+const MOST_INITS: u32 = 4;
+/// The wait after the creator's daily number of posts is used up.
+const A_DAY: Duration = Duration::from_hours(24);
+
+/// What a worker does with an upload under way, after asking TikTok.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reconciled {
+    /// It goes on at this offset, a boundary of the plan.
+    SendFrom(u64),
+    /// TikTok has every byte.
+    AllThere,
+    /// TikTok has come to an end: settle the report.
+    Ended,
+    /// It cannot end well any more, and cannot have ended: begin anew.
+    Abandon,
+    /// It can be sent no more, and may have ended: wait for TikTok's word,
+    /// which [`Post::settle`] then applies.
+    Wait,
+}
+
+/// Decides how an upload goes on. `needed` is the least time that the URL must
+/// live for it to be worth sending more.
+#[must_use]
+pub fn reconcile(upload: &Upload, report: &Report, now: Timestamp, needed: Duration) -> Reconciled {
+    match report.standing {
+        Standing::InInbox | Standing::Published | Standing::Failed { .. } => {
+            return Reconciled::Ended;
+        }
+        Standing::Processing | Standing::Unknown { .. } => {}
+    }
+    let told = report
+        .uploaded
+        .and_then(|uploaded| upload.plan.boundary_of(uploaded));
+    match told {
+        Some(at) if at == upload.plan.size().bytes() => Reconciled::AllThere,
+        // A report may lag behind what TikTok itself acknowledged.
+        told if upload.can_send(now, needed) => {
+            Reconciled::SendFrom(told.unwrap_or(0).max(upload.offset))
+        }
+        _ if !upload.may_be_complete() => Reconciled::Abandon,
+        _ => Reconciled::Wait,
+    }
+}
+
+impl Post {
+    /// Applies TikTok's report of the post's publish.
+    ///
+    /// # Errors
+    /// Refuses where no publish was ever begun: the report is another post's.
+    pub fn settle(self, report: &Report, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let Some(publish_id) = self.publish_id().cloned() else {
+            return Err(self.not("settled"));
+        };
+        Ok(match &report.standing {
+            Standing::Published => self.published(publish_id, report, now),
+            Standing::InInbox => self.delivered(publish_id, now),
+            Standing::Failed { reason } => self.refused(reason, report, now),
+            Standing::Processing | Standing::Unknown { .. } => self.still_processing(report, now),
+        })
+    }
+
+    /// Adds links that were found elsewhere to a published post.
+    pub fn linked(self, links: Links, now: Timestamp) -> Result<Self, InvalidTransition> {
+        match self.state.clone() {
+            PostState::Published {
+                publish_id,
+                at,
+                video_ids,
+                links: known,
+            } => Ok(self.publish(publish_id, at, video_ids, known.or(links), now)),
+            _ => Err(self.not("linked")),
+        }
+    }
+
+    /// Notes that TikTok will not speak of the publish any more. What is known
+    /// stays; what was open ends as a failure that a person must look into,
+    /// since nothing may be begun anew on a guess.
+    #[must_use]
+    pub fn forgotten(self, failure: Failure, now: Timestamp) -> Self {
+        match self.state {
+            PostState::Processing { .. } => self.end_in_failure(failure, now),
+            _ => self.without_attention(),
+        }
+    }
+
+    fn published(self, publish_id: PublishId, report: &Report, now: Timestamp) -> Self {
+        let (at, mut video_ids, known) = match &self.state {
+            PostState::Published {
+                at,
+                video_ids,
+                links,
+                ..
+            } => (*at, video_ids.clone(), links.clone()),
+            _ => (now, Vec::new(), Links::default()),
+        };
+        for id in &report.video_ids {
+            if !video_ids.contains(id) {
+                video_ids.push(id.clone());
+            }
+        }
+        self.publish(
+            publish_id,
+            at,
+            video_ids,
+            report.links.clone().or(known),
+            now,
+        )
+    }
+
+    fn publish(
+        mut self,
+        publish_id: PublishId,
+        at: Timestamp,
+        video_ids: Vec<VideoId>,
+        links: Links,
+        now: Timestamp,
+    ) -> Self {
+        let private = self
+            .settings
+            .as_ref()
+            .is_some_and(|s| s.privacy_level == PrivacyLevel::SelfOnly);
+        let complete = links.share_url.is_some() && links.cover_url.is_some();
+        let due_at = if complete || private {
+            None
+        } else {
+            next_look(at, now)
+        };
+        let note = match &links.share_url {
+            Some(url) => format!("published: {url}"),
+            None if private => {
+                "published, for its creator alone: there is no public link".to_owned()
+            }
+            None => "published; its link is not known yet".to_owned(),
+        };
+        let state = PostState::Published {
+            publish_id,
+            at,
+            video_ids,
+            links,
+        };
+        if self.state == state {
+            self.0.due_at = due_at;
+            return self;
+        }
+        self.enter(state, due_at, now, &note)
+    }
+
+    fn delivered(mut self, publish_id: PublishId, now: Timestamp) -> Self {
+        match self.state {
+            PostState::Published { .. } => self,
+            PostState::Delivered { at, .. } => {
+                self.0.due_at = next_look(at, now);
+                self
+            }
+            _ => {
+                let state = PostState::Delivered {
+                    publish_id,
+                    at: now,
+                };
+                self.enter(
+                    state,
+                    next_look(now, now),
+                    now,
+                    "in the creator's inbox: open the notice in the TikTok app",
+                )
+            }
+        }
+    }
+
+    fn refused(self, code: &str, report: &Report, now: Timestamp) -> Self {
+        match self.state {
+            PostState::Published { .. }
+            | PostState::Delivered { .. }
+            | PostState::Failed { .. }
+            | PostState::Cancelled { .. } => self.without_attention(),
+            PostState::Held { .. }
+            | PostState::Scheduled { .. }
+            | PostState::Queued { .. }
+            | PostState::Uploading { .. }
+            | PostState::Processing { .. } => self.react(code, report, now),
+        }
+    }
+
+    fn react(self, code: &str, report: &Report, now: Timestamp) -> Self {
+        let known = FailReason::find(code);
+        let mut failure = known.map_or_else(
+            || {
+                Failure::new(
+                    code,
+                    "TikTok failed the post",
+                    "Look the reason up in TikTok's pages, then retry the post.",
+                )
+            },
+            |reason| Failure::new(code, reason.meaning, reason.advice),
+        );
+        failure.log_id.clone_from(&report.log_id);
+        let again = |post: Self, wait: Duration| {
+            let deferral = Deferral {
+                code: code.to_owned(),
+                message: failure.message.clone(),
+                count: post.inits,
+            };
+            let note = format!("{} ({code}): a new upload follows", failure.message);
+            post.queue(now + wait, Some(deferral), None, now, &note)
+        };
+        match known.map_or(FailReaction::Never, |reason| reason.reaction) {
+            FailReaction::Again if self.inits < MOST_INITS => {
+                let wait = backoff(self.inits + 3);
+                again(self, wait)
+            }
+            FailReaction::Tomorrow => again(self, A_DAY),
+            FailReaction::Cancelled => {
+                let publish_id = self.publish_id().cloned();
+                self.enter(
+                    PostState::Cancelled {
+                        publish_id,
+                        at: now,
+                    },
+                    None,
+                    now,
+                    "cancelled",
+                )
+            }
+            FailReaction::Again | FailReaction::ConsentGone | FailReaction::Never => {
+                self.end_in_failure(failure, now)
+            }
+        }
+    }
+
+    fn still_processing(mut self, report: &Report, now: Timestamp) -> Self {
+        match self.state.clone() {
+            PostState::Processing {
+                publish_id,
+                receipt,
+                since,
+            } => {
+                self.0.due_at = Some(next_poll(since, now));
+                let Receipt::Unconfirmed(upload) = receipt else {
+                    return self;
+                };
+                let told = report
+                    .uploaded
+                    .and_then(|uploaded| upload.plan.boundary_of(uploaded));
+                match told {
+                    Some(at) if at == upload.plan.size().bytes() => {
+                        let state = PostState::Processing {
+                            publish_id,
+                            receipt: Receipt::Confirmed,
+                            since,
+                        };
+                        let due = self.due_at;
+                        self.enter(state, due, now, "TikTok has every byte and works on it")
+                    }
+                    Some(at) if upload.can_send(now, Duration::ZERO) => {
+                        let upload = Upload {
+                            offset: at,
+                            ..upload
+                        };
+                        self.queue(
+                            now,
+                            None,
+                            Some(upload),
+                            now,
+                            "bytes are missing: sending goes on",
+                        )
+                    }
+                    Some(_) if upload.is_dead(now) => self.queue(
+                        now,
+                        None,
+                        None,
+                        now,
+                        "the upload was lost on its way: a new one follows",
+                    ),
+                    _ => self,
+                }
+            }
+            PostState::Published { at, .. } | PostState::Delivered { at, .. } => {
+                self.0.due_at = next_look(at, now);
+                self
+            }
+            PostState::Queued { .. } | PostState::Uploading { .. } => self,
+            PostState::Held { .. }
+            | PostState::Scheduled { .. }
+            | PostState::Failed { .. }
+            | PostState::Cancelled { .. } => self.without_attention(),
+        }
+    }
+
+    fn without_attention(mut self) -> Self {
+        self.0.due_at = None;
+        self
+    }
+}
