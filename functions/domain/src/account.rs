@@ -16,13 +16,7 @@ impl Scopes {
     /// Reads TikTok's comma-separated list.
     #[must_use]
     pub fn parse(list: &str) -> Self {
-        Self(
-            list.split(',')
-                .map(str::trim)
-                .filter(|scope| !scope.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )
+        Self(list.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
     }
 
     /// The scope that an upload of this mode needs.

@@ -35,11 +35,7 @@ pub struct CeilingError(u64);
 impl ChunkCeiling {
     /// Takes a ceiling in bytes.
     pub fn new(bytes: u64) -> Result<Self, CeilingError> {
-        if (MIN_CHUNK..=MAX_CHUNK).contains(&bytes) {
-            Ok(Self(bytes))
-        } else {
-            Err(CeilingError(bytes))
-        }
+        if (MIN_CHUNK..=MAX_CHUNK).contains(&bytes) { Ok(Self(bytes)) } else { Err(CeilingError(bytes)) }
     }
 }
 
@@ -75,10 +71,7 @@ impl ChunkPlan {
     pub fn new(size: VideoSize, ceiling: ChunkCeiling) -> Self {
         let wanted = size.bytes().div_ceil(ceiling.0);
         let possible = (size.bytes() / MIN_CHUNK).max(1);
-        Self {
-            size,
-            count: wanted.min(possible),
-        }
+        Self { size, count: wanted.min(possible) }
     }
 
     /// Takes a plan up again as it was stored.
@@ -88,14 +81,7 @@ impl ChunkPlan {
     pub fn restore(size: VideoSize, count: u64) -> Result<Self, InvalidPlan> {
         let plan = Self { size, count };
         let fits = (1..=1000).contains(&count) && plan.chunk_size() >= MIN_CHUNK.min(size.bytes());
-        if fits && plan.chunk_size() <= MAX_CHUNK {
-            Ok(plan)
-        } else {
-            Err(InvalidPlan {
-                size: size.bytes(),
-                count,
-            })
-        }
+        if fits && plan.chunk_size() <= MAX_CHUNK { Ok(plan) } else { Err(InvalidPlan { size: size.bytes(), count }) }
     }
 
     /// The video's size.
@@ -143,23 +129,13 @@ impl ChunkPlan {
     #[must_use]
     pub fn boundary_of(&self, uploaded: u64) -> Option<u64> {
         let is_boundary = |at: u64| at == self.size.bytes() || self.chunk_at(at).is_some();
-        [uploaded, uploaded.saturating_add(1)]
-            .into_iter()
-            .find(|&at| is_boundary(at))
+        [uploaded, uploaded.saturating_add(1)].into_iter().find(|&at| is_boundary(at))
     }
 
     fn chunk(&self, index: u64) -> Chunk {
         let first = index * self.chunk_size();
-        let end = if index + 1 == self.count {
-            self.size.bytes()
-        } else {
-            first + self.chunk_size()
-        };
-        Chunk {
-            index,
-            first,
-            len: end - first,
-        }
+        let end = if index + 1 == self.count { self.size.bytes() } else { first + self.chunk_size() };
+        Chunk { index, first, len: end - first }
     }
 }
 
@@ -199,24 +175,12 @@ mod tests {
     }
 
     fn plan(size: u64, ceiling: u64) -> ChunkPlan {
-        ChunkPlan::new(
-            VideoSize::new(size).unwrap(),
-            ChunkCeiling::new(ceiling).unwrap(),
-        )
+        ChunkPlan::new(VideoSize::new(size).unwrap(), ChunkCeiling::new(ceiling).unwrap())
     }
 
     /// Sizes near every edge that TikTok's rules have, and anywhere else.
     fn sizes() -> impl Strategy<Value = u64> {
-        let edges = vec![
-            1,
-            MIN_CHUNK,
-            2 * MIN_CHUNK,
-            10_000_000,
-            MAX_CHUNK,
-            67_108_864,
-            128_000_000,
-            VideoSize::MAX,
-        ];
+        let edges = vec![1, MIN_CHUNK, 2 * MIN_CHUNK, 10_000_000, MAX_CHUNK, 67_108_864, 128_000_000, VideoSize::MAX];
         prop_oneof![
             (prop::sample::select(edges), -3i64..=3)
                 .prop_map(|(edge, by)| edge.saturating_add_signed(by).clamp(1, VideoSize::MAX)),
@@ -271,10 +235,7 @@ mod tests {
         let one = plan(64_000_000, MAX_CHUNK);
         assert_eq!((one.count(), one.chunk_size()), (1, 64_000_000));
         let two = plan(64_000_001, MAX_CHUNK);
-        assert_eq!(
-            (two.count(), two.chunk_size(), two.last().len),
-            (2, 32_000_000, 32_000_001)
-        );
+        assert_eq!((two.count(), two.chunk_size(), two.last().len), (2, 32_000_000, 32_000_001));
     }
 
     #[test]

@@ -46,17 +46,9 @@ impl Creator {
     /// Refuses a privacy level that is not on offer.
     pub fn fit(&self, settings: Settings) -> Result<Settings, PrivacyNotOffered> {
         let wanted = settings.privacy_level;
-        if !self
-            .privacy_levels
-            .iter()
-            .any(|level| level == wanted.as_str())
-        {
+        if !self.privacy_levels.iter().any(|level| level == wanted.as_str()) {
             let (username, allowed) = (self.username.clone(), self.privacy_levels.join(", "));
-            return Err(PrivacyNotOffered {
-                wanted,
-                username,
-                allowed,
-            });
+            return Err(PrivacyNotOffered { wanted, username, allowed });
         }
         Ok(Settings {
             disable_comment: settings.disable_comment || self.comment_disabled,
@@ -87,39 +79,19 @@ mod tests {
     }
 
     fn settings(privacy_level: PrivacyLevel) -> Settings {
-        let stack = StackDefaults {
-            mode: Mode::Direct,
-            privacy_level,
-            title_limit: TitleLimit::default(),
-        };
+        let stack = StackDefaults { mode: Mode::Direct, privacy_level, title_limit: TitleLimit::default() };
         Settings::settle(&PostOptions::default(), "a.mp4", &stack).unwrap()
     }
 
     #[test]
     fn what_the_creator_disabled_stays_disabled() {
-        let fitted = private_creator()
-            .fit(settings(PrivacyLevel::SelfOnly))
-            .unwrap();
-        assert_eq!(
-            (
-                fitted.disable_comment,
-                fitted.disable_duet,
-                fitted.disable_stitch
-            ),
-            (false, true, true)
-        );
+        let fitted = private_creator().fit(settings(PrivacyLevel::SelfOnly)).unwrap();
+        assert_eq!((fitted.disable_comment, fitted.disable_duet, fitted.disable_stitch), (false, true, true));
     }
 
     #[test]
     fn a_level_that_is_not_offered_is_refused_and_never_exchanged() {
-        let refusal = private_creator()
-            .fit(settings(PrivacyLevel::PublicToEveryone))
-            .unwrap_err();
-        assert!(
-            refusal
-                .to_string()
-                .contains("FOLLOWER_OF_CREATOR, SELF_ONLY"),
-            "{refusal}"
-        );
+        let refusal = private_creator().fit(settings(PrivacyLevel::PublicToEveryone)).unwrap_err();
+        assert!(refusal.to_string().contains("FOLLOWER_OF_CREATOR, SELF_ONLY"), "{refusal}");
     }
 }

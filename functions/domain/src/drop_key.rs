@@ -42,9 +42,7 @@ pub enum Ignored {
     #[error("its name ends in none of .mp4, .mov, .webm, .json")]
     Ending,
     /// The account's folder cannot be an alias.
-    #[error(
-        "its folder cannot be an account's alias (1 to 128 bytes, no '#', no control characters)"
-    )]
+    #[error("its folder cannot be an account's alias (1 to 128 bytes, no '#', no control characters)")]
     Account,
 }
 
@@ -55,9 +53,7 @@ impl DropKey {
         let Some(path) = key.strip_prefix(DROP_PREFIX) else {
             return Self::Ignored(Ignored::Elsewhere);
         };
-        let (folder, file) = path
-            .rsplit_once('/')
-            .map_or((None, path), |(f, file)| (Some(f), file));
+        let (folder, file) = path.rsplit_once('/').map_or((None, path), |(f, file)| (Some(f), file));
         if file.is_empty() {
             return Self::Ignored(Ignored::Folder);
         }
@@ -67,10 +63,7 @@ impl DropKey {
         match ending(file) {
             Some(end) if end.eq_ignore_ascii_case("json") => Self::Sidecar,
             Some(end) if is_video_ending(end) => {
-                match folder
-                    .map(|f| Alias::new(f.split('/').next().unwrap_or(f)))
-                    .transpose()
-                {
+                match folder.map(|f| Alias::new(f.split('/').next().unwrap_or(f))).transpose() {
                     Ok(account) => Self::Video { account },
                     Err(_) => Self::Ignored(Ignored::Account),
                 }
@@ -83,9 +76,7 @@ impl DropKey {
 /// The keys at which a video's options may lie, the more specific first.
 #[must_use]
 pub fn sidecars_of(video_key: &str) -> [String; 2] {
-    let stem = ending(video_key).map_or(video_key, |end| {
-        &video_key[..video_key.len() - end.len() - 1]
-    });
+    let stem = ending(video_key).map_or(video_key, |end| &video_key[..video_key.len() - end.len() - 1]);
     [format!("{video_key}.json"), format!("{stem}.json")]
 }
 
@@ -94,9 +85,7 @@ pub fn sidecars_of(video_key: &str) -> [String; 2] {
 /// A listing of it may hold more; [`is_sidecar_of`] tells.
 #[must_use]
 pub fn videos_prefix_of(sidecar_key: &str) -> &str {
-    ending(sidecar_key).map_or(sidecar_key, |end| {
-        &sidecar_key[..sidecar_key.len() - end.len() - 1]
-    })
+    ending(sidecar_key).map_or(sidecar_key, |end| &sidecar_key[..sidecar_key.len() - end.len() - 1])
 }
 
 /// Tells whether the options at one key are those of the video at another.
@@ -107,16 +96,12 @@ pub fn is_sidecar_of(sidecar_key: &str, video_key: &str) -> bool {
 }
 
 fn is_video_ending(ending: &str) -> bool {
-    VIDEO_ENDINGS
-        .iter()
-        .any(|video| ending.eq_ignore_ascii_case(video))
+    VIDEO_ENDINGS.iter().any(|video| ending.eq_ignore_ascii_case(video))
 }
 
 fn ending(name: &str) -> Option<&str> {
     let file = name.rsplit('/').next()?;
-    file.rsplit_once('.')
-        .filter(|(stem, _)| !stem.is_empty())
-        .map(|(_, end)| end)
+    file.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, end)| end)
 }
 
 #[cfg(test)]
@@ -124,9 +109,7 @@ mod tests {
     use super::*;
 
     fn video(account: Option<&str>) -> DropKey {
-        DropKey::Video {
-            account: account.map(|a| Alias::new(a).unwrap()),
-        }
+        DropKey::Video { account: account.map(|a| Alias::new(a).unwrap()) }
     }
 
     #[test]
@@ -155,16 +138,10 @@ mod tests {
 
     #[test]
     fn a_sidecar_lies_beside_its_video() {
-        assert_eq!(
-            sidecars_of("drop/a.b/clip.mp4"),
-            ["drop/a.b/clip.mp4.json", "drop/a.b/clip.json"]
-        );
+        assert_eq!(sidecars_of("drop/a.b/clip.mp4"), ["drop/a.b/clip.mp4.json", "drop/a.b/clip.json"]);
         for key in sidecars_of("drop/a.b/clip.v2.mov") {
             assert!(is_sidecar_of(&key, "drop/a.b/clip.v2.mov"));
-            assert!(
-                "drop/a.b/clip.v2.mov".starts_with(videos_prefix_of(&key)),
-                "{key}"
-            );
+            assert!("drop/a.b/clip.v2.mov".starts_with(videos_prefix_of(&key)), "{key}");
         }
         assert!(!is_sidecar_of("drop/a.b/clip.json", "drop/a.b/clip2.mp4"));
         assert!(!is_sidecar_of("drop/a.b/clip.json", "drop/a.b/clip.avi"));

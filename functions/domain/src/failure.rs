@@ -48,12 +48,7 @@ impl Failure {
     /// States a failure that TikTok had no part in.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            log_id: None,
-            advice: advice.into(),
-        }
+        Self { code: code.to_owned(), message: message.into(), log_id: None, advice: advice.into() }
     }
 }
 
@@ -92,20 +87,13 @@ mod tests {
 
     #[test]
     fn the_wait_doubles_and_is_bounded() {
-        let waits: Vec<_> = [0, 1, 2, 3, 8, 9, u32::MAX]
-            .iter()
-            .map(|&n| backoff(n).as_secs())
-            .collect();
+        let waits: Vec<_> = [0, 1, 2, 3, 8, 9, u32::MAX].iter().map(|&n| backoff(n).as_secs()).collect();
         assert_eq!(waits, [2, 2, 4, 8, 256, 300, 300]);
     }
 
     #[test]
     fn a_failure_reads_as_what_why_and_what_to_do() {
-        let mut failure = Failure::new(
-            "spam_risk_text",
-            "TikTok judged the caption to be spam",
-            "Change the title.",
-        );
+        let mut failure = Failure::new("spam_risk_text", "TikTok judged the caption to be spam", "Change the title.");
         failure.log_id = Some("2026A".into());
         assert_eq!(
             failure.to_string(),

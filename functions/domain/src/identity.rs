@@ -127,10 +127,7 @@ impl PostId {
 fn lower_base32(bytes: &[u8]) -> String {
     let mut lower: Specification = BASE32_NOPAD.specification();
     lower.symbols.make_ascii_lowercase();
-    lower.encoding().map_or_else(
-        |_| BASE32_NOPAD.encode(bytes).to_ascii_lowercase(),
-        |encoding| encoding.encode(bytes),
-    )
+    lower.encoding().map_or_else(|_| BASE32_NOPAD.encode(bytes).to_ascii_lowercase(), |encoding| encoding.encode(bytes))
 }
 
 /// The name by which people and folders call an account, in lower case.
@@ -205,11 +202,7 @@ mod tests {
     #[test]
     fn another_version_key_or_bucket_is_another_post() {
         let post = id("b", "drop/a.mp4", "1");
-        for other in [
-            id("b", "drop/a.mp4", "2"),
-            id("b", "drop/b.mp4", "1"),
-            id("c", "drop/a.mp4", "1"),
-        ] {
+        for other in [id("b", "drop/a.mp4", "2"), id("b", "drop/b.mp4", "1"), id("c", "drop/a.mp4", "1")] {
             assert_ne!(post, other);
         }
     }

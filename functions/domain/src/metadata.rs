@@ -45,12 +45,7 @@ pub fn options_from_metadata<'a>(
     let json = Value::Object(fields).to_string();
     PostOptions::from_json(json.as_bytes(), "object's metadata").map_err(|error| {
         // The position is one in a text that nobody wrote.
-        let why = error
-            .why
-            .split(" at line ")
-            .next()
-            .unwrap_or(&error.why)
-            .to_owned();
+        let why = error.why.split(" at line ").next().unwrap_or(&error.why).to_owned();
         OptionsError { why, ..error }
     })
 }
@@ -91,10 +86,7 @@ mod tests {
         .unwrap();
         assert_eq!(options.title.as_deref(), Some("Bread & butter"));
         assert_eq!(options.privacy_level, Some(PrivacyLevel::SelfOnly));
-        assert_eq!(
-            (options.disable_comment, options.cover_timestamp_ms),
-            (Some(true), Some(250))
-        );
+        assert_eq!((options.disable_comment, options.cover_timestamp_ms), (Some(true), Some(250)));
         assert_eq!(options.mode, Some(Mode::Draft));
     }
 
@@ -115,16 +107,10 @@ mod tests {
     #[test]
     fn a_misspelt_option_is_an_error_and_another_tools_note_is_not() {
         let error = options_from_metadata([("titel", "x")]).unwrap_err();
-        assert!(
-            error.to_string().contains("titel") && error.to_string().contains("metadata"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("titel") && error.to_string().contains("metadata"), "{error}");
         assert!(!error.why.contains("line"), "{error}");
         assert!(options_from_metadata([("disable-duet", "maybe")]).is_err());
-        let foreign = [
-            ("mtime", "1700000000.1"),
-            ("s3cmd-attrs", "uid:0/gname:root"),
-        ];
+        let foreign = [("mtime", "1700000000.1"), ("s3cmd-attrs", "uid:0/gname:root")];
         assert_eq!(options_from_metadata(foreign), Ok(PostOptions::default()));
     }
 }

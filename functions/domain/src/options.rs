@@ -47,14 +47,9 @@ impl PrivacyLevel {
     /// Reads a level as TikTok writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [
-            Self::PublicToEveryone,
-            Self::MutualFollowFriends,
-            Self::FollowerOfCreator,
-            Self::SelfOnly,
-        ]
-        .into_iter()
-        .find(|level| level.as_str() == text)
+        [Self::PublicToEveryone, Self::MutualFollowFriends, Self::FollowerOfCreator, Self::SelfOnly]
+            .into_iter()
+            .find(|level| level.as_str() == text)
     }
 }
 
@@ -103,26 +98,18 @@ impl PostOptions {
     /// Names the place, and what is wrong there: not UTF-8, not JSON, an
     /// unknown field, a value of the wrong type.
     pub fn from_json(bytes: &[u8], place: &str) -> Result<Self, OptionsError> {
-        let error = |why: String| OptionsError {
-            place: place.to_owned(),
-            why,
-        };
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
+        let error = |why: String| OptionsError { place: place.to_owned(), why };
+        let text =
+            std::str::from_utf8(bytes).map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
         let text = text.trim_start_matches('\u{feff}');
         if !text.trim_start().starts_with('{') {
-            return Err(error(
-                "it must be a JSON object; one without any option is {}".into(),
-            ));
+            return Err(error("it must be a JSON object; one without any option is {}".into()));
         }
         let mut json = serde_json::Deserializer::from_str(text);
-        let options: Self =
-            serde_path_to_error::deserialize(&mut json).map_err(|e| error(at_its_field(&e)))?;
+        let options: Self = serde_path_to_error::deserialize(&mut json).map_err(|e| error(at_its_field(&e)))?;
         json.end().map_err(|e| error(e.to_string()))?;
         match options.cover_timestamp_ms {
-            Some(ms) if ms < 0 => Err(error(format!(
-                "cover_timestamp_ms must not be negative, and is {ms}"
-            ))),
+            Some(ms) if ms < 0 => Err(error(format!("cover_timestamp_ms must not be negative, and is {ms}"))),
             _ => Ok(options),
         }
     }
@@ -172,10 +159,7 @@ mod tests {
         .unwrap();
         assert_eq!(options.mode, Some(Mode::Draft));
         assert_eq!(options.privacy_level, Some(PrivacyLevel::SelfOnly));
-        assert_eq!(
-            options.publish_at,
-            Some("2026-12-01T08:00:00Z".parse().unwrap())
-        );
+        assert_eq!(options.publish_at, Some("2026-12-01T08:00:00Z".parse().unwrap()));
         assert_eq!(options.ai_generated, Some(true));
     }
 
@@ -199,12 +183,7 @@ mod tests {
             assert!(error.to_string().contains("sidecar clip.json"), "{error}");
             assert!(error.why.contains(named), "{json}: {error}");
         }
-        assert!(
-            PostOptions::from_json(&[b'{', 0xff], "x")
-                .unwrap_err()
-                .why
-                .contains("byte 1")
-        );
+        assert!(PostOptions::from_json(&[b'{', 0xff], "x").unwrap_err().why.contains("byte 1"));
     }
 
     #[test]
@@ -217,9 +196,6 @@ mod tests {
         let sidecar = read(r#"{"title":"mine"}"#).unwrap();
         let account = read(r#"{"title":"theirs","mode":"draft"}"#).unwrap();
         let both = sidecar.or(account);
-        assert_eq!(
-            (both.title.as_deref(), both.mode),
-            (Some("mine"), Some(Mode::Draft))
-        );
+        assert_eq!((both.title.as_deref(), both.mode), (Some("mine"), Some(Mode::Draft)));
     }
 }

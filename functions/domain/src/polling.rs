@@ -48,19 +48,13 @@ mod tests {
 
     #[test]
     fn the_wait_grows_with_the_age_and_is_bounded() {
-        assert_eq!(
-            [0, 20, 60, 3600, 86_400, 8_640_000].map(wait_at_age),
-            [5, 5, 15, 900, 7200, 7200]
-        );
+        assert_eq!([0, 20, 60, 3600, 86_400, 8_640_000].map(wait_at_age), [5, 5, 15, 900, 7200, 7200]);
     }
 
     #[test]
     fn a_clock_that_went_back_does_no_harm() {
         let since = Timestamp::UNIX_EPOCH + Duration::from_secs(100);
-        assert_eq!(
-            next_poll(since, Timestamp::UNIX_EPOCH),
-            Timestamp::UNIX_EPOCH + SOONEST
-        );
+        assert_eq!(next_poll(since, Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + SOONEST);
     }
 
     #[test]

@@ -256,11 +256,7 @@ impl Post {
     /// Submits a dropped object: a new post, due at once.
     #[must_use]
     pub fn submit(account: Alias, source: Source, bytes: Option<u64>, now: Timestamp) -> Self {
-        let queued = PostState::Queued {
-            not_before: now,
-            deferral: None,
-            upload: None,
-        };
+        let queued = PostState::Queued { not_before: now, deferral: None, upload: None };
         let post = Self(PostFacts {
             id: source.post_id(),
             account,
@@ -306,17 +302,9 @@ impl Post {
     #[must_use]
     pub fn upload(&self) -> Option<&Upload> {
         match &self.state {
-            PostState::Queued { upload, .. } | PostState::Uploading { upload, .. } => {
-                upload.as_ref()
-            }
-            PostState::Processing {
-                receipt: Receipt::Unconfirmed(upload),
-                ..
-            } => Some(upload),
-            PostState::Processing {
-                receipt: Receipt::Confirmed,
-                ..
-            }
+            PostState::Queued { upload, .. } | PostState::Uploading { upload, .. } => upload.as_ref(),
+            PostState::Processing { receipt: Receipt::Unconfirmed(upload), .. } => Some(upload),
+            PostState::Processing { receipt: Receipt::Confirmed, .. }
             | PostState::Held { .. }
             | PostState::Scheduled { .. }
             | PostState::Published { .. }
@@ -333,12 +321,8 @@ impl Post {
             PostState::Processing { publish_id, .. }
             | PostState::Published { publish_id, .. }
             | PostState::Delivered { publish_id, .. } => Some(publish_id),
-            PostState::Failed { publish_id, .. } | PostState::Cancelled { publish_id, .. } => {
-                publish_id.as_ref()
-            }
-            PostState::Queued { .. } | PostState::Uploading { .. } => {
-                self.upload().map(|u| &u.publish_id)
-            }
+            PostState::Failed { publish_id, .. } | PostState::Cancelled { publish_id, .. } => publish_id.as_ref(),
+            PostState::Queued { .. } | PostState::Uploading { .. } => self.upload().map(|u| &u.publish_id),
             PostState::Held { .. } | PostState::Scheduled { .. } => None,
         }
     }

@@ -54,19 +54,13 @@ impl Links {
     /// Lets what is not known here be said by another.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self {
-            share_url: self.share_url.or(other.share_url),
-            cover_url: self.cover_url.or(other.cover_url),
-        }
+        Self { share_url: self.share_url.or(other.share_url), cover_url: self.cover_url.or(other.cover_url) }
     }
 
     /// The link that TikTok's ids make, where the creator's name is known.
     #[must_use]
     pub fn of_video(username: &str, id: &VideoId) -> Self {
-        Self {
-            share_url: Some(format!("https://www.tiktok.com/@{username}/video/{id}")),
-            cover_url: None,
-        }
+        Self { share_url: Some(format!("https://www.tiktok.com/@{username}/video/{id}")), cover_url: None }
     }
 }
 
@@ -98,18 +92,8 @@ pub struct FailReason {
     pub advice: &'static str,
 }
 
-const fn reason(
-    code: &'static str,
-    reaction: FailReaction,
-    meaning: &'static str,
-    advice: &'static str,
-) -> FailReason {
-    FailReason {
-        code,
-        meaning,
-        reaction,
-        advice,
-    }
+const fn reason(code: &'static str, reaction: FailReaction, meaning: &'static str, advice: &'static str) -> FailReason {
+    FailReason { code, meaning, reaction, advice }
 }
 
 /// The documented reasons, in the order of TikTok's page.
@@ -147,24 +131,14 @@ mod tests {
 
     #[test]
     fn exactly_tiktoks_own_errors_are_tried_again() {
-        let again: Vec<_> = FAIL_REASONS
-            .iter()
-            .filter(|r| r.reaction == FailReaction::Again)
-            .map(|r| r.code)
-            .collect();
-        assert_eq!(
-            again,
-            ["internal", "video_pull_failed", "photo_pull_failed"]
-        );
+        let again: Vec<_> = FAIL_REASONS.iter().filter(|r| r.reaction == FailReaction::Again).map(|r| r.code).collect();
+        assert_eq!(again, ["internal", "video_pull_failed", "photo_pull_failed"]);
     }
 
     #[test]
     fn a_link_keeps_all_digits_of_the_id() {
         let id = VideoId::new("7678907398077074696").unwrap();
         let link = Links::of_video("anna", &id).share_url.unwrap();
-        assert_eq!(
-            link,
-            "https://www.tiktok.com/@anna/video/7678907398077074696"
-        );
+        assert_eq!(link, "https://www.tiktok.com/@anna/video/7678907398077074696");
     }
 }

@@ -37,10 +37,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_content() {
-        assert_eq!(
-            format!("{:?}", Sealed::new(b"abc".to_vec())),
-            "Sealed(3 bytes)"
-        );
+        assert_eq!(format!("{:?}", Sealed::new(b"abc".to_vec())), "Sealed(3 bytes)");
         assert!(!format!("{:?}", SecretString::from("hidden-text")).contains("hidden"));
     }
 }

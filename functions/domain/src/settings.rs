@@ -6,10 +6,7 @@ use crate::options::{Mode, PostOptions, PrivacyLevel};
 use crate::title::{Title, TitleLimit, title_of_file};
 
 /// Everything that a post's init says, decided.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "these are TikTok's own switches, each by its name"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "these are TikTok's own switches, each by its name")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The caption.
@@ -50,9 +47,7 @@ pub struct StackDefaults {
 pub enum SettingsError {
     /// TikTok forbids private branded content.
     /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
-    #[error(
-        "branded content cannot be private: with brand_content, choose a privacy_level other than SELF_ONLY"
-    )]
+    #[error("branded content cannot be private: with brand_content, choose a privacy_level other than SELF_ONLY")]
     BrandedContentIsPrivate,
 }
 
@@ -61,20 +56,10 @@ impl Settings {
     ///
     /// # Errors
     /// Refuses what TikTok forbids, before anything is sent.
-    pub fn settle(
-        options: &PostOptions,
-        file_name: &str,
-        stack: &StackDefaults,
-    ) -> Result<Self, SettingsError> {
-        let title = options
-            .title
-            .as_deref()
-            .filter(|title| !title.trim().is_empty());
+    pub fn settle(options: &PostOptions, file_name: &str, stack: &StackDefaults) -> Result<Self, SettingsError> {
+        let title = options.title.as_deref().filter(|title| !title.trim().is_empty());
         let settings = Self {
-            title: Title::fit(
-                title.unwrap_or_else(|| title_of_file(file_name)),
-                stack.title_limit,
-            ),
+            title: Title::fit(title.unwrap_or_else(|| title_of_file(file_name)), stack.title_limit),
             mode: options.mode.unwrap_or(stack.mode),
             privacy_level: options.privacy_level.unwrap_or(stack.privacy_level),
             disable_comment: options.disable_comment.unwrap_or(false),
@@ -107,41 +92,22 @@ mod tests {
 
     #[test]
     fn without_options_the_stack_and_the_file_speak() {
-        let settings =
-            Settings::settle(&PostOptions::default(), "my summer holiday.mp4", &stack()).unwrap();
+        let settings = Settings::settle(&PostOptions::default(), "my summer holiday.mp4", &stack()).unwrap();
         assert_eq!(settings.title.as_str(), "my summer");
         assert_eq!(settings.privacy_level, PrivacyLevel::SelfOnly);
     }
 
     #[test]
     fn a_blank_title_is_no_title() {
-        let options = PostOptions {
-            title: Some("  ".into()),
-            ..PostOptions::default()
-        };
-        assert_eq!(
-            Settings::settle(&options, "a.mp4", &stack())
-                .unwrap()
-                .title
-                .as_str(),
-            "a"
-        );
+        let options = PostOptions { title: Some("  ".into()), ..PostOptions::default() };
+        assert_eq!(Settings::settle(&options, "a.mp4", &stack()).unwrap().title.as_str(), "a");
     }
 
     #[test]
     fn private_branded_content_is_refused_unless_it_is_a_draft() {
-        let branded = PostOptions {
-            brand_content: Some(true),
-            ..PostOptions::default()
-        };
-        assert_eq!(
-            Settings::settle(&branded, "a.mp4", &stack()),
-            Err(SettingsError::BrandedContentIsPrivate)
-        );
-        let draft = PostOptions {
-            mode: Some(Mode::Draft),
-            ..branded
-        };
+        let branded = PostOptions { brand_content: Some(true), ..PostOptions::default() };
+        assert_eq!(Settings::settle(&branded, "a.mp4", &stack()), Err(SettingsError::BrandedContentIsPrivate));
+        let draft = PostOptions { mode: Some(Mode::Draft), ..branded };
         assert!(Settings::settle(&draft, "a.mp4", &stack()).is_ok());
     }
 }

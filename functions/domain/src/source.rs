@@ -62,14 +62,8 @@ mod tests {
     #[test]
     fn a_version_id_is_preferred_and_null_is_none() {
         let tag = Some("\"e\"");
-        assert_eq!(
-            ObjectVersion::from_parts(Some("v"), tag),
-            Some(ObjectVersion::Id("v".into()))
-        );
-        assert_eq!(
-            ObjectVersion::from_parts(Some("null"), tag),
-            Some(ObjectVersion::ETag("e".into()))
-        );
+        assert_eq!(ObjectVersion::from_parts(Some("v"), tag), Some(ObjectVersion::Id("v".into())));
+        assert_eq!(ObjectVersion::from_parts(Some("null"), tag), Some(ObjectVersion::ETag("e".into())));
         assert_eq!(ObjectVersion::from_parts(None, None), None);
     }
 }

@@ -19,11 +19,7 @@ impl TitleLimit {
 
     /// Takes a limit in UTF-16 code units.
     pub fn new(units: u16) -> Result<Self, TitleLimitError> {
-        if (1..=Self::MAX).contains(&units) {
-            Ok(Self(units))
-        } else {
-            Err(TitleLimitError(units))
-        }
+        if (1..=Self::MAX).contains(&units) { Ok(Self(units)) } else { Err(TitleLimitError(units)) }
     }
 }
 
@@ -69,10 +65,7 @@ impl Title {
 /// A file's name as a title: without its ending.
 #[must_use]
 pub fn title_of_file(file_name: &str) -> &str {
-    file_name.rsplit_once('.').map_or(
-        file_name,
-        |(stem, _)| if stem.is_empty() { file_name } else { stem },
-    )
+    file_name.rsplit_once('.').map_or(file_name, |(stem, _)| if stem.is_empty() { file_name } else { stem })
 }
 
 #[cfg(test)]
@@ -81,19 +74,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn fit(text: &str, units: u16) -> String {
-        Title::fit(text, TitleLimit::new(units).unwrap())
-            .as_str()
-            .to_owned()
+        Title::fit(text, TitleLimit::new(units).unwrap()).as_str().to_owned()
     }
 
     #[test]
     fn a_title_is_cut_between_characters_only() {
         assert_eq!(fit("abc", 2), "ab");
-        assert_eq!(
-            fit("a👩‍👩‍👧b", 5),
-            "a",
-            "a family is eight units and one character"
-        );
+        assert_eq!(fit("a👩‍👩‍👧b", 5), "a", "a family is eight units and one character");
         assert_eq!(fit("a👩‍👩‍👧b", 9), "a👩‍👩‍👧");
         assert_eq!(fit("e\u{301}x", 1), "", "an accent stays with its letter");
     }

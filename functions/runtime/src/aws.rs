@@ -21,18 +21,9 @@ pub struct Aws(SdkConfig);
 impl Aws {
     /// Reads the SDK's own configuration.
     pub async fn from_env() -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(READ)
-            .build();
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
         let retries = RetryConfig::standard().with_max_attempts(TRIES);
-        Self(
-            aws_config::from_env()
-                .timeout_config(timeouts)
-                .retry_config(retries)
-                .load()
-                .await,
-        )
+        Self(aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await)
     }
 
     /// A client of DynamoDB.
@@ -51,9 +42,7 @@ impl Aws {
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let own_endpoint = self.0.endpoint_url().is_some();
-        let config = aws_sdk_s3::config::Builder::from(&self.0)
-            .force_path_style(own_endpoint)
-            .build();
+        let config = aws_sdk_s3::config::Builder::from(&self.0).force_path_style(own_endpoint).build();
         aws_sdk_s3::Client::from_conf(config)
     }
 

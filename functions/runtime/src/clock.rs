@@ -4,10 +4,7 @@ use jiff::Timestamp;
 
 /// The time now.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the place that the rule names"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the place that the rule names")]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -13,9 +13,7 @@ impl Deadline {
     /// the epoch. A time out of range is one that never comes.
     #[must_use]
     pub fn from_epoch_ms(ms: u64) -> Self {
-        let at = i64::try_from(ms)
-            .ok()
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         Self(at.unwrap_or(Timestamp::MAX))
     }
 

@@ -2,12 +2,7 @@
 
 /// The value of a variable; none where it is unset, empty or not Unicode.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the place that the rule names"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the place that the rule names")]
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name)
-        .ok()
-        .filter(|value| !value.trim().is_empty())
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

@@ -20,9 +20,6 @@ pub fn start() {
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
         .init();
     if unreadable {
-        tracing::warn!(
-            log.level = wanted,
-            "LOG_LEVEL is no level and no filter; info is used"
-        );
+        tracing::warn!(log.level = wanted, "LOG_LEVEL is no level and no filter; info is used");
     }
 }

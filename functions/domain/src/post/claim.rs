@@ -70,10 +70,7 @@ impl Post {
                 return Err(NotClaimable::NotDue { until: *publish_at });
             }
             PostState::Uploading { lease, .. } if lease.expires_at > now => {
-                return Err(NotClaimable::Leased {
-                    owner: lease.owner.clone(),
-                    until: lease.expires_at,
-                });
+                return Err(NotClaimable::Leased { owner: lease.owner.clone(), until: lease.expires_at });
             }
             PostState::Held { reason } => return Err(NotClaimable::Held { reason: *reason }),
             PostState::Processing { .. }
@@ -81,37 +78,17 @@ impl Post {
             | PostState::Delivered { .. }
             | PostState::Failed { .. }
             | PostState::Cancelled { .. } => {
-                return Err(NotClaimable::Past {
-                    state: self.state_name(),
-                });
+                return Err(NotClaimable::Past { state: self.state_name() });
             }
             PostState::Scheduled { .. } => (None, None, "its time has come"),
-            PostState::Queued {
-                deferral, upload, ..
-            } => (deferral.clone(), upload.clone(), "taken up"),
-            PostState::Uploading {
-                deferral, upload, ..
-            } => (
-                deferral.clone(),
-                upload.clone(),
-                "taken over from a worker that stopped",
-            ),
+            PostState::Queued { deferral, upload, .. } => (deferral.clone(), upload.clone(), "taken up"),
+            PostState::Uploading { deferral, upload, .. } => {
+                (deferral.clone(), upload.clone(), "taken over from a worker that stopped")
+            }
         };
-        let lease = Lease {
-            owner: owner.to_owned(),
-            expires_at: now + LEASE_TERM,
-        };
+        let lease = Lease { owner: owner.to_owned(), expires_at: now + LEASE_TERM };
         let due = lease.expires_at;
-        let mut post = self.enter(
-            PostState::Uploading {
-                lease,
-                deferral,
-                upload,
-            },
-            Some(due),
-            now,
-            note,
-        );
+        let mut post = self.enter(PostState::Uploading { lease, deferral, upload }, Some(due), now, note);
         post.0.attempt = post.0.attempt.saturating_add(1);
         Ok(post)
     }

@@ -47,15 +47,11 @@ pub fn reconcile(upload: &Upload, report: &Report, now: Timestamp, needed: Durat
         }
         Standing::Processing | Standing::Unknown { .. } => {}
     }
-    let told = report
-        .uploaded
-        .and_then(|uploaded| upload.plan.boundary_of(uploaded));
+    let told = report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded));
     match told {
         Some(at) if at == upload.plan.size().bytes() => Reconciled::AllThere,
         // A report may lag behind what TikTok itself acknowledged.
-        told if upload.can_send(now, needed) => {
-            Reconciled::SendFrom(told.unwrap_or(0).max(upload.offset))
-        }
+        told if upload.can_send(now, needed) => Reconciled::SendFrom(told.unwrap_or(0).max(upload.offset)),
         _ if !upload.may_be_complete() => Reconciled::Abandon,
         _ => Reconciled::Wait,
     }
@@ -81,12 +77,9 @@ impl Post {
     /// Adds links that were found elsewhere to a published post.
     pub fn linked(self, links: Links, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self.state.clone() {
-            PostState::Published {
-                publish_id,
-                at,
-                video_ids,
-                links: known,
-            } => Ok(self.publish(publish_id, at, video_ids, known.or(links), now)),
+            PostState::Published { publish_id, at, video_ids, links: known } => {
+                Ok(self.publish(publish_id, at, video_ids, known.or(links), now))
+            }
             _ => Err(self.not("linked")),
         }
     }
@@ -104,12 +97,7 @@ impl Post {
 
     fn published(self, publish_id: PublishId, report: &Report, now: Timestamp) -> Self {
         let (at, mut video_ids, known) = match &self.state {
-            PostState::Published {
-                at,
-                video_ids,
-                links,
-                ..
-            } => (*at, video_ids.clone(), links.clone()),
+            PostState::Published { at, video_ids, links, .. } => (*at, video_ids.clone(), links.clone()),
             _ => (now, Vec::new(), Links::default()),
         };
         for id in &report.video_ids {
@@ -117,13 +105,7 @@ impl Post {
                 video_ids.push(id.clone());
             }
         }
-        self.publish(
-            publish_id,
-            at,
-            video_ids,
-            report.links.clone().or(known),
-            now,
-        )
+        self.publish(publish_id, at, video_ids, report.links.clone().or(known), now)
     }
 
     fn publish(
@@ -134,29 +116,15 @@ impl Post {
         links: Links,
         now: Timestamp,
     ) -> Self {
-        let private = self
-            .settings
-            .as_ref()
-            .is_some_and(|s| s.privacy_level == PrivacyLevel::SelfOnly);
+        let private = self.settings.as_ref().is_some_and(|s| s.privacy_level == PrivacyLevel::SelfOnly);
         let complete = links.share_url.is_some() && links.cover_url.is_some();
-        let due_at = if complete || private {
-            None
-        } else {
-            next_look(at, now)
-        };
+        let due_at = if complete || private { None } else { next_look(at, now) };
         let note = match &links.share_url {
             Some(url) => format!("published: {url}"),
-            None if private => {
-                "published, for its creator alone: there is no public link".to_owned()
-            }
+            None if private => "published, for its creator alone: there is no public link".to_owned(),
             None => "published; its link is not known yet".to_owned(),
         };
-        let state = PostState::Published {
-            publish_id,
-            at,
-            video_ids,
-            links,
-        };
+        let state = PostState::Published { publish_id, at, video_ids, links };
         if self.state == state {
             self.0.due_at = due_at;
             return self;
@@ -172,16 +140,8 @@ impl Post {
                 self
             }
             _ => {
-                let state = PostState::Delivered {
-                    publish_id,
-                    at: now,
-                };
-                self.enter(
-                    state,
-                    next_look(now, now),
-                    now,
-                    "in the creator's inbox: open the notice in the TikTok app",
-                )
+                let state = PostState::Delivered { publish_id, at: now };
+                self.enter(state, next_look(now, now), now, "in the creator's inbox: open the notice in the TikTok app")
             }
         }
     }
@@ -214,11 +174,7 @@ impl Post {
         );
         failure.log_id.clone_from(&report.log_id);
         let again = |post: Self, wait: Duration| {
-            let deferral = Deferral {
-                code: code.to_owned(),
-                message: failure.message.clone(),
-                count: post.inits,
-            };
+            let deferral = Deferral { code: code.to_owned(), message: failure.message.clone(), count: post.inits };
             let note = format!("{} ({code}): a new upload follows", failure.message);
             post.queue(now + wait, Some(deferral), None, now, &note)
         };
@@ -230,66 +186,33 @@ impl Post {
             FailReaction::Tomorrow => again(self, A_DAY),
             FailReaction::Cancelled => {
                 let publish_id = self.publish_id().cloned();
-                self.enter(
-                    PostState::Cancelled {
-                        publish_id,
-                        at: now,
-                    },
-                    None,
-                    now,
-                    "cancelled",
-                )
+                self.enter(PostState::Cancelled { publish_id, at: now }, None, now, "cancelled")
             }
-            FailReaction::Again | FailReaction::ConsentGone | FailReaction::Never => {
-                self.end_in_failure(failure, now)
-            }
+            FailReaction::Again | FailReaction::ConsentGone | FailReaction::Never => self.end_in_failure(failure, now),
         }
     }
 
     fn still_processing(mut self, report: &Report, now: Timestamp) -> Self {
         match self.state.clone() {
-            PostState::Processing {
-                publish_id,
-                receipt,
-                since,
-            } => {
+            PostState::Processing { publish_id, receipt, since } => {
                 self.0.due_at = Some(next_poll(since, now));
                 let Receipt::Unconfirmed(upload) = receipt else {
                     return self;
                 };
-                let told = report
-                    .uploaded
-                    .and_then(|uploaded| upload.plan.boundary_of(uploaded));
+                let told = report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded));
                 match told {
                     Some(at) if at == upload.plan.size().bytes() => {
-                        let state = PostState::Processing {
-                            publish_id,
-                            receipt: Receipt::Confirmed,
-                            since,
-                        };
+                        let state = PostState::Processing { publish_id, receipt: Receipt::Confirmed, since };
                         let due = self.due_at;
                         self.enter(state, due, now, "TikTok has every byte and works on it")
                     }
                     Some(at) if upload.can_send(now, Duration::ZERO) => {
-                        let upload = Upload {
-                            offset: at,
-                            ..upload
-                        };
-                        self.queue(
-                            now,
-                            None,
-                            Some(upload),
-                            now,
-                            "bytes are missing: sending goes on",
-                        )
+                        let upload = Upload { offset: at, ..upload };
+                        self.queue(now, None, Some(upload), now, "bytes are missing: sending goes on")
                     }
-                    Some(_) if upload.is_dead(now) => self.queue(
-                        now,
-                        None,
-                        None,
-                        now,
-                        "the upload was lost on its way: a new one follows",
-                    ),
+                    Some(_) if upload.is_dead(now) => {
+                        self.queue(now, None, None, now, "the upload was lost on its way: a new one follows")
+                    }
                     _ => self,
                 }
             }

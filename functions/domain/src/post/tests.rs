@@ -25,11 +25,8 @@ fn start() -> Timestamp {
 }
 
 fn submitted() -> Post {
-    let source = Source {
-        bucket: "intake".into(),
-        key: "drop/anna/clip.mp4".into(),
-        version: ObjectVersion::Id("1".into()),
-    };
+    let source =
+        Source { bucket: "intake".into(), key: "drop/anna/clip.mp4".into(), version: ObjectVersion::Id("1".into()) };
     Post::submit(Alias::new("anna").unwrap(), source, Some(SIZE), start())
 }
 
@@ -38,10 +35,7 @@ fn claimed() -> Post {
 }
 
 fn ticket(issued_at: Timestamp) -> Upload {
-    let plan = ChunkPlan::new(
-        VideoSize::new(SIZE).unwrap(),
-        ChunkCeiling::new(10_000_000).unwrap(),
-    );
+    let plan = ChunkPlan::new(VideoSize::new(SIZE).unwrap(), ChunkCeiling::new(10_000_000).unwrap());
     Upload {
         publish_id: PublishId::new("v_pub_file~v2-1.1").unwrap(),
         url: Sealed::new(vec![1]),
@@ -52,33 +46,19 @@ fn ticket(issued_at: Timestamp) -> Upload {
 }
 
 fn uploading(offset: u64) -> Post {
-    claimed()
-        .begin(ticket(start()), start())
-        .unwrap()
-        .progress(offset, start())
-        .unwrap()
+    claimed().begin(ticket(start()), start()).unwrap().progress(offset, start()).unwrap()
 }
 
 fn processing() -> Post {
-    uploading(20_000_000)
-        .sent(SentReceipt::Confirmed, start())
-        .unwrap()
+    uploading(20_000_000).sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
 fn report(standing: Standing) -> Report {
-    Report {
-        standing,
-        uploaded: None,
-        video_ids: vec![],
-        links: Links::default(),
-        log_id: Some("log-1".into()),
-    }
+    Report { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: Some("log-1".into()) }
 }
 
 fn failed(reason: &str) -> Report {
-    report(Standing::Failed {
-        reason: reason.into(),
-    })
+    report(Standing::Failed { reason: reason.into() })
 }
 
 fn video_id(id: &str) -> VideoId {
@@ -88,10 +68,7 @@ fn video_id(id: &str) -> VideoId {
 #[test]
 fn one_worker_at_a_time() {
     let post = claimed();
-    let refused = post
-        .clone()
-        .claim("worker-2", start() + SECOND)
-        .unwrap_err();
+    let refused = post.clone().claim("worker-2", start() + SECOND).unwrap_err();
     assert!(matches!(refused, NotClaimable::Leased { ref owner, .. } if owner == "worker-1"));
     let taken_over = post.claim("worker-2", start() + LEASE_TERM).unwrap();
     assert_eq!(taken_over.attempt, 2, "the fencing number grew");
@@ -99,32 +76,17 @@ fn one_worker_at_a_time() {
 
 #[test]
 fn a_second_bell_does_not_wake_a_post_that_waits_for_a_limit() {
-    let waiting = claimed()
-        .defer(
-            "rate_limit_exceeded",
-            "too many calls",
-            60 * SECOND,
-            start(),
-        )
-        .unwrap();
+    let waiting = claimed().defer("rate_limit_exceeded", "too many calls", 60 * SECOND, start()).unwrap();
     let until = start() + 60 * SECOND;
-    assert_eq!(
-        waiting.clone().claim("w", start() + SECOND),
-        Err(NotClaimable::NotDue { until })
-    );
+    assert_eq!(waiting.clone().claim("w", start() + SECOND), Err(NotClaimable::NotDue { until }));
     assert_eq!(waiting.due_at, Some(until));
     assert!(waiting.claim("w", until).is_ok());
 }
 
 #[test]
 fn a_late_worker_goes_on_where_the_upload_stands() {
-    let post = uploading(10_000_000)
-        .claim("worker-2", start() + LEASE_TERM)
-        .unwrap();
-    assert_eq!(
-        post.upload().unwrap().next_chunk().unwrap().first,
-        10_000_000
-    );
+    let post = uploading(10_000_000).claim("worker-2", start() + LEASE_TERM).unwrap();
+    assert_eq!(post.upload().unwrap().next_chunk().unwrap().first, 10_000_000);
     let handed_over = uploading(10_000_000).hand_over(start()).unwrap();
     assert_eq!(handed_over.upload().unwrap().offset, 10_000_000);
     assert_eq!(handed_over.due_at, Some(start()));
@@ -135,40 +97,17 @@ fn once_the_last_chunk_may_be_sent_nothing_but_tiktoks_word_leads_back() {
     let at_last = uploading(20_000_000);
     assert!(at_last.upload().unwrap().may_be_complete());
     assert!(at_last.clone().abandon(start(), "slow").is_err());
-    assert!(
-        at_last
-            .clone()
-            .fail(Failure::new("x", "x", "x"), start())
-            .is_err()
-    );
+    assert!(at_last.clone().fail(Failure::new("x", "x", "x"), start()).is_err());
     assert!(processing().claim("w", start() + 1000 * SECOND).is_err());
     let before = uploading(10_000_000);
-    assert!(
-        before
-            .clone()
-            .abandon(start(), "slow")
-            .unwrap()
-            .upload()
-            .is_none()
-    );
+    assert!(before.clone().abandon(start(), "slow").unwrap().upload().is_none());
     assert!(before.fail(Failure::new("x", "x", "x"), start()).is_ok());
 }
 
 #[test]
 fn a_one_chunk_upload_may_be_complete_from_its_first_byte() {
-    let plan = ChunkPlan::new(
-        VideoSize::new(5).unwrap(),
-        ChunkCeiling::new(10_000_000).unwrap(),
-    );
-    let post = claimed()
-        .begin(
-            Upload {
-                plan,
-                ..ticket(start())
-            },
-            start(),
-        )
-        .unwrap();
+    let plan = ChunkPlan::new(VideoSize::new(5).unwrap(), ChunkCeiling::new(10_000_000).unwrap());
+    let post = claimed().begin(Upload { plan, ..ticket(start()) }, start()).unwrap();
     assert!(post.abandon(start(), "slow").is_err());
 }
 
@@ -179,38 +118,21 @@ fn only_tiktoks_own_errors_lead_to_another_upload_and_not_for_ever() {
         post = post.settle(&failed("internal"), start()).unwrap();
         assert_eq!(post.state_name(), StateName::Queued, "round {round}");
         let now = post.due_at.unwrap();
-        post = post
-            .claim("w", now)
-            .unwrap()
-            .begin(ticket(now), now)
-            .unwrap();
-        post = post
-            .progress(20_000_000, now)
-            .unwrap()
-            .sent(SentReceipt::Confirmed, now)
-            .unwrap();
+        post = post.claim("w", now).unwrap().begin(ticket(now), now).unwrap();
+        post = post.progress(20_000_000, now).unwrap().sent(SentReceipt::Confirmed, now).unwrap();
     }
     let ended = post.settle(&failed("internal"), start()).unwrap();
     assert_eq!(ended.state_name(), StateName::Failed);
 
-    let never = processing()
-        .settle(&failed("file_format_check_failed"), start())
-        .unwrap();
-    let PostState::Failed { failure, .. } = &never.state else {
-        panic!("{never:?}")
-    };
-    assert_eq!(
-        (failure.code.as_str(), failure.log_id.as_deref()),
-        ("file_format_check_failed", Some("log-1"))
-    );
+    let never = processing().settle(&failed("file_format_check_failed"), start()).unwrap();
+    let PostState::Failed { failure, .. } = &never.state else { panic!("{never:?}") };
+    assert_eq!((failure.code.as_str(), failure.log_id.as_deref()), ("file_format_check_failed", Some("log-1")));
     assert!(!failure.advice.is_empty());
 }
 
 #[test]
 fn a_daily_cap_defers_and_never_fails() {
-    let post = processing()
-        .settle(&failed("spam_risk_too_many_posts"), start())
-        .unwrap();
+    let post = processing().settle(&failed("spam_risk_too_many_posts"), start()).unwrap();
     assert_eq!(post.state_name(), StateName::Queued);
     assert_eq!(post.due_at, Some(start() + 86_400 * SECOND));
 }
@@ -218,25 +140,18 @@ fn a_daily_cap_defers_and_never_fails() {
 #[test]
 fn a_reason_that_nobody_knows_is_shown_as_it_is() {
     let post = processing().settle(&failed("new_reason"), start()).unwrap();
-    assert!(
-        matches!(&post.state, PostState::Failed { failure, .. } if failure.code == "new_reason")
-    );
+    assert!(matches!(&post.state, PostState::Failed { failure, .. } if failure.code == "new_reason"));
 }
 
 #[test]
 fn a_published_post_keeps_looking_for_its_link_and_then_rests() {
-    let published = processing()
-        .settle(&report(Standing::Published), start())
-        .unwrap();
+    let published = processing().settle(&report(Standing::Published), start()).unwrap();
     assert_eq!(published.state_name(), StateName::Published);
     assert!(published.due_at.is_some(), "its link is not known yet");
     let mut with_id = report(Standing::Published);
     with_id.video_ids = vec![video_id("7678907398077074696")];
     let known = published.settle(&with_id, start()).unwrap();
-    let links = Links {
-        share_url: Some("https://t/v".into()),
-        cover_url: Some("https://t/c".into()),
-    };
+    let links = Links { share_url: Some("https://t/v".into()), cover_url: Some("https://t/c".into()) };
     let linked = known.linked(links.clone(), start()).unwrap();
     assert_eq!(linked.due_at, None);
     let again = linked.clone().settle(&with_id, start() + SECOND).unwrap();
@@ -245,89 +160,48 @@ fn a_published_post_keeps_looking_for_its_link_and_then_rests() {
 
 #[test]
 fn a_private_post_has_no_link_to_wait_for() {
-    let stack = StackDefaults {
-        mode: Mode::Direct,
-        privacy_level: PrivacyLevel::SelfOnly,
-        title_limit: TitleLimit::default(),
-    };
+    let stack =
+        StackDefaults { mode: Mode::Direct, privacy_level: PrivacyLevel::SelfOnly, title_limit: TitleLimit::default() };
     let settings = Settings::settle(&PostOptions::default(), "clip.mp4", &stack).unwrap();
     let mut facts = PostFacts::clone(&processing());
     facts.settings = Some(settings);
-    let published = Post::restore(facts)
-        .settle(&report(Standing::Published), start())
-        .unwrap();
+    let published = Post::restore(facts).settle(&report(Standing::Published), start()).unwrap();
     assert_eq!(published.due_at, None);
 }
 
 #[test]
 fn a_draft_is_delivered_and_may_be_published_later_but_not_the_other_way() {
-    let delivered = processing()
-        .settle(&report(Standing::InInbox), start())
-        .unwrap();
+    let delivered = processing().settle(&report(Standing::InInbox), start()).unwrap();
     assert_eq!(delivered.state_name(), StateName::Delivered);
-    let published = delivered
-        .settle(&report(Standing::Published), start())
-        .unwrap();
-    let late = published
-        .clone()
-        .settle(&report(Standing::InInbox), start())
-        .unwrap();
+    let published = delivered.settle(&report(Standing::Published), start()).unwrap();
+    let late = published.clone().settle(&report(Standing::InInbox), start()).unwrap();
     assert_eq!(late, published);
-    let refused = published
-        .clone()
-        .settle(&failed("internal"), start())
-        .unwrap();
+    let refused = published.clone().settle(&failed("internal"), start()).unwrap();
     assert_eq!(refused.state_name(), StateName::Published);
 }
 
 #[test]
 fn an_unanswered_last_chunk_is_lost_only_when_bytes_are_missing_and_the_url_is_dead() {
-    let unsure = uploading(20_000_000)
-        .sent(SentReceipt::Unconfirmed, start())
-        .unwrap();
+    let unsure = uploading(20_000_000).sent(SentReceipt::Unconfirmed, start()).unwrap();
     let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
     let mut told = report(Standing::Processing);
 
     let silent = unsure.clone().settle(&told, dead).unwrap();
-    assert_eq!(
-        silent.state_name(),
-        StateName::Processing,
-        "nobody said that bytes are missing"
-    );
+    assert_eq!(silent.state_name(), StateName::Processing, "nobody said that bytes are missing");
 
     told.uploaded = Some(20_000_000);
     let resumed = unsure.clone().settle(&told, start() + SECOND).unwrap();
-    assert_eq!(
-        resumed.upload().map(|u| u.offset),
-        Some(20_000_000),
-        "the URL lives: sending goes on"
-    );
+    assert_eq!(resumed.upload().map(|u| u.offset), Some(20_000_000), "the URL lives: sending goes on");
 
-    let waiting = unsure
-        .clone()
-        .settle(&told, start() + URL_LIFETIME + SECOND)
-        .unwrap();
-    assert_eq!(
-        waiting.state_name(),
-        StateName::Processing,
-        "clocks differ: not yet"
-    );
+    let waiting = unsure.clone().settle(&told, start() + URL_LIFETIME + SECOND).unwrap();
+    assert_eq!(waiting.state_name(), StateName::Processing, "clocks differ: not yet");
 
     let lost = unsure.clone().settle(&told, dead).unwrap();
-    assert_eq!(
-        (lost.state_name(), lost.upload()),
-        (StateName::Queued, None)
-    );
+    assert_eq!((lost.state_name(), lost.upload()), (StateName::Queued, None));
 
     told.uploaded = Some(SIZE);
     let whole = unsure.settle(&told, dead).unwrap();
-    assert!(matches!(
-        whole.state,
-        PostState::Processing {
-            receipt: Receipt::Confirmed,
-            ..
-        }
-    ));
+    assert!(matches!(whole.state, PostState::Processing { receipt: Receipt::Confirmed, .. }));
 }
 
 #[test]
@@ -335,16 +209,10 @@ fn a_held_post_is_released_by_what_it_waits_for_only() {
     let for_review = claimed().hold(HoldReason::Review, start()).unwrap();
     assert_eq!(for_review.due_at, None);
     assert!(for_review.clone().options_arrived(start()).is_err());
-    assert_eq!(
-        for_review.approve(start()).unwrap().approval,
-        Approval::Given
-    );
+    assert_eq!(for_review.approve(start()).unwrap().approval, Approval::Given);
     let for_sidecar = claimed().hold(HoldReason::Sidecar, start()).unwrap();
     assert!(for_sidecar.clone().approve(start()).is_err());
-    assert_eq!(
-        for_sidecar.options_arrived(start()).unwrap().state_name(),
-        StateName::Queued
-    );
+    assert_eq!(for_sidecar.options_arrived(start()).unwrap().state_name(), StateName::Queued);
 }
 
 #[test]
@@ -352,10 +220,7 @@ fn a_scheduled_post_is_due_at_its_time_and_not_before() {
     let at = start() + 3600 * SECOND;
     let post = claimed().schedule(at, start()).unwrap();
     assert_eq!(post.due_at, Some(at));
-    assert_eq!(
-        post.clone().claim("w", start()),
-        Err(NotClaimable::NotDue { until: at })
-    );
+    assert_eq!(post.clone().claim("w", start()), Err(NotClaimable::NotDue { until: at }));
     assert!(post.wants_work(at) && post.claim("w", at).is_ok());
 }
 
@@ -369,18 +234,10 @@ fn a_post_with_an_upload_is_not_held_back_any_more() {
 #[test]
 fn waiting_for_the_same_thing_again_is_counted_and_progress_resets_it() {
     let now = start();
-    let once = claimed()
-        .defer("internal_error", "x", SECOND, now)
-        .unwrap()
-        .claim("w", now + SECOND)
-        .unwrap();
+    let once = claimed().defer("internal_error", "x", SECOND, now).unwrap().claim("w", now + SECOND).unwrap();
     let twice = once.defer("internal_error", "x", SECOND, now).unwrap();
     assert!(matches!(&twice.state, PostState::Queued { deferral: Some(d), .. } if d.count == 2));
-    let begun = twice
-        .claim("w", now + SECOND)
-        .unwrap()
-        .begin(ticket(now), now)
-        .unwrap();
+    let begun = twice.claim("w", now + SECOND).unwrap().begin(ticket(now), now).unwrap();
     let anew = begun.defer("internal_error", "x", SECOND, now).unwrap();
     assert!(matches!(&anew.state, PostState::Queued { deferral: Some(d), .. } if d.count == 1));
 }
@@ -392,29 +249,15 @@ fn an_interrupted_upload_goes_on_where_tiktok_says_it_is() {
     let decide = |told: &Report, now| reconcile(&upload, told, now, 10 * SECOND);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000));
     told.uploaded = Some(19_999_999);
-    assert_eq!(
-        decide(&told, start()),
-        Reconciled::SendFrom(20_000_000),
-        "the last byte's index, too"
-    );
+    assert_eq!(decide(&told, start()), Reconciled::SendFrom(20_000_000), "the last byte's index, too");
     told.uploaded = Some(0);
-    assert_eq!(
-        decide(&told, start()),
-        Reconciled::SendFrom(10_000_000),
-        "a report may lag"
-    );
+    assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000), "a report may lag");
     told.uploaded = Some(SIZE);
     assert_eq!(decide(&told, start()), Reconciled::AllThere);
     told.uploaded = Some(10_000_000);
     assert_eq!(decide(&told, start() + URL_LIFETIME), Reconciled::Abandon);
-    let at_last = Upload {
-        offset: 20_000_000,
-        ..upload.clone()
-    };
-    assert_eq!(
-        reconcile(&at_last, &told, start() + URL_LIFETIME, SECOND),
-        Reconciled::Wait
-    );
+    let at_last = Upload { offset: 20_000_000, ..upload.clone() };
+    assert_eq!(reconcile(&at_last, &told, start() + URL_LIFETIME, SECOND), Reconciled::Wait);
     assert_eq!(decide(&failed("internal"), start()), Reconciled::Ended);
 }
 
@@ -422,11 +265,7 @@ fn an_interrupted_upload_goes_on_where_tiktok_says_it_is() {
 fn a_long_history_keeps_its_beginning_and_its_end() {
     let mut post = submitted();
     for _ in 0..100 {
-        post = post
-            .claim("w", start())
-            .unwrap()
-            .hand_over(start())
-            .unwrap();
+        post = post.claim("w", start()).unwrap().hand_over(start()).unwrap();
     }
     assert!(post.history.len() <= 50);
     assert_eq!(post.history[0].note, "dropped");
@@ -449,19 +288,13 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Act> {
-    let uploaded = prop::option::of(prop::sample::select(vec![
-        0, 10_000_000, 19_999_999, 20_000_000, SIZE,
-    ]));
+    let uploaded = prop::option::of(prop::sample::select(vec![0, 10_000_000, 19_999_999, 20_000_000, SIZE]));
     let standing = prop::sample::select(vec![
         Standing::Processing,
         Standing::InInbox,
         Standing::Published,
-        Standing::Failed {
-            reason: "internal".into(),
-        },
-        Standing::Failed {
-            reason: "spam_risk".into(),
-        },
+        Standing::Failed { reason: "internal".into() },
+        Standing::Failed { reason: "spam_risk".into() },
     ]);
     prop_oneof![
         3 => Just(Act::Claim),
@@ -493,15 +326,9 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
             _ => Err(()),
         },
         Act::SendLast { answered } => match post.upload() {
-            Some(upload)
-                if upload.may_be_complete() && post.state_name() == StateName::Uploading =>
-            {
+            Some(upload) if upload.may_be_complete() && post.state_name() == StateName::Uploading => {
                 world.may_hold_all = true;
-                let receipt = if *answered {
-                    SentReceipt::Confirmed
-                } else {
-                    SentReceipt::Unconfirmed
-                };
+                let receipt = if *answered { SentReceipt::Confirmed } else { SentReceipt::Unconfirmed };
                 post.sent(receipt, *now).map_err(|_| ())
             }
             _ => Err(()),
@@ -514,11 +341,7 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
             // TikTok does not lie: it names missing bytes only where they are missing.
             let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
             let lie = world.may_hold_all && missing && told.standing == Standing::Processing;
-            if lie {
-                Err(())
-            } else {
-                post.settle(told, *now).map_err(|_| ())
-            }
+            if lie { Err(()) } else { post.settle(told, *now).map_err(|_| ()) }
         }
         Act::Pass(seconds) => {
             *now += Duration::from_secs(*seconds);

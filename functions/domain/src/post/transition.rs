@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{
-    Approval, HistoryEntry, HoldReason, LEASE_TERM, Lease, Post, PostState, Receipt, StateName,
-};
+use super::{Approval, HistoryEntry, HoldReason, LEASE_TERM, Lease, Post, PostState, Receipt, StateName};
 use crate::failure::{Deferral, Failure};
 use crate::polling::next_poll;
 use crate::settings::Settings;
@@ -47,22 +45,14 @@ impl Post {
             return Err(self.not("scheduled"));
         };
         let note = format!("waits for {publish_at}");
-        Ok(self.enter(
-            PostState::Scheduled { publish_at },
-            Some(publish_at),
-            now,
-            &note,
-        ))
+        Ok(self.enter(PostState::Scheduled { publish_at }, Some(publish_at), now, &note))
     }
 
     /// Releases a post whose options have changed or arrived, so that they are
     /// read again. One that waits for a limit goes on waiting.
     pub fn options_arrived(self, now: Timestamp) -> Step {
         match &self.state {
-            PostState::Held {
-                reason: HoldReason::Sidecar,
-            }
-            | PostState::Scheduled { .. } => {
+            PostState::Held { reason: HoldReason::Sidecar } | PostState::Scheduled { .. } => {
                 Ok(self.queue(now, None, None, now, "its sidecar is there"))
             }
             _ => Err(self.not("given options")),
@@ -73,9 +63,7 @@ impl Post {
     pub fn approve(mut self, now: Timestamp) -> Step {
         self.0.approval = Approval::Given;
         match &self.state {
-            PostState::Held {
-                reason: HoldReason::Review,
-            } => Ok(self.queue(now, None, None, now, "approved")),
+            PostState::Held { reason: HoldReason::Review } => Ok(self.queue(now, None, None, now, "approved")),
             _ => Err(self.not("approved")),
         }
     }
@@ -94,11 +82,7 @@ impl Post {
         let (lease, _, None) = self.clone().working("begun")? else {
             return Err(self.not("begun"));
         };
-        let note = format!(
-            "TikTok awaits {} chunks as {}",
-            upload.plan.count(),
-            upload.publish_id
-        );
+        let note = format!("TikTok awaits {} chunks as {}", upload.plan.count(), upload.publish_id);
         let mut post = self.leased(lease, None, Some(upload), now);
         post.0.inits = post.0.inits.saturating_add(1);
         post.note(now, &note);
@@ -127,16 +111,9 @@ impl Post {
         let publish_id = upload.publish_id.clone();
         let (receipt, note) = match receipt {
             SentReceipt::Confirmed => (Receipt::Confirmed, "TikTok has every byte and works on it"),
-            SentReceipt::Unconfirmed => (
-                Receipt::Unconfirmed(upload),
-                "TikTok may have every byte; it is being asked",
-            ),
+            SentReceipt::Unconfirmed => (Receipt::Unconfirmed(upload), "TikTok may have every byte; it is being asked"),
         };
-        let state = PostState::Processing {
-            publish_id,
-            receipt,
-            since: now,
-        };
+        let state = PostState::Processing { publish_id, receipt, since: now };
         Ok(self.enter(state, Some(next_poll(now, now)), now, note))
     }
 
@@ -144,15 +121,8 @@ impl Post {
     /// way is kept, to go on with.
     pub fn defer(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Step {
         let (_, before, upload) = self.clone().working("deferred")?;
-        let count = before
-            .filter(|d| d.code == code)
-            .map_or(0, |d| d.count)
-            .saturating_add(1);
-        let deferral = Deferral {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            count,
-        };
+        let count = before.filter(|d| d.code == code).map_or(0, |d| d.count).saturating_add(1);
+        let deferral = Deferral { code: code.to_owned(), message: message.to_owned(), count };
         let until = now + wait;
         let note = format!("waits until {until}: {message}");
         Ok(self.queue(until, Some(deferral), upload, now, &note))
@@ -161,13 +131,7 @@ impl Post {
     /// Hands a claimed post over to the next worker, at once.
     pub fn hand_over(self, now: Timestamp) -> Step {
         let (_, deferral, upload) = self.clone().working("handed over")?;
-        Ok(self.queue(
-            now,
-            deferral,
-            upload,
-            now,
-            "handed over to the next invocation",
-        ))
+        Ok(self.queue(now, deferral, upload, now, "handed over to the next invocation"))
     }
 
     /// Drops an upload that can no longer end well, and that cannot have ended.
@@ -178,10 +142,7 @@ impl Post {
         match self.clone().working("begun anew")? {
             (lease, deferral, Some(upload)) if !upload.may_be_complete() => {
                 let mut post = self.leased(lease, deferral, None, now);
-                post.note(
-                    now,
-                    &format!("upload {} given up: {why}", upload.publish_id),
-                );
+                post.note(now, &format!("upload {} given up: {why}", upload.publish_id));
                 Ok(post)
             }
             _ => Err(self.not("begun anew")),
@@ -205,16 +166,7 @@ impl Post {
     pub(super) fn end_in_failure(self, failure: Failure, now: Timestamp) -> Self {
         let note = failure.to_string();
         let publish_id = self.publish_id().cloned();
-        self.enter(
-            PostState::Failed {
-                failure,
-                publish_id,
-                at: now,
-            },
-            None,
-            now,
-            &note,
-        )
+        self.enter(PostState::Failed { failure, publish_id, at: now }, None, now, &note)
     }
 
     pub(super) fn queue(
@@ -225,25 +177,10 @@ impl Post {
         now: Timestamp,
         note: &str,
     ) -> Self {
-        self.enter(
-            PostState::Queued {
-                not_before,
-                deferral,
-                upload,
-            },
-            Some(not_before),
-            now,
-            note,
-        )
+        self.enter(PostState::Queued { not_before, deferral, upload }, Some(not_before), now, note)
     }
 
-    pub(super) fn enter(
-        mut self,
-        state: PostState,
-        due_at: Option<Timestamp>,
-        now: Timestamp,
-        note: &str,
-    ) -> Self {
+    pub(super) fn enter(mut self, state: PostState, due_at: Option<Timestamp>, now: Timestamp, note: &str) -> Self {
         self.0.state = state;
         self.0.due_at = due_at;
         self.note(now, note);
@@ -255,52 +192,25 @@ impl Post {
             self.0.history.remove(1);
         }
         let state = self.state_name();
-        self.0.history.push(HistoryEntry {
-            at,
-            state,
-            note: note.to_owned(),
-        });
+        self.0.history.push(HistoryEntry { at, state, note: note.to_owned() });
     }
 
-    fn leased(
-        mut self,
-        lease: Lease,
-        deferral: Option<Deferral>,
-        upload: Option<Upload>,
-        now: Timestamp,
-    ) -> Self {
-        let lease = Lease {
-            expires_at: now + LEASE_TERM,
-            ..lease
-        };
+    fn leased(mut self, lease: Lease, deferral: Option<Deferral>, upload: Option<Upload>, now: Timestamp) -> Self {
+        let lease = Lease { expires_at: now + LEASE_TERM, ..lease };
         self.0.due_at = Some(lease.expires_at);
-        self.0.state = PostState::Uploading {
-            lease,
-            deferral,
-            upload,
-        };
+        self.0.state = PostState::Uploading { lease, deferral, upload };
         self
     }
 
-    fn working(
-        self,
-        step: &'static str,
-    ) -> Result<(Lease, Option<Deferral>, Option<Upload>), InvalidTransition> {
+    fn working(self, step: &'static str) -> Result<(Lease, Option<Deferral>, Option<Upload>), InvalidTransition> {
         match self.0.state {
-            PostState::Uploading {
-                lease,
-                deferral,
-                upload,
-            } => Ok((lease, deferral, upload)),
+            PostState::Uploading { lease, deferral, upload } => Ok((lease, deferral, upload)),
             _ => Err(self.not(step)),
         }
     }
 
     pub(super) fn not(&self, step: &'static str) -> InvalidTransition {
-        InvalidTransition {
-            from: self.state_name(),
-            step,
-        }
+        InvalidTransition { from: self.state_name(), step }
     }
 }
 

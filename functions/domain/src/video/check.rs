@@ -40,9 +40,7 @@ impl Limits {
     /// Limits a draft to the ten minutes that are the same for every creator.
     #[must_use]
     pub fn draft() -> Self {
-        Self {
-            longest: Some(DRAFT),
-        }
+        Self { longest: Some(DRAFT) }
     }
 }
 
@@ -50,9 +48,7 @@ impl Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The codec is not one that TikTok takes.
-    #[error(
-        "the video is coded as {0}, and TikTok takes H.264, H.265, VP8 and VP9; convert it to H.264"
-    )]
+    #[error("the video is coded as {0}, and TikTok takes H.264, H.265, VP8 and VP9; convert it to H.264")]
     Codec(Codec),
     /// The video is longer than it may be.
     #[error(
@@ -67,9 +63,7 @@ pub enum Fault {
         longest: Duration,
     },
     /// The frame rate is outside TikTok's range.
-    #[error(
-        "the video has {0} frames a second, and TikTok takes 23 to 60; convert it, for instance to 30"
-    )]
+    #[error("the video has {0} frames a second, and TikTok takes 23 to 60; convert it, for instance to 30")]
     FrameRate(FrameRate),
     /// The picture is smaller or larger than TikTok takes.
     #[error(
@@ -108,10 +102,7 @@ pub struct Faults {
 impl Faults {
     fn from_list(faults: Vec<Fault>) -> Option<Self> {
         let mut faults = faults.into_iter();
-        Some(Self {
-            first: faults.next()?,
-            others: faults.collect(),
-        })
+        Some(Self { first: faults.next()?, others: faults.collect() })
     }
 
     /// Returns the code of the first fault, which is the one to report where
@@ -130,9 +121,7 @@ impl Faults {
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.first.fmt(f)?;
-        self.others
-            .iter()
-            .try_for_each(|fault| write!(f, "; {fault}"))
+        self.others.iter().try_for_each(|fault| write!(f, "; {fault}"))
     }
 }
 
@@ -209,16 +198,9 @@ mod tests {
 
     #[test]
     fn what_the_header_does_not_say_is_no_fault() {
-        let facts = VideoFacts {
-            duration_ms: None,
-            frame_rate: None,
-            ..good()
-        };
+        let facts = VideoFacts { duration_ms: None, frame_rate: None, ..good() };
         assert_eq!(check(&facts, &Limits::draft()), Ok(()));
-        let endless = VideoFacts {
-            duration_ms: Some(u64::MAX),
-            ..good()
-        };
+        let endless = VideoFacts { duration_ms: Some(u64::MAX), ..good() };
         assert_eq!(check(&endless, &Limits::direct(None)), Ok(()));
     }
 
@@ -234,10 +216,7 @@ mod tests {
             (120_000, false),
         ] {
             let rate = FrameRate::from_thousandths(thousandths);
-            let facts = VideoFacts {
-                frame_rate: Some(rate),
-                ..good()
-            };
+            let facts = VideoFacts { frame_rate: Some(rate), ..good() };
             let found = codes(&facts, &Limits::draft());
             assert_eq!(found.is_empty(), passes, "{rate}: {found:?}");
             assert!(found.iter().all(|code| *code == "frame_rate_check_failed"));
@@ -254,16 +233,8 @@ mod tests {
             (4097, 1080, false),
             (1080, 4097, false),
         ] {
-            let facts = VideoFacts {
-                width,
-                height,
-                ..good()
-            };
-            assert_eq!(
-                check(&facts, &Limits::draft()).is_ok(),
-                passes,
-                "{width}x{height}"
-            );
+            let facts = VideoFacts { width, height, ..good() };
+            assert_eq!(check(&facts, &Limits::draft()).is_ok(), passes, "{width}x{height}");
         }
     }
 
@@ -277,15 +248,8 @@ mod tests {
             (Limits::draft(), 600_000, true),
             (Limits::draft(), 601_000, false),
         ] {
-            let facts = VideoFacts {
-                duration_ms: Some(millis),
-                ..good()
-            };
-            assert_eq!(
-                check(&facts, &limits).is_ok(),
-                passes,
-                "{limits:?} {millis}"
-            );
+            let facts = VideoFacts { duration_ms: Some(millis), ..good() };
+            assert_eq!(check(&facts, &limits).is_ok(), passes, "{limits:?} {millis}");
         }
     }
 
@@ -311,16 +275,7 @@ mod tests {
         );
         assert_eq!(faults.code(), "file_format_check_failed");
         let said = faults.to_string();
-        for part in [
-            "av01",
-            "320x240",
-            "15 frames",
-            "700.5 s",
-            "600 s",
-            "trim",
-            "scale",
-            "convert",
-        ] {
+        for part in ["av01", "320x240", "15 frames", "700.5 s", "600 s", "trim", "scale", "convert"] {
             assert!(said.contains(part), "{part} in {said}");
         }
     }

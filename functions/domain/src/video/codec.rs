@@ -94,13 +94,7 @@ mod tests {
 
     #[test]
     fn a_codec_reads_back_what_it_was_stored_as() {
-        for codec in [
-            Codec::H264,
-            Codec::H265,
-            Codec::Vp8,
-            Codec::Vp9,
-            Codec::Other("av01".to_owned()),
-        ] {
+        for codec in [Codec::H264, Codec::H265, Codec::Vp8, Codec::Vp9, Codec::Other("av01".to_owned())] {
             let stored = serde_json::to_string(&codec).unwrap();
             assert_eq!(serde_json::from_str::<Codec>(&stored).unwrap(), codec);
         }
@@ -109,9 +103,6 @@ mod tests {
 
     #[test]
     fn a_name_from_a_file_is_made_printable() {
-        assert_eq!(
-            Codec::from_sample_entry([0, b'\n', 0xff, b'a']),
-            Codec::Other("\\x00\\n\\xffa".to_owned()),
-        );
+        assert_eq!(Codec::from_sample_entry([0, b'\n', 0xff, b'a']), Codec::Other("\\x00\\n\\xffa".to_owned()),);
     }
 }

@@ -125,11 +125,7 @@ impl Walk {
             if self.has_info && self.has_tracks {
                 return Ok(self.facts()?);
             }
-            let (level, limit) = self
-                .open
-                .last()
-                .copied()
-                .unwrap_or((Level::File, self.size));
+            let (level, limit) = self.open.last().copied().unwrap_or((Level::File, self.size));
             let Some(found) = next_element(window, limit)? else {
                 if level == Level::File {
                     return Ok(self.facts()?);
@@ -169,10 +165,9 @@ impl Walk {
                 "it is cut off: its element {:x} should end at byte {end}, but the file has {limit} bytes",
                 found.id,
             ))),
-            Some(_) => Err(InspectError::damaged(format!(
-                "its element {:x} is longer than the element around it",
-                found.id,
-            ))),
+            Some(_) => {
+                Err(InspectError::damaged(format!("its element {:x} is longer than the element around it", found.id)))
+            }
         }
     }
 
@@ -197,13 +192,7 @@ impl Walk {
         Ok(())
     }
 
-    fn read(
-        &mut self,
-        known: Known,
-        found: &Element,
-        end: u64,
-        window: &Window,
-    ) -> Result<(), Halt> {
+    fn read(&mut self, known: Known, found: &Element, end: u64, window: &Window) -> Result<(), Halt> {
         let header = found.body - window.cursor();
         let len = (end - found.body).min(TEXT);
         let mut value = Fields::new(window.peek(header + len)?);
@@ -225,28 +214,21 @@ impl Walk {
 
     fn facts(&self) -> Result<VideoFacts, InspectError> {
         if !self.has_tracks {
-            return Err(InspectError::damaged(
-                "it does not list its tracks before its first cluster",
-            ));
+            return Err(InspectError::damaged("it does not list its tracks before its first cluster"));
         }
         let Some(video) = &self.video else {
             return Err(InspectError::not_a_video("it has no video track"));
         };
         let Some(codec) = video.codec.clone() else {
-            return Err(InspectError::damaged(
-                "its video track does not say how it is coded",
-            ));
+            return Err(InspectError::damaged("its video track does not say how it is coded"));
         };
-        let (Ok(width @ 1..), Ok(height @ 1..)) = (video.width.try_into(), video.height.try_into())
-        else {
+        let (Ok(width @ 1..), Ok(height @ 1..)) = (video.width.try_into(), video.height.try_into()) else {
             return Err(InspectError::damaged("its video track has no picture size"));
         };
         Ok(VideoFacts {
             container: Container::WebM,
             codec,
-            duration_ms: self
-                .duration
-                .and_then(|ticks| millis(ticks, self.timestamp_scale)),
+            duration_ms: self.duration.and_then(|ticks| millis(ticks, self.timestamp_scale)),
             width,
             height,
             frame_rate: FrameRate::average(1, video.frame_ns, 1_000_000_000),

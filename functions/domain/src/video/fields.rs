@@ -47,11 +47,7 @@ impl<'a> Fields<'a> {
     /// Takes a number that the box's `version` made eight bytes long (1) or
     /// left at four (0).
     pub(super) fn sized(&mut self, version: u8) -> Option<u64> {
-        if version == 1 {
-            self.array().map(u64::from_be_bytes)
-        } else {
-            self.u32().map(u64::from)
-        }
+        if version == 1 { self.array().map(u64::from_be_bytes) } else { self.u32().map(u64::from) }
     }
 
     /// Takes the version and the 24 bits of flags that open a full box.

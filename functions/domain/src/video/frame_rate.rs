@@ -25,9 +25,8 @@ impl FrameRate {
         if frames == 0 || ticks_per_second == 0 {
             return None;
         }
-        let thousandths = u128::from(frames)
-            .checked_mul(u128::from(ticks_per_second) * 1000)?
-            .checked_div(u128::from(ticks))?;
+        let thousandths =
+            u128::from(frames).checked_mul(u128::from(ticks_per_second) * 1000)?.checked_div(u128::from(ticks))?;
         u64::try_from(thousandths).ok().map(Self::from_thousandths)
     }
 
@@ -59,10 +58,7 @@ mod tests {
         let ntsc = FrameRate::average(30, 30 * 1001, 30_000).unwrap();
         assert_eq!(ntsc.thousandths(), 29_970);
         assert_eq!(ntsc.to_string(), "29.97");
-        assert_eq!(
-            FrameRate::average(24, 12_288, 12_288).unwrap().to_string(),
-            "24"
-        );
+        assert_eq!(FrameRate::average(24, 12_288, 12_288).unwrap().to_string(), "24");
     }
 
     #[test]

@@ -42,9 +42,7 @@ pub enum InspectError {
         why: String,
     },
     /// A video in a format that TikTok does not take or that cannot be judged.
-    #[error(
-        "the video is in a format that cannot be posted: {why}; convert it to MP4 with H.264 and drop that"
-    )]
+    #[error("the video is in a format that cannot be posted: {why}; convert it to MP4 with H.264 and drop that")]
     Unsupported {
         /// Which format, or which trait of it.
         why: String,
@@ -101,12 +99,7 @@ impl Inspector {
     /// Starts on an object of `size` bytes, none of which has been read.
     #[must_use]
     pub fn new(size: u64) -> Self {
-        Self {
-            window: Window::new(size),
-            state: State::Unknown,
-            asked: None,
-            reads: 0,
-        }
+        Self { window: Window::new(size), state: State::Unknown, asked: None, reads: 0 }
     }
 
     /// Goes on as far as the bytes fed so far allow. Called again without a
@@ -184,7 +177,5 @@ impl Inspector {
 
 /// Says that the header lies too deep in the file.
 pub(super) fn not_found() -> InspectError {
-    InspectError::unsupported(format!(
-        "its header was not found within {MAX_READS} reads of the file"
-    ))
+    InspectError::unsupported(format!("its header was not found within {MAX_READS} reads of the file"))
 }

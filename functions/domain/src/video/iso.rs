@@ -94,11 +94,7 @@ impl Walk {
                 self.refuse_cut_media(window)?;
                 return Ok(self.facts()?);
             }
-            let (level, limit) = self
-                .open
-                .last()
-                .copied()
-                .unwrap_or((Level::File, self.size));
+            let (level, limit) = self.open.last().copied().unwrap_or((Level::File, self.size));
             let Some(found) = next_box(window, limit)? else {
                 if level == Level::File {
                     return Ok(self.facts()?);
@@ -121,8 +117,7 @@ impl Walk {
 
     /// States what is known when no more reads are to be spent.
     pub(super) fn give_up(&self) -> Result<VideoFacts, InspectError> {
-        let (true, Some(video), Some(fragments)) = (self.has_movie, &self.video, &self.fragments)
-        else {
+        let (true, Some(video), Some(fragments)) = (self.has_movie, &self.video, &self.fragments) else {
             return Err(not_found());
         };
         let (duration, rate) = (fragments.declared_millis(), fragments.frame_rate());
@@ -196,13 +191,7 @@ impl Walk {
         };
         let (duration, rate) = match &self.fragments {
             Some(fragments) => (fragments.millis(), fragments.frame_rate()),
-            None => (
-                self.movie
-                    .span
-                    .millis()
-                    .or(video.media.unwrap_or_default().millis()),
-                video.frame_rate(),
-            ),
+            None => (self.movie.span.millis().or(video.media.unwrap_or_default().millis()), video.frame_rate()),
         };
         video.facts(self.container, self.movie, duration, rate)
     }
@@ -250,9 +239,7 @@ impl Walk {
             (Level::MovieExtends, b"trex") => fragments.track_defaults(found.front(window, FRONT)?),
             (Level::File, b"sidx") => fragments.index(found.front(window, TABLE)?, found.end),
             (Level::TrackFragment, b"tfhd") => fragments.track_header(found.front(window, FRONT)?),
-            (Level::TrackFragment, b"trun") => {
-                fragments.run(found.front(window, TABLE)?, found.start)
-            }
+            (Level::TrackFragment, b"trun") => fragments.run(found.front(window, TABLE)?, found.start),
             _ => Some(()),
         };
         Ok(read.ok_or_else(|| too_short(found.kind))?)

@@ -20,11 +20,7 @@ const LEN: u64 = 12;
 const OTHER_VIDEOS: [(usize, &[u8], &str); 9] = [
     (8, b"AVI ", "it is an AVI file"),
     (0, b"FLV\x01", "it is a Flash video"),
-    (
-        0,
-        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-        "it is a Windows Media file",
-    ),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "it is a Windows Media file"),
     (0, b"\x00\x00\x01\xba", "it is an MPEG program stream"),
     (0, b"\x00\x00\x01\xb3", "it is a bare MPEG video stream"),
     (0, b"\x00\x00\x00\x01", "it is a bare H.264 or H.265 stream"),
@@ -58,11 +54,8 @@ pub(super) fn format(window: &Window) -> Result<Format, Halt> {
     if bytes.is_empty() {
         return Err(InspectError::not_a_video("it is empty").into());
     }
-    let starts = |(offset, magic, _): &&(usize, &[u8], &str)| {
-        bytes
-            .get(*offset..)
-            .is_some_and(|bytes| bytes.starts_with(magic))
-    };
+    let starts =
+        |(offset, magic, _): &&(usize, &[u8], &str)| bytes.get(*offset..).is_some_and(|bytes| bytes.starts_with(magic));
     if let Some((_, _, name)) = NO_VIDEOS.iter().find(starts) {
         return Err(InspectError::not_a_video(*name).into());
     }
@@ -73,9 +66,7 @@ pub(super) fn format(window: &Window) -> Result<Format, Halt> {
         Some(b"ftyp") if bytes.get(8..12) == Some(b"qt  ") => Ok(Format::Iso(Container::Mov)),
         Some(b"ftyp" | b"styp") => Ok(Format::Iso(Container::Mp4)),
         // QuickTime files older than the `ftyp` box.
-        Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") => {
-            Ok(Format::Iso(Container::Mov))
-        }
+        Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") => Ok(Format::Iso(Container::Mov)),
         _ => Err(match OTHER_VIDEOS.iter().find(starts) {
             Some((_, _, name)) => InspectError::unsupported(*name).into(),
             None => InspectError::not_a_video("its first bytes are no video format's").into(),

@@ -11,14 +11,7 @@ use super::*;
 
 /// A file, its container and codec, milliseconds, picture, thousandths of a
 /// frame a second.
-type Probed = (
-    &'static str,
-    Container,
-    &'static str,
-    Option<u64>,
-    (u32, u32),
-    u64,
-);
+type Probed = (&'static str, Container, &'static str, Option<u64>, (u32, u32), u64);
 
 /// Every whole fixture, as ffprobe 5.1 states it.
 #[rustfmt::skip]
@@ -63,21 +56,12 @@ fn the_facts_of_real_files_are_those_that_ffprobe_finds() {
 #[test]
 fn what_is_not_a_whole_video_is_refused_with_the_reason() {
     for (name, said) in [
-        (
-            "text.mp4",
-            "not a video: its first bytes are no video format's",
-        ),
+        ("text.mp4", "not a video: its first bytes are no video format's"),
         ("empty.mp4", "not a video: it is empty"),
         ("sound-only.mp4", "not a video: it has no video track"),
         ("matroska.mkv", "cannot be posted: it is a Matroska file"),
-        (
-            "cut-header-first.mp4",
-            "damaged: it is cut off: its `mdat` box",
-        ),
-        (
-            "cut-header-last.mp4",
-            "damaged: it is cut off: its `mdat` box",
-        ),
+        ("cut-header-first.mp4", "damaged: it is cut off: its `mdat` box"),
+        ("cut-header-last.mp4", "damaged: it is cut off: its `mdat` box"),
     ] {
         let refusal = Object::fixture(name).refusal();
         assert!(refusal.to_string().contains(said), "{name}: {refusal}");
@@ -115,12 +99,7 @@ fn facts_read_back_as_they_were_stored() {
 
 #[test]
 fn a_small_file_takes_one_read_wherever_its_header_is() {
-    for name in [
-        "header-first.mp4",
-        "header-last.mp4",
-        "header-last.mov",
-        "vp9.webm",
-    ] {
+    for name in ["header-first.mp4", "header-last.mp4", "header-last.mov", "vp9.webm"] {
         assert_eq!(Object::fixture(name).inspect().1, 1, "{name}");
     }
 }
@@ -128,13 +107,7 @@ fn a_small_file_takes_one_read_wherever_its_header_is() {
 #[test]
 fn an_object_that_is_shorter_than_stated_is_damaged() {
     let mut inspector = Inspector::new(1000);
-    assert_eq!(
-        inspector.step(),
-        Ok(Step::Read {
-            offset: 0,
-            len: 1000
-        })
-    );
+    assert_eq!(inspector.step(), Ok(Step::Read { offset: 0, len: 1000 }));
     inspector.feed(&[]);
     let refusal = inspector.step().unwrap_err();
     assert!(matches!(refusal, InspectError::Damaged { .. }), "{refusal}");

@@ -37,12 +37,7 @@ pub(super) struct Window {
 impl Window {
     /// Opens an empty window at the start of an object of `size` bytes.
     pub(super) fn new(size: u64) -> Self {
-        Self {
-            size,
-            cursor: 0,
-            start: 0,
-            bytes: Vec::new(),
-        }
+        Self { size, cursor: 0, start: 0, bytes: Vec::new() }
     }
 
     /// Returns the whole object's size in bytes.

@@ -43,10 +43,7 @@ pub(super) fn next_element(window: &Window, limit: u64) -> Result<Option<Element
     let header = id_len + size_len;
     let mut fields = Fields::new(window.peek(header)?);
     fields.skip(front.len() - 1);
-    let raw = fields
-        .rest()
-        .iter()
-        .fold(0, |raw, byte| raw << 8 | u64::from(*byte));
+    let raw = fields.rest().iter().fold(0, |raw, byte| raw << 8 | u64::from(*byte));
     // Each byte of the size has seven bits of it; all of them set: unknown.
     let all = (1_u64 << (7 * size_len)) - 1;
     let body = start + header;
@@ -57,9 +54,7 @@ pub(super) fn next_element(window: &Window, limit: u64) -> Result<Option<Element
 /// Returns how many bytes a number is long that starts with this one: 1 to 8,
 /// or 9 for none.
 fn vint_len(first: &[u8]) -> u64 {
-    first
-        .first()
-        .map_or(9, |byte| u64::from(byte.leading_zeros()) + 1)
+    first.first().map_or(9, |byte| u64::from(byte.leading_zeros()) + 1)
 }
 
 /// Reads an unsigned number of up to eight bytes.
@@ -67,9 +62,7 @@ pub(super) fn unsigned(value: &[u8]) -> Result<u64, InspectError> {
     if value.len() > 8 {
         return Err(InspectError::damaged("a number in its header is too long"));
     }
-    Ok(value
-        .iter()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    Ok(value.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 /// Reads a floating-point number; `None` where the length is not one's.

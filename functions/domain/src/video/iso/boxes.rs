@@ -51,18 +51,10 @@ pub(super) fn next_box(window: &Window, limit: u64) -> Result<Option<BoxAt>, Hal
         size => (8, size.into()),
     };
     if size < header {
-        let why = format!(
-            "its `{}` box has the impossible size {size}",
-            kind.escape_ascii()
-        );
+        let why = format!("its `{}` box has the impossible size {size}", kind.escape_ascii());
         return Err(InspectError::damaged(why).into());
     }
-    Ok(Some(BoxAt {
-        kind,
-        start,
-        body: start + header,
-        end: start.saturating_add(size),
-    }))
+    Ok(Some(BoxAt { kind, start, body: start + header, end: start.saturating_add(size) }))
 }
 
 /// Says that the file of `size` bytes ends before the box does.

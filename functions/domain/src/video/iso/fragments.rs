@@ -46,21 +46,9 @@ impl Fragments {
         self.track = video.header.unwrap_or_default().id;
         self.ticks_per_second = media.ticks_per_second;
         // A movie header that lists samples tells only their length.
-        let (stated, listed_time) = if listed == 0 {
-            (movie.ticks, 0)
-        } else {
-            (0, media.ticks)
-        };
-        let whole = if self.extends == 0 {
-            stated
-        } else {
-            self.extends
-        };
-        self.declared = Span {
-            ticks: whole,
-            ..movie
-        }
-        .millis();
+        let (stated, listed_time) = if listed == 0 { (movie.ticks, 0) } else { (0, media.ticks) };
+        let whole = if self.extends == 0 { stated } else { self.extends };
+        self.declared = Span { ticks: whole, ..movie }.millis();
         self.samples = listed;
         self.sample_time = listed_time;
         self.total = Some(listed_time);
@@ -74,11 +62,7 @@ impl Fragments {
     /// Returns up to where the file may be stepped over: the end of what an
     /// index covers, once one fragment has told the frame rate; else 0.
     pub(super) fn indexed_until(&self) -> u64 {
-        if self.sample_time > 0 {
-            self.indexed_until
-        } else {
-            0
-        }
+        if self.sample_time > 0 { self.indexed_until } else { 0 }
     }
 
     /// Returns the length that the header declares, in milliseconds.
@@ -89,11 +73,7 @@ impl Fragments {
     /// Returns the whole length in milliseconds, once all fragments are passed.
     pub(super) fn millis(&self) -> Option<u64> {
         let ticks = self.total.unwrap_or_default();
-        self.declared.or(Span {
-            ticks,
-            ticks_per_second: self.ticks_per_second,
-        }
-        .millis())
+        self.declared.or(Span { ticks, ticks_per_second: self.ticks_per_second }.millis())
     }
 
     /// Averages the samples seen so far; before the first, takes the default.
@@ -143,9 +123,7 @@ impl Fragments {
         }
         if track == self.track && end > self.indexed_until {
             let time = u128::from(ticks) * u128::from(self.ticks_per_second);
-            let time = time
-                .checked_div(ticks_per_second.into())
-                .and_then(|time| u64::try_from(time).ok());
+            let time = time.checked_div(ticks_per_second.into()).and_then(|time| u64::try_from(time).ok());
             self.pass(time);
             self.indexed_until = until;
         }
@@ -158,11 +136,7 @@ impl Fragments {
         let track = body.u32()?;
         body.skip(if flags & 0x1 == 0 { 0 } else { 8 })?; // base data offset
         body.skip(if flags & 0x2 == 0 { 0 } else { 4 })?; // sample entry
-        let default = if flags & 0x8 == 0 {
-            self.default_of(track)
-        } else {
-            body.u32()?
-        };
+        let default = if flags & 0x8 == 0 { self.default_of(track) } else { body.u32()? };
         self.sample_ticks = (track == self.track).then_some(default);
         Some(())
     }
@@ -192,10 +166,7 @@ impl Fragments {
     }
 
     fn pass(&mut self, time: Option<u64>) {
-        self.total = self
-            .total
-            .zip(time)
-            .and_then(|(total, time)| total.checked_add(time));
+        self.total = self.total.zip(time).and_then(|(total, time)| total.checked_add(time));
     }
 
     fn default_of(&self, track: u32) -> u32 {

@@ -24,8 +24,7 @@ impl Span {
         if self.ticks == 0 {
             return None;
         }
-        let millis =
-            (u128::from(self.ticks) * 1000).checked_div(u128::from(self.ticks_per_second))?;
+        let millis = (u128::from(self.ticks) * 1000).checked_div(u128::from(self.ticks_per_second))?;
         u64::try_from(millis).ok()
     }
 }
@@ -69,18 +68,8 @@ pub(super) struct Track {
 impl Track {
     /// Tells whether nothing more can be learnt from the track's boxes.
     pub(super) fn is_complete(&self) -> bool {
-        let Self {
-            header,
-            media,
-            is_video,
-            entry,
-            samples,
-        } = self;
-        *is_video == Some(true)
-            && header.is_some()
-            && media.is_some()
-            && entry.is_some()
-            && samples.is_some()
+        let Self { header, media, is_video, entry, samples } = self;
+        *is_video == Some(true) && header.is_some() && media.is_some() && entry.is_some() && samples.is_some()
     }
 
     /// Tells whether players show the track by default.
@@ -109,9 +98,7 @@ impl Track {
         frame_rate: Option<FrameRate>,
     ) -> Result<VideoFacts, InspectError> {
         let Some(entry) = &self.entry else {
-            return Err(InspectError::damaged(
-                "its video track does not say how it is coded",
-            ));
+            return Err(InspectError::damaged("its video track does not say how it is coded"));
         };
         let header = self.header.unwrap_or_default();
         let (width, height) = if entry.width == 0 || entry.height == 0 {
@@ -123,19 +110,8 @@ impl Track {
             return Err(InspectError::damaged("its video track has no picture size"));
         }
         // A turn of the movie undoes a turn of the track.
-        let (width, height) = if header.turned == movie.turned {
-            (width, height)
-        } else {
-            (height, width)
-        };
-        Ok(VideoFacts {
-            container,
-            codec: entry.codec.clone(),
-            duration_ms,
-            width,
-            height,
-            frame_rate,
-        })
+        let (width, height) = if header.turned == movie.turned { (width, height) } else { (height, width) };
+        Ok(VideoFacts { container, codec: entry.codec.clone(), duration_ms, width, height, frame_rate })
     }
 }
 
@@ -164,13 +140,7 @@ pub(super) fn track_header(mut body: Fields<'_>) -> Option<TrackHeader> {
     let turned = is_quarter_turn(&mut body)?;
     let width = body.u32()? >> 16;
     let height = body.u32()? >> 16;
-    Some(TrackHeader {
-        id,
-        enabled: flags & 1 == 1,
-        turned,
-        width,
-        height,
-    })
+    Some(TrackHeader { id, enabled: flags & 1 == 1, turned, width, height })
 }
 
 /// Reads `hdlr`: whether the track is a video's.
@@ -186,11 +156,7 @@ pub(super) fn sample_entry(mut body: Fields<'_>) -> Option<SampleEntry> {
     body.skip(8 + 16)?; // reserved and data reference, version to quality
     let width = body.u16()?.into();
     let height = body.u16()?.into();
-    Some(SampleEntry {
-        codec,
-        width,
-        height,
-    })
+    Some(SampleEntry { codec, width, height })
 }
 
 /// Reads how many samples `stsz` or `stz2` list; the list itself is not needed.
@@ -205,18 +171,9 @@ fn span(body: &mut Fields<'_>) -> Option<Span> {
     body.sized(version)?; // created
     body.sized(version)?; // modified
     let ticks_per_second = body.u32()?;
-    let unknown = if version == 1 {
-        u64::MAX
-    } else {
-        u32::MAX.into()
-    };
-    let ticks = body
-        .sized(version)
-        .map(|ticks| if ticks == unknown { 0 } else { ticks })?;
-    Some(Span {
-        ticks_per_second,
-        ticks,
-    })
+    let unknown = if version == 1 { u64::MAX } else { u32::MAX.into() };
+    let ticks = body.sized(version).map(|ticks| if ticks == unknown { 0 } else { ticks })?;
+    Some(Span { ticks_per_second, ticks })
 }
 
 /// Reads a transformation matrix: whether it lays the picture on its side.

@@ -29,13 +29,7 @@ enum Harm {
 
 impl Harm {
     fn any() -> impl Strategy<Value = Self> {
-        let word = prop_oneof![
-            Just(0),
-            Just(1),
-            Just(u32::MAX),
-            Just(0x7fff_ffff),
-            any::<u32>()
-        ];
+        let word = prop_oneof![Just(0), Just(1), Just(u32::MAX), Just(0x7fff_ffff), any::<u32>()];
         prop_oneof![
             1 => any::<prop::sample::Index>().prop_map(Self::Cut),
             4 => any::<(prop::sample::Index, u8)>().prop_map(|(at, byte)| Self::Byte(at, byte)),

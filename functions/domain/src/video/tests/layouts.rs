@@ -41,32 +41,19 @@ fn track(flags: u32, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
         boxed("hdlr", &handler.concat()),
         boxed("minf", &boxed("stbl", &tables.concat())),
     ];
-    let track = [
-        boxed("tkhd", &header.concat()),
-        boxed("mdia", &media.concat()),
-    ];
+    let track = [boxed("tkhd", &header.concat()), boxed("mdia", &media.concat())];
     boxed("trak", &track.concat())
 }
 
 /// A movie header of `ticks` milliseconds, with the boxes that are in it.
 fn movie_of(ticks: u32, inside: &[Vec<u8>]) -> Vec<u8> {
-    let header = [
-        words(&[0, 0, 0, 1000, ticks, 0x1_0000, 0, 0, 0]),
-        words(&UPRIGHT),
-        vec![0; 28],
-    ];
-    boxed(
-        "moov",
-        &[boxed("mvhd", &header.concat()), inside.concat()].concat(),
-    )
+    let header = [words(&[0, 0, 0, 1000, ticks, 0x1_0000, 0, 0, 0]), words(&UPRIGHT), vec![0; 28]];
+    boxed("moov", &[boxed("mvhd", &header.concat()), inside.concat()].concat())
 }
 
 /// A movie header of one track, with something behind it.
 fn movie(frames: u32) -> Vec<u8> {
-    let inside = [
-        track(ENABLED, frames, (1920, 1080)),
-        boxed("udta", b"made for a test"),
-    ];
+    let inside = [track(ENABLED, frames, (1920, 1080)), boxed("udta", b"made for a test")];
     movie_of(frames / 30 * 1000, &inside)
 }
 
@@ -79,12 +66,7 @@ fn brand() -> Vec<u8> {
 }
 
 fn media_header(len: u64) -> Vec<u8> {
-    [
-        words(&[1]),
-        b"mdat".to_vec(),
-        (len + 16).to_be_bytes().to_vec(),
-    ]
-    .concat()
+    [words(&[1]), b"mdat".to_vec(), (len + 16).to_be_bytes().to_vec()].concat()
 }
 
 const FOUR_GB: u64 = 4_000_000_000;
@@ -103,16 +85,10 @@ fn hour() -> VideoFacts {
 #[test]
 fn an_hour_in_4_gb_with_its_header_last_takes_a_handful_of_reads() {
     let movie = movie(108_000);
-    assert!(
-        movie.len() > 2_000_000,
-        "the tables are left unread for a reason"
-    );
+    assert!(movie.len() > 2_000_000, "the tables are left unread for a reason");
     let front = [brand(), media_header(FOUR_GB)].concat();
     let at = front.len() as u64 + FOUR_GB;
-    let object = Object {
-        size: at + movie.len() as u64,
-        parts: vec![(0, front), (at, movie)],
-    };
+    let object = Object { size: at + movie.len() as u64, parts: vec![(0, front), (at, movie)] };
     let (facts, reads) = object.inspect();
     assert_eq!(facts, Ok(hour()));
     assert!(reads <= 5, "{reads} reads");
@@ -121,10 +97,7 @@ fn an_hour_in_4_gb_with_its_header_last_takes_a_handful_of_reads() {
 #[test]
 fn an_hour_in_4_gb_with_its_header_first_takes_a_handful_of_reads() {
     let front = [brand(), movie(108_000), media_header(FOUR_GB)].concat();
-    let object = Object {
-        size: front.len() as u64 + FOUR_GB,
-        parts: vec![(0, front)],
-    };
+    let object = Object { size: front.len() as u64 + FOUR_GB, parts: vec![(0, front)] };
     let (facts, reads) = object.inspect();
     assert_eq!(facts, Ok(hour()));
     assert!(reads <= 4, "{reads} reads");
@@ -135,21 +108,14 @@ fn a_minute_with_its_header_last_takes_two_reads() {
     let front = [brand(), media_header(20_000_000)].concat();
     let movie = movie(1_800);
     let at = front.len() as u64 + 20_000_000;
-    let object = Object {
-        size: at + movie.len() as u64,
-        parts: vec![(0, front), (at, movie)],
-    };
+    let object = Object { size: at + movie.len() as u64, parts: vec![(0, front), (at, movie)] };
     assert_eq!(object.facts().duration_ms, Some(60_000));
     assert_eq!(object.inspect().1, 2);
 }
 
 #[test]
 fn quicktime_without_a_brand_and_with_padding_is_read() {
-    let padding = [
-        boxed("wide", b""),
-        boxed("free", &[0; 40]),
-        boxed("uuid", &[7; 24]),
-    ];
+    let padding = [boxed("wide", b""), boxed("free", &[0; 40]), boxed("uuid", &[7; 24])];
     let open_ended = [words(&[0]), b"mdat".to_vec(), vec![0; 100]].concat();
     let facts = Object::of([padding.concat(), movie(300), open_ended].concat()).facts();
     assert_eq!(facts.container, Container::Mov);
@@ -203,16 +169,9 @@ fn an_index_spares_the_reads_of_the_fragments_behind_it() {
     let whole = index(1, 1000);
     let of_another_track = index(2, 1500);
     let of_a_part = index(1, 100);
-    for indexes in [
-        whole.clone(),
-        [of_another_track, whole.clone()].concat(),
-        [whole, of_a_part].concat(),
-    ] {
+    for indexes in [whole.clone(), [of_another_track, whole.clone()].concat(), [whole, of_a_part].concat()] {
         let front = [header.clone(), indexes, moof.clone()].concat();
-        let object = Object {
-            size: front.len() as u64 + 2_000_000_000,
-            parts: vec![(0, front)],
-        };
+        let object = Object { size: front.len() as u64 + 2_000_000_000, parts: vec![(0, front)] };
         let (facts, reads) = object.inspect();
         let facts = facts.unwrap();
         assert_eq!(facts.duration_ms, Some(2_000_000));
@@ -252,10 +211,7 @@ fn the_first_enabled_video_track_is_the_video() {
     let thumbnails = track(DISABLED, 30, (160, 90));
     let video = track(ENABLED, 300, (1920, 1080));
     let second = track(ENABLED, 300, (640, 360));
-    for tracks in [
-        [thumbnails.clone(), video.clone(), second.clone()],
-        [video.clone(), second, thumbnails.clone()],
-    ] {
+    for tracks in [[thumbnails.clone(), video.clone(), second.clone()], [video.clone(), second, thumbnails.clone()]] {
         let facts = Object::of([brand(), movie_of(10_000, &tracks)].concat()).facts();
         assert_eq!((facts.width, facts.height), (1920, 1080));
     }
@@ -274,14 +230,8 @@ fn a_movie_without_a_known_length_lasts_as_long_as_its_track() {
 
 #[test]
 fn a_header_that_declares_the_length_of_its_fragments_is_believed() {
-    let extends = [
-        boxed("mehd", &words(&[0, 60_000])),
-        boxed("trex", &words(&[0, 7, 1, 512, 0, 0])),
-    ];
-    let inside = [
-        track(ENABLED, 0, (1920, 1080)),
-        boxed("mvex", &extends.concat()),
-    ];
+    let extends = [boxed("mehd", &words(&[0, 60_000])), boxed("trex", &words(&[0, 7, 1, 512, 0, 0]))];
+    let inside = [track(ENABLED, 0, (1920, 1080)), boxed("mvex", &extends.concat())];
     let facts = Object::of([brand(), movie_of(0, &inside)].concat()).facts();
     assert_eq!(facts.duration_ms, Some(60_000));
     assert_eq!(facts.frame_rate, Some(FrameRate::from_thousandths(30_000)));

@@ -11,10 +11,7 @@ pub(super) struct Object {
 impl Object {
     pub(super) fn of(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
-        Self {
-            size: bytes.len() as u64,
-            parts: vec![(0, bytes)],
-        }
+        Self { size: bytes.len() as u64, parts: vec![(0, bytes)] }
     }
 
     pub(super) fn fixture(name: &str) -> Self {
@@ -29,8 +26,7 @@ impl Object {
             let until = (offset + len).min(start + part.len() as u64);
             if from < until {
                 let at = |position: u64, base: u64| usize::try_from(position - base).unwrap();
-                bytes[at(from, offset)..at(until, offset)]
-                    .copy_from_slice(&part[at(from, *start)..at(until, *start)]);
+                bytes[at(from, offset)..at(until, offset)].copy_from_slice(&part[at(from, *start)..at(until, *start)]);
             }
         }
         bytes
