@@ -1,0 +1,88 @@
+//! A pair of tokens as TikTok grants it.
+
+use std::time::Duration;
+
+use domain::account::Scopes;
+use domain::identity::OpenId;
+use serde_json::Value;
+
+use crate::credentials::{AccessToken, RefreshToken};
+use crate::error::Garble;
+use crate::fields::{count, text};
+
+/// The longest lifetime that is believed: ten years, so that adding it to any
+/// time of ours is a time.
+const LONGEST: u64 = 10 * 365 * 24 * 3600;
+
+/// What a consent or a refresh gives. Its tokens are not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose it is.
+    pub open_id: OpenId,
+    /// What the user allowed; it may be less than was asked for.
+    pub scopes: Scopes,
+    /// What calls are made with.
+    pub access: AccessToken,
+    /// How long from now.
+    pub access_lifetime: Duration,
+    /// What the next grant is had for.
+    pub refresh: RefreshToken,
+    /// How long from now.
+    pub refresh_lifetime: Duration,
+}
+
+impl Grant {
+    pub(crate) fn read(body: &Value) -> Result<Self, Garble> {
+        let needed = |key| text(body, key).ok_or(Garble::Missing(key));
+        let lifetime = |key| {
+            let seconds = count(body, key).filter(|&seconds| seconds > 0).ok_or(Garble::Missing(key))?;
+            Ok(Duration::from_secs(seconds.min(LONGEST)))
+        };
+        Ok(Self {
+            open_id: OpenId::new(needed("open_id")?).map_err(|_| Garble::Missing("open_id"))?,
+            scopes: Scopes::parse(&text(body, "scope").unwrap_or_default()),
+            access: AccessToken::new(needed("access_token")?.into()),
+            access_lifetime: lifetime("expires_in")?,
+            refresh: RefreshToken::new(needed("refresh_token")?.into()),
+            refresh_lifetime: lifetime("refresh_expires_in")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn body() -> Value {
+        json!({
+            "open_id": "open-1", "scope": "", "access_token": "access-1", "expires_in": "86400",
+            "refresh_token": "refresh-1", "refresh_expires_in": u64::MAX,
+        })
+    }
+
+    #[test]
+    fn lifetimes_are_obeyed_as_they_come_within_reason() {
+        let grant = Grant::read(&body()).unwrap();
+        assert_eq!(grant.access_lifetime, Duration::from_hours(24));
+        assert_eq!(grant.refresh_lifetime, Duration::from_secs(LONGEST));
+    }
+
+    #[test]
+    fn every_field_but_the_scopes_is_needed() {
+        for key in ["open_id", "access_token", "expires_in", "refresh_token", "refresh_expires_in"] {
+            let mut body = body();
+            body[key] = json!(null);
+            assert_eq!(Grant::read(&body), Err(Garble::Missing(key)));
+        }
+        let mut body = body();
+        body["expires_in"] = json!(0);
+        assert_eq!(Grant::read(&body), Err(Garble::Missing("expires_in")));
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let shown = format!("{:?}", Grant::read(&body()).unwrap());
+        assert!(!shown.contains("access-1") && !shown.contains("refresh-1"), "{shown}");
+    }
+}
