@@ -1,0 +1,152 @@
+//! How values look as DynamoDB attributes: so that a person who opens the
+//! console can read them, and so that they come back as they were.
+//!
+//! Instants that an index is ordered by are numbers of milliseconds; all others
+//! are RFC 3339 text. What is absent has no attribute, rather than a NULL one.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::secret::Sealed;
+use jiff::Timestamp;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::table::{Item, RecordError};
+
+/// An instant in whole milliseconds since 1970, as an index orders it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Millis(i64);
+
+impl Millis {
+    /// The last whole millisecond that has begun by then.
+    pub(crate) fn floor(at: Timestamp) -> Self {
+        let nanos = at.as_nanosecond().div_euclid(1_000_000);
+        Self(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+
+    /// The first whole millisecond that begins then or later, so that nothing
+    /// that is due is found before it is.
+    pub(crate) fn ceil(at: Timestamp) -> Self {
+        let Self(floor) = Self::floor(at);
+        let exact = at.as_nanosecond().rem_euclid(1_000_000) == 0;
+        Self(if exact { floor } else { floor.saturating_add(1) })
+    }
+
+    /// The instant.
+    pub(crate) fn instant(self, name: &'static str) -> Result<Timestamp, RecordError> {
+        Timestamp::from_millisecond(self.0).map_err(|error| RecordError::invalid(name, &error))
+    }
+
+    /// The number as an attribute's value.
+    pub(crate) fn value(self) -> AttributeValue {
+        AttributeValue::N(self.0.to_string())
+    }
+}
+
+/// Ciphertext as a binary attribute.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Ciphertext(Vec<u8>);
+
+impl fmt::Debug for Ciphertext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ciphertext({} bytes)", self.0.len())
+    }
+}
+
+impl From<&Sealed> for Ciphertext {
+    fn from(sealed: &Sealed) -> Self {
+        Self(sealed.ciphertext().to_vec())
+    }
+}
+
+impl From<Ciphertext> for Sealed {
+    fn from(Ciphertext(bytes): Ciphertext) -> Self {
+        Self::new(bytes)
+    }
+}
+
+impl Serialize for Ciphertext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ciphertext {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("ciphertext, as a binary attribute")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Vec<u8>, A::Error> {
+                Err(A::Error::custom("expected a binary attribute"))
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes).map(Self)
+    }
+}
+
+/// Writes a record's fields as attributes, without those that are absent.
+pub(crate) fn item_of<R: Serialize>(record: &R) -> Result<Item, RecordError> {
+    let mut item: Item = serde_dynamo::to_item(record).map_err(RecordError::Form)?;
+    drop_absent(&mut item);
+    Ok(item)
+}
+
+/// Reads a record from those of an item's attributes that it knows.
+pub(crate) fn record_of<'de, R: Deserialize<'de>>(item: &Item) -> Result<R, RecordError> {
+    serde_dynamo::from_item(item.clone()).map_err(RecordError::Form)
+}
+
+fn drop_absent(item: &mut Item) {
+    item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
+    for value in item.values_mut() {
+        if let AttributeValue::M(inner) = value {
+            drop_absent(inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn an_instant_inside_a_millisecond_is_due_at_its_end() {
+        let at = Timestamp::from_nanosecond(1_000_001).unwrap();
+        assert_eq!((Millis::floor(at), Millis::ceil(at)), (Millis(1), Millis(2)));
+        let exact = Timestamp::from_millisecond(5).unwrap();
+        assert_eq!((Millis::floor(exact), Millis::ceil(exact)), (Millis(5), Millis(5)));
+    }
+
+    #[test]
+    fn ciphertext_is_a_binary_attribute_and_what_is_absent_is_none() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Record {
+            token: Ciphertext,
+            absent: Option<String>,
+        }
+        let record = Record { token: Ciphertext(vec![0, 255, 7]), absent: None };
+        let item = item_of(&record).unwrap();
+        assert_eq!(item.get("token"), Some(&AttributeValue::B(vec![0, 255, 7].into())));
+        assert!(!item.contains_key("absent"));
+        assert_eq!(record_of::<Record>(&item).unwrap(), record);
+    }
+
+    #[test]
+    fn a_list_is_not_taken_for_ciphertext() {
+        let item = Item::from([("token".to_owned(), AttributeValue::L(vec![]))]);
+        assert!(record_of::<HashMap<String, Ciphertext>>(&item).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! The bell: a message that says which post somebody should work on.
+//!
+//! It carries no more than the post's id, since the table is the truth; a bell
+//! that rings twice, late or not at all does no harm.
+
+use aws_sdk_sqs::Client;
+use domain::failure::Disposition;
+use domain::identity::PostId;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+
+/// A message's body.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ring {
+    post_id: PostId,
+}
+
+/// The queue that rings.
+#[derive(Debug, Clone)]
+pub struct Bell {
+    client: Client,
+    queue_url: String,
+}
+
+impl Bell {
+    /// Takes the queue by its URL.
+    #[must_use]
+    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+        Self { client, queue_url: queue_url.into() }
+    }
+
+    /// Has somebody look at a post, soon.
+    pub async fn ring(&self, id: &PostId) -> Result<(), BellError> {
+        let body = body_of(id);
+        let sent = self.client.send_message().queue_url(&self.queue_url).message_body(body).send().await;
+        sent.map(|_| ()).map_err(|error| self.error(AwsError::of("SQS SendMessage", &error)))
+    }
+
+    /// Reads which post a message is about; none, where it is not a bell's.
+    #[must_use]
+    pub fn parse(body: &str) -> Option<PostId> {
+        serde_json::from_str::<Ring>(body).ok().map(|ring| ring.post_id)
+    }
+
+    fn error(&self, source: AwsError) -> BellError {
+        let queue = self.queue_url.clone();
+        match source.kind() {
+            Kind::Unavailable => BellError::Unavailable { queue, source },
+            Kind::Denied => BellError::Denied { queue, source },
+            Kind::Missing => BellError::NoQueue { queue, source },
+            Kind::Condition | Kind::Refused => BellError::Refused { queue, source },
+        }
+    }
+}
+
+/// An id is plain ASCII letters and digits, so that it stands in JSON as it is.
+fn body_of(id: &PostId) -> String {
+    format!(r#"{{"post_id":"{id}"}}"#)
+}
+
+/// The bell could not be rung.
+#[derive(Debug, thiserror::Error)]
+pub enum BellError {
+    /// SQS is throttling, down, or did not answer. The bell may have rung.
+    #[error("queue {queue} cannot be reached now")]
+    Unavailable {
+        /// The queue.
+        queue: String,
+        /// What AWS said.
+        #[source]
+        source: AwsError,
+    },
+    /// The function's role is not enough.
+    #[error("queue {queue} is closed to this function: grant its role sqs:SendMessage on the queue")]
+    Denied {
+        /// The queue.
+        queue: String,
+        /// What AWS said.
+        #[source]
+        source: AwsError,
+    },
+    /// There is no such queue.
+    #[error("there is no queue {queue}: deploy the stack, or correct the queue's URL")]
+    NoQueue {
+        /// The queue.
+        queue: String,
+        /// What AWS said.
+        #[source]
+        source: AwsError,
+    },
+    /// SQS does not take the message as it is.
+    #[error("queue {queue} refused the message")]
+    Refused {
+        /// The queue.
+        queue: String,
+        /// What AWS said.
+        #[source]
+        source: AwsError,
+    },
+}
+
+impl BellError {
+    /// What to do about it.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Unavailable { .. } => Disposition::Retry { after: AFTER_OUTAGE },
+            Self::Denied { .. } | Self::NoQueue { .. } => Disposition::NeedsUser,
+            Self::Refused { .. } => Disposition::GiveUp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted_server::{Answer, ScriptedServer, say};
+    use domain::source::ObjectVersion;
+
+    fn id() -> PostId {
+        PostId::of_object("b", "drop/a.mp4", &ObjectVersion::Id("1".into()))
+    }
+
+    #[tokio::test]
+    async fn what_rings_is_heard() {
+        let server = ScriptedServer::start([say(Answer::new(200, r#"{"MessageId":"m-1"}"#))]).await;
+        Bell::new(server.sqs(), "http://queue/intake").ring(&id()).await.unwrap();
+        let asked = server.requests()[0].json();
+        assert_eq!(asked["QueueUrl"], "http://queue/intake");
+        assert_eq!(Bell::parse(asked["MessageBody"].as_str().unwrap()), Some(id()));
+    }
+
+    #[tokio::test]
+    async fn a_bell_that_cannot_be_rung_says_why() {
+        let table = [
+            (Answer::new(400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#), "there is no queue"),
+            (Answer::new(403, r#"{"__type":"AccessDeniedException"}"#), "sqs:SendMessage"),
+            (Answer::new(500, "{}"), "cannot be reached"),
+        ];
+        for (answer, named) in table {
+            let server = ScriptedServer::start([say(answer)]).await;
+            let error = Bell::new(server.sqs(), "http://queue/intake").ring(&id()).await.unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_another_kind_is_no_bell() {
+        for body in [
+            "",
+            "{}",
+            r#"{"post_id":"x"}"#,
+            r#"{"Records":[]}"#,
+            r#"{"post_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","Records":[]}"#,
+        ] {
+            assert_eq!(Bell::parse(body), None, "{body}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The objects in the intake bucket: videos, and the sidecars beside them.
+//!
+//! Every read of a video is pinned to the version that was dropped, by its
+//! version id or, in a bucket without versions, by `If-Match`. Nothing here
+//! returns a whole video: there are small reads with a limit, and there is
+//! [`Objects::read`], a stream that holds what arrives and no more.
+//!
+//! It knows S3's requests and answers, and not what the bytes are.
+
+mod error;
+mod listing;
+mod range;
+mod sidecar;
+mod tags;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use bytes::{Bytes, BytesMut};
+use domain::source::{ObjectVersion, Source};
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+
+pub use error::ObjectError;
+pub use sidecar::MAX_SIDECAR;
+
+use crate::aws::AwsError;
+use error::Place;
+
+/// The most that a small read returns, in bytes.
+pub const MAX_SMALL_READ: u64 = 64 * 1024;
+/// What reading a version takes. Without `s3:ListBucket` S3 says "denied" of
+/// what is not there.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+const TO_READ: &str = "s3:GetObject and s3:GetObjectVersion, and s3:ListBucket on the bucket";
+
+/// A part of an object, as it arrives: pieces in order that end exactly where
+/// was asked, or with an error.
+pub type ByteRange = BoxStream<'static, Result<Bytes, ObjectError>>;
+
+/// What S3 says of an object without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Its entity tag, without quotes.
+    pub etag: Option<String>,
+    /// The media type that it was dropped with.
+    pub content_type: Option<String>,
+    /// Its user metadata, without `x-amz-meta-`, in the order of the names.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// The newest version of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// The object, pinned to this version.
+    pub source: Source,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// The buckets that the functions read.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    client: Client,
+}
+
+impl Objects {
+    /// Takes S3's client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Asks what an object is, pinned to its version.
+    pub async fn describe(&self, source: &Source) -> Result<Described, ObjectError> {
+        let place = Place::of(source);
+        let (version_id, if_match) = pins(source);
+        let head = self.client.head_object().bucket(&source.bucket).key(&source.key);
+        let answer = head.set_version_id(version_id).set_if_match(if_match).send().await;
+        let answer = answer.map_err(|error| place.error(TO_READ, AwsError::of(HEAD, &error)))?;
+        let bytes = length_of(&place, &answer)?;
+        let etag = answer.e_tag().map(|tag| tag.trim_matches('"').to_owned());
+        let mut metadata: Vec<_> = answer.metadata.unwrap_or_default().into_iter().collect();
+        metadata.sort();
+        Ok(Described { bytes, etag, content_type: answer.content_type, metadata })
+    }
+
+    /// Finds the newest version of a key; none where nothing is there, or
+    /// where it was deleted.
+    pub async fn current(&self, bucket: &str, key: &str) -> Result<Option<Current>, ObjectError> {
+        let place = Place::at(bucket, key);
+        let answer = match self.client.head_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => answer,
+            Err(error) => match place.error(TO_READ, AwsError::of(HEAD, &error)) {
+                ObjectError::Gone { .. } => return Ok(None),
+                error => return Err(error),
+            },
+        };
+        let bytes = length_of(&place, &answer)?;
+        let version = ObjectVersion::from_parts(answer.version_id(), answer.e_tag())
+            .ok_or_else(|| place.broken(HEAD, "the answer has neither version id nor entity tag"))?;
+        let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
+        Ok(Some(Current { source, bytes }))
+    }
+
+    /// Lists the keys that begin with a prefix, in S3's order: ten thousand at
+    /// the most.
+    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        listing::keys(&self.client, bucket, prefix).await
+    }
+
+    /// Reads a range of an object, pinned to its version.
+    ///
+    /// Where the connection breaks, or ends early, the stream goes on at the
+    /// very next byte, a few times; what it hands on is never short and never
+    /// another object's.
+    ///
+    /// # Errors
+    /// Before the first byte, where S3 does not answer with exactly this range.
+    pub async fn read(&self, source: &Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
+        range::open(self.client.clone(), source.clone(), first, len).await
+    }
+
+    /// Reads a small range of an object into memory.
+    ///
+    /// # Errors
+    /// Refuses more than [`MAX_SMALL_READ`].
+    pub async fn read_small(&self, source: &Source, first: u64, len: u64) -> Result<Bytes, ObjectError> {
+        if len > MAX_SMALL_READ {
+            return Err(Place::of(source).too_large(len, MAX_SMALL_READ));
+        }
+        let mut range = self.read(source, first, len).await?;
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = range.try_next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Reads the file of options at a key; none where there is none.
+    ///
+    /// # Errors
+    /// Refuses a file of more than [`MAX_SIDECAR`] bytes before reading it.
+    pub async fn sidecar(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, ObjectError> {
+        sidecar::read(&self.client, bucket, key).await
+    }
+
+    /// Adds tags to an object, among those that others gave it.
+    ///
+    /// In a bucket without versions the tags go to whatever object is at the
+    /// key now: S3 has no condition for them.
+    ///
+    /// # Errors
+    /// Leaves the tags as they were.
+    pub async fn tag(&self, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
+        tags::add(&self.client, source, tags).await
+    }
+}
+
+const HEAD: &str = "S3 HeadObject";
+
+/// What pins a request to the source's version: a version id, or `If-Match`.
+fn pins(source: &Source) -> (Option<String>, Option<String>) {
+    match &source.version {
+        ObjectVersion::Id(id) => (Some(id.clone()), None),
+        ObjectVersion::ETag(etag) => (None, Some(format!("\"{etag}\""))),
+    }
+}
+
+fn length_of(place: &Place, answer: &HeadObjectOutput) -> Result<u64, ObjectError> {
+    let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
+    length.ok_or_else(|| place.broken(HEAD, "the answer has no length"))
+}
+
+#[cfg(test)]
+mod tests;

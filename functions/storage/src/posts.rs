@@ -1,0 +1,102 @@
+//! The posts: created once, changed only by who saw what they change, and found
+//! again when they are due.
+//!
+//! The index `due` has a post only while it should be looked at by a certain
+//! time, in one of eight shards. What it says may lag behind: it names posts,
+//! and whoever works on one reads it first.
+
+mod due;
+mod record;
+mod shard;
+mod state_record;
+
+use aws_sdk_dynamodb::Client;
+use domain::identity::PostId;
+use domain::post::Post;
+use jiff::Timestamp;
+
+pub use due::{Cursor, DuePage};
+pub use shard::Shard;
+
+use crate::kept::{Kept, Revision};
+use crate::table::{Condition, Item, Put, RecordError, SaveError, StoreError, Table, revision_of};
+
+/// What became of a post that was to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It was created.
+    New(Kept<Post>),
+    /// It was there already: its event came again, or late. It is as it was.
+    Already(Kept<Post>),
+}
+
+/// The posts table.
+#[derive(Debug, Clone)]
+pub struct Posts {
+    table: Table,
+}
+
+impl Posts {
+    /// Takes the table by its name.
+    #[must_use]
+    pub fn new(client: Client, table_name: impl Into<String>) -> Self {
+        Self { table: Table::new(client, table_name.into(), record::KEY) }
+    }
+
+    /// Creates a post, unless it is there already.
+    ///
+    /// # Errors
+    /// Where the table cannot be read or written: the post may then have been
+    /// created, and creating it again finds it.
+    pub async fn create(&self, post: &Post) -> Result<Created, StoreError> {
+        let item = self.item_of(post, post.created_at)?;
+        match self.table.put(item, Condition::Absent).await? {
+            Put::Done(revision) => Ok(Created::New(Kept::new(post.clone(), revision))),
+            Put::Refused(Some(item)) => self.kept(&post.id, &item).map(Created::Already),
+            Put::Refused(None) => {
+                Err(StoreError::Deleted { table: self.table.name().to_owned(), key: post.id.as_str().to_owned() })
+            }
+        }
+    }
+
+    /// Reads a post as the last write left it.
+    pub async fn get(&self, id: &PostId) -> Result<Option<Kept<Post>>, StoreError> {
+        let item = self.table.get(id.as_str()).await?;
+        item.map(|item| self.kept(id, &item)).transpose()
+    }
+
+    /// Stores a changed post, unless somebody wrote since it was read.
+    ///
+    /// # Errors
+    /// [`SaveError::Overtaken`] where somebody did: nothing was stored. With
+    /// [`StoreError::Unavailable`] it may have been stored, or not.
+    pub async fn save(&self, was: impl Into<Revision>, post: Post, now: Timestamp) -> Result<Kept<Post>, SaveError> {
+        let item = self.item_of(&post, now)?;
+        match self.table.put(item, Condition::At(was.into())).await? {
+            Put::Done(revision) => Ok(Kept::new(post, revision)),
+            Put::Refused(_) => Err(SaveError::Overtaken),
+        }
+    }
+
+    /// Finds posts of a shard that should be looked at by now, the longest due
+    /// first, a page at a time.
+    pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<Cursor>) -> Result<DuePage, StoreError> {
+        due::page(&self.table, now, shard, after).await
+    }
+
+    fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {
+        record::item_of(post, now).map_err(|error| self.unusable(&post.id, error))
+    }
+
+    fn kept(&self, id: &PostId, item: &Item) -> Result<Kept<Post>, StoreError> {
+        let read = || Ok(Kept::new(record::post_of(item)?, revision_of(item)?));
+        read().map_err(|error| self.unusable(id, error))
+    }
+
+    fn unusable(&self, id: &PostId, error: RecordError) -> StoreError {
+        StoreError::record(self.table.name(), id.as_str(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The due index, read a page at a time.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::identity::PostId;
+use jiff::Timestamp;
+
+use super::Shard;
+use super::record::{DUE_AT, DUE_SHARD, KEY};
+use crate::attribute::Millis;
+use crate::aws::AwsError;
+use crate::table::{Item, StoreError, Table};
+
+/// The index's name.
+const INDEX: &str = "due";
+/// How many posts a page has at most.
+const PAGE: i32 = 50;
+
+/// Where a page ended, and the next one begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cursor(Item);
+
+/// A page of posts that are due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuePage {
+    /// The posts, the longest due first.
+    pub ids: Vec<PostId>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<Cursor>,
+}
+
+/// Reads the page that follows `after`, or the first one.
+pub(super) async fn page(
+    table: &Table,
+    now: Timestamp,
+    shard: Shard,
+    after: Option<Cursor>,
+) -> Result<DuePage, StoreError> {
+    let query = table.client().query().table_name(table.name()).index_name(INDEX).limit(PAGE);
+    let query = query
+        .key_condition_expression("#shard = :shard AND #due <= :now")
+        .expression_attribute_names("#shard", DUE_SHARD)
+        .expression_attribute_names("#due", DUE_AT)
+        .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
+        .expression_attribute_values(":now", Millis::floor(now).value())
+        .scan_index_forward(true)
+        .set_exclusive_start_key(after.map(|Cursor(key)| key));
+    let answer = query.send().await.map_err(|error| {
+        let permission = "dynamodb:Query (on index due)";
+        StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
+    })?;
+    let ids = answer.items().iter().filter_map(|item| id_of(table, item)).collect();
+    Ok(DuePage { ids, next: answer.last_evaluated_key.map(Cursor) })
+}
+
+/// Reads an entry's id. One that is none is passed over, so that it cannot keep
+/// the posts behind it from being found.
+fn id_of(table: &Table, item: &Item) -> Option<PostId> {
+    let text = item.get(KEY).and_then(|key| key.as_s().ok()).map_or("", String::as_str);
+    PostId::new(text)
+        .inspect_err(
+            |error| tracing::warn!(table = table.name(), error = %error, "an item of the due index is no post"),
+        )
+        .ok()
+}

@@ -1,0 +1,121 @@
+//! A post as an item: flat, with a name for everything, for whoever opens the
+//! table in the console.
+//!
+//! `title` and `updated_at` are there for people alone; reading a post ignores
+//! them. What exists only in one state is in [`StateRecord`], in the same item.
+
+use domain::identity::{Alias, PostId};
+use domain::options::PostOptions;
+use domain::post::{Approval, HistoryEntry, Post, PostFacts, StateName};
+use domain::settings::Settings;
+use domain::source::{ObjectVersion, Source};
+use domain::video::VideoFacts;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Shard;
+use super::state_record::StateRecord;
+use crate::attribute::{self, Millis};
+use crate::table::{Item, RecordError};
+
+/// The table's key.
+pub(super) const KEY: &str = "id";
+/// The due index's partition.
+pub(super) const DUE_SHARD: &str = "due_shard";
+/// The due index's order.
+pub(super) const DUE_AT: &str = "due_at";
+
+/// What a post has in every state.
+#[derive(Debug, Serialize, Deserialize)]
+struct FactsRecord {
+    id: PostId,
+    account: Alias,
+    state: StateName,
+    title: Option<String>,
+    bytes: Option<u64>,
+    bucket: String,
+    key: String,
+    version_id: Option<String>,
+    etag: Option<String>,
+    created_at: Millis,
+    updated_at: Timestamp,
+    due_shard: Option<Shard>,
+    due_at: Option<Millis>,
+    attempt: u32,
+    inits: u32,
+    approval: Approval,
+    request: Option<PostOptions>,
+    settings: Option<Settings>,
+    video: Option<VideoFacts>,
+    history: Vec<HistoryEntry>,
+}
+
+/// Writes a post as the attributes of its item.
+pub(super) fn item_of(post: &Post, now: Timestamp) -> Result<Item, RecordError> {
+    let mut item = attribute::item_of(&FactsRecord::of(post, now))?;
+    item.extend(attribute::item_of(&StateRecord::of(&post.state))?);
+    Ok(item)
+}
+
+/// Reads a post from the attributes of its item.
+pub(super) fn post_of(item: &Item) -> Result<Post, RecordError> {
+    let facts: FactsRecord = attribute::record_of(item)?;
+    let state: StateRecord = attribute::record_of(item)?;
+    facts.restore(state)
+}
+
+impl FactsRecord {
+    fn of(post: &Post, now: Timestamp) -> Self {
+        let (version_id, etag) = match &post.source.version {
+            ObjectVersion::Id(id) => (Some(id.clone()), None),
+            ObjectVersion::ETag(etag) => (None, Some(etag.clone())),
+        };
+        let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
+        Self {
+            id: post.id.clone(),
+            account: post.account.clone(),
+            state: post.state_name(),
+            title: settled.or(post.request.title.as_deref()).map(str::to_owned),
+            bytes: post.bytes,
+            bucket: post.source.bucket.clone(),
+            key: post.source.key.clone(),
+            version_id,
+            etag,
+            created_at: Millis::floor(post.created_at),
+            updated_at: now,
+            due_shard: post.due_at.map(|_| Shard::of(&post.id)),
+            due_at: post.due_at.map(Millis::ceil),
+            attempt: post.attempt,
+            inits: post.inits,
+            approval: post.approval,
+            request: (post.request != PostOptions::default()).then(|| post.request.clone()),
+            settings: post.settings.clone(),
+            video: post.video.clone(),
+            history: post.history.clone(),
+        }
+    }
+
+    fn restore(self, state: StateRecord) -> Result<Post, RecordError> {
+        let version = match (self.version_id, self.etag) {
+            (Some(id), _) => ObjectVersion::Id(id),
+            (None, Some(etag)) => ObjectVersion::ETag(etag),
+            (None, None) => return Err(RecordError::Missing { name: "version_id or etag" }),
+        };
+        Ok(Post::restore(PostFacts {
+            id: self.id,
+            account: self.account,
+            source: Source { bucket: self.bucket, key: self.key, version },
+            bytes: self.bytes,
+            created_at: self.created_at.instant("created_at")?,
+            request: self.request.unwrap_or_default(),
+            approval: self.approval,
+            settings: self.settings,
+            video: self.video,
+            attempt: self.attempt,
+            inits: self.inits,
+            due_at: self.due_at.map(|at| at.instant(DUE_AT)).transpose()?,
+            history: self.history,
+            state: state.restore(self.state)?,
+        }))
+    }
+}

@@ -1,0 +1,395 @@
+//! The posts table: whatever can happen to a post comes back, and the calls are these.
+
+use std::time::Duration;
+
+use domain::chunk::{ChunkCeiling, ChunkPlan, MIN_CHUNK};
+use domain::failure::Failure;
+use domain::identity::{Alias, PublishId, VideoId};
+use domain::options::{Mode, PostOptions, PrivacyLevel};
+use domain::post::{HoldReason, PostState, SentReceipt, StateName};
+use domain::report::{Links, Report, Standing};
+use domain::secret::Sealed;
+use domain::settings::{Settings, StackDefaults};
+use domain::size::VideoSize;
+use domain::source::{ObjectVersion, Source};
+use domain::title::TitleLimit;
+use domain::upload::Upload;
+use domain::video::{Codec, Container, FrameRate, VideoFacts};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::attribute::Millis;
+use crate::scripted_server::{Answer, ScriptedServer, say};
+
+const SIZE: u64 = 3 * MIN_CHUNK + 7;
+
+fn at(millisecond: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_764_000_000_000 + millisecond).unwrap()
+}
+
+fn submitted() -> Post {
+    let version = ObjectVersion::Id("v1".into());
+    let source = Source { bucket: "intake".into(), key: "drop/anna/clip ü.mp4".into(), version };
+    Post::submit(Alias::new("anna").unwrap(), source, Some(SIZE), at(0))
+}
+
+fn upload(now: Timestamp) -> Upload {
+    Upload {
+        publish_id: PublishId::new("v_pub_file~v2-1.7").unwrap(),
+        url: Sealed::new(b"sealed url".to_vec()),
+        issued_at: now,
+        plan: ChunkPlan::new(VideoSize::new(SIZE).unwrap(), ChunkCeiling::new(MIN_CHUNK).unwrap()),
+        offset: 0,
+    }
+}
+
+fn settings() -> Settings {
+    let stack = StackDefaults {
+        mode: Mode::Direct,
+        privacy_level: PrivacyLevel::PublicToEveryone,
+        title_limit: TitleLimit::default(),
+    };
+    Settings::settle(&PostOptions::default(), "clip ü.mp4", &stack).unwrap()
+}
+
+fn video() -> VideoFacts {
+    VideoFacts {
+        container: Container::Mov,
+        codec: Codec::Other("av01".into()),
+        duration_ms: None,
+        width: 1080,
+        height: 1920,
+        frame_rate: Some(FrameRate::from_thousandths(29_970)),
+    }
+}
+
+fn report(standing: Standing, links: Links) -> Report {
+    let video_ids = vec![VideoId::new("7678907398077074696").unwrap()];
+    Report { standing, uploaded: None, video_ids, links, log_id: Some("2026A".into()) }
+}
+
+fn failed(reason: &str) -> Standing {
+    Standing::Failed { reason: reason.into() }
+}
+
+/// Something that may happen to a post, whether or not it can happen now.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Claim,
+    HoldForReview,
+    HoldForSidecar,
+    Schedule,
+    SidecarArrives,
+    Approve,
+    Describe,
+    Begin,
+    SendAChunk,
+    SendTheLast(SentReceipt),
+    Defer,
+    HandOver,
+    Abandon,
+    Fail,
+    Ring,
+    IsPublished,
+    IsLinked,
+    IsDelivered,
+    IsCancelled,
+    IsRefused,
+    IsRefusedForNow,
+}
+
+const STEPS: [Step; 22] = {
+    use Step::*;
+    [
+        Claim,
+        HoldForReview,
+        HoldForSidecar,
+        Schedule,
+        SidecarArrives,
+        Approve,
+        Describe,
+        Begin,
+        SendAChunk,
+        SendTheLast(SentReceipt::Confirmed),
+        SendTheLast(SentReceipt::Unconfirmed),
+        Defer,
+        HandOver,
+        Abandon,
+        Fail,
+        Ring,
+        IsPublished,
+        IsLinked,
+        IsDelivered,
+        IsCancelled,
+        IsRefused,
+        IsRefusedForNow,
+    ]
+};
+
+/// The post as it is stored: due at the end of the millisecond.
+fn to_the_millisecond(post: &Post) -> Post {
+    let mut facts = (**post).clone();
+    facts.due_at = facts.due_at.map(|due| Millis::ceil(due).instant("due_at").unwrap());
+    Post::restore(facts)
+}
+
+/// Takes the step where the post can; a post that cannot stays as it is.
+fn take(post: &Post, step: Step, now: Timestamp) -> Post {
+    let share_url = Some("https://www.tiktok.com/@anna/video/7678907398077074696".to_owned());
+    let links = Links { share_url, cover_url: None };
+    let settle = |standing| post.clone().settle(&report(standing, Links::default()), now).ok();
+    let next = match step {
+        Step::Claim => post.clone().claim("publish-1", now).ok(),
+        Step::HoldForReview => post.clone().hold(HoldReason::Review, now).ok(),
+        Step::HoldForSidecar => post.clone().hold(HoldReason::Sidecar, now).ok(),
+        Step::Schedule => post.clone().schedule(now + Duration::from_millis(1234), now).ok(),
+        Step::SidecarArrives => post.clone().options_arrived(now).ok(),
+        Step::Approve => post.clone().approve(now).ok(),
+        Step::Describe => Some(post.clone().described(settings(), video(), SIZE)),
+        Step::Begin => post.clone().begin(upload(now), now).ok(),
+        Step::SendAChunk => {
+            let next = post.upload().and_then(Upload::next_chunk);
+            next.and_then(|chunk| post.clone().progress(chunk.end(), now).ok())
+        }
+        Step::SendTheLast(receipt) => post.clone().sent(receipt, now).ok(),
+        Step::Defer => post.clone().defer("rate_limit_exceeded", "a limit", Duration::from_mins(1), now).ok(),
+        Step::HandOver => post.clone().hand_over(now).ok(),
+        Step::Abandon => post.clone().abandon(now, "it is too old").ok(),
+        Step::Fail => post.clone().fail(Failure::new("not_a_video", "It is no video", "Drop a video."), now).ok(),
+        Step::Ring => Some(post.clone().rung(now + Duration::from_mins(1))),
+        Step::IsPublished => settle(Standing::Published),
+        Step::IsLinked => post.clone().linked(links, now).ok(),
+        Step::IsDelivered => settle(Standing::InInbox),
+        Step::IsCancelled => settle(failed("publish_cancelled")),
+        Step::IsRefused => settle(failed("spam_risk_text")),
+        Step::IsRefusedForNow => settle(failed("internal")),
+    };
+    next.unwrap_or_else(|| post.clone())
+}
+
+/// A post of every state, by the steps that lead there.
+fn one_of_each() -> Vec<(StateName, Post)> {
+    use Step::*;
+    let sent = SendTheLast(SentReceipt::Confirmed);
+    let paths: [(StateName, &[Step]); 9] = [
+        (StateName::Held, &[Claim, HoldForReview]),
+        (StateName::Scheduled, &[Claim, Schedule]),
+        (StateName::Queued, &[Claim, Describe, Begin, SendAChunk, Defer]),
+        (StateName::Uploading, &[Claim, Describe, Begin, SendAChunk]),
+        (StateName::Processing, &[Claim, Begin, SendAChunk, SendTheLast(SentReceipt::Unconfirmed)]),
+        (StateName::Published, &[Claim, Begin, sent, IsPublished, IsLinked]),
+        (StateName::Delivered, &[Claim, Begin, sent, IsDelivered]),
+        (StateName::Failed, &[Claim, Begin, sent, IsRefused]),
+        (StateName::Cancelled, &[Claim, Begin, sent, IsCancelled]),
+    ];
+    let walk = |steps: &[Step]| steps.iter().fold(submitted(), |post, &step| take(&post, step, at(5)));
+    paths.into_iter().map(|(state, steps)| (state, walk(steps))).collect()
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_to_a_post_it_comes_back_as_it_was(
+        steps in prop::collection::vec((prop::sample::select(&STEPS[..]), 0..200_000i64), 0..40),
+    ) {
+        let (mut post, mut now) = (submitted(), 0);
+        for (step, wait) in steps {
+            now += wait;
+            post = take(&post, step, at(now));
+            let item = record::item_of(&post, at(now)).unwrap();
+            prop_assert_eq!(record::post_of(&item).unwrap(), to_the_millisecond(&post));
+            prop_assert_eq!(item.contains_key("due_shard"), post.due_at.is_some());
+            prop_assert_eq!(item.contains_key("due_at"), post.due_at.is_some());
+        }
+    }
+
+    #[test]
+    fn any_text_comes_back_as_it_was(key in ".{1,80}", version in "[!-~]{1,40}", title in any::<String>()) {
+        let source = Source { bucket: "intake".into(), key, version: ObjectVersion::ETag(version) };
+        let post = Post::submit(Alias::new("anna").unwrap(), source, None, at(0));
+        let options = PostOptions { title: Some(title), ..PostOptions::default() };
+        let mut facts = (*post).clone();
+        facts.request = options;
+        let post = Post::restore(facts);
+        let item = record::item_of(&post, at(0)).unwrap();
+        prop_assert_eq!(record::post_of(&item).unwrap(), post);
+    }
+}
+
+#[test]
+fn a_post_of_every_state_comes_back_as_it_was() {
+    for (state, post) in one_of_each() {
+        assert_eq!(post.state_name(), state);
+        let item = record::item_of(&post, at(9)).unwrap();
+        assert_eq!(record::post_of(&item).unwrap(), post, "{state}");
+    }
+}
+
+#[test]
+fn a_missing_attribute_is_named() {
+    let telling = [
+        (StateName::Held, "hold_reason"),
+        (StateName::Scheduled, "publish_at"),
+        (StateName::Queued, "not_before"),
+        (StateName::Uploading, "lease_owner"),
+        (StateName::Processing, "receipt"),
+        (StateName::Published, "publish_id"),
+        (StateName::Delivered, "ended_at"),
+        (StateName::Failed, "failure_code"),
+        (StateName::Cancelled, "ended_at"),
+    ];
+    for ((state, post), (of, name)) in one_of_each().into_iter().zip(telling) {
+        assert_eq!(state, of);
+        let mut item = record::item_of(&post, at(9)).unwrap();
+        item.remove(name).unwrap();
+        let error = record::post_of(&item).unwrap_err();
+        assert_eq!(error.to_string(), format!("it has no attribute {name}"), "{state}");
+    }
+}
+
+#[test]
+fn an_offset_that_no_chunk_begins_at_is_not_believed() {
+    let (_, post) = one_of_each().swap_remove(3);
+    let mut item = record::item_of(&post, at(9)).unwrap();
+    item.insert("offset".into(), aws_sdk_dynamodb::types::AttributeValue::N("5".into()));
+    assert_eq!(record::post_of(&item).unwrap_err().to_string(), "its attribute offset is wrong: no chunk begins there");
+}
+
+/// The item as the console shows it, in DynamoDB's JSON, read back through the wire.
+async fn shown(post: &Post) -> serde_json::Value {
+    let server = ScriptedServer::start([say(Answer::new(200, "{}"))]).await;
+    Posts::new(server.dynamodb(), "posts").create(post).await.unwrap();
+    server.requests()[0].json()["Item"].clone()
+}
+
+#[tokio::test]
+async fn an_item_can_be_read_by_a_person() {
+    let (_, post) = one_of_each().swap_remove(3);
+    let item = shown(&post).await;
+    let expected = [
+        ("id", json!({ "S": post.id.as_str() })),
+        ("account", json!({ "S": "anna" })),
+        ("state", json!({ "S": "uploading" })),
+        ("title", json!({ "S": "clip ü" })),
+        ("bytes", json!({ "N": SIZE.to_string() })),
+        ("bucket", json!({ "S": "intake" })),
+        ("key", json!({ "S": "drop/anna/clip ü.mp4" })),
+        ("version_id", json!({ "S": "v1" })),
+        ("created_at", json!({ "N": "1764000000000" })),
+        ("due_at", json!({ "N": "1764000120005" })),
+        ("due_shard", json!({ "S": Shard::of(&post.id).to_string() })),
+        ("lease_owner", json!({ "S": "publish-1" })),
+        ("lease_expires_at", json!({ "S": "2025-11-24T16:02:00.005Z" })),
+        ("offset", json!({ "N": (SIZE / 3).to_string() })),
+        ("upload_url", json!({ "B": "c2VhbGVkIHVybA==" })),
+    ];
+    for (name, value) in expected {
+        assert_eq!(item[name], value, "{name}");
+    }
+    assert_eq!(item["settings"]["M"]["privacy_level"], json!({ "S": "PUBLIC_TO_EVERYONE" }));
+    assert_eq!(item["video"]["M"]["codec"], json!({ "S": "av01" }));
+    assert!(!item.to_string().contains("NULL"), "{item}");
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_finds_the_post_as_it_is_by_now() {
+    let (_, post) = one_of_each().swap_remove(5);
+    let mut there = shown(&post).await;
+    there["revision"] = json!({ "N": "6" });
+    let body = json!({ "__type": "ConditionalCheckFailedException", "Item": there });
+    let server = ScriptedServer::start([say(Answer::new(400, body.to_string()))]).await;
+    let created = Posts::new(server.dynamodb(), "posts").create(&submitted()).await.unwrap();
+    assert_eq!(created, Created::Already(Kept::new(post, Revision::stored(6))));
+}
+
+#[tokio::test]
+async fn a_post_that_is_deleted_while_it_is_created_is_created_on_the_next_try() {
+    let there = Answer::new(400, json!({ "__type": "ConditionalCheckFailedException" }).to_string());
+    let server = ScriptedServer::start([say(there), say(Answer::new(200, "{}"))]).await;
+    let error = Posts::new(server.dynamodb(), "posts").create(&submitted()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Deleted { .. }), "{error}");
+    assert!(matches!(error.disposition(), domain::failure::Disposition::Retry { .. }));
+}
+
+#[tokio::test]
+async fn a_post_is_read_with_its_revision_and_not_found_where_there_is_none() {
+    let item = shown(&submitted()).await;
+    let found = Answer::new(200, json!({ "Item": item }).to_string());
+    let server = ScriptedServer::start([say(found), say(Answer::new(200, "{}"))]).await;
+    let posts = Posts::new(server.dynamodb(), "posts");
+    let id = submitted().id.clone();
+    assert_eq!(posts.get(&id).await.unwrap(), Some(Kept::new(submitted(), Revision::FIRST)));
+    assert_eq!(posts.get(&id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_item_that_does_not_hold_together_is_named_with_what_is_wrong() {
+    let mut item = shown(&submitted()).await;
+    item.as_object_mut().unwrap().remove("not_before");
+    let server = ScriptedServer::start([say(Answer::new(200, json!({ "Item": item }).to_string()))]).await;
+    let id = submitted().id.clone();
+    let error = Posts::new(server.dynamodb(), "posts").get(&id).await.unwrap_err();
+    assert!(error.to_string().contains(id.as_str()), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "it has no attribute not_before");
+}
+
+#[tokio::test]
+async fn who_was_overtaken_is_told_so() {
+    let body = json!({
+        "__type": "ConditionalCheckFailedException",
+        "Item": { "id": { "S": "x" }, "revision": { "N": "3" }, "write_token": { "S": "theirs" } },
+    });
+    let server = ScriptedServer::start([say(Answer::new(400, body.to_string()))]).await;
+    let posts = Posts::new(server.dynamodb(), "posts");
+    let error = posts.save(Revision::FIRST, submitted(), at(1)).await.unwrap_err();
+    assert!(matches!(error, SaveError::Overtaken), "{error}");
+}
+
+#[tokio::test]
+async fn a_saved_post_can_be_saved_again() {
+    let server = ScriptedServer::start([say(Answer::new(200, "{}")), say(Answer::new(200, "{}"))]).await;
+    let posts = Posts::new(server.dynamodb(), "posts");
+    let kept = posts.save(Revision::FIRST, submitted(), at(1)).await.unwrap();
+    let claimed = take(&kept, Step::Claim, at(2));
+    posts.save(&kept, claimed, at(2)).await.unwrap();
+    let was: Vec<_> = server.requests().iter().map(|r| r.json()["ExpressionAttributeValues"][":was"].clone()).collect();
+    assert_eq!(was, [json!({ "N": "1" }), json!({ "N": "2" })]);
+}
+
+#[tokio::test]
+async fn what_is_due_is_asked_of_a_shard_and_given_a_page_at_a_time() {
+    let id = submitted().id.clone();
+    let entry = json!({ "id": { "S": id.as_str() }, "due_shard": { "S": "0" }, "due_at": { "N": "5" } });
+    let strange = json!({ "id": { "S": "?" }, "due_shard": { "S": "0" }, "due_at": { "N": "1" } });
+    let first = json!({ "Items": [strange, entry], "LastEvaluatedKey": entry });
+    let server = ScriptedServer::start([
+        say(Answer::new(200, first.to_string())),
+        say(Answer::new(200, json!({ "Items": [] }).to_string())),
+    ])
+    .await;
+    let posts = Posts::new(server.dynamodb(), "posts");
+    let shard = Shard::all().next().unwrap();
+    let page = posts.due(at(7), shard, None).await.unwrap();
+    assert_eq!(page.ids, [id]);
+    let last = posts.due(at(7), shard, page.next).await.unwrap();
+    assert_eq!((last.ids.len(), last.next), (0, None));
+
+    let [one, two] = &server.requests()[..] else { panic!("two pages") };
+    assert_eq!(one.json()["KeyConditionExpression"], "#shard = :shard AND #due <= :now");
+    assert_eq!(one.json()["IndexName"], "due");
+    assert_eq!(
+        one.json()["ExpressionAttributeValues"],
+        json!({ ":shard": { "S": "0" }, ":now": { "N": "1764000000007" } })
+    );
+    assert_eq!(two.json()["ExclusiveStartKey"], entry);
+}
+
+#[test]
+fn an_upload_whose_end_is_unconfirmed_comes_back_with_its_url_and_offset() {
+    let (_, post) = one_of_each().swap_remove(4);
+    assert!(matches!(post.state, PostState::Processing { .. }));
+    let restored = record::post_of(&record::item_of(&post, at(9)).unwrap()).unwrap();
+    let upload = restored.upload().unwrap();
+    assert_eq!((upload.url.ciphertext(), upload.offset), (&b"sealed url"[..], SIZE / 3));
+}
