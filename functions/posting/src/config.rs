@@ -1,0 +1,153 @@
+//! The parameters of the use cases, as text, read once at cold start.
+
+use domain::chunk::ChunkCeiling;
+use domain::identity::Alias;
+use domain::options::{Mode, PrivacyLevel};
+use domain::settings::StackDefaults;
+use domain::title::TitleLimit;
+use tiktok::UploadHosts;
+
+/// Which variable is missing or malformed, and what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the variable {name} {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+/// Everything that an operator decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `POSTS_TABLE`: the table of posts.
+    pub posts_table: String,
+    /// `ACCOUNTS_TABLE`: the table of accounts.
+    pub accounts_table: String,
+    /// `INTAKE_QUEUE_URL`: the queue whose messages wake `publish`.
+    pub intake_queue_url: String,
+    /// `TOKENS_KEY_ID`: the KMS key that seals tokens and upload URLs.
+    pub tokens_key_id: String,
+    /// `APP_SECRET_ARN`: the secret with TikTok's `client_key` and `client_secret`.
+    pub app_secret_arn: String,
+    /// `TIKTOK_API_URL`: where TikTok's API is.
+    pub tiktok_api: url::Url,
+    /// `TIKTOK_UPLOAD_HOSTS`: the hosts that an upload URL may name.
+    pub upload_hosts: UploadHosts,
+    /// `DEFAULT_ACCOUNT`: whose video one directly under `drop/` is.
+    pub default_account: Alias,
+    /// `DEFAULT_MODE`, `DEFAULT_PRIVACY_LEVEL`, `TITLE_LIMIT` (UTF-16 code units).
+    pub defaults: StackDefaults,
+    /// `CHUNK_BYTES`: the ceiling of a chunk, in bytes.
+    pub chunk_ceiling: ChunkCeiling,
+}
+
+/// TikTok's own API.
+const TIKTOK_API: &str = "https://open.tiktokapis.com";
+/// The hosts of TikTok's upload URLs.
+const UPLOAD_HOSTS: &str = ".tiktokapis.com";
+/// The size most often reported as accepted, in bytes.
+const CHUNK_BYTES: &str = "10000000";
+
+impl Config {
+    /// Reads the parameters from wherever `variable` finds them.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or malformed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let required = |name| {
+            variable(name).ok_or_else(|| ConfigError { name, problem: "is not set; the template sets it".into() })
+        };
+        let optional = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+        Ok(Self {
+            posts_table: required("POSTS_TABLE")?,
+            accounts_table: required("ACCOUNTS_TABLE")?,
+            intake_queue_url: required("INTAKE_QUEUE_URL")?,
+            tokens_key_id: required("TOKENS_KEY_ID")?,
+            app_secret_arn: required("APP_SECRET_ARN")?,
+            tiktok_api: parsed("TIKTOK_API_URL", &optional("TIKTOK_API_URL", TIKTOK_API), |v| {
+                url::Url::parse(v).map_err(|e| e.to_string())
+            })?,
+            upload_hosts: parsed("TIKTOK_UPLOAD_HOSTS", &optional("TIKTOK_UPLOAD_HOSTS", UPLOAD_HOSTS), |v| {
+                UploadHosts::parse(v).map_err(|e| e.to_string())
+            })?,
+            default_account: parsed("DEFAULT_ACCOUNT", &optional("DEFAULT_ACCOUNT", "default"), |v| {
+                Alias::new(v).map_err(|e| e.to_string())
+            })?,
+            defaults: defaults(optional)?,
+            chunk_ceiling: parsed("CHUNK_BYTES", &optional("CHUNK_BYTES", CHUNK_BYTES), |v| {
+                let bytes = v.parse().map_err(|_| "it is no number".to_owned())?;
+                ChunkCeiling::new(bytes).map_err(|e| e.to_string())
+            })?,
+        })
+    }
+}
+
+fn defaults(optional: impl Fn(&'static str, &str) -> String) -> Result<StackDefaults, ConfigError> {
+    Ok(StackDefaults {
+        mode: parsed("DEFAULT_MODE", &optional("DEFAULT_MODE", "draft"), |v| match v {
+            "draft" => Ok(Mode::Draft),
+            "direct" => Ok(Mode::Direct),
+            _ => Err("it must be draft or direct".to_owned()),
+        })?,
+        privacy_level: parsed("DEFAULT_PRIVACY_LEVEL", &optional("DEFAULT_PRIVACY_LEVEL", "SELF_ONLY"), |v| {
+            PrivacyLevel::parse(v).ok_or_else(|| {
+                "it must be PUBLIC_TO_EVERYONE, MUTUAL_FOLLOW_FRIENDS, FOLLOWER_OF_CREATOR or SELF_ONLY".to_owned()
+            })
+        })?,
+        title_limit: parsed("TITLE_LIMIT", &optional("TITLE_LIMIT", "2200"), |v| {
+            let units = v.parse().map_err(|_| "it is no number from 1 to 2200".to_owned())?;
+            TitleLimit::new(units).map_err(|e| e.to_string())
+        })?,
+    })
+}
+
+fn parsed<T>(name: &'static str, value: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    parse(value.trim()).map_err(|why| ConfigError { name, problem: format!("is {value:?}, and {why}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [&str; 5] =
+        ["POSTS_TABLE", "ACCOUNTS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
+
+    fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|name| {
+            let set = set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            set.or_else(|| REQUIRED.contains(&name).then(|| format!("the-{name}")))
+        })
+    }
+
+    #[test]
+    fn tiktok_itself_and_the_careful_choices_are_the_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.tiktok_api.as_str(), "https://open.tiktokapis.com/");
+        assert_eq!(config.defaults.mode, Mode::Draft);
+        assert_eq!(config.defaults.privacy_level, PrivacyLevel::SelfOnly);
+    }
+
+    #[test]
+    fn each_missing_variable_is_named() {
+        for missing in REQUIRED {
+            let error = Config::read(|name| (name != missing).then(|| "https://x".to_owned())).unwrap_err();
+            assert!(error.to_string().contains(missing) || missing == "X", "{error}");
+        }
+    }
+
+    #[test]
+    fn each_malformed_variable_is_named_with_its_value() {
+        let table = [
+            ("TIKTOK_API_URL", "nowhere"),
+            ("DEFAULT_MODE", "live"),
+            ("DEFAULT_PRIVACY_LEVEL", "PRIVATE"),
+            ("TITLE_LIMIT", "0"),
+            ("CHUNK_BYTES", "64MB"),
+            ("CHUNK_BYTES", "5242879"),
+            ("DEFAULT_ACCOUNT", "a/b"),
+        ];
+        for (name, value) in table {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A drop's options: from the request, the sidecar, the object's metadata, the
+//! account and the stack, the most specific first.
+
+use domain::account::{Account, Requirement};
+use domain::drop_key::sidecars_of;
+use domain::failure::Failure;
+use domain::metadata::options_from_metadata;
+use domain::options::{OptionsError, PostOptions};
+use domain::post::{Approval, HoldReason, Post};
+use domain::settings::Settings;
+use domain::source::Source;
+use storage::Described;
+
+use crate::posting::Posting;
+use crate::stop::Stop;
+
+impl Posting {
+    /// Settles what the post goes out with, or tells what it waits for.
+    pub(crate) async fn settings(&self, post: &Post, object: &Described, account: &Account) -> Result<Settings, Stop> {
+        let sidecar = self.sidecar(&post.source).await?;
+        if sidecar.is_none() && account.sidecar == Requirement::Required {
+            return Err(Stop::Hold(HoldReason::Sidecar));
+        }
+        let metadata = object.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let metadata = options_from_metadata(metadata).map_err(|error| malformed(&error))?;
+        let options = post.request.clone();
+        let options = options.or(sidecar.unwrap_or_default()).or(metadata).or(account.defaults.clone());
+        let settings = Settings::settle(&options, post.source.file_name(), &self.defaults)
+            .map_err(|error| Stop::Fail(Failure::new("options_refused", error.to_string(), FIX_OPTIONS)))?;
+        if let Some(whole) = options.title.as_deref().filter(|title| title.trim() != settings.title.as_str()) {
+            let (given, kept) = (whole.encode_utf16().count(), settings.title.utf16_units());
+            tracing::warn!(post.id = %post.id, title.given_units = given, title.kept_units = kept, "title cut to the limit");
+        }
+        if account.review == Requirement::Required && post.approval == Approval::NotGiven {
+            return Err(Stop::Hold(HoldReason::Review));
+        }
+        match options.publish_at {
+            Some(at) if at > self.now() => Err(Stop::Schedule(at)),
+            _ => Ok(settings),
+        }
+    }
+
+    /// The sidecar's options; two sidecars for one video are one too many.
+    async fn sidecar(&self, source: &Source) -> Result<Option<PostOptions>, Stop> {
+        let mut found: Option<PostOptions> = None;
+        for key in sidecars_of(&source.key) {
+            let Some(bytes) = self.objects.sidecar(&source.bucket, &key).await? else {
+                continue;
+            };
+            if found.is_some() {
+                let message = format!("two files hold its options: {} and {}", sidecars_of(&source.key)[0], key);
+                return Err(Stop::Fail(Failure::new(
+                    "options_refused",
+                    message,
+                    "Remove one of them, then drop the video again.",
+                )));
+            }
+            let name = key.rsplit('/').next().unwrap_or(&key);
+            let place = format!("sidecar {name}");
+            found = Some(PostOptions::from_json(&bytes, &place).map_err(|error| malformed(&error))?);
+        }
+        Ok(found)
+    }
+}
+
+const FIX_OPTIONS: &str = "Mend the options and drop the video again; nothing was sent to TikTok.";
+
+fn malformed(error: &OptionsError) -> Stop {
+    Stop::Fail(Failure::new("options_malformed", error.to_string(), FIX_OPTIONS))
+}

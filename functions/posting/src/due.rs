@@ -1,0 +1,146 @@
+//! Working what is due: the scheduled look at everything that needs one.
+//!
+//! The cost follows what is due, not what is stored: the index holds only
+//! posts with a time, in shards, ordered by it, and is read a page at a time
+//! until the time is up. What is left is due still.
+
+use std::time::Duration;
+
+use domain::identity::PostId;
+use domain::post::{Post, StateName};
+use futures::{StreamExt, stream};
+use storage::{Kept, SaveError, Shard, StoreError};
+
+use crate::posting::{Posting, Worker};
+
+/// How many posts are looked at at once.
+const AT_ONCE: usize = 16;
+/// A bell that was rung is not rung again before this, unless the post moves.
+const RING_AGAIN: Duration = Duration::from_mins(5);
+
+/// What a look at the due posts did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DueSummary {
+    /// Posts whose publish TikTok was asked about.
+    pub polled: u32,
+    /// Posts that were sent to be worked on.
+    pub rung: u32,
+    /// Posts that had moved on already.
+    pub passed: u32,
+    /// Posts that could not be read or written; they are due still.
+    pub failed: u32,
+}
+
+/// What was done about one post.
+enum Looked {
+    Polled,
+    Rung,
+    Passed,
+}
+
+impl Posting {
+    /// Looks at every post that is due, until all are done or the time is up.
+    ///
+    /// # Errors
+    /// The index could not be read at all.
+    pub async fn work_due(&self, worker: &Worker) -> Result<DueSummary, StoreError> {
+        let mut summary = DueSummary::default();
+        let mut first_error = None;
+        let pages = stream::iter(Shard::all()).map(|shard| self.shard(shard, worker)).buffer_unordered(AT_ONCE);
+        tokio::pin!(pages);
+        while let Some(shard) = pages.next().await {
+            match shard {
+                Ok(part) => summary.add(&part),
+                Err(error) => {
+                    tracing::error!(error = %error, "a part of what is due could not be read");
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(summary), Err)
+    }
+
+    async fn shard(&self, shard: Shard, worker: &Worker) -> Result<DueSummary, StoreError> {
+        let mut summary = DueSummary::default();
+        let mut after = None;
+        while self.now() < worker.rest_by {
+            let page = self.posts.due(self.now(), shard, after.take()).await?;
+            let looks = stream::iter(page.ids).map(|id| self.look_in_time(id, worker)).buffer_unordered(AT_ONCE / 4);
+            tokio::pin!(looks);
+            while let Some(looked) = looks.next().await {
+                summary.count(looked.as_ref());
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        Ok(summary)
+    }
+
+    async fn look_in_time(&self, id: PostId, worker: &Worker) -> Option<Looked> {
+        if self.now() >= worker.rest_by {
+            return Some(Looked::Passed);
+        }
+        match self.look(&id, worker).await {
+            Ok(looked) => Some(looked),
+            Err(error) => {
+                tracing::error!(post.id = %id, error = %error, "due post not worked: it stays due");
+                None
+            }
+        }
+    }
+
+    async fn look(&self, id: &PostId, worker: &Worker) -> Result<Looked, StoreError> {
+        let Some(kept) = self.posts.get(id).await? else {
+            return Ok(Looked::Passed);
+        };
+        let now = self.now();
+        // The index follows the table with a delay: it may name a post that has moved on.
+        if kept.due_at.is_none_or(|due| due > now) {
+            return Ok(Looked::Passed);
+        }
+        match kept.state_name() {
+            StateName::Processing | StateName::Published | StateName::Delivered => {
+                Box::pin(self.poll(kept, worker)).await?;
+                Ok(Looked::Polled)
+            }
+            StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
+                self.ring(kept).await
+            }
+            _ => Ok(Looked::Passed),
+        }
+    }
+
+    async fn ring(&self, kept: Kept<Post>) -> Result<Looked, StoreError> {
+        let (id, now) = (kept.id.clone(), self.now());
+        if let Err(error) = self.bell.ring(&id).await {
+            tracing::error!(post.id = %id, error = %error, "bell not rung: the post stays due");
+            return Ok(Looked::Passed);
+        }
+        tracing::info!(post.id = %id, post.state = %kept.state_name(), "post is due: sent to be published");
+        let rung = kept.value.clone().rung(now + RING_AGAIN);
+        match self.posts.save(kept, rung, now).await {
+            Ok(_) | Err(SaveError::Overtaken) => Ok(Looked::Rung),
+            Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+}
+
+impl DueSummary {
+    fn count(&mut self, looked: Option<&Looked>) {
+        match looked {
+            Some(Looked::Polled) => self.polled += 1,
+            Some(Looked::Rung) => self.rung += 1,
+            Some(Looked::Passed) => self.passed += 1,
+            None => self.failed += 1,
+        }
+    }
+
+    fn add(&mut self, part: &Self) {
+        self.polled += part.polled;
+        self.rung += part.rung;
+        self.passed += part.passed;
+        self.failed += part.failed;
+    }
+}

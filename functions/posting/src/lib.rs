@@ -1,0 +1,36 @@
+//! The use cases: what happens next to a post.
+//!
+//! Three things are composed here and nowhere else: what a post is (`domain`),
+//! how TikTok is spoken to (`tiktok`) and where things are kept (`storage`).
+//! A function only translates its trigger in and the result out. This crate
+//! reads neither the environment nor the clock; both are handed in.
+//!
+//! - [`submit`](Posting::submit): an event becomes a stored post, once.
+//! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
+//! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
+//!
+//! Everything that can go wrong ends in one of three places: on the post, as a
+//! failure that says what to do; on the post, as a time to try again; or, where
+//! not even the post can be written, as an error to the caller, who must then
+//! not acknowledge the event.
+
+mod config;
+mod posting;
+
+mod submit;
+mod tokens;
+
+mod announce;
+mod drop_options;
+mod header;
+mod stop;
+mod upload;
+
+mod due;
+mod settle;
+
+pub use config::{Config, ConfigError};
+pub use due::DueSummary;
+pub use posting::{Clock, Posting, Worker};
+pub use submit::{Arrival, Submitted};
+pub use upload::Worked;

@@ -1,0 +1,77 @@
+//! What the use cases work with, put together once at cold start.
+
+use std::sync::Arc;
+
+use domain::chunk::ChunkCeiling;
+use domain::identity::Alias;
+use domain::settings::StackDefaults;
+use jiff::Timestamp;
+use storage::{Accounts, AppSecret, Bell, Clients, Objects, Posts, Vault};
+use tiktok::TikTok;
+
+use crate::config::Config;
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Who works, and until when.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// A name that no other invocation has; it is written on leases.
+    pub name: String,
+    /// The moment by which work must be at rest.
+    pub rest_by: Timestamp,
+}
+
+/// The use cases, with all that they use.
+pub struct Posting {
+    /// The posts.
+    pub posts: Posts,
+    /// The accounts.
+    pub accounts: Accounts,
+    /// The dropped objects.
+    pub objects: Objects,
+    /// The key that seals tokens and upload URLs.
+    pub vault: Vault,
+    /// The app's credentials at TikTok.
+    pub app: AppSecret,
+    /// The bell that wakes `publish`.
+    pub bell: Bell,
+    /// TikTok.
+    pub tiktok: TikTok,
+    /// What the stack says where nobody else does.
+    pub defaults: StackDefaults,
+    /// Whose video one directly under `drop/` is.
+    pub default_account: Alias,
+    /// The ceiling of a chunk.
+    pub chunk_ceiling: ChunkCeiling,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+impl Posting {
+    /// Puts the use cases together.
+    ///
+    /// # Errors
+    /// TikTok's client cannot be made of the parameters.
+    pub fn new(config: &Config, clients: Clients, clock: Clock) -> Result<Self, tiktok::ConfigError> {
+        let api = tiktok::Config { api: config.tiktok_api.clone(), upload_hosts: config.upload_hosts.clone() };
+        Ok(Self {
+            posts: Posts::new(clients.dynamodb.clone(), &config.posts_table),
+            accounts: Accounts::new(clients.dynamodb, &config.accounts_table),
+            objects: Objects::new(clients.s3),
+            vault: Vault::new(clients.kms, &config.tokens_key_id),
+            app: AppSecret::new(clients.secrets, &config.app_secret_arn),
+            bell: Bell::new(clients.sqs, &config.intake_queue_url),
+            tiktok: TikTok::new(api)?,
+            defaults: config.defaults,
+            default_account: config.default_account.clone(),
+            chunk_ceiling: config.chunk_ceiling,
+            clock,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}

@@ -1,0 +1,97 @@
+//! Settling: TikTok is asked about a publish, and its word is applied.
+//!
+//! The poller comes through here; whatever else brings TikTok's word feeds the
+//! same `Post::settle`.
+
+use domain::failure::Failure;
+use domain::post::{Post, PostState};
+use domain::report::{Links, Standing};
+use storage::{Kept, SaveError, StoreError};
+
+use crate::posting::{Posting, Worker};
+use crate::stop::Stop;
+
+/// TikTok's word for a creator who took the app's access away.
+const CONSENT_GONE: &str = "auth_removed";
+
+impl Posting {
+    /// Asks TikTok about a post's publish and stores what follows.
+    ///
+    /// # Errors
+    /// The database could not be written; the post stays due.
+    pub(crate) async fn poll(&self, kept: Kept<Post>, worker: &Worker) -> Result<(), StoreError> {
+        let Some(publish_id) = kept.publish_id().cloned() else {
+            return Ok(());
+        };
+        let alias = kept.account.clone();
+        let asked = self.with_token(&alias, worker, async |token| self.tiktok.report(&token, &publish_id).await);
+        let now = self.now();
+        let post = kept.value.clone();
+        let next = match asked.await {
+            Ok(report) => {
+                tracing::info!(
+                    post.id = %kept.id, publish.id = %publish_id, tiktok.standing = ?report.standing,
+                    tiktok.log_id = report.log_id, "status fetched"
+                );
+                if matches!(&report.standing, Standing::Failed { reason } if reason == CONSENT_GONE) {
+                    self.consent_gone(&alias).await?;
+                }
+                match post.settle(&report, now) {
+                    Ok(settled) => self.link(settled, worker).await,
+                    Err(_) => return Ok(()),
+                }
+            }
+            Err(Stop::Fail(failure)) => unknown_to_tiktok(post, failure, now),
+            Err(Stop::Wait { code, message, after }) => {
+                tracing::warn!(post.id = %kept.id, code, message, "status not fetched: asked again later");
+                post.rung(now + after.max(std::time::Duration::from_secs(15)))
+            }
+            Err(Stop::Store(error)) => return Err(error),
+            Err(_) => return Ok(()),
+        };
+        let changed = next.state_name() != kept.state_name();
+        match self.posts.save(kept, next, now).await {
+            Ok(kept) => {
+                if changed {
+                    self.announce(&kept).await;
+                }
+                Ok(())
+            }
+            // Somebody else brought the news; theirs is stored.
+            Err(SaveError::Overtaken) => Ok(()),
+            Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Adds the links of a published post, as far as TikTok lets them be known.
+    async fn link(&self, post: Post, worker: &Worker) -> Post {
+        let PostState::Published { video_ids, links, .. } = &post.state else {
+            return post;
+        };
+        let Some(id) = video_ids.first().cloned() else {
+            return post;
+        };
+        if links.share_url.is_some() && links.cover_url.is_some() {
+            return post;
+        }
+        let account = self.accounts.get(&post.account).await.ok().flatten();
+        let mut found = Links::default();
+        if account.as_ref().is_some_and(|account| account.scopes.allow("video.list")) {
+            let asked = self.with_token(&post.account, worker, async |token| self.tiktok.links(&token, &id).await);
+            match asked.await {
+                Ok(links) => found = links,
+                Err(stop) => tracing::warn!(post.id = %post.id, why = ?stop, "links not found yet"),
+            }
+        }
+        let username = account.and_then(|account| account.username.clone());
+        let made = username.map_or_else(Links::default, |name| Links::of_video(&name, &id));
+        post.clone().linked(found.or(made), self.now()).unwrap_or(post)
+    }
+}
+
+/// TikTok refuses to speak of the publish. What it knows already stays true;
+/// what was open stays unknown, and only a person can look.
+fn unknown_to_tiktok(post: Post, failure: Failure, now: jiff::Timestamp) -> Post {
+    let advice = "It may have been posted: look at the account's profile before you retry the post.";
+    post.forgotten(Failure { advice: advice.to_owned(), ..failure }, now)
+}

@@ -1,0 +1,152 @@
+//! Why work on a post comes to rest, and what every failing call amounts to.
+//!
+//! A step of an upload returns `Result<_, Stop>`; one place (`upload::conclude`)
+//! turns the stop into the post's next state. So no step can forget to, and a
+//! reader finds all outcomes in one list.
+
+use std::time::Duration;
+
+use domain::failure::{Disposition, Failure};
+use domain::post::{HoldReason, InvalidTransition};
+use domain::report::Report;
+use jiff::Timestamp;
+use storage::{AppSecretError, ObjectError, SaveError, StoreError, VaultError};
+
+/// Why work on a post rests.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Somebody else has the post now; nothing may be written any more.
+    Overtaken,
+    /// The post cannot be written. Its lease runs out, and it is due again.
+    Store(StoreError),
+    /// It will not succeed as it is.
+    Fail(Failure),
+    /// It is taken up again after a while.
+    Wait {
+        /// A stable word for what it waits for.
+        code: String,
+        /// The same for people.
+        message: String,
+        /// The least wait; the back-off may make it longer.
+        after: Duration,
+    },
+    /// It waits for a person.
+    Hold(HoldReason),
+    /// It waits for its time.
+    Schedule(Timestamp),
+    /// The invocation ends; the next one goes on at once.
+    HandOver,
+    /// TikTok has every byte.
+    Sent,
+    /// TikTok may have every byte, and must be asked.
+    Unsure,
+    /// TikTok has come to an end.
+    Verdict(Box<Report>),
+    /// A step was asked for that the post's state does not allow: a fault of ours.
+    Fault(InvalidTransition),
+}
+
+impl Stop {
+    pub(crate) fn wait(code: &str, message: impl Into<String>, after: Duration) -> Self {
+        Self::Wait { code: code.to_owned(), message: message.into(), after }
+    }
+
+    /// What a disposition and its failure amount to.
+    pub(crate) fn from_disposition(disposition: Disposition, failure: Failure) -> Self {
+        match disposition {
+            Disposition::Retry { after } | Disposition::Defer { after } => {
+                Self::Wait { code: failure.code, message: failure.message, after }
+            }
+            // A call that may have happened is asked about by whoever takes the post up.
+            Disposition::Reconcile => {
+                Self::Wait { code: failure.code, message: failure.message, after: Duration::ZERO }
+            }
+            Disposition::Refresh | Disposition::NeedsReconnect => Self::needs_reconnect(&failure.message),
+            Disposition::NeedsUser | Disposition::GiveUp => Self::Fail(failure),
+        }
+    }
+
+    /// The wait for something that is not the post's fault: an outage, or an
+    /// operator's mistake. The post goes on by itself once that is mended.
+    pub(crate) fn unless_mended(disposition: Disposition, failure: &Failure) -> Self {
+        let after = match disposition {
+            Disposition::Retry { after } | Disposition::Defer { after } => after,
+            _ => OPERATOR_LOOK,
+        };
+        Self::wait(&failure.code, failure.message.clone(), after)
+    }
+
+    /// The wait of a post whose account's consent is gone: it goes on by
+    /// itself once the account is connected again.
+    pub(crate) fn needs_reconnect(why: &str) -> Self {
+        let message = format!("TikTok no longer accepts the account's consent ({why}): connect the account again");
+        Self::Wait { code: NEEDS_RECONNECT.to_owned(), message, after: RECONNECT_LOOK }
+    }
+}
+
+/// The code of a wait for the account's owner.
+pub(crate) const NEEDS_RECONNECT: &str = "needs_reconnect";
+/// How often it is looked whether an operator's mistake was mended.
+const OPERATOR_LOOK: Duration = Duration::from_mins(5);
+/// How often it is looked whether an account was connected again.
+const RECONNECT_LOOK: Duration = Duration::from_mins(15);
+
+impl From<SaveError> for Stop {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Overtaken => Self::Overtaken,
+            SaveError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<InvalidTransition> for Stop {
+    fn from(error: InvalidTransition) -> Self {
+        Self::Fault(error)
+    }
+}
+
+impl From<tiktok::Error> for Stop {
+    fn from(error: tiktok::Error) -> Self {
+        Self::from_disposition(error.disposition(), error.failure())
+    }
+}
+
+impl From<ObjectError> for Stop {
+    fn from(error: ObjectError) -> Self {
+        let code = match error {
+            ObjectError::Gone { .. } => "source_gone",
+            ObjectError::Changed { .. } => "source_changed",
+            _ => "source_unreadable",
+        };
+        let failure = Failure::new(code, in_full(&error), "Drop the video again.");
+        match error.disposition() {
+            Disposition::GiveUp => Self::Fail(failure),
+            disposition => Self::unless_mended(disposition, &failure),
+        }
+    }
+}
+
+impl From<VaultError> for Stop {
+    fn from(error: VaultError) -> Self {
+        Self::unless_mended(error.disposition(), &Failure::new("key_unusable", in_full(&error), ""))
+    }
+}
+
+impl From<AppSecretError> for Stop {
+    fn from(error: AppSecretError) -> Self {
+        Self::unless_mended(error.disposition(), &Failure::new("app_secret_unusable", in_full(&error), ""))
+    }
+}
+
+/// An error and its causes, in one line.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

@@ -1,0 +1,146 @@
+//! Submitting: an event becomes a stored post, however often it arrives.
+
+use domain::drop_key::{DropKey, is_sidecar_of, videos_prefix_of};
+use domain::identity::PostId;
+use domain::post::{Post, StateName};
+use domain::source::{ObjectVersion, Source};
+use storage::{Created, ObjectError, SaveError, StoreError};
+
+use crate::posting::Posting;
+
+/// How often a sidecar's post is read again when somebody else changed it.
+const RELEASE_TRIES: u32 = 5;
+
+/// What an event says of an object that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The object's key, decoded.
+    pub key: String,
+    /// The version id, in a bucket that keeps versions.
+    pub version_id: Option<String>,
+    /// The entity tag.
+    pub etag: Option<String>,
+    /// The size in bytes.
+    pub bytes: Option<u64>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is a post's, which is stored and may be worked on.
+    Post(PostId),
+    /// It was a sidecar; these posts read their options again.
+    Options(Vec<PostId>),
+    /// There is nothing to do; the log says why.
+    Nothing,
+}
+
+/// Why an event could not be taken. It must be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The post could not be stored.
+    #[error("the post could not be stored")]
+    Store(#[from] StoreError),
+    /// The bucket could not be asked about the object.
+    #[error("the bucket could not be asked about the object")]
+    Object(#[from] ObjectError),
+    /// The post changed each time that it was to be changed.
+    #[error("the post is being worked on by others")]
+    Busy,
+}
+
+impl Posting {
+    /// Takes an arrival: stores a post for a video, or hands options to one.
+    ///
+    /// # Errors
+    /// Nothing was stored; the event must not be acknowledged.
+    pub async fn submit(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
+        match DropKey::parse(&arrival.key) {
+            DropKey::Video { account } => {
+                let account = account.unwrap_or_else(|| self.default_account.clone());
+                let Some((source, bytes)) = self.source_of(arrival).await? else {
+                    tracing::warn!(
+                        object.key = arrival.key,
+                        "event ignored: the object is gone and its version unknown"
+                    );
+                    return Ok(Submitted::Nothing);
+                };
+                let post = Post::submit(account, source, bytes, self.now());
+                Ok(Submitted::Post(self.store(post).await?))
+            }
+            DropKey::Sidecar => Ok(Submitted::Options(self.hand_options(arrival).await?)),
+            DropKey::Ignored(why) => {
+                tracing::info!(object.key = arrival.key, why = %why, "object ignored");
+                Ok(Submitted::Nothing)
+            }
+        }
+    }
+
+    async fn store(&self, post: Post) -> Result<PostId, StoreError> {
+        let id = post.id.clone();
+        match self.posts.create(&post).await? {
+            Created::New(_) => tracing::info!(
+                post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
+                "event received: post stored"
+            ),
+            Created::Already(known) => {
+                tracing::info!(post.id = %id, post.state = %known.state_name(), "event received again: post known");
+            }
+        }
+        Ok(id)
+    }
+
+    /// The pinned source of an arrival; the bucket is asked only where the
+    /// event names no version.
+    async fn source_of(&self, arrival: &Arrival) -> Result<Option<(Source, Option<u64>)>, ObjectError> {
+        if let Some(version) = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref()) {
+            let source = Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
+            return Ok(Some((source, arrival.bytes)));
+        }
+        let current = self.objects.current(&arrival.bucket, &arrival.key).await?;
+        Ok(current.map(|current| (current.source, Some(current.bytes))))
+    }
+
+    /// Lets the posts of a sidecar's videos read their options again.
+    async fn hand_options(&self, arrival: &Arrival) -> Result<Vec<PostId>, SubmitError> {
+        let mut released = Vec::new();
+        for key in self.objects.list(&arrival.bucket, videos_prefix_of(&arrival.key)).await? {
+            if !is_sidecar_of(&arrival.key, &key) {
+                continue;
+            }
+            let Some(current) = self.objects.current(&arrival.bucket, &key).await? else {
+                continue;
+            };
+            released.extend(self.release(&current.source.post_id()).await?);
+        }
+        if released.is_empty() {
+            tracing::info!(object.key = arrival.key, "sidecar received: it is read when its video is taken up");
+        }
+        Ok(released)
+    }
+
+    async fn release(&self, id: &PostId) -> Result<Option<PostId>, SubmitError> {
+        for _ in 0..RELEASE_TRIES {
+            let Some(kept) = self.posts.get(id).await? else {
+                return Ok(None);
+            };
+            let Ok(post) = kept.value.clone().options_arrived(self.now()) else {
+                if kept.state_name() != StateName::Queued {
+                    tracing::warn!(post.id = %id, post.state = %kept.state_name(), "sidecar came too late for its post");
+                }
+                return Ok(None);
+            };
+            match self.posts.save(kept, post, self.now()).await {
+                Ok(_) => {
+                    tracing::info!(post.id = %id, "sidecar received: post released");
+                    return Ok(Some(id.clone()));
+                }
+                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(SubmitError::Busy)
+    }
+}

@@ -1,0 +1,107 @@
+//! Beginning an upload: everything is checked, then TikTok is asked for a
+//! ticket, and the ticket is stored before the first byte leaves.
+//!
+//! If the worker vanishes between TikTok's answer and the store, TikTok holds
+//! an init without bytes, which publishes nothing: the next worker begins
+//! again. That costs one of the account's inits, never a second post.
+
+use std::time::Duration;
+
+use domain::account::{Account, Scopes};
+use domain::chunk::ChunkPlan;
+use domain::failure::Failure;
+use domain::options::Mode;
+use domain::post::Post;
+use domain::settings::Settings;
+use domain::size::{SizeError, VideoSize};
+use domain::upload::Upload;
+use domain::video::{Limits, VideoFacts};
+use storage::{Purpose, SealContext};
+
+use super::Hold;
+use crate::header::hold_against;
+use crate::posting::Posting;
+use crate::stop::Stop;
+use crate::tokens::unknown_account;
+
+/// How many uploads one post may begin, before a person must look.
+const MOST_INITS: u32 = 12;
+
+impl Posting {
+    pub(super) async fn begin(&self, hold: &mut Hold<'_>) -> Result<(), Stop> {
+        let post = hold.post().clone();
+        let alias = &post.account;
+        let account = self.accounts.get(alias).await?.ok_or_else(|| unknown_account(alias))?;
+        let object = self.objects.describe(&post.source).await?;
+        let size = VideoSize::new(object.bytes).map_err(wrong_size)?;
+        let settings = self.settings(&post, &object, &account).await?;
+        not_too_often(&post)?;
+        allowed(&account, settings.mode)?;
+        let facts = self.inspect(&post.source, size.bytes()).await?;
+        let settings = self.fit(hold, settings, &facts).await?;
+        let plan = ChunkPlan::new(size, self.chunk_ceiling);
+        tracing::info!(
+            post.id = %post.id, video.bytes = size.bytes(), video.container = ?facts.container, title = settings.title.as_str(),
+            privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode, chunks = plan.count(),
+            "video checked: asking TikTok for an upload"
+        );
+        let upload = self.ticket(hold, &settings, plan).await?;
+        tracing::info!(post.id = %post.id, publish.id = %upload.publish_id, "upload begun");
+        let begun = hold.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
+        hold.save(begun).await
+    }
+
+    /// Holds the video and its settings against what TikTok allows: the
+    /// creator's own limits, asked for afresh, where it is posted directly.
+    async fn fit(&self, hold: &Hold<'_>, settings: Settings, facts: &VideoFacts) -> Result<Settings, Stop> {
+        if settings.mode == Mode::Draft {
+            hold_against(facts, &Limits::draft())?;
+            return Ok(settings);
+        }
+        let alias = &hold.post().account;
+        let creator = self.with_token(alias, hold.worker(), async |token| self.tiktok.creator(&token).await).await?;
+        hold_against(facts, &Limits::direct(creator.max_duration_s.map(Duration::from_secs)))?;
+        creator.fit(settings).map_err(|refusal| {
+            let advice = "Mend the options and drop the video again; nothing was sent to TikTok.";
+            Stop::Fail(Failure::new("privacy_level_option_mismatch", refusal.to_string(), advice))
+        })
+    }
+
+    async fn ticket(&self, hold: &Hold<'_>, settings: &Settings, plan: ChunkPlan) -> Result<Upload, Stop> {
+        let alias = &hold.post().account;
+        // The URL's hour is counted from before TikTok was asked, the earliest that it can have begun.
+        let issued_at = self.now();
+        let begin = async |token| self.tiktok.begin(&token, settings, &plan).await;
+        let ticket = self.with_token(alias, hold.worker(), begin).await?;
+        let context = SealContext::new(Purpose::UploadUrl, alias);
+        let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
+        Ok(Upload { publish_id: ticket.publish_id, url, issued_at, plan, offset: 0 })
+    }
+}
+
+fn wrong_size(error: SizeError) -> Stop {
+    let code = match error {
+        SizeError::Empty => "file_empty",
+        SizeError::TooLarge { .. } => "file_too_large",
+    };
+    Stop::Fail(Failure::new(code, error.to_string(), "Nothing was sent to TikTok."))
+}
+
+fn not_too_often(post: &Post) -> Result<(), Stop> {
+    if post.inits < MOST_INITS {
+        return Ok(());
+    }
+    let message = format!("{MOST_INITS} uploads were begun and none could be ended");
+    let advice = "Look at the post's history for what broke them off, then retry the post.";
+    Err(Stop::Fail(Failure::new("upload_never_ends", message, advice)))
+}
+
+fn allowed(account: &Account, mode: Mode) -> Result<(), Stop> {
+    let scope = Scopes::needed_for(mode);
+    if account.scopes.allow(scope) {
+        return Ok(());
+    }
+    let message = format!("the account \"{}\" has not granted {scope}", account.alias);
+    let advice = "Connect the account again and allow it on TikTok's page, then retry the post.";
+    Err(Stop::Fail(Failure::new("scope_not_authorized", message, advice)))
+}
