@@ -1,0 +1,86 @@
+//! From a trigger to the use cases, and from their results to the answer.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use jiff::Timestamp;
+use lambda_runtime::{Context, Error, LambdaEvent};
+use posting::{Posting, Submitted, Worker};
+use runtime::deadline::Deadline;
+use serde_json::Value;
+
+use crate::event::{Call, Trigger, read_body};
+
+/// The time before the deadline at which work must be at rest.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// Handles one invocation.
+///
+/// # Errors
+/// A bare event whose post could not be stored fails the invocation, so that
+/// whoever sent it hears of it.
+pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let worker = worker(&event.context);
+    match Trigger::read(event.payload)? {
+        Trigger::Queue(event) => {
+            let failures = queue(posting, &worker, event).await;
+            let mut response = SqsBatchResponse::default();
+            response.batch_item_failures = failures;
+            Ok(serde_json::to_value(response)?)
+        }
+        Trigger::Event(calls) => {
+            work(posting, &worker, calls).await?;
+            Ok(Value::Null)
+        }
+    }
+}
+
+fn worker(context: &Context) -> Worker {
+    let rest_by: Timestamp = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
+    Worker { name: format!("publish/{}", context.request_id), rest_by }
+}
+
+/// Works a batch; a message that failed is named, and will come again.
+async fn queue(posting: &Posting, worker: &Worker, event: SqsEvent) -> Vec<BatchItemFailure> {
+    let mut failures = Vec::new();
+    for message in event.records {
+        let id = message.message_id.clone().unwrap_or_default();
+        let outcome = match read_body(message.body.as_deref().unwrap_or_default()) {
+            Ok(calls) => work(posting, worker, calls).await,
+            Err(unknown) => Err(unknown.into()),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(message.id = id, error = %chain(&*error), "message not taken: it will come again");
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failures.push(failure);
+        }
+    }
+    failures
+}
+
+/// Stores the posts of all calls, then works on them one after the other. A
+/// post for which no time is left is stored and due, and so not lost.
+async fn work(posting: &Posting, worker: &Worker, calls: Vec<Call>) -> Result<(), Error> {
+    let mut posts = Vec::new();
+    for call in calls {
+        match call {
+            Call::Bell(id) => posts.push(id),
+            Call::Arrival(arrival) => match posting.submit(&arrival).await? {
+                Submitted::Post(id) => posts.push(id),
+                Submitted::Options(ids) => posts.extend(ids),
+                Submitted::Nothing => {}
+            },
+        }
+    }
+    for id in posts {
+        posting.upload(&id, worker).await?;
+    }
+    Ok(())
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

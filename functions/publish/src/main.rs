@@ -1,0 +1,32 @@
+//! S3 event in, post out: takes drops from the intake queue and uploads them.
+//!
+//! It is told of a drop by a message of the intake queue, or by a bare S3 or
+//! EventBridge event; all mean the same. A message is acknowledged only once
+//! its post is stored.
+
+mod event;
+mod handler;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lambda_runtime::{LambdaEvent, service_fn};
+use posting::{Config, Posting};
+use runtime::aws::Aws;
+use serde_json::Value;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    runtime::telemetry::start();
+    let config = Config::read(runtime::environment::variable).context("publish cannot start")?;
+    let aws = Aws::from_env().await;
+    let clients = storage::Clients {
+        dynamodb: aws.dynamodb(),
+        kms: aws.kms(),
+        s3: aws.s3(),
+        secrets: aws.secrets(),
+        sqs: aws.sqs(),
+    };
+    let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| Box::pin(handler::handle(&posting, event)))).await
+}

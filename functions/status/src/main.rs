@@ -1,0 +1,48 @@
+//! Works what is due: polls TikTok, releases posts, applies verdicts.
+//!
+//! It is woken by a schedule, and looks at nothing but the due index.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use posting::{Config, Posting, Worker};
+use runtime::aws::Aws;
+use runtime::deadline::Deadline;
+use serde_json::{Value, json};
+
+/// The time before the deadline at which work must be at rest.
+const MARGIN: Duration = Duration::from_secs(20);
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    runtime::telemetry::start();
+    let config = Config::read(runtime::environment::variable).context("status cannot start")?;
+    let aws = Aws::from_env().await;
+    let clients = storage::Clients {
+        dynamodb: aws.dynamodb(),
+        kms: aws.kms(),
+        s3: aws.s3(),
+        secrets: aws.secrets(),
+        sqs: aws.sqs(),
+    };
+    let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| look(&posting, event.context))).await
+}
+
+async fn look(posting: &Posting, context: Context) -> Result<Value, Error> {
+    let rest_by = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
+    let worker = Worker { name: format!("status/{}", context.request_id), rest_by };
+    let summary = posting.work_due(&worker).await?;
+    tracing::info!(
+        posts.polled = summary.polled,
+        posts.rung = summary.rung,
+        posts.passed = summary.passed,
+        posts.failed = summary.failed,
+        "due posts worked"
+    );
+    Ok(json!({
+        "polled": summary.polled, "rung": summary.rung, "passed": summary.passed, "failed": summary.failed,
+    }))
+}
