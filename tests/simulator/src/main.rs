@@ -1,0 +1,57 @@
+//! The simulator as a program: prints where it listens, and plays TikTok until it
+//! is told to end.
+
+use std::io::Write;
+
+use anyhow::Context;
+use simulator::{Config, Settings, Simulator};
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "simulator --listen ADDRESS:PORT --client-key KEY \
+    [--webhook-url URL] [--public-url URL]\n\
+    The app's secret comes from the environment variable SIMULATOR_CLIENT_SECRET.";
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let simulator = Simulator::start(arguments()?).await?;
+    writeln!(std::io::stdout(), "listening on {}", simulator.url())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // Calls that were stalled on purpose would hold up an orderly end.
+    drop(simulator);
+    Ok(())
+}
+
+fn arguments() -> anyhow::Result<Config> {
+    use lexopt::prelude::{Long, ValueExt};
+
+    let mut parser = lexopt::Parser::from_env();
+    let mut listen = None;
+    let mut client_key = None;
+    let mut public_url: Option<String> = None;
+    let mut settings = Settings::default();
+    while let Some(argument) = parser.next().context(USAGE)? {
+        match argument {
+            Long("listen") => listen = Some(parser.value()?.parse()?),
+            Long("client-key") => client_key = Some(parser.value()?.string()?),
+            Long("webhook-url") => settings.webhook_url = Some(parser.value()?.string()?),
+            Long("public-url") => public_url = Some(parser.value()?.string()?),
+            other => return Err(other.unexpected()).context(USAGE),
+        }
+    }
+    let mut config = Config::new(client_key.context(USAGE)?, secret()?);
+    config.listen = listen.context(USAGE)?;
+    config.public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+    config.settings = settings;
+    Ok(config)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program's edge: a secret is not an argument")]
+fn secret() -> anyhow::Result<String> {
+    std::env::var("SIMULATOR_CLIENT_SECRET").context("SIMULATOR_CLIENT_SECRET is not set")
+}
