@@ -81,6 +81,13 @@ pub fn backoff(count: u32) -> Duration {
     Duration::from_secs(2u64.saturating_pow(count.clamp(1, 9)).min(300))
 }
 
+/// An error and its causes, in one line.
+#[must_use]
+pub fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

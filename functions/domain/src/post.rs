@@ -15,7 +15,7 @@
 //! nobody having written since the post was read.
 //!
 //! **The commit point** is the last byte of the last chunk. Until that may have
-//! been sent ([`Upload::may_be_complete`]), an upload can be abandoned and a new
+//! been sent ([`Upload::may_be_complete`], a mark that is stored first), an upload can be abandoned and a new
 //! one begun. From then on only TikTok's own word ([`Post::settle`]) leads back
 //! to `Queued`.
 
@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use claim::{LEASE_TERM, Lease, NotClaimable};
-pub use settle::{Reconciled, reconcile};
+pub use settle::{Believe, Reconciled, reconcile};
 pub use transition::{InvalidTransition, SentReceipt};
 
 use crate::failure::{Deferral, Failure};
@@ -233,6 +233,8 @@ pub struct PostFacts {
     pub attempt: u32,
     /// How often an upload was begun.
     pub inits: u32,
+    /// How often TikTok failed a publish by its own fault.
+    pub refusals: u32,
     /// When somebody should look at it; never, where it is at an end.
     pub due_at: Option<Timestamp>,
     /// What happened to it, oldest first.
@@ -269,6 +271,7 @@ impl Post {
             video: None,
             attempt: 0,
             inits: 0,
+            refusals: 0,
             due_at: None,
             history: Vec::new(),
             state: queued.clone(),

@@ -8,7 +8,10 @@ use crate::identity::VideoId;
 /// Where a publish stands on TikTok's side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Bytes are missing, or all are there and TikTok works on them.
+    /// Bytes are missing, or all are there and TikTok works on them. Only here
+    /// does a number of bytes say that some are missing.
+    Uploading,
+    /// TikTok works on it.
     Processing,
     /// The draft is in the user's inbox.
     InInbox,

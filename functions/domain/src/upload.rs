@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Chunk, ChunkPlan};
 use crate::identity::PublishId;
@@ -16,9 +17,10 @@ pub const URL_MARGIN: Duration = Duration::from_mins(10);
 
 /// What an init gave, and what became of it so far.
 ///
-/// The offset is stored after each accepted chunk and before the next leaves.
-/// So what is stored bounds what can have happened: if the stored offset is
-/// before the last chunk, the last chunk cannot have been sent.
+/// The offset is stored after each accepted chunk and before the next leaves,
+/// and [`LastChunk::MayBeSent`] before the first byte of the last chunk. So what
+/// is stored bounds what can have happened. The mark does not follow the
+/// offset: TikTok may name an earlier position after it has taken every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// TikTok's id of the publish.
@@ -31,6 +33,18 @@ pub struct Upload {
     pub plan: ChunkPlan,
     /// How many bytes TikTok has accepted: a boundary of the plan.
     pub offset: u64,
+    /// Whether the last chunk may have left.
+    pub last_chunk: LastChunk,
+}
+
+/// Whether the last chunk of an upload may have left: the point of no return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastChunk {
+    /// It cannot have.
+    NotSent,
+    /// It may have; TikTok may publish.
+    MayBeSent,
 }
 
 impl Upload {
@@ -43,7 +57,7 @@ impl Upload {
     /// Tells whether TikTok may have every byte, so that it may publish.
     #[must_use]
     pub fn may_be_complete(&self) -> bool {
-        self.offset >= self.plan.last().first
+        self.last_chunk == LastChunk::MayBeSent
     }
 
     /// Tells whether bytes can still be sent: the URL lives for at least

@@ -1,6 +1,7 @@
 //! Announcing where a post stands: a line in the log, and the object's tags,
 //! for people who only have the S3 console.
 
+use domain::failure::in_full;
 use domain::post::{Post, PostState};
 
 use crate::posting::Posting;
@@ -12,7 +13,7 @@ impl Posting {
         log(post);
         let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", post.state_name().as_str())];
         if let Err(error) = self.objects.tag(&post.source, &tags).await {
-            tracing::warn!(post.id = %post.id, error = %error, "the object could not be tagged with its post's state");
+            tracing::warn!(post.id = %post.id, error = in_full(&error), "the object could not be tagged with its post's state");
         }
     }
 }

@@ -9,7 +9,7 @@ use domain::options::{OptionsError, PostOptions};
 use domain::post::{Approval, HoldReason, Post};
 use domain::settings::Settings;
 use domain::source::Source;
-use storage::Described;
+use storage::{Described, ObjectError};
 
 use crate::posting::Posting;
 use crate::stop::Stop;
@@ -27,7 +27,8 @@ impl Posting {
         let options = options.or(sidecar.unwrap_or_default()).or(metadata).or(account.defaults.clone());
         let settings = Settings::settle(&options, post.source.file_name(), &self.defaults)
             .map_err(|error| Stop::Fail(Failure::new("options_refused", error.to_string(), FIX_OPTIONS)))?;
-        if let Some(whole) = options.title.as_deref().filter(|title| title.trim() != settings.title.as_str()) {
+        let cut = |title: &&str| !title.trim().is_empty() && title.trim() != settings.title.as_str();
+        if let Some(whole) = options.title.as_deref().filter(cut) {
             let (given, kept) = (whole.encode_utf16().count(), settings.title.utf16_units());
             tracing::warn!(post.id = %post.id, title.given_units = given, title.kept_units = kept, "title cut to the limit");
         }
@@ -44,7 +45,7 @@ impl Posting {
     async fn sidecar(&self, source: &Source) -> Result<Option<PostOptions>, Stop> {
         let mut found: Option<PostOptions> = None;
         for key in sidecars_of(&source.key) {
-            let Some(bytes) = self.objects.sidecar(&source.bucket, &key).await? else {
+            let Some(bytes) = self.objects.sidecar(&source.bucket, &key).await.map_err(unreadable)? else {
                 continue;
             };
             if found.is_some() {
@@ -64,6 +65,17 @@ impl Posting {
 }
 
 const FIX_OPTIONS: &str = "Mend the options and drop the video again; nothing was sent to TikTok.";
+
+/// A sidecar that is too large is no sidecar; else the bucket is at fault.
+fn unreadable(error: ObjectError) -> Stop {
+    match error {
+        ObjectError::TooLarge { .. } => {
+            let message = format!("the sidecar cannot be read: {error}");
+            Stop::Fail(Failure::new("options_malformed", message, FIX_OPTIONS))
+        }
+        error => error.into(),
+    }
+}
 
 fn malformed(error: &OptionsError) -> Stop {
     Stop::Fail(Failure::new("options_malformed", error.to_string(), FIX_OPTIONS))

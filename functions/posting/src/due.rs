@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use domain::failure::in_full;
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use futures::{StreamExt, stream};
@@ -42,7 +43,7 @@ impl Posting {
     /// Looks at every post that is due, until all are done or the time is up.
     ///
     /// # Errors
-    /// The index could not be read at all.
+    /// A part of the index could not be read; the others were worked.
     pub async fn work_due(&self, worker: &Worker) -> Result<DueSummary, StoreError> {
         let mut summary = DueSummary::default();
         let mut first_error = None;
@@ -52,7 +53,7 @@ impl Posting {
             match shard {
                 Ok(part) => summary.add(&part),
                 Err(error) => {
-                    tracing::error!(error = %error, "a part of what is due could not be read");
+                    tracing::error!(error = in_full(&error), "a part of what is due could not be read");
                     first_error.get_or_insert(error);
                 }
             }
@@ -85,7 +86,7 @@ impl Posting {
         match self.look(&id, worker).await {
             Ok(looked) => Some(looked),
             Err(error) => {
-                tracing::error!(post.id = %id, error = %error, "due post not worked: it stays due");
+                tracing::error!(post.id = %id, error = in_full(&error), "due post not worked: it stays due");
                 None
             }
         }
@@ -115,7 +116,7 @@ impl Posting {
     async fn ring(&self, kept: Kept<Post>) -> Result<Looked, StoreError> {
         let (id, now) = (kept.id.clone(), self.now());
         if let Err(error) = self.bell.ring(&id).await {
-            tracing::error!(post.id = %id, error = %error, "bell not rung: the post stays due");
+            tracing::error!(post.id = %id, error = in_full(&error), "bell not rung: the post stays due");
             return Ok(Looked::Passed);
         }
         tracing::info!(post.id = %id, post.state = %kept.state_name(), "post is due: sent to be published");

@@ -3,9 +3,12 @@
 //! The poller comes through here; whatever else brings TikTok's word feeds the
 //! same `Post::settle`.
 
+use std::time::Duration;
+
 use domain::failure::Failure;
+use domain::identity::Alias;
 use domain::post::{Post, PostState};
-use domain::report::{Links, Standing};
+use domain::report::{Links, Report, Standing};
 use storage::{Kept, SaveError, StoreError};
 
 use crate::posting::{Posting, Worker};
@@ -13,6 +16,12 @@ use crate::stop::Stop;
 
 /// TikTok's word for a creator who took the app's access away.
 const CONSENT_GONE: &str = "auth_removed";
+/// TikTok's codes for a publish that it will not speak of any more.
+const NO_MORE_KNOWN: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
+/// The wait after TikTok, or something before it, refused to tell.
+const REFUSED_LOOK: Duration = Duration::from_mins(15);
+/// The least wait after a question that failed.
+const LEAST_LOOK: Duration = Duration::from_secs(15);
 
 impl Posting {
     /// Asks TikTok about a post's publish and stores what follows.
@@ -33,18 +42,22 @@ impl Posting {
                     post.id = %kept.id, publish.id = %publish_id, tiktok.standing = ?report.standing,
                     tiktok.log_id = report.log_id, "status fetched"
                 );
-                if matches!(&report.standing, Standing::Failed { reason } if reason == CONSENT_GONE) {
-                    self.consent_gone(&alias).await?;
-                }
+                self.heed_consent(&report, &alias, worker).await;
                 match post.settle(&report, now) {
                     Ok(settled) => self.link(settled, worker).await,
                     Err(_) => return Ok(()),
                 }
             }
-            Err(Stop::Fail(failure)) => unknown_to_tiktok(post, failure, now),
+            Err(Stop::Fail(failure)) if NO_MORE_KNOWN.contains(&failure.code.as_str()) => {
+                unknown_to_tiktok(post, failure, now)
+            }
+            Err(Stop::Fail(failure)) => {
+                tracing::warn!(post.id = %kept.id, why = %failure, "status not fetched: asked again later");
+                post.ask_later(REFUSED_LOOK, now)
+            }
             Err(Stop::Wait { code, message, after }) => {
                 tracing::warn!(post.id = %kept.id, code, message, "status not fetched: asked again later");
-                post.rung(now + after.max(std::time::Duration::from_secs(15)))
+                post.ask_later(after.max(LEAST_LOOK), now)
             }
             Err(Stop::Store(error)) => return Err(error),
             Err(_) => return Ok(()),
@@ -60,6 +73,17 @@ impl Posting {
             // Somebody else brought the news; theirs is stored.
             Err(SaveError::Overtaken) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Where TikTok says that the creator took the app's access away, finds out
+    /// whether that still holds; the account is marked if it does.
+    pub(crate) async fn heed_consent(&self, report: &Report, alias: &Alias, worker: &Worker) {
+        if !matches!(&report.standing, Standing::Failed { reason } if reason == CONSENT_GONE) {
+            return;
+        }
+        if let Err(stop) = self.check_consent(alias, worker).await {
+            tracing::error!(account = %alias, why = ?stop, "the creator took the app's access away");
         }
     }
 

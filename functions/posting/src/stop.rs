@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::failure::{Disposition, Failure};
+use domain::failure::{Disposition, Failure, in_full};
 use domain::post::{HoldReason, InvalidTransition};
 use domain::report::Report;
 use jiff::Timestamp;
@@ -38,8 +38,9 @@ pub(crate) enum Stop {
     HandOver,
     /// TikTok has every byte.
     Sent,
-    /// TikTok may have every byte, and must be asked.
-    Unsure,
+    /// TikTok may have every byte, and must be asked; and what happened instead
+    /// of an answer.
+    Unsure(String),
     /// TikTok has come to an end.
     Verdict(Box<Report>),
     /// A step was asked for that the post's state does not allow: a fault of ours.
@@ -143,10 +144,4 @@ impl From<AppSecretError> for Stop {
     fn from(error: AppSecretError) -> Self {
         Self::unless_mended(error.disposition(), &Failure::new("app_secret_unusable", in_full(&error), ""))
     }
-}
-
-/// An error and its causes, in one line.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

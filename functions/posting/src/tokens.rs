@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use domain::account::{Account, Connection, RefreshLock, TokenPair};
-use domain::failure::{Disposition, Failure};
+use domain::failure::{Disposition, Failure, in_full};
 use domain::identity::Alias;
-use domain::secret::Sealed;
+use domain::secret::{Sealed, SecretString};
 use storage::{Kept, Purpose, SaveError, SealContext, StoreError};
 use tiktok::{AccessToken, AppCredentials, Fault, Grant, RefreshToken};
 
@@ -23,6 +23,10 @@ const EARLY: Duration = Duration::from_mins(15);
 const LOCK_TERM: Duration = Duration::from_secs(90);
 /// How long somebody else's refresh is waited for before the post waits.
 const PATIENCE: u32 = 20;
+/// How often a new pair is tried to be sealed and stored.
+const STORE_TRIES: u32 = 10;
+/// The pause between two such tries.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// The pause between two looks at somebody else's refresh.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -45,11 +49,27 @@ impl Posting {
         match call(opened.token).await {
             Err(error) if error.disposition() == Disposition::Refresh => {
                 tracing::info!(account = %alias, why = %error.fault, "access token refused: refreshing it once");
-                let fresh = self.token(alias, worker, Some(&opened.sealed)).await?;
-                Ok(call(fresh.token).await?)
+            }
+            other => return Ok(other?),
+        }
+        let fresh = self.token(alias, worker, Some(&opened.sealed)).await?;
+        match call(fresh.token).await {
+            Err(error) if error.disposition() == Disposition::Refresh => {
+                let kept = self.connected(alias).await?;
+                if kept.tokens.access == fresh.sealed {
+                    self.mark_parted(kept, "TikTok refuses even a fresh access token").await?;
+                }
+                Err(Stop::needs_reconnect(&error.failure().message))
             }
             other => Ok(other?),
         }
+    }
+
+    /// Finds out whether the creator's consent still stands, after TikTok said
+    /// that it was taken away: a creator may have connected again since.
+    pub(crate) async fn check_consent(&self, alias: &Alias, worker: &Worker) -> Result<(), Stop> {
+        let refused = self.connected(alias).await?.tokens.access.clone();
+        self.token(alias, worker, Some(&refused)).await.map(|_| ())
     }
 
     /// A token that lives long enough and is not the one that was refused.
@@ -61,19 +81,20 @@ impl Posting {
             if tokens.access_expires_at > now + EARLY && refused != Some(&tokens.access) {
                 return self.open(&kept).await;
             }
-            match &kept.refreshing {
-                Some(lock) if lock.expires_at > now && lock.owner != worker.name => {
-                    tokio::time::sleep(LOOK).await;
-                }
-                _ => {
-                    let lock = RefreshLock { owner: worker.name.clone(), expires_at: now + LOCK_TERM };
-                    let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
-                    match self.accounts.save(kept, locked, now).await {
-                        Ok(kept) => return self.refresh(kept).await,
-                        Err(SaveError::Overtaken) => {}
-                        Err(SaveError::Store(error)) => return Err(Stop::Store(error)),
-                    }
-                }
+            if kept.refreshing.as_ref().is_some_and(|lock| lock.expires_at > now) {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            if now > worker.rest_by {
+                // A refresh that is cut off after TikTok has rotated the pair loses the account.
+                return Err(Stop::wait("no_time_to_refresh", "the invocation ends", Duration::ZERO));
+            }
+            let lock = RefreshLock { owner: worker.name.clone(), expires_at: now + LOCK_TERM };
+            let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
+            match self.accounts.save(kept, locked, now).await {
+                Ok(kept) => return self.refresh(kept).await,
+                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Store(error)) => return Err(Stop::Store(error)),
             }
         }
         Err(Stop::wait("token_refresh_busy", "another worker refreshes the account's tokens", Duration::from_secs(30)))
@@ -95,10 +116,13 @@ impl Posting {
 
     /// Has a new pair, under the account's lock.
     async fn refresh(&self, kept: Kept<Account>) -> Result<Opened, Stop> {
-        let context = SealContext::new(Purpose::RefreshToken, &kept.alias);
-        let refresh = RefreshToken::new(self.vault.open(&context, &kept.tokens.refresh).await?);
-        let secret = self.app.get(self.now()).await?;
-        let app = AppCredentials::new(secret.client_key, secret.client_secret);
+        let (app, refresh) = match self.what_a_refresh_needs(&kept).await {
+            Ok(needed) => needed,
+            Err(stop) => {
+                self.unlock(kept).await;
+                return Err(stop);
+            }
+        };
         let mut granted = self.tiktok.refresh(&app, &refresh).await;
         if matches!(&granted, Err(error) if matches!(error.fault, Fault::Unanswered(_))) {
             // The pair may have been rotated with the answer lost; the old one is tried once more.
@@ -110,40 +134,71 @@ impl Posting {
                 self.part(kept, &error.failure().message).await
             }
             Err(error) => {
-                let stop = Stop::unless_mended(error.disposition(), &error.failure());
                 self.unlock(kept).await;
-                Err(stop)
+                Err(Stop::unless_mended(error.disposition(), &error.failure()))
             }
         }
     }
 
+    /// Everything that can be found missing before TikTok is asked, is: once it
+    /// has rotated the pair, nothing may fail that could have failed earlier.
+    async fn what_a_refresh_needs(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Stop> {
+        let context = SealContext::new(Purpose::RefreshToken, &account.alias);
+        let refresh = self.vault.open(&context, &account.tokens.refresh).await?;
+        self.vault.seal(&context, &refresh).await?;
+        let secret = self.app.get(self.now()).await?;
+        Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(refresh)))
+    }
+
     /// Stores a new pair, and only then hands out its token. A pair is never
-    /// dropped because somebody changed the account meanwhile.
+    /// dropped: not because somebody changed the account meanwhile, nor for a
+    /// passing error.
     async fn keep_grant(&self, mut kept: Kept<Account>, grant: Grant) -> Result<Opened, Stop> {
         let now = self.now();
         let alias = kept.alias.clone();
-        let seal = async |purpose, secret| self.vault.seal(&SealContext::new(purpose, &alias), secret).await;
-        let access = seal(Purpose::AccessToken, grant.access.secret()).await?;
+        let access = self.seal_surely(Purpose::AccessToken, &alias, grant.access.secret()).await?;
         let tokens = TokenPair {
             access: access.clone(),
             access_expires_at: now + grant.access_lifetime,
-            refresh: seal(Purpose::RefreshToken, grant.refresh.secret()).await?,
+            refresh: self.seal_surely(Purpose::RefreshToken, &alias, grant.refresh.secret()).await?,
             refresh_expires_at: now + grant.refresh_lifetime,
         };
         let old = kept.tokens.refresh.clone();
-        while kept.tokens.refresh == old {
-            let scopes = grant.scopes.clone();
-            let account = Account { tokens: tokens.clone(), refreshing: None, scopes, ..kept.value.clone() };
-            match self.accounts.save(kept, account, now).await {
+        for _ in 0..STORE_TRIES {
+            if kept.tokens.refresh != old {
+                return self.open(&kept).await;
+            }
+            match self.accounts.save(&kept, renewed(&kept, &tokens, &grant), now).await {
                 Ok(_) => {
                     tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
                     return Ok(Opened { token: grant.access, sealed: access });
                 }
-                Err(SaveError::Overtaken) => kept = self.connected(&alias).await?,
+                Err(SaveError::Overtaken) => {
+                    kept = self.accounts.get(&alias).await?.ok_or_else(|| unknown_account(&alias))?;
+                }
+                Err(SaveError::Store(error)) if matches!(error.disposition(), Disposition::Retry { .. }) => {
+                    tracing::warn!(account = %alias, error = in_full(&error), "new tokens not stored yet");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
                 Err(SaveError::Store(error)) => return Err(Stop::Store(error)),
             }
         }
-        self.open(&kept).await
+        Err(Stop::wait("tokens_not_stored", "the account's new tokens could not be stored", Duration::from_secs(30)))
+    }
+
+    async fn seal_surely(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Stop> {
+        let context = SealContext::new(purpose, alias);
+        let mut sealed = self.vault.seal(&context, secret).await;
+        for _ in 1..STORE_TRIES {
+            match &sealed {
+                Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {
+                    tokio::time::sleep(STORE_PAUSE).await;
+                    sealed = self.vault.seal(&context, secret).await;
+                }
+                _ => break,
+            }
+        }
+        Ok(sealed?)
     }
 
     /// TikTok refused the refresh token for good. If somebody else stored a
@@ -155,19 +210,6 @@ impl Posting {
         }
         self.mark_parted(newest, why).await?;
         Err(Stop::needs_reconnect(why))
-    }
-
-    /// Notes that the creator took the app's access away.
-    ///
-    /// # Errors
-    /// The account could not be written; TikTok will refuse its tokens.
-    pub(crate) async fn consent_gone(&self, alias: &Alias) -> Result<(), StoreError> {
-        match self.accounts.get(alias).await? {
-            Some(kept) if kept.connection == Connection::Connected => {
-                self.mark_parted(kept, "the creator took this app's access away").await
-            }
-            _ => Ok(()),
-        }
     }
 
     async fn mark_parted(&self, kept: Kept<Account>, why: &str) -> Result<(), StoreError> {
@@ -185,9 +227,18 @@ impl Posting {
     async fn unlock(&self, kept: Kept<Account>) {
         let unlocked = Account { refreshing: None, ..kept.value.clone() };
         if let Err(error) = self.accounts.save(kept, unlocked, self.now()).await {
-            tracing::warn!(error = %error, "the refresh lock stays until it expires");
+            tracing::warn!(error = in_full(&error), "the refresh lock stays until it expires");
         }
     }
+}
+
+/// The account with a new pair. A grant is newer than any refusal, and one that
+/// does not name its scopes has not lost any.
+fn renewed(account: &Account, tokens: &TokenPair, grant: &Grant) -> Account {
+    let named = grant.scopes.iter().next().is_some();
+    let scopes = if named { grant.scopes.clone() } else { account.scopes.clone() };
+    let (tokens, connection) = (tokens.clone(), Connection::Connected);
+    Account { tokens, scopes, connection, refreshing: None, ..account.clone() }
 }
 
 /// The failure of a post for an account that nobody connected.

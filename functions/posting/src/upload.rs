@@ -22,10 +22,12 @@ mod send;
 
 use std::time::Duration;
 
+use domain::failure::backoff;
 use domain::identity::PostId;
-use domain::post::{NotClaimable, Reconciled, StateName, reconcile};
+use domain::post::{Believe, NotClaimable, Post, Reconciled, StateName, reconcile};
+use domain::report::Report;
 use domain::upload::Upload;
-use storage::{Purpose, SaveError, SealContext, StoreError};
+use storage::{Kept, Purpose, SaveError, SealContext, StoreError};
 use tiktok::UploadUrl;
 
 use crate::posting::{Posting, Worker};
@@ -54,11 +56,15 @@ const URL_NEEDED: Duration = Duration::from_secs(15);
 /// TikTok's code for a publish that it does not know.
 const UNKNOWN_PUBLISH: &str = "invalid_publish_id";
 
+/// How often a post is read again where its bell's own note overtook the claim.
+const CLAIM_TRIES: u32 = 4;
+
 /// Whether the stored offset is known to be TikTok's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Known,
-    Doubtful,
+    /// TikTok must be asked; which position is believed then.
+    Doubtful(Believe),
 }
 
 impl Posting {
@@ -68,30 +74,37 @@ impl Posting {
     /// The database could not be read or written. The post is as it was
     /// stored last; its lease runs out, and it is due again.
     pub async fn upload(&self, id: &PostId, worker: &Worker) -> Result<Worked, StoreError> {
-        let Some(kept) = self.posts.get(id).await? else {
-            tracing::warn!(post.id = %id, "bell ignored: there is no such post");
-            return Ok(Worked::Unknown);
-        };
-        let claimed = match kept.value.clone().claim(&worker.name, self.now()) {
-            Ok(claimed) => claimed,
-            Err(why) => {
-                tracing::info!(post.id = %id, why = %why, "not worked on now");
-                return Ok(Worked::NotNow(why));
+        for _ in 0..CLAIM_TRIES {
+            let Some(kept) = self.posts.get(id).await? else {
+                tracing::warn!(post.id = %id, "bell ignored: there is no such post");
+                return Ok(Worked::Unknown);
+            };
+            let claimed = match kept.value.clone().claim(&worker.name, self.now()) {
+                Ok(claimed) => claimed,
+                Err(why) => {
+                    tracing::info!(post.id = %id, why = %why, "not worked on now");
+                    return Ok(Worked::NotNow(why));
+                }
+            };
+            match self.posts.save(kept, claimed, self.now()).await {
+                Ok(kept) => return self.work_claimed(kept, worker).await,
+                // Whoever wrote may only have noted that the bell was rung.
+                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Store(error)) => return Err(error),
             }
-        };
-        let kept = match self.posts.save(kept, claimed, self.now()).await {
-            Ok(kept) => kept,
-            Err(SaveError::Overtaken) => return Ok(Worked::Overtaken),
-            Err(SaveError::Store(error)) => return Err(error),
-        };
-        tracing::info!(post.id = %id, account = %kept.account, attempt = kept.attempt, "post claimed");
+        }
+        Ok(Worked::Overtaken)
+    }
+
+    async fn work_claimed(&self, kept: Kept<Post>, worker: &Worker) -> Result<Worked, StoreError> {
+        tracing::info!(post.id = %kept.id, account = %kept.account, attempt = kept.attempt, "post claimed");
         let mut hold = Hold::new(self, kept, worker);
         let Err(stop) = self.work(&mut hold).await;
         self.conclude(hold, stop).await
     }
 
     async fn work(&self, hold: &mut Hold<'_>) -> Result<std::convert::Infallible, Stop> {
-        let mut progress = Progress::Doubtful;
+        let mut progress = Progress::Doubtful(Believe::Further);
         let mut pace = Pace::default();
         let mut doubts = 0;
         loop {
@@ -100,16 +113,13 @@ impl Posting {
                 progress = Progress::Known;
                 continue;
             };
-            if progress == Progress::Doubtful {
+            if let Progress::Doubtful(believe) = progress {
                 doubts += 1;
                 if doubts > MOST_DOUBTS {
-                    return Err(Stop::wait(
-                        "upload_unsteady",
-                        "the upload broke off too often",
-                        Duration::from_secs(30),
-                    ));
+                    let message = "the upload broke off too often";
+                    return Err(Stop::wait("upload_unsteady", message, Duration::from_secs(30)));
                 }
-                self.reconcile(hold, &upload).await?;
+                self.reconcile(hold, &upload, believe).await?;
                 progress = Progress::Known;
                 continue;
             }
@@ -119,34 +129,44 @@ impl Posting {
     }
 
     /// Asks TikTok how far an upload is, and brings the post in line with it.
-    async fn reconcile(&self, hold: &mut Hold<'_>, upload: &Upload) -> Result<(), Stop> {
-        let id = upload.publish_id.clone();
-        let account = hold.post().account.clone();
-        let asked = self.with_token(&account, hold.worker(), async |token| self.tiktok.report(&token, &id).await);
-        let report = match asked.await {
+    async fn reconcile(&self, hold: &mut Hold<'_>, upload: &Upload, believe: Believe) -> Result<(), Stop> {
+        let report = match self.report_of(hold, upload).await {
             Ok(report) => report,
             Err(Stop::Fail(failure)) if failure.code == UNKNOWN_PUBLISH && !upload.may_be_complete() => {
-                let abandoned = hold.post().clone().abandon(self.now(), "TikTok does not know it any more")?;
-                return hold.save(abandoned).await;
+                return self.begin_anew(hold, "TikTok does not know it any more").await;
             }
+            Err(Stop::Fail(failure)) if upload.may_be_complete() => return Err(Stop::Unsure(failure.message)),
             Err(stop) => return Err(stop),
         };
         let now = self.now();
-        let decided = reconcile(upload, &report, now, URL_NEEDED);
+        let decided = reconcile(upload, &report, believe, now, URL_NEEDED);
         tracing::info!(
             post.id = %hold.post().id, publish.id = %upload.publish_id, upload.offset = upload.offset,
             tiktok.uploaded = report.uploaded, tiktok.standing = ?report.standing, decision = ?decided,
             "upload compared with TikTok"
         );
         match decided {
+            Reconciled::SendFrom(offset) if offset == upload.offset => Ok(()),
             Reconciled::SendFrom(offset) => hold.save(hold.post().clone().progress(offset, now)?).await,
-            Reconciled::Abandon => {
-                hold.save(hold.post().clone().abandon(now, "its URL does not live long enough")?).await
-            }
+            Reconciled::Abandon => self.begin_anew(hold, "its URL does not live long enough").await,
             Reconciled::AllThere => Err(Stop::Sent),
             Reconciled::Ended => Err(Stop::Verdict(Box::new(report))),
-            Reconciled::Wait => Err(Stop::Unsure),
+            Reconciled::Wait => Err(Stop::Unsure("the upload's hour is over".to_owned())),
         }
+    }
+
+    async fn report_of(&self, hold: &Hold<'_>, upload: &Upload) -> Result<Report, Stop> {
+        let id = &upload.publish_id;
+        self.with_token(&hold.post().account, hold.worker(), async |token| self.tiktok.report(&token, id).await).await
+    }
+
+    /// Gives an upload up that cannot have ended, and has the post wait a
+    /// little before the next one: longer, the more there were.
+    async fn begin_anew(&self, hold: &mut Hold<'_>, why: &str) -> Result<(), Stop> {
+        let post = hold.post().clone();
+        let wait = backoff(post.inits);
+        hold.save(post.abandon(self.now(), why)?).await?;
+        Err(Stop::wait("upload_given_up", format!("the upload was given up: {why}"), wait))
     }
 
     async fn url_of(&self, hold: &Hold<'_>, upload: &Upload) -> Result<UploadUrl, Stop> {

@@ -6,6 +6,7 @@ use domain::identity::PostId;
 use posting::Arrival;
 use serde::Deserialize;
 use serde_json::Value;
+use storage::Bell;
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +23,11 @@ pub(crate) enum Trigger {
     /// Messages of the intake queue.
     Queue(SqsEvent),
     /// One event, by hand or from a bus.
-    Event(Vec<Call>),
+    Event(Calls),
 }
+
+/// The calls of an event, each as far as it can be read.
+pub(crate) type Calls = Vec<Result<Call, UnknownEvent>>;
 
 /// Something that is none of the events that the function knows.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +59,15 @@ impl Trigger {
 }
 
 /// Reads the body of a message of the intake queue.
-pub(crate) fn read_body(body: &str) -> Result<Vec<Call>, UnknownEvent> {
+pub(crate) fn read_body(body: &str) -> Result<Calls, UnknownEvent> {
     calls_of(serde_json::from_str(body).map_err(UnknownEvent::NotJson)?)
 }
 
-fn calls_of(event: Value) -> Result<Vec<Call>, UnknownEvent> {
-    if let Some(id) = event.get("post_id") {
-        return Ok(vec![Call::Bell(serde_json::from_value(id.clone()).map_err(|e| malformed("bell", &e))?)]);
+fn calls_of(event: Value) -> Result<Calls, UnknownEvent> {
+    if event.get("post_id").is_some() {
+        let id = Bell::parse(&event.to_string());
+        let id = id.ok_or(UnknownEvent::Malformed { kind: "bell", why: "post_id is no post's id".to_owned() });
+        return Ok(vec![id.map(Call::Bell)]);
     }
     if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
         tracing::info!("test event received: the bucket can reach the queue");
@@ -72,7 +78,7 @@ fn calls_of(event: Value) -> Result<Vec<Call>, UnknownEvent> {
     }
     if event.get("Records").is_some() {
         let event: S3Event = serde_json::from_value(event).map_err(|e| malformed("S3 notification", &e))?;
-        return event.records.into_iter().filter_map(|record| of_record(record).transpose()).collect();
+        return Ok(event.records.into_iter().filter_map(|record| of_record(record).transpose()).collect());
     }
     Err(UnknownEvent::Kind)
 }
@@ -134,20 +140,20 @@ struct BridgeObject {
 
 /// EventBridge writes keys as they are.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
-fn of_event_bridge(event: Value) -> Result<Vec<Call>, UnknownEvent> {
+fn of_event_bridge(event: Value) -> Result<Calls, UnknownEvent> {
     let event: BridgeEvent = serde_json::from_value(event).map_err(|e| malformed("EventBridge S3 event", &e))?;
     if event.detail_type != "Object Created" {
         tracing::info!(event.name = event.detail_type, "event ignored: nothing was created");
         return Ok(vec![]);
     }
     let BridgeDetail { bucket, object } = event.detail;
-    Ok(vec![Call::Arrival(Arrival {
+    Ok(vec![Ok(Call::Arrival(Arrival {
         bucket: bucket.name,
         key: object.key,
         version_id: object.version_id,
         etag: object.etag,
         bytes: object.size,
-    })])
+    }))])
 }
 
 fn malformed(kind: &'static str, error: &serde_json::Error) -> UnknownEvent {
@@ -164,13 +170,14 @@ mod tests {
     }
 
     fn calls(name: &str) -> Vec<Call> {
-        match Trigger::read(recorded(name)).unwrap() {
+        let calls: Calls = match Trigger::read(recorded(name)).unwrap() {
             Trigger::Event(calls) => calls,
             Trigger::Queue(event) => {
                 let bodies = event.records.iter().map(|m| m.body.as_deref().unwrap_or_default());
                 bodies.flat_map(|body| read_body(body).unwrap()).collect()
             }
-        }
+        };
+        calls.into_iter().map(Result::unwrap).collect()
     }
 
     fn keys(name: &str) -> Vec<String> {
@@ -213,7 +220,8 @@ mod tests {
     #[test]
     fn what_is_no_event_is_refused_with_what_was_expected() {
         for body in ["", "hello", "{}", "[]", "null", r#"{"post_id":"short"}"#, r#"{"Records":[{}]}"#] {
-            let error = read_body(body).unwrap_err().to_string();
+            let read = read_body(body).and_then(|calls| calls.into_iter().collect::<Result<Vec<_>, _>>());
+            let error = read.unwrap_err().to_string();
             assert!(error.contains("S3 notification") || error.contains("bell"), "{body}: {error}");
         }
     }
@@ -222,7 +230,17 @@ mod tests {
     fn a_removal_is_nothing_to_do() {
         let mut event = recorded("s3-put.json");
         event["Records"][0]["eventName"] = "ObjectRemoved:Delete".into();
-        assert_eq!(calls_of(event).unwrap(), vec![]);
+        assert!(calls_of(event).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_keeps_no_other_from_being_read() {
+        let mut event = recorded("s3-put.json");
+        let mut broken = event["Records"][0].clone();
+        broken["s3"]["object"]["key"] = "drop/%FF.mp4".into();
+        event["Records"].as_array_mut().unwrap().insert(0, broken);
+        let calls = calls_of(event).unwrap();
+        assert!(calls[0].is_err() && calls[1].is_ok(), "{calls:?}");
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use domain::failure::in_full;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent};
 use posting::{Posting, Submitted, Worker};
 use runtime::deadline::Deadline;
 use serde_json::Value;
 
-use crate::event::{Call, Trigger, read_body};
+use crate::event::{Call, Trigger, UnknownEvent, read_body};
 
-/// The time before the deadline at which work must be at rest.
-const MARGIN: Duration = Duration::from_secs(15);
+/// The time before the deadline at which work must be at rest: enough to ask
+/// TikTok once more, refreshing a token on the way, and to store the answer.
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// Handles one invocation.
 ///
@@ -50,7 +52,7 @@ async fn queue(posting: &Posting, worker: &Worker, event: SqsEvent) -> Vec<Batch
             Err(unknown) => Err(unknown.into()),
         };
         if let Err(error) = outcome {
-            tracing::error!(message.id = id, error = %chain(&*error), "message not taken: it will come again");
+            tracing::error!(message.id = id, error = %in_full(&*error), "message not taken: it will come again");
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = id;
             failures.push(failure);
@@ -60,27 +62,24 @@ async fn queue(posting: &Posting, worker: &Worker, event: SqsEvent) -> Vec<Batch
 }
 
 /// Stores the posts of all calls, then works on them one after the other. A
-/// post for which no time is left is stored and due, and so not lost.
-async fn work(posting: &Posting, worker: &Worker, calls: Vec<Call>) -> Result<(), Error> {
+/// post for which no time is left is stored and due, and so not lost; a call
+/// that cannot be read keeps no other from being stored.
+async fn work(posting: &Posting, worker: &Worker, calls: Vec<Result<Call, UnknownEvent>>) -> Result<(), Error> {
     let mut posts = Vec::new();
+    let mut unread = None;
     for call in calls {
         match call {
-            Call::Bell(id) => posts.push(id),
-            Call::Arrival(arrival) => match posting.submit(&arrival).await? {
+            Ok(Call::Bell(id)) => posts.push(id),
+            Ok(Call::Arrival(arrival)) => match posting.submit(&arrival).await? {
                 Submitted::Post(id) => posts.push(id),
                 Submitted::Options(ids) => posts.extend(ids),
                 Submitted::Nothing => {}
             },
+            Err(unknown) => unread = Some(unknown),
         }
     }
     for id in posts {
-        posting.upload(&id, worker).await?;
+        Box::pin(posting.upload(&id, worker)).await?;
     }
-    Ok(())
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+    unread.map_or(Ok(()), |unknown| Err(unknown.into()))
 }

@@ -12,8 +12,9 @@ use runtime::aws::Aws;
 use runtime::deadline::Deadline;
 use serde_json::{Value, json};
 
-/// The time before the deadline at which work must be at rest.
-const MARGIN: Duration = Duration::from_secs(20);
+/// The time before the deadline at which no more posts are looked at: a look
+/// that waits for somebody's token refresh, and then makes its own, needs it.
+const MARGIN: Duration = Duration::from_secs(90);
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {

@@ -45,7 +45,8 @@ fn read(answer: Answer) -> Result<Report, Fault> {
 
 fn standing(status: String, data: &Value) -> Standing {
     match status.as_str() {
-        "PROCESSING_UPLOAD" | "PROCESSING_DOWNLOAD" | "PROCESSING" => Standing::Processing,
+        "PROCESSING_UPLOAD" => Standing::Uploading,
+        "PROCESSING_DOWNLOAD" | "PROCESSING" => Standing::Processing,
         "SEND_TO_USER_INBOX" => Standing::InInbox,
         "PUBLISH_COMPLETE" | "PUBLISH_SUCCESS" | "PUBLISHED" => Standing::Published,
         "FAILED" => {
@@ -91,7 +92,7 @@ mod tests {
         let server = MockServer::start(vec![Reply::ok(&data)]).await;
         let id = PublishId::new("v_pub_file~v2-1.17").unwrap();
         let report = server.client().report(&access(), &id).await.unwrap();
-        assert_eq!((report.standing, report.uploaded), (Standing::Processing, Some(10_000_000)));
+        assert_eq!((report.standing, report.uploaded), (Standing::Uploading, Some(10_000_000)));
         assert_eq!(report.log_id.as_deref(), Some("log-1"));
         let request = server.only_request();
         assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/v2/post/publish/status/fetch/"));
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn every_status_has_its_standing() {
         for (status, expected) in [
-            ("PROCESSING_UPLOAD", Standing::Processing),
+            ("PROCESSING_UPLOAD", Standing::Uploading),
             ("PROCESSING_DOWNLOAD", Standing::Processing),
             ("SEND_TO_USER_INBOX", Standing::InInbox),
             ("PUBLISH_COMPLETE", Standing::Published),

@@ -10,14 +10,15 @@ use jiff::Timestamp;
 use super::{InvalidTransition, Post, PostState, Receipt};
 use crate::failure::{Deferral, Failure, backoff};
 use crate::identity::{PublishId, VideoId};
-use crate::options::PrivacyLevel;
+use crate::options::{Mode, PrivacyLevel};
 use crate::polling::{next_look, next_poll};
 use crate::report::{FailReaction, FailReason, Links, Report, Standing};
+use crate::settings::Settings;
 use crate::upload::Upload;
 
-/// How often an upload is begun anew after TikTok failed it, before a person
-/// must look.
-const MOST_INITS: u32 = 4;
+/// How often a publish that TikTok failed by its own fault is begun anew, before
+/// a person must look.
+const MOST_REFUSALS: u32 = 3;
 /// The wait after the creator's daily number of posts is used up.
 const A_DAY: Duration = Duration::from_hours(24);
 
@@ -37,24 +38,42 @@ pub enum Reconciled {
     Wait,
 }
 
+/// Which position is believed where TikTok's report and the post differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Believe {
+    /// The further one: a report may lag behind what TikTok acknowledged.
+    Further,
+    /// The report's: the upload URL itself said that the post's is wrong.
+    Report,
+}
+
 /// Decides how an upload goes on. `needed` is the least time that the URL must
 /// live for it to be worth sending more.
 #[must_use]
-pub fn reconcile(upload: &Upload, report: &Report, now: Timestamp, needed: Duration) -> Reconciled {
-    match report.standing {
-        Standing::InInbox | Standing::Published | Standing::Failed { .. } => {
-            return Reconciled::Ended;
-        }
-        Standing::Processing | Standing::Unknown { .. } => {}
-    }
-    let told = report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded));
-    match told {
-        Some(at) if at == upload.plan.size().bytes() => Reconciled::AllThere,
-        // A report may lag behind what TikTok itself acknowledged.
-        told if upload.can_send(now, needed) => Reconciled::SendFrom(told.unwrap_or(0).max(upload.offset)),
+pub fn reconcile(upload: &Upload, report: &Report, believe: Believe, now: Timestamp, needed: Duration) -> Reconciled {
+    let told = match report.standing {
+        Standing::InInbox | Standing::Published | Standing::Failed { .. } => return Reconciled::Ended,
+        Standing::Uploading => told(upload, report),
+        Standing::Processing | Standing::Unknown { .. } => None,
+    };
+    let further = told.unwrap_or(0).max(upload.offset);
+    match (told, believe) {
+        (Some(at), _) if at == upload.plan.size().bytes() => Reconciled::AllThere,
+        (Some(at), Believe::Report) if upload.can_send(now, needed) => Reconciled::SendFrom(at),
+        _ if upload.can_send(now, needed) => Reconciled::SendFrom(further),
         _ if !upload.may_be_complete() => Reconciled::Abandon,
         _ => Reconciled::Wait,
     }
+}
+
+/// The position that a report names, if it is one of the plan's.
+fn told(upload: &Upload, report: &Report) -> Option<u64> {
+    report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded))
+}
+
+/// Tells whether a report says that bytes are missing, however it counts.
+fn is_short(upload: &Upload, report: &Report) -> bool {
+    report.uploaded.is_some_and(|uploaded| uploaded.saturating_add(1) < upload.plan.size().bytes())
 }
 
 impl Post {
@@ -70,7 +89,7 @@ impl Post {
             Standing::Published => self.published(publish_id, report, now),
             Standing::InInbox => self.delivered(publish_id, now),
             Standing::Failed { reason } => self.refused(reason, report, now),
-            Standing::Processing | Standing::Unknown { .. } => self.still_processing(report, now),
+            Standing::Uploading | Standing::Processing | Standing::Unknown { .. } => self.still_processing(report, now),
         })
     }
 
@@ -81,6 +100,22 @@ impl Post {
                 Ok(self.publish(publish_id, at, video_ids, known.or(links), now))
             }
             _ => Err(self.not("linked")),
+        }
+    }
+
+    /// Notes that TikTok could not be asked now: not before this wait again.
+    /// Where only a link is missing, that is not looked for for ever.
+    #[must_use]
+    pub fn ask_later(self, wait: Duration, now: Timestamp) -> Self {
+        let until = match &self.state {
+            PostState::Published { at, .. } | PostState::Delivered { at, .. } => {
+                next_look(*at, now).map(|look| look.max(now + wait))
+            }
+            _ => Some(now + wait),
+        };
+        match until {
+            Some(until) => self.rung(until),
+            None => self.without_attention(),
         }
     }
 
@@ -116,7 +151,8 @@ impl Post {
         links: Links,
         now: Timestamp,
     ) -> Self {
-        let private = self.settings.as_ref().is_some_and(|s| s.privacy_level == PrivacyLevel::SelfOnly);
+        let own = |s: &Settings| s.mode == Mode::Direct && s.privacy_level == PrivacyLevel::SelfOnly;
+        let private = self.settings.as_ref().is_some_and(own);
         let complete = links.share_url.is_some() && links.cover_url.is_some();
         let due_at = if complete || private { None } else { next_look(at, now) };
         let note = match &links.share_url {
@@ -173,17 +209,23 @@ impl Post {
             |reason| Failure::new(code, reason.meaning, reason.advice),
         );
         failure.log_id.clone_from(&report.log_id);
-        let again = |post: Self, wait: Duration| {
-            let deferral = Deferral { code: code.to_owned(), message: failure.message.clone(), count: post.inits };
+        let again = |mut post: Self, wait: Duration| {
+            post.0.refusals = post.refusals.saturating_add(1);
+            let deferral = Deferral { code: code.to_owned(), message: failure.message.clone(), count: post.refusals };
             let note = format!("{} ({code}): a new upload follows", failure.message);
             post.queue(now + wait, Some(deferral), None, now, &note)
         };
         match known.map_or(FailReaction::Never, |reason| reason.reaction) {
-            FailReaction::Again if self.inits < MOST_INITS => {
-                let wait = backoff(self.inits + 3);
+            FailReaction::Again if self.refusals < MOST_REFUSALS => {
+                let wait = backoff(self.refusals + 4);
                 again(self, wait)
             }
-            FailReaction::Tomorrow => again(self, A_DAY),
+            // A cap is no fault of the post's: it does not count.
+            FailReaction::Tomorrow => {
+                let mut post = again(self, A_DAY);
+                (post.0.refusals, post.0.inits) = (0, 0);
+                post
+            }
             FailReaction::Cancelled => {
                 let publish_id = self.publish_id().cloned();
                 self.enter(PostState::Cancelled { publish_id, at: now }, None, now, "cancelled")
@@ -196,24 +238,9 @@ impl Post {
         match self.state.clone() {
             PostState::Processing { publish_id, receipt, since } => {
                 self.0.due_at = Some(next_poll(since, now));
-                let Receipt::Unconfirmed(upload) = receipt else {
-                    return self;
-                };
-                let told = report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded));
-                match told {
-                    Some(at) if at == upload.plan.size().bytes() => {
-                        let state = PostState::Processing { publish_id, receipt: Receipt::Confirmed, since };
-                        let due = self.due_at;
-                        self.enter(state, due, now, "TikTok has every byte and works on it")
-                    }
-                    Some(at) if upload.can_send(now, Duration::ZERO) => {
-                        let upload = Upload { offset: at, ..upload };
-                        self.queue(now, None, Some(upload), now, "bytes are missing: sending goes on")
-                    }
-                    Some(_) if upload.is_dead(now) => {
-                        self.queue(now, None, None, now, "the upload was lost on its way: a new one follows")
-                    }
-                    _ => self,
+                match receipt {
+                    Receipt::Unconfirmed(upload) => self.still_unconfirmed(publish_id, upload, since, report, now),
+                    Receipt::Confirmed => self,
                 }
             }
             PostState::Published { at, .. } | PostState::Delivered { at, .. } => {
@@ -225,6 +252,41 @@ impl Post {
             | PostState::Scheduled { .. }
             | PostState::Failed { .. }
             | PostState::Cancelled { .. } => self.without_attention(),
+        }
+    }
+
+    /// The last chunk may or may not have come through, and TikTok has not
+    /// come to an end: what its report says decides, and where it says nothing
+    /// for a day, a person must look.
+    fn still_unconfirmed(
+        self,
+        publish_id: PublishId,
+        upload: Upload,
+        since: Timestamp,
+        report: &Report,
+        now: Timestamp,
+    ) -> Self {
+        let named = if report.standing == Standing::Uploading { told(&upload, report) } else { None };
+        let short = report.standing == Standing::Uploading && is_short(&upload, report);
+        match named {
+            Some(at) if at == upload.plan.size().bytes() => {
+                let due = self.due_at;
+                let state = PostState::Processing { publish_id, receipt: Receipt::Confirmed, since };
+                self.enter(state, due, now, "TikTok has every byte and works on it")
+            }
+            Some(at) if upload.can_send(now, Duration::ZERO) => {
+                let upload = Upload { offset: at, ..upload };
+                self.queue(now, None, Some(upload), now, "bytes are missing: sending goes on")
+            }
+            _ if short && upload.is_dead(now) => {
+                self.queue(now, None, None, now, "the upload was lost on its way: a new one follows")
+            }
+            _ if now > since + A_DAY => {
+                let message = "TikTok never said whether it has got the whole video";
+                let advice = "It may have been posted: look at the account's profile before you drop the video again.";
+                self.end_in_failure(Failure::new("upload_unconfirmed", message, advice), now)
+            }
+            _ => self,
         }
     }
 

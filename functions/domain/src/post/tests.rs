@@ -14,7 +14,7 @@ use crate::settings::StackDefaults;
 use crate::size::VideoSize;
 use crate::source::ObjectVersion;
 use crate::title::TitleLimit;
-use crate::upload::{URL_LIFETIME, URL_MARGIN};
+use crate::upload::{LastChunk, URL_LIFETIME, URL_MARGIN};
 use crate::{chunk::ChunkPlan, failure::Failure};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,6 +42,7 @@ fn ticket(issued_at: Timestamp) -> Upload {
         issued_at,
         plan,
         offset: 0,
+        last_chunk: LastChunk::NotSent,
     }
 }
 
@@ -49,8 +50,17 @@ fn uploading(offset: u64) -> Post {
     claimed().begin(ticket(start()), start()).unwrap().progress(offset, start()).unwrap()
 }
 
+/// An upload whose last chunk is about to leave.
+fn committed() -> Post {
+    uploading(20_000_000).commit(start()).unwrap()
+}
+
+fn unconfirmed() -> Post {
+    committed().sent(SentReceipt::Unconfirmed { why: "no answer".into() }, start()).unwrap()
+}
+
 fn processing() -> Post {
-    uploading(20_000_000).sent(SentReceipt::Confirmed, start()).unwrap()
+    committed().sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
 fn report(standing: Standing) -> Report {
@@ -94,7 +104,8 @@ fn a_late_worker_goes_on_where_the_upload_stands() {
 
 #[test]
 fn once_the_last_chunk_may_be_sent_nothing_but_tiktoks_word_leads_back() {
-    let at_last = uploading(20_000_000);
+    assert!(!uploading(20_000_000).upload().unwrap().may_be_complete());
+    let at_last = committed();
     assert!(at_last.upload().unwrap().may_be_complete());
     assert!(at_last.clone().abandon(start(), "slow").is_err());
     assert!(at_last.clone().fail(Failure::new("x", "x", "x"), start()).is_err());
@@ -105,21 +116,32 @@ fn once_the_last_chunk_may_be_sent_nothing_but_tiktoks_word_leads_back() {
 }
 
 #[test]
-fn a_one_chunk_upload_may_be_complete_from_its_first_byte() {
-    let plan = ChunkPlan::new(VideoSize::new(5).unwrap(), ChunkCeiling::new(10_000_000).unwrap());
-    let post = claimed().begin(Upload { plan, ..ticket(start()) }, start()).unwrap();
-    assert!(post.abandon(start(), "slow").is_err());
+fn an_earlier_position_does_not_take_the_commit_back() {
+    let behind = committed().progress(10_000_000, start()).unwrap();
+    assert!(behind.upload().unwrap().may_be_complete());
+    assert!(behind.abandon(start(), "404").is_err());
+    let mut lagging = report(Standing::Uploading);
+    lagging.uploaded = Some(0);
+    let resumed = unconfirmed().settle(&lagging, start()).unwrap();
+    assert!(resumed.upload().unwrap().may_be_complete(), "{resumed:?}");
+}
+
+#[test]
+fn a_last_chunk_that_tiktok_itself_refused_was_not_sent() {
+    let refused = committed().uncommit(start()).unwrap();
+    assert!(refused.clone().abandon(start(), "403").is_ok());
+    assert!(refused.fail(Failure::new("x", "x", "x"), start()).is_ok());
 }
 
 #[test]
 fn only_tiktoks_own_errors_lead_to_another_upload_and_not_for_ever() {
     let mut post = processing();
-    for round in 1..4u32 {
+    for round in 0..3u32 {
         post = post.settle(&failed("internal"), start()).unwrap();
         assert_eq!(post.state_name(), StateName::Queued, "round {round}");
         let now = post.due_at.unwrap();
         post = post.claim("w", now).unwrap().begin(ticket(now), now).unwrap();
-        post = post.progress(20_000_000, now).unwrap().sent(SentReceipt::Confirmed, now).unwrap();
+        post = post.commit(now).unwrap().sent(SentReceipt::Confirmed, now).unwrap();
     }
     let ended = post.settle(&failed("internal"), start()).unwrap();
     assert_eq!(ended.state_name(), StateName::Failed);
@@ -135,6 +157,7 @@ fn a_daily_cap_defers_and_never_fails() {
     let post = processing().settle(&failed("spam_risk_too_many_posts"), start()).unwrap();
     assert_eq!(post.state_name(), StateName::Queued);
     assert_eq!(post.due_at, Some(start() + 86_400 * SECOND));
+    assert_eq!((post.inits, post.refusals), (0, 0), "a cap is not held against the post");
 }
 
 #[test]
@@ -162,11 +185,14 @@ fn a_published_post_keeps_looking_for_its_link_and_then_rests() {
 fn a_private_post_has_no_link_to_wait_for() {
     let stack =
         StackDefaults { mode: Mode::Direct, privacy_level: PrivacyLevel::SelfOnly, title_limit: TitleLimit::default() };
-    let settings = Settings::settle(&PostOptions::default(), "clip.mp4", &stack).unwrap();
-    let mut facts = PostFacts::clone(&processing());
-    facts.settings = Some(settings);
-    let published = Post::restore(facts).settle(&report(Standing::Published), start()).unwrap();
-    assert_eq!(published.due_at, None);
+    let published = |mode| {
+        let options = PostOptions { mode: Some(mode), ..PostOptions::default() };
+        let mut facts = PostFacts::clone(&processing());
+        facts.settings = Some(Settings::settle(&options, "clip.mp4", &stack).unwrap());
+        Post::restore(facts).settle(&report(Standing::Published), start()).unwrap()
+    };
+    assert_eq!(published(Mode::Direct).due_at, None);
+    assert!(published(Mode::Draft).due_at.is_some(), "the creator chose who may see a draft, in the app");
 }
 
 #[test]
@@ -182,9 +208,9 @@ fn a_draft_is_delivered_and_may_be_published_later_but_not_the_other_way() {
 
 #[test]
 fn an_unanswered_last_chunk_is_lost_only_when_bytes_are_missing_and_the_url_is_dead() {
-    let unsure = uploading(20_000_000).sent(SentReceipt::Unconfirmed, start()).unwrap();
+    let unsure = unconfirmed();
     let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
-    let mut told = report(Standing::Processing);
+    let mut told = report(Standing::Uploading);
 
     let silent = unsure.clone().settle(&told, dead).unwrap();
     assert_eq!(silent.state_name(), StateName::Processing, "nobody said that bytes are missing");
@@ -196,12 +222,44 @@ fn an_unanswered_last_chunk_is_lost_only_when_bytes_are_missing_and_the_url_is_d
     let waiting = unsure.clone().settle(&told, start() + URL_LIFETIME + SECOND).unwrap();
     assert_eq!(waiting.state_name(), StateName::Processing, "clocks differ: not yet");
 
-    let lost = unsure.clone().settle(&told, dead).unwrap();
-    assert_eq!((lost.state_name(), lost.upload()), (StateName::Queued, None));
+    for missing in [20_000_000, 12_345] {
+        told.uploaded = Some(missing);
+        let lost = unsure.clone().settle(&told, dead).unwrap();
+        assert_eq!((lost.state_name(), lost.upload()), (StateName::Queued, None), "{missing}");
+    }
 
     told.uploaded = Some(SIZE);
     let whole = unsure.settle(&told, dead).unwrap();
     assert!(matches!(whole.state, PostState::Processing { receipt: Receipt::Confirmed, .. }));
+}
+
+#[test]
+fn only_an_upload_that_tiktok_calls_one_can_miss_bytes() {
+    let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
+    for standing in [Standing::Processing, Standing::Unknown { status: "IN_REVIEW".into() }] {
+        let told = Report { uploaded: Some(0), ..report(standing) };
+        for now in [start() + SECOND, dead] {
+            let post = unconfirmed().settle(&told, now).unwrap();
+            assert_eq!(post.state_name(), StateName::Processing, "{told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_publish_that_tiktok_never_speaks_of_ends_with_a_person_and_not_with_a_second_upload() {
+    let told = report(Standing::Uploading);
+    let post = unconfirmed().settle(&told, start() + 90_000 * SECOND).unwrap();
+    let PostState::Failed { failure, publish_id, .. } = &post.state else { panic!("{post:?}") };
+    assert!(failure.advice.contains("profile") && publish_id.is_some());
+    let late = post.settle(&report(Standing::Published), start() + 100_000 * SECOND).unwrap();
+    assert_eq!(late.state_name(), StateName::Published, "the truth still comes through");
+}
+
+#[test]
+fn a_sidecar_takes_its_post_away_from_a_worker_that_has_begun_nothing() {
+    let taken = claimed().options_arrived(start()).unwrap();
+    assert_eq!((taken.state_name(), taken.due_at), (StateName::Queued, Some(start())));
+    assert!(uploading(0).options_arrived(start()).is_err(), "an upload under way goes on as it is");
 }
 
 #[test]
@@ -245,19 +303,22 @@ fn waiting_for_the_same_thing_again_is_counted_and_progress_resets_it() {
 #[test]
 fn an_interrupted_upload_goes_on_where_tiktok_says_it_is() {
     let upload = uploading(10_000_000).upload().unwrap().clone();
-    let mut told = report(Standing::Processing);
-    let decide = |told: &Report, now| reconcile(&upload, told, now, 10 * SECOND);
+    let mut told = report(Standing::Uploading);
+    let decide = |told: &Report, now| reconcile(&upload, told, Believe::Further, now, 10 * SECOND);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000));
     told.uploaded = Some(19_999_999);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(20_000_000), "the last byte's index, too");
     told.uploaded = Some(0);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000), "a report may lag");
+    let out_of_step = reconcile(&upload, &told, Believe::Report, start(), SECOND);
+    assert_eq!(out_of_step, Reconciled::SendFrom(0), "after a 416 it is believed");
     told.uploaded = Some(SIZE);
     assert_eq!(decide(&told, start()), Reconciled::AllThere);
     told.uploaded = Some(10_000_000);
     assert_eq!(decide(&told, start() + URL_LIFETIME), Reconciled::Abandon);
-    let at_last = Upload { offset: 20_000_000, ..upload.clone() };
-    assert_eq!(reconcile(&at_last, &told, start() + URL_LIFETIME, SECOND), Reconciled::Wait);
+    let committed = Upload { last_chunk: LastChunk::MayBeSent, ..upload.clone() };
+    let late = reconcile(&committed, &told, Believe::Report, start() + URL_LIFETIME, SECOND);
+    assert_eq!(late, Reconciled::Wait);
     assert_eq!(decide(&failed("internal"), start()), Reconciled::Ended);
 }
 
@@ -278,6 +339,7 @@ enum Act {
     Claim,
     Begin,
     Advance,
+    Commit,
     SendLast { answered: bool },
     Defer,
     HandOver,
@@ -290,7 +352,10 @@ enum Act {
 fn acts() -> impl Strategy<Value = Act> {
     let uploaded = prop::option::of(prop::sample::select(vec![0, 10_000_000, 19_999_999, 20_000_000, SIZE]));
     let standing = prop::sample::select(vec![
+        Standing::Uploading,
+        Standing::Uploading,
         Standing::Processing,
+        Standing::Unknown { status: "IN_REVIEW".into() },
         Standing::InInbox,
         Standing::Published,
         Standing::Failed { reason: "internal".into() },
@@ -300,6 +365,7 @@ fn acts() -> impl Strategy<Value = Act> {
         3 => Just(Act::Claim),
         3 => Just(Act::Begin),
         4 => Just(Act::Advance),
+        3 => Just(Act::Commit),
         3 => any::<bool>().prop_map(|answered| Act::SendLast { answered }),
         1 => Just(Act::Defer),
         1 => Just(Act::HandOver),
@@ -325,11 +391,15 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
             Some(chunk) if chunk.end() < SIZE => post.progress(chunk.end(), *now).map_err(|_| ()),
             _ => Err(()),
         },
+        Act::Commit => match post.upload().and_then(Upload::next_chunk) {
+            Some(chunk) if chunk.end() == SIZE => post.commit(*now).map_err(|_| ()),
+            _ => Err(()),
+        },
         Act::SendLast { answered } => match post.upload() {
             Some(upload) if upload.may_be_complete() && post.state_name() == StateName::Uploading => {
                 world.may_hold_all = true;
-                let receipt = if *answered { SentReceipt::Confirmed } else { SentReceipt::Unconfirmed };
-                post.sent(receipt, *now).map_err(|_| ())
+                let unsure = SentReceipt::Unconfirmed { why: "x".into() };
+                post.sent(if *answered { SentReceipt::Confirmed } else { unsure }, *now).map_err(|_| ())
             }
             _ => Err(()),
         },
@@ -338,9 +408,10 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
         Act::Abandon => post.abandon(*now, "x").map_err(|_| ()),
         Act::Fail => post.fail(Failure::new("x", "x", "x"), *now).map_err(|_| ()),
         Act::Settle(told) => {
-            // TikTok does not lie: it names missing bytes only where they are missing.
+            // TikTok's number may lag, but not beyond the upload URL's death.
             let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
-            let lie = world.may_hold_all && missing && told.standing == Standing::Processing;
+            let dead = post.upload().is_some_and(|upload| upload.is_dead(*now));
+            let lie = world.may_hold_all && missing && dead && told.standing == Standing::Uploading;
             if lie { Err(()) } else { post.settle(told, *now).map_err(|_| ()) }
         }
         Act::Pass(seconds) => {

@@ -8,7 +8,7 @@ use super::{Approval, HistoryEntry, HoldReason, LEASE_TERM, Lease, Post, PostSta
 use crate::failure::{Deferral, Failure};
 use crate::polling::next_poll;
 use crate::settings::Settings;
-use crate::upload::Upload;
+use crate::upload::{LastChunk, Upload};
 use crate::video::VideoFacts;
 
 /// How many lines of history are kept: the first, and the newest.
@@ -52,9 +52,11 @@ impl Post {
     /// read again. One that waits for a limit goes on waiting.
     pub fn options_arrived(self, now: Timestamp) -> Step {
         match &self.state {
-            PostState::Held { reason: HoldReason::Sidecar } | PostState::Scheduled { .. } => {
-                Ok(self.queue(now, None, None, now, "its sidecar is there"))
-            }
+            // A worker that has begun no upload yet may have looked before the
+            // sidecar was there: the post is taken away from it.
+            PostState::Held { reason: HoldReason::Sidecar }
+            | PostState::Scheduled { .. }
+            | PostState::Uploading { upload: None, .. } => Ok(self.queue(now, None, None, now, "its sidecar is there")),
             _ => Err(self.not("given options")),
         }
     }
@@ -97,6 +99,24 @@ impl Post {
         Ok(self.leased(lease, None, Some(Upload { offset, ..upload }), now))
     }
 
+    /// Notes that the last chunk is about to leave. To be stored before it does.
+    pub fn commit(self, now: Timestamp) -> Step {
+        self.marked(LastChunk::MayBeSent, now)
+    }
+
+    /// Takes the note back. Only the worker that made it may, and only where
+    /// TikTok itself refused the one and only try.
+    pub fn uncommit(self, now: Timestamp) -> Step {
+        self.marked(LastChunk::NotSent, now)
+    }
+
+    fn marked(self, last_chunk: LastChunk, now: Timestamp) -> Step {
+        let (lease, deferral, Some(upload)) = self.clone().working("committed")? else {
+            return Err(self.not("committed"));
+        };
+        Ok(self.leased(lease, deferral, Some(Upload { last_chunk, ..upload }), now))
+    }
+
     /// Renews the lease.
     pub fn renew(self, now: Timestamp) -> Step {
         let (lease, deferral, upload) = self.clone().working("renewed")?;
@@ -110,11 +130,13 @@ impl Post {
         };
         let publish_id = upload.publish_id.clone();
         let (receipt, note) = match receipt {
-            SentReceipt::Confirmed => (Receipt::Confirmed, "TikTok has every byte and works on it"),
-            SentReceipt::Unconfirmed => (Receipt::Unconfirmed(upload), "TikTok may have every byte; it is being asked"),
+            SentReceipt::Confirmed => (Receipt::Confirmed, "TikTok has every byte and works on it".to_owned()),
+            SentReceipt::Unconfirmed { why } => {
+                (Receipt::Unconfirmed(upload), format!("TikTok may have every byte, and is being asked ({why})"))
+            }
         };
         let state = PostState::Processing { publish_id, receipt, since: now };
-        Ok(self.enter(state, Some(next_poll(now, now)), now, note))
+        Ok(self.enter(state, Some(next_poll(now, now)), now, &note))
     }
 
     /// Puts a claimed post back, to be taken up after a wait. An upload under
@@ -215,10 +237,13 @@ impl Post {
 }
 
 /// How the last chunk was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SentReceipt {
     /// TikTok said that it has every byte.
     Confirmed,
     /// The answer was lost, or none could be had.
-    Unconfirmed,
+    Unconfirmed {
+        /// What happened instead, for people.
+        why: String,
+    },
 }

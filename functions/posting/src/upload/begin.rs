@@ -14,7 +14,7 @@ use domain::options::Mode;
 use domain::post::Post;
 use domain::settings::Settings;
 use domain::size::{SizeError, VideoSize};
-use domain::upload::Upload;
+use domain::upload::{LastChunk, Upload};
 use domain::video::{Limits, VideoFacts};
 use storage::{Purpose, SealContext};
 
@@ -75,7 +75,7 @@ impl Posting {
         let ticket = self.with_token(alias, hold.worker(), begin).await?;
         let context = SealContext::new(Purpose::UploadUrl, alias);
         let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
-        Ok(Upload { publish_id: ticket.publish_id, url, issued_at, plan, offset: 0 })
+        Ok(Upload { publish_id: ticket.publish_id, url, issued_at, plan, offset: 0, last_chunk: LastChunk::NotSent })
     }
 }
 

@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
-use domain::failure::backoff;
-use domain::post::{HoldReason, InvalidTransition, Post, PostState, SentReceipt};
+use domain::failure::{backoff, in_full};
+use domain::post::{InvalidTransition, Post, PostState, SentReceipt};
+use domain::upload::Upload;
 use storage::StoreError;
 
 use super::{Hold, Worked};
 use crate::posting::Posting;
 use crate::stop::Stop;
 
+/// TikTok's code for the cap on an app's posting users, which its operator must know of.
+const ACTIVE_USERS: &str = "reached_active_user_cap";
+
 impl Posting {
     pub(super) async fn conclude(&self, mut hold: Hold<'_>, stop: Stop) -> Result<Worked, StoreError> {
         let post = hold.post().clone();
         let handed_over = matches!(stop, Stop::HandOver);
-        let held_for_sidecar = matches!(stop, Stop::Hold(HoldReason::Sidecar));
+        if let Stop::Verdict(report) = &stop {
+            self.heed_consent(report, &post.account, hold.worker()).await;
+        }
         let next = match self.next(post, stop) {
             Ok(next) => next,
             Err(End::Overtaken) => return Ok(overtaken(&hold)),
@@ -26,13 +32,10 @@ impl Posting {
             Err(Stop::Store(error)) => return Err(error),
             Err(_) => return Ok(overtaken(&hold)),
         }
-        if held_for_sidecar {
-            self.look_again(&mut hold).await?;
-        }
         let rests = hold.post().state_name();
         self.announce(hold.post()).await;
         if handed_over && let Err(error) = self.bell.ring(&id).await {
-            tracing::warn!(post.id = %id, error = %error, "bell not rung: the post is due and will be found");
+            tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due and will be found");
         }
         Ok(Worked::Rests(rests))
     }
@@ -43,12 +46,16 @@ impl Posting {
         let next = match stop {
             Stop::Overtaken => return Err(End::Overtaken),
             Stop::Store(error) => return Err(End::Store(error)),
-            Stop::Fail(failure) => match post.fail(failure, now) {
-                // Every byte may be there: it has not failed before TikTok says so.
-                Err(_) => fallback.clone().sent(SentReceipt::Unconfirmed, now),
-                failed => failed,
-            },
+            // Every byte may be there: it has not failed before TikTok says so.
+            Stop::Fail(failure) if post.upload().is_some_and(Upload::may_be_complete) => {
+                tracing::warn!(post.id = %post.id, why = %failure, "the post may be published all the same: TikTok is asked");
+                post.sent(SentReceipt::Unconfirmed { why: failure.message }, now)
+            }
+            Stop::Fail(failure) => post.fail(failure, now),
             Stop::Wait { code, message, after } => {
+                if code == ACTIVE_USERS {
+                    tracing::error!(post.id = %post.id, "the app's daily number of posting users is used up: ask TikTok for a higher quota");
+                }
                 let wait = after.max(backoff(times(&post, &code))) + spread(&post);
                 post.defer(&code, &message, wait, now)
             }
@@ -56,28 +63,11 @@ impl Posting {
             Stop::Schedule(at) => post.schedule(at, now),
             Stop::HandOver => post.hand_over(now),
             Stop::Sent => post.sent(SentReceipt::Confirmed, now),
-            Stop::Unsure => post.sent(SentReceipt::Unconfirmed, now),
+            Stop::Unsure(why) => post.sent(SentReceipt::Unconfirmed { why }, now),
             Stop::Verdict(report) => post.settle(&report, now),
             Stop::Fault(fault) => Err(fault),
         };
         Ok(next.unwrap_or_else(|fault| set_aside(fallback, fault, now)))
-    }
-
-    /// The sidecar may have come between the look for it and the hold; its
-    /// own event found the post being worked on, and passed.
-    async fn look_again(&self, hold: &mut Hold<'_>) -> Result<(), StoreError> {
-        let source = hold.post().source.clone();
-        for key in domain::drop_key::sidecars_of(&source.key) {
-            if let Ok(Some(_)) | Err(_) = self.objects.sidecar(&source.bucket, &key).await
-                && let Ok(released) = hold.post().clone().options_arrived(self.now())
-            {
-                return match hold.save(released).await {
-                    Err(Stop::Store(error)) => Err(error),
-                    _ => Ok(()),
-                };
-            }
-        }
-        Ok(())
     }
 }
 

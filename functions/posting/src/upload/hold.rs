@@ -27,9 +27,14 @@ impl<'a> Hold<'a> {
         self.worker
     }
 
+    /// Keeps the lease from running out.
+    pub(crate) async fn renew(&mut self) -> Result<(), Stop> {
+        self.save(self.post().clone().renew(self.posting.now())?).await
+    }
+
     /// Makes the next step true.
     pub(crate) async fn save(&mut self, next: Post) -> Result<(), Stop> {
-        self.kept = self.posting.posts.save(self.kept.clone(), next, self.posting.now()).await?;
+        self.kept = self.posting.posts.save(&self.kept, next, self.posting.now()).await?;
         Ok(())
     }
 }

@@ -20,6 +20,10 @@ impl Pace {
         self.time += time;
     }
 
+    pub(crate) fn has_sent(&self) -> bool {
+        self.bytes > 0
+    }
+
     /// The time that a chunk needs at the measured rate, half as much again,
     /// and the margin.
     pub(crate) fn needed(&self, bytes: u64) -> Duration {

@@ -9,7 +9,7 @@ use domain::identity::{PublishId, VideoId};
 use domain::post::{HoldReason, Lease, PostState, Receipt, StateName};
 use domain::report::Links;
 use domain::size::VideoSize;
-use domain::upload::Upload;
+use domain::upload::{LastChunk, Upload};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,7 @@ pub(super) struct StateRecord {
     upload_bytes: Option<VideoSize>,
     upload_chunks: Option<u64>,
     offset: Option<u64>,
+    last_chunk: Option<LastChunk>,
     receipt: Option<ReceiptName>,
     sent_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -101,7 +102,7 @@ impl StateRecord {
     }
 
     fn with_upload(self, upload: Option<Upload>) -> Self {
-        let Some(Upload { publish_id, url, issued_at, plan, offset }) = upload else { return self };
+        let Some(Upload { publish_id, url, issued_at, plan, offset, last_chunk }) = upload else { return self };
         Self {
             publish_id: Some(publish_id),
             upload_url: Some(Ciphertext::from(&url)),
@@ -109,6 +110,7 @@ impl StateRecord {
             upload_bytes: Some(plan.size()),
             upload_chunks: Some(plan.count()),
             offset: Some(offset),
+            last_chunk: Some(last_chunk),
             ..self
         }
     }
@@ -182,6 +184,7 @@ impl StateRecord {
             issued_at: needed(self.upload_issued_at, "upload_issued_at")?,
             plan,
             offset,
+            last_chunk: needed(self.last_chunk, "last_chunk")?,
         }))
     }
 

@@ -13,7 +13,7 @@ use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
 use domain::source::{ObjectVersion, Source};
 use domain::title::TitleLimit;
-use domain::upload::Upload;
+use domain::upload::{LastChunk, Upload};
 use domain::video::{Codec, Container, FrameRate, VideoFacts};
 use proptest::prelude::*;
 use serde_json::json;
@@ -41,6 +41,7 @@ fn upload(now: Timestamp) -> Upload {
         issued_at: now,
         plan: ChunkPlan::new(VideoSize::new(SIZE).unwrap(), ChunkCeiling::new(MIN_CHUNK).unwrap()),
         offset: 0,
+        last_chunk: LastChunk::NotSent,
     }
 }
 
@@ -85,7 +86,9 @@ enum Step {
     Describe,
     Begin,
     SendAChunk,
-    SendTheLast(SentReceipt),
+    Commit,
+    SendTheLast,
+    LoseTheLast,
     Defer,
     HandOver,
     Abandon,
@@ -99,7 +102,7 @@ enum Step {
     IsRefusedForNow,
 }
 
-const STEPS: [Step; 22] = {
+const STEPS: [Step; 23] = {
     use Step::*;
     [
         Claim,
@@ -111,8 +114,9 @@ const STEPS: [Step; 22] = {
         Describe,
         Begin,
         SendAChunk,
-        SendTheLast(SentReceipt::Confirmed),
-        SendTheLast(SentReceipt::Unconfirmed),
+        Commit,
+        SendTheLast,
+        LoseTheLast,
         Defer,
         HandOver,
         Abandon,
@@ -152,7 +156,9 @@ fn take(post: &Post, step: Step, now: Timestamp) -> Post {
             let next = post.upload().and_then(Upload::next_chunk);
             next.and_then(|chunk| post.clone().progress(chunk.end(), now).ok())
         }
-        Step::SendTheLast(receipt) => post.clone().sent(receipt, now).ok(),
+        Step::Commit => post.clone().commit(now).ok(),
+        Step::SendTheLast => post.clone().sent(SentReceipt::Confirmed, now).ok(),
+        Step::LoseTheLast => post.clone().sent(SentReceipt::Unconfirmed { why: "no answer".into() }, now).ok(),
         Step::Defer => post.clone().defer("rate_limit_exceeded", "a limit", Duration::from_mins(1), now).ok(),
         Step::HandOver => post.clone().hand_over(now).ok(),
         Step::Abandon => post.clone().abandon(now, "it is too old").ok(),
@@ -171,13 +177,13 @@ fn take(post: &Post, step: Step, now: Timestamp) -> Post {
 /// A post of every state, by the steps that lead there.
 fn one_of_each() -> Vec<(StateName, Post)> {
     use Step::*;
-    let sent = SendTheLast(SentReceipt::Confirmed);
+    let sent = SendTheLast;
     let paths: [(StateName, &[Step]); 9] = [
         (StateName::Held, &[Claim, HoldForReview]),
         (StateName::Scheduled, &[Claim, Schedule]),
         (StateName::Queued, &[Claim, Describe, Begin, SendAChunk, Defer]),
         (StateName::Uploading, &[Claim, Describe, Begin, SendAChunk]),
-        (StateName::Processing, &[Claim, Begin, SendAChunk, SendTheLast(SentReceipt::Unconfirmed)]),
+        (StateName::Processing, &[Claim, Begin, SendAChunk, Commit, LoseTheLast]),
         (StateName::Published, &[Claim, Begin, sent, IsPublished, IsLinked]),
         (StateName::Delivered, &[Claim, Begin, sent, IsDelivered]),
         (StateName::Failed, &[Claim, Begin, sent, IsRefused]),
