@@ -1,0 +1,40 @@
+# What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
+# a C compiler; everything else is fetched, pinned, into .tools/.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check build deploy
+
+CLOUD := python3 infra/local/cloud.py
+PROFILE := --profile local
+# What the functions that ship are built for: arm64 or x86_64.
+ARCH ?= arm64
+
+# Play against another stand-in for TikTok than our simulator:
+#   make up TIKTOK_API_URL=http://127.0.0.1:8080
+export TIKTOK_API_URL TIKTOK_UPLOAD_HOSTS TIKTOK_CLIENT_KEY TIKTOK_CLIENT_SECRET
+
+help: ## Say what there is to do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Post a video, from the bucket to its link, on this machine alone
+	@$(CLOUD) demo
+
+up: ## Start the local cloud and leave it running
+	@$(CLOUD) up
+
+down: ## Take the local cloud down
+	@$(CLOUD) down
+
+test: ## Run every test, the scenarios against a local cloud
+	@$(CLOUD) run -- cargo test --workspace --locked $(PROFILE)
+
+check: ## Check form, lints, documentation, dependencies, template and tools
+	cargo fmt --all --check
+	cargo clippy --workspace --locked --all-targets $(PROFILE) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items $(PROFILE)
+	@$(CLOUD) check
+
+build: ## Build what ships, for ARCH=arm64 or x86_64
+	@$(CLOUD) release $(ARCH)
+
+deploy: build ## Build, then deploy to AWS as samconfig.toml says; also PARAMETERS='Name=value …'
+	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS)

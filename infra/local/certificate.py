@@ -1,0 +1,111 @@
+"""Makes the certificate with which the local cloud speaks TLS.
+
+The intake bucket refuses plain HTTP, here as on AWS, so the local cloud has a
+certificate authority of its own, valid for this machine's loopback address and
+trusted by nobody who is not told to. Runs inside MiniStack's environment, which
+has `cryptography`: `python certificate.py FOLDER`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import ssl
+import sys
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+VALID_DAYS = 365
+
+
+def make(folder: Path) -> None:
+    """Writes server.pem, server.key and trust.pem (the system's roots and ours)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority = _sign(
+        _describe("Dropcast local cloud", authority_key.public_key(), "Dropcast local cloud")
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True),
+        authority_key,
+    )
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    loopback = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    server = _sign(
+        _describe("127.0.0.1", server_key.public_key(), "Dropcast local cloud")
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(loopback), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(_usage(signs_certificates=False), critical=True),
+        authority_key,
+    )
+    private = server_key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    _write(folder / "server.key", private)
+    _write(folder / "server.pem", _pem(server))
+    _write(folder / "trust.pem", _system_roots() + _pem(authority))
+
+
+def _describe(subject: str, key: ec.EllipticCurvePublicKey, issuer: str) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _sign(
+    certificate: x509.CertificateBuilder,
+    authority: ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
+    return certificate.add_extension(issuer, critical=False).sign(authority, hashes.SHA256())
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _system_roots() -> bytes:
+    """What is trusted anyway, since naming a trust file replaces the system's."""
+    paths = ssl.get_default_verify_paths()
+    for candidate in (paths.cafile, paths.openssl_cafile):
+        if candidate and os.path.exists(candidate):
+            return Path(candidate).read_bytes() + b"\n"
+    return b""
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))

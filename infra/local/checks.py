@@ -1,0 +1,58 @@
+"""Checks what the compiler cannot: dependencies, the template, and this folder.
+
+The dependencies' licences, origins and directions are deny.toml's. `sam validate
+--lint` looks at the template as written; a wrong type inside an `Events` block
+shows only in what the SAM transform makes of it, so that is linted too. Works
+without a network and without credentials.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import tools
+from aws import REGION
+from paths import HERE, LOGS, REPO, TEMPLATE
+from processes import run
+from progress import Failure, step
+
+TRANSLATED = REPO / "target" / "cloud" / "template.translated.json"
+
+
+def check() -> int:
+    """Runs every check; raises `Failure` at the first that finds something."""
+    tools.ensure_checkers()
+    _check("the dependencies", tools.CARGO_DENY, *_deny(), env=dict(os.environ))
+    _check("the template", tools.SAM, "validate", "--lint", "--template-file", TEMPLATE, "--region", REGION)
+    _check("that it translates", tools.SAM_PYTHON, HERE / "translate.py", TEMPLATE, TRANSLATED)
+    _check("the translation", tools.CFN_LINT, "--regions", REGION, "--template", TRANSLATED)
+    how = ("--config", HERE / "ruff.toml", "--no-cache", HERE)
+    _check("infra/local", tools.RUFF, "check", *how)
+    _check("its form", tools.RUFF, "format", "--check", *how)
+    return 0
+
+
+def _deny() -> list[str]:
+    """Checks against deny.toml; it also allows dependents that there are not yet."""
+    return [
+        *("--all-features", "--locked", "check", "--hide-inclusion-graph"),
+        *("--allow", "unused-wrapper", "bans", "licenses", "sources"),
+    ]
+
+
+def _check(what: str, *argv: str | Path, env: dict[str, str] | None = None) -> None:
+    log = LOGS / "check.log"
+    with step(f"checked {what}"):
+        if run(argv, env=env or _environment(), cwd=REPO, log=log) != 0:
+            raise Failure(f"checking {what}", log)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(LOGS.parent),
+        "AWS_DEFAULT_REGION": REGION,
+        "SAM_CLI_TELEMETRY": "0",
+    }

@@ -1,0 +1,88 @@
+"""Deploys template.yaml with the real SAM CLI, unchanged, and fills in the app's secret.
+
+What differs from AWS are parameters that every deployment may set: the
+processor, where TikTok is, and how often the clock ticks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+
+import tools
+from aws import REGION, Caller, texts
+from build import architecture
+from local_tiktok import TikTok
+from paths import LOGS, REPO, SCRATCH, TEMPLATE
+from processes import run
+from progress import Failure
+
+STACK = "dropcast"
+ARTIFACTS = "dropcast-artifacts"
+LOG = LOGS / "deploy.log"
+CLOUDFORMATION_VERSION = "2010-05-15"
+
+Outputs = dict[str, str]
+
+
+def deploy(caller: Caller, tiktok: TikTok) -> Outputs:
+    """Makes or updates the stack and returns its outputs.
+
+    Raises `Failure` with the log of `sam deploy` when it does not come to be.
+    """
+    parameters = {
+        "Architecture": architecture(),
+        "DefaultMode": "direct",
+        # MiniStack's clock ticks every 10 s, and this lets every tick count.
+        "StatusSchedule": "rate(0 minutes)",
+        "TikTokApiUrl": tiktok.api_url,
+        "TikTokUploadHosts": tiktok.upload_hosts,
+    }
+    command = [str(tools.SAM), "deploy", "--template-file", str(TEMPLATE), "--config-env", "local"]
+    command += ["--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", REGION]
+    command += ["--parameter-overrides", *(f'{key}="{value}"' for key, value in parameters.items())]
+    if run(command, env=_environment(caller), cwd=REPO, log=LOG) != 0:
+        raise Failure("sam deploy", LOG)
+    outputs = _outputs(caller)
+    _fill_in_secret(caller, outputs, tiktok)
+    return outputs
+
+
+def _environment(caller: Caller) -> dict[str, str]:
+    """What the SAM CLI sees: this cloud, and none of the host's own AWS settings."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(SCRATCH),
+        "AWS_ENDPOINT_URL": caller.endpoint,
+        "AWS_ACCESS_KEY_ID": caller.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": caller.secret_access_key,
+        "AWS_CA_BUNDLE": str(caller.trust),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",
+    }
+
+
+def _outputs(caller: Caller) -> Outputs:
+    stacks = caller.query("cloudformation", CLOUDFORMATION_VERSION, "DescribeStacks", StackName=STACK)
+    outputs = dict(zip(texts(stacks, "OutputKey"), texts(stacks, "OutputValue"), strict=True))
+    # MiniStack's own name for an API needs a name server that knows it; this
+    # address of the same API does not.
+    api = outputs["ApiUrl"].split("//")[1].split(".")[0]
+    return {**outputs, "ApiUrl": f"{caller.endpoint}/_aws/execute-api/{api}"}
+
+
+def _fill_in_secret(caller: Caller, outputs: Outputs, tiktok: TikTok) -> None:
+    """Does what the operator does once after a first deployment."""
+    app = {"client_key": tiktok.client_key, "client_secret": tiktok.client_secret}
+    caller.json(
+        "secretsmanager",
+        "secretsmanager.PutSecretValue",
+        SecretId=outputs["AppSecretArn"],
+        SecretString=json.dumps(app),
+        ClientRequestToken=str(uuid.uuid4()),
+    )

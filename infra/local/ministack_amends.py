@@ -1,0 +1,77 @@
+"""Where MiniStack 1.5.33 falls short of AWS in a way that this stack runs into.
+
+Each amendment says what AWS does; remove it when the pinned version does the
+same. There is nothing here that makes the local cloud more lenient than AWS.
+Imported inside MiniStack's environment only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import s3
+from ministack.services.cloudformation import provisioners
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def amend() -> None:
+    """Applies every amendment."""
+    _read_ranges_of_versions()
+    _take_numbers_of_event_source_mappings()
+
+
+def _read_ranges_of_versions() -> None:
+    """GetObject with both a versionId and a Range answers that range of that version.
+
+    MiniStack then ignores the range. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    whole = s3._get_object
+
+    def amended(
+        bucket: str, key: str, headers: dict[str, str], query: dict[str, Any] | None = None
+    ) -> Answer:
+        wanted = headers.get("range", "")
+        if not wanted or not (query or {}).get("versionId"):
+            return whole(bucket, key, headers, query)
+        # A checksum of the whole says nothing about a part.
+        unchecked = {k: v for k, v in headers.items() if k not in ("range", "x-amz-checksum-mode")}
+        status, told, body = whole(bucket, key, unchecked, query)
+        if status != 200:
+            return status, told, body
+        span = s3._parse_range(wanted, len(body))
+        if span is None:
+            refusal = {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}
+            return 416, refusal, s3._xml_body(s3._range_error_xml(bucket, key))
+        first, last = span
+        part = body[first : last + 1]
+        told["Content-Length"] = str(len(part))
+        told["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+        return 206, told, part
+
+    s3._get_object = amended
+
+
+def _take_numbers_of_event_source_mappings() -> None:
+    """A Number parameter reaches MaximumConcurrency as a number.
+
+    MiniStack keeps it a string, with which its poller then cannot calculate.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    handlers["create"] = _with_numbers(handlers["create"], 1)
+    handlers["update"] = _with_numbers(handlers["update"], 2)
+
+
+def _with_numbers(handler: Callable[..., Any], properties_at: int) -> Callable[..., Any]:
+    def amended(*arguments: Any) -> Any:
+        properties: dict[str, Any] = arguments[properties_at]
+        scaling = properties.get("ScalingConfig")
+        if scaling and "MaximumConcurrency" in scaling:
+            number = int(scaling["MaximumConcurrency"])
+            properties = {**properties, "ScalingConfig": {"MaximumConcurrency": number}}
+        amended_arguments = list(arguments)
+        amended_arguments[properties_at] = properties
+        return handler(*amended_arguments)
+
+    return amended
