@@ -1,0 +1,53 @@
+//! The scenarios: what a user of Dropcast lives through, told against the local cloud.
+//!
+//! A story drops files, waits, and asks TikTok's ledger what came of them. It
+//! knows no more of the functions than a user does: their table, their tags, and
+//! what they say of a failure. Stories are told many at once, each with a creator
+//! of its own; those that change how all of TikTok behaves are told alone, after
+//! the others. When the last has ended, the whole run is judged (`aftermath`).
+//!
+//! `README.md` in the folder above tells how to run one and how to write one.
+
+mod harness;
+
+mod drops;
+mod options;
+mod videos;
+
+mod drafts;
+mod events;
+mod schedule;
+
+mod refusals;
+mod tokens;
+mod transfers;
+mod verdicts;
+mod workers;
+
+mod unknowns;
+
+mod api;
+
+mod aftermath;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The slow ones first, so that nobody waits for them at the end; those that are told alone last.
+    let stories = [
+        refusals::stories(),
+        verdicts::stories(),
+        workers::stories(),
+        transfers::stories(),
+        tokens::stories(),
+        drafts::stories(),
+        schedule::stories(),
+        drops::stories(),
+        options::stories(),
+        videos::stories(),
+        events::stories(),
+        api::stories(),
+        unknowns::stories(),
+    ];
+    harness::tell(stories.into_iter().flatten().collect(), aftermath::stories())
+}

@@ -1,0 +1,160 @@
+//! Trouble on the way of the bytes. Whatever happens to a chunk, the video is
+//! published once, whole, and no rule is broken.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use domain::post::StateName;
+use simulator::{Effect, Ending, Endpoint, Fault, Trouble};
+use tests::{Book, Cloud, Creator, Dropped, Footage};
+
+use crate::harness::stories;
+
+stories![among:
+    a_chunk_that_tiktok_fails_to_take_is_sent_again,
+    a_connection_that_breaks_in_a_chunk_costs_that_chunk_and_no_more,
+    an_answer_that_is_lost_never_makes_a_second_post,
+    a_chunk_that_is_out_of_step_is_realigned,
+    an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init,
+    an_upload_url_that_dies_before_the_last_chunk_is_replaced_by_a_new_init,
+    an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_post,
+];
+
+/// A film of two chunks: what happens to the first happens in the middle, and
+/// what happens to the second at the end.
+pub(crate) const TWO_CHUNKS: usize = 11_000_000;
+/// A film of three chunks, so that one is neither the first nor the last.
+const THREE_CHUNKS: usize = 21_000_000;
+
+const FIRST: u32 = 1;
+const LAST: u32 = 2;
+
+/// Drops a film of two chunks for each of these faults, and waits for all.
+pub(crate) async fn each_is_published_once(cloud: &Arc<Cloud>, faults: Vec<Fault>) -> Result<Vec<(Fault, Book)>> {
+    let mut drops: Vec<(Fault, Creator, Dropped)> = Vec::new();
+    for fault in faults {
+        let maker = Creator::connect(cloud).await?;
+        maker.suffers(fault.clone()).await?;
+        let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
+        drops.push((fault, maker, dropped));
+    }
+    let mut books = Vec::new();
+    for (fault, maker, dropped) in drops {
+        let what = || format!("{:?} at call {}", fault.trouble, fault.call);
+        cloud.await_state(&dropped.post, StateName::Published).await.with_context(what)?;
+        let book = maker.book().await?;
+        book.ensure_published_once(&dropped).with_context(what)?;
+        let met = book.calls.iter().any(|call| call.fault.is_some());
+        anyhow::ensure!(met, "{}: the fault befell no call", what());
+        books.push((fault, book));
+    }
+    Ok(books)
+}
+
+fn ensure_one_init(books: &[(Fault, Book)]) {
+    for (fault, book) in books {
+        assert_eq!(book.publishes.len(), 1, "{fault:?}: nothing here asks for a new init");
+    }
+}
+
+fn at(call: u32, trouble: Trouble) -> Fault {
+    Fault::new(Endpoint::Upload, trouble).at_call(call)
+}
+
+fn status(http_status: u16, effect: Effect) -> Trouble {
+    Trouble::Status { http_status, code: String::new(), message: String::new(), effect }
+}
+
+async fn a_chunk_that_tiktok_fails_to_take_is_sent_again(cloud: Arc<Cloud>) -> Result<()> {
+    let books = each_is_published_once(
+        &cloud,
+        vec![
+            at(FIRST, status(500, Effect::Skipped)),
+            at(LAST, status(502, Effect::Skipped)),
+            at(FIRST, status(503, Effect::Happens)),
+            at(LAST, status(504, Effect::Happens)),
+            at(FIRST, status(429, Effect::Skipped)),
+        ],
+    )
+    .await?;
+    ensure_one_init(&books);
+    Ok(())
+}
+
+async fn a_connection_that_breaks_in_a_chunk_costs_that_chunk_and_no_more(cloud: Arc<Cloud>) -> Result<()> {
+    let mut faults = Vec::new();
+    for call in [FIRST, LAST] {
+        faults.push(at(call, Trouble::ResetBeforeBody));
+        faults.push(at(call, Trouble::ResetInBody { after_bytes: 3_000_000 }));
+        faults.push(at(call, Trouble::ResetAfterBody));
+    }
+    let books = each_is_published_once(&cloud, faults).await?;
+    ensure_one_init(&books);
+    for (fault, book) in &books {
+        assert_eq!(book.calls_of(Endpoint::Upload), 3, "{fault:?}: two chunks, and one of them again");
+    }
+    Ok(())
+}
+
+async fn an_answer_that_is_lost_never_makes_a_second_post(cloud: Arc<Cloud>) -> Result<()> {
+    let mut faults = Vec::new();
+    for call in [FIRST, LAST] {
+        for ending in [Ending::Reset, Ending::Close] {
+            faults.push(at(call, Trouble::LoseAnswer { ending }));
+        }
+    }
+    let books = each_is_published_once(&cloud, faults).await?;
+    ensure_one_init(&books);
+    for (fault, book) in &books {
+        assert_eq!(book.calls_of(Endpoint::Upload), 2, "{fault:?}: TikTok was asked, and nothing was sent twice");
+    }
+    Ok(())
+}
+
+async fn a_chunk_that_is_out_of_step_is_realigned(cloud: Arc<Cloud>) -> Result<()> {
+    let faults = vec![at(FIRST, status(416, Effect::Skipped)), at(LAST, status(416, Effect::Skipped))];
+    ensure_one_init(&each_is_published_once(&cloud, faults).await?);
+    Ok(())
+}
+
+async fn an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init(cloud: Arc<Cloud>) -> Result<()> {
+    let troubles = [Trouble::ExpireUploadUrl, status(404, Effect::Skipped), status(405, Effect::Skipped)];
+    let mut drops = Vec::new();
+    for trouble in troubles {
+        let maker = Creator::connect(&cloud).await?;
+        maker.suffers(at(2, trouble)).await?;
+        drops.push((maker.drops("clip.mp4", &Footage::long(THREE_CHUNKS)?).await?, maker));
+    }
+    for (dropped, maker) in drops {
+        cloud.await_state(&dropped.post, StateName::Published).await?;
+        let book = maker.book().await?;
+        book.ensure_published_once(&dropped)?;
+        assert_eq!(book.publishes.len(), 2, "the one that died, and one more");
+    }
+    Ok(())
+}
+
+async fn an_upload_url_that_dies_before_the_last_chunk_is_replaced_by_a_new_init(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    maker.suffers(at(LAST, Trouble::ExpireUploadUrl)).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    book.ensure_published_once(&dropped)?;
+    assert_eq!(book.publishes.len(), 2, "the one that died, and one more");
+    Ok(())
+}
+
+/// TikTok has every byte, the answer is lost, and then the URL is dead: nobody
+/// knows but TikTok, and nothing may be begun anew before it has spoken.
+async fn an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_post(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    maker.suffers(at(LAST, status(502, Effect::Happens))).await?;
+    maker.suffers(at(LAST + 1, Trouble::ExpireUploadUrl)).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    book.ensure_published_once(&dropped)?;
+    assert_eq!(book.publishes.len(), 1, "TikTok had it all along");
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! A worker dies in the middle of its work, and another one goes on.
+//!
+//! The one that dies is played here: it claims a post as `publish` does, begins a
+//! real upload at TikTok, sends some of it, stores some of what it did, and is
+//! never heard of again. Its lease has run out, so that nobody has to wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use domain::chunk::{Chunk, ChunkCeiling, ChunkPlan};
+use domain::options::{Mode, PostOptions, PrivacyLevel};
+use domain::post::StateName;
+use domain::settings::{Settings, StackDefaults};
+use domain::size::VideoSize;
+use domain::title::TitleLimit;
+use domain::upload::{LastChunk, Upload};
+use domain::video::{Inspector, Step, VideoFacts};
+use futures::stream;
+use serde_json::json;
+use simulator::Endpoint;
+use storage::{Purpose, SealContext};
+use tests::{Cloud, Creator, Dropped, Footage};
+use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
+
+use crate::harness::stories;
+use crate::transfers::TWO_CHUNKS;
+
+stories![among:
+    a_worker_that_dies_before_the_first_byte_is_taken_over_in_the_same_publish,
+    a_worker_that_dies_behind_a_stored_chunk_is_taken_over_there,
+    a_worker_that_dies_before_a_chunk_is_stored_costs_no_second_sending,
+    a_worker_that_dies_with_the_last_chunk_announced_but_not_sent_leaves_it_to_the_next,
+    a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post,
+];
+
+/// How long ago the worker took the post: longer than a lease lasts.
+const LONG_AGO: Duration = Duration::from_mins(3);
+const CEILING: u64 = 10_000_000;
+
+/// When a worker died, which has two chunks to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Died {
+    /// TikTok's ticket was stored, and nothing sent.
+    BeforeTheFirstByte,
+    /// TikTok has the first chunk, and the database does not know.
+    WithTheFirstChunkSent,
+    /// The database knows that TikTok has the first chunk.
+    WithTheFirstChunkStored,
+    /// The database knows that the last chunk is about to leave, and it did not.
+    WithTheLastChunkAnnounced,
+    /// TikTok has every byte, and the database does not know.
+    WithTheLastChunkSent,
+}
+
+async fn a_worker_that_dies_before_the_first_byte_is_taken_over_in_the_same_publish(cloud: Arc<Cloud>) -> Result<()> {
+    assert_eq!(puts_until_published(&cloud, Died::BeforeTheFirstByte).await?, 2, "both chunks");
+    Ok(())
+}
+
+async fn a_worker_that_dies_before_a_chunk_is_stored_costs_no_second_sending(cloud: Arc<Cloud>) -> Result<()> {
+    assert_eq!(puts_until_published(&cloud, Died::WithTheFirstChunkSent).await?, 2, "TikTok was asked what it has");
+    Ok(())
+}
+
+async fn a_worker_that_dies_behind_a_stored_chunk_is_taken_over_there(cloud: Arc<Cloud>) -> Result<()> {
+    assert_eq!(puts_until_published(&cloud, Died::WithTheFirstChunkStored).await?, 2, "one by each worker");
+    Ok(())
+}
+
+async fn a_worker_that_dies_with_the_last_chunk_announced_but_not_sent_leaves_it_to_the_next(
+    cloud: Arc<Cloud>,
+) -> Result<()> {
+    assert_eq!(puts_until_published(&cloud, Died::WithTheLastChunkAnnounced).await?, 2, "one by each worker");
+    Ok(())
+}
+
+async fn a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post(cloud: Arc<Cloud>) -> Result<()> {
+    assert_eq!(puts_until_published(&cloud, Died::WithTheLastChunkSent).await?, 2, "nothing was left to be sent");
+    Ok(())
+}
+
+/// Lets a worker die, waits for the post to be published, and counts the PUTs of both.
+async fn puts_until_published(cloud: &Arc<Cloud>, died: Died) -> Result<usize> {
+    let maker = Creator::connect(cloud).await?;
+    // Scheduled far ahead, so that no other worker touches it before this one does.
+    let far = runtime::clock::now() + Duration::from_hours(24);
+    maker.options("clip.json", &json!({ "publish_at": far.to_string() })).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
+    cloud.await_state(&dropped.post, StateName::Scheduled).await?;
+    DeadWorker::new(&maker).await?.work(&dropped, died).await.context("the worker that is to die")?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    book.ensure_published_once(&dropped)?;
+    assert_eq!(book.publishes.len(), 1, "{died:?}: the same publish is gone on with");
+    Ok(book.calls_of(Endpoint::Upload))
+}
+
+struct DeadWorker<'a> {
+    maker: &'a Creator,
+    tiktok: TikTok,
+    token: AccessToken,
+}
+
+impl<'a> DeadWorker<'a> {
+    async fn new(maker: &'a Creator) -> Result<Self> {
+        let api: reqwest::Url = maker.cloud.contract.simulator.as_deref().context("no simulator")?.parse()?;
+        let upload_hosts =
+            UploadHosts::parse(&format!("{}:{}", api.host_str().unwrap_or_default(), api.port().unwrap_or(80)))?;
+        let account = maker.account().await?;
+        let context = SealContext::new(Purpose::AccessToken, &maker.alias);
+        let token = AccessToken::new(maker.cloud.vault.open(&context, &account.tokens.access).await?);
+        Ok(Self { maker, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token })
+    }
+
+    async fn work(&self, dropped: &Dropped, died: Died) -> Result<()> {
+        let size = VideoSize::new(dropped.footage.bytes.len() as u64)?;
+        let plan = ChunkPlan::new(size, ChunkCeiling::new(CEILING)?);
+        let (upload, url) = self.begin(plan).await?;
+        let posts = &self.maker.cloud.posts;
+        let kept = posts.get(&dropped.post).await?.context("the post is there")?;
+        let then = runtime::clock::now() - LONG_AGO;
+        let claimed = kept.value.clone().options_arrived(then)?.claim("publish/dead", then)?;
+        let mut post = claimed.described(settings()?, facts(&dropped.footage)?, size.bytes()).begin(upload, then)?;
+        let [first, last] = plan.chunks().collect::<Vec<_>>()[..] else {
+            bail!("the film is to be two chunks");
+        };
+        if died >= Died::WithTheFirstChunkSent {
+            self.send(&url, &plan, first, &dropped.footage).await?;
+        }
+        if died >= Died::WithTheFirstChunkStored {
+            post = post.progress(first.end(), then)?;
+        }
+        if died >= Died::WithTheLastChunkAnnounced {
+            post = post.commit(then)?;
+        }
+        if died >= Died::WithTheLastChunkSent {
+            self.send(&url, &plan, last, &dropped.footage).await?;
+        }
+        posts.save(kept, post, runtime::clock::now()).await?;
+        Ok(())
+    }
+
+    /// Asks TikTok for an upload, as every worker does.
+    async fn begin(&self, plan: ChunkPlan) -> Result<(Upload, UploadUrl)> {
+        let settings = self.tiktok.creator(&self.token).await?.fit(settings()?)?;
+        let ticket = self.tiktok.begin(&self.token, &settings, &plan).await?;
+        let context = SealContext::new(Purpose::UploadUrl, &self.maker.alias);
+        let url = self.maker.cloud.vault.seal(&context, ticket.upload_url.secret()).await?;
+        let issued_at = runtime::clock::now();
+        Ok((
+            Upload { publish_id: ticket.publish_id, url, issued_at, plan, offset: 0, last_chunk: LastChunk::NotSent },
+            ticket.upload_url,
+        ))
+    }
+
+    async fn send(&self, url: &UploadUrl, plan: &ChunkPlan, chunk: Chunk, footage: &Footage) -> Result<()> {
+        let range = usize::try_from(chunk.first)?..usize::try_from(chunk.end())?;
+        let bytes = footage.bytes.slice(range);
+        let body = stream::iter([Ok::<_, std::io::Error>(bytes)]);
+        match self.tiktok.put_chunk(url, "video/mp4", plan, chunk, body).await {
+            ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete => Ok(()),
+            other => bail!("chunk {} was not taken: {other:?}", chunk.index),
+        }
+    }
+}
+
+fn settings() -> Result<Settings> {
+    let stack = StackDefaults {
+        mode: Mode::Direct,
+        privacy_level: PrivacyLevel::PublicToEveryone,
+        title_limit: TitleLimit::default(),
+    };
+    Ok(Settings::settle(&PostOptions::default(), "clip.mp4", &stack)?)
+}
+
+fn facts(footage: &Footage) -> Result<VideoFacts> {
+    let mut inspector = Inspector::new(footage.bytes.len() as u64);
+    loop {
+        match inspector.step()? {
+            Step::Done(facts) => return Ok(facts),
+            Step::Read { offset, len } => {
+                let start = usize::try_from(offset)?;
+                let end = (start + usize::try_from(len)?).min(footage.bytes.len());
+                inspector.feed(&footage.bytes[start..end]);
+            }
+        }
+    }
+}

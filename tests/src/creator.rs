@@ -1,0 +1,157 @@
+//! A creator: a TikTok user, and the account in the stack that stands for them.
+//!
+//! The connecting itself is another story; here the account is written as it is
+//! after one, with tokens that TikTok issued and the stack's key sealed. Each
+//! scenario casts its own, so that scenarios never meet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use domain::account::{Account, Connection, Requirement, Scopes, TokenPair};
+use domain::identity::{Alias, OpenId};
+use domain::options::{Mode, PostOptions, PrivacyLevel};
+use domain::secret::SecretString;
+use simulator::{Fault, Scope, User};
+use storage::{Purpose, SaveError, SealContext};
+use uuid::Uuid;
+
+use crate::cloud::Cloud;
+
+/// Who is cast: what differs from an ordinary creator is changed here.
+pub struct Casting {
+    /// The folder under `drop/`.
+    pub alias: String,
+    /// The user on TikTok's side.
+    pub user: User,
+    /// What the user agreed to.
+    pub scopes: Vec<Scope>,
+    /// What the account's posts say where they do not say it themselves.
+    pub defaults: PostOptions,
+    /// Whether a video waits for its sidecar.
+    pub sidecar: Requirement,
+    /// Whether a post waits for an approval.
+    pub review: Requirement,
+}
+
+/// A creator whose account is connected.
+#[derive(Clone)]
+pub struct Creator {
+    /// The cloud that the account is in.
+    pub cloud: Arc<Cloud>,
+    /// The account's name in the stack.
+    pub alias: Alias,
+    /// The user on TikTok's side.
+    pub user: User,
+}
+
+impl Casting {
+    fn ordinary() -> Self {
+        let id = &Uuid::new_v4().simple().to_string()[..12];
+        Self {
+            alias: format!("maker-{id}"),
+            user: User::new(format!("open-{id}"), format!("maker.{id}")),
+            scopes: Scope::ALL.to_vec(),
+            defaults: PostOptions {
+                mode: Some(Mode::Direct),
+                privacy_level: Some(PrivacyLevel::PublicToEveryone),
+                ..PostOptions::default()
+            },
+            sidecar: Requirement::Optional,
+            review: Requirement::Optional,
+        }
+    }
+}
+
+impl Creator {
+    /// Casts an ordinary creator, who posts publicly and directly.
+    pub async fn connect(cloud: &Arc<Cloud>) -> Result<Self> {
+        Self::cast(cloud, |_| {}).await
+    }
+
+    /// Casts a creator who differs from an ordinary one.
+    pub async fn cast(cloud: &Arc<Cloud>, differ: impl FnOnce(&mut Casting)) -> Result<Self> {
+        let mut casting = Casting::ordinary();
+        differ(&mut casting);
+        cloud.tiktok.put_user(&casting.user).await?;
+        let alias = Alias::new(&casting.alias)?;
+        let creator = Self { cloud: Arc::clone(cloud), alias, user: casting.user.clone() };
+        creator.consent(casting).await.context("connecting a creator's account")?;
+        Ok(creator)
+    }
+
+    /// Has the user consent, and writes down what a connected account is.
+    async fn consent(&self, casting: Casting) -> Result<()> {
+        let now = runtime::clock::now();
+        let granted = self.cloud.tiktok.grant(&self.user.open_id, &casting.scopes).await?;
+        let seal = async |purpose, token: String| {
+            let context = SealContext::new(purpose, &self.alias);
+            self.cloud.vault.seal(&context, &SecretString::from(token)).await
+        };
+        let account = Account {
+            alias: self.alias.clone(),
+            open_id: OpenId::new(self.user.open_id.as_str())?,
+            username: Some(self.user.username.clone()),
+            display_name: Some(self.user.nickname.clone()),
+            scopes: Scopes::parse(&granted.scope),
+            connection: Connection::Connected,
+            tokens: TokenPair {
+                access: seal(Purpose::AccessToken, granted.access_token).await?,
+                access_expires_at: now + Duration::from_secs(granted.expires_in),
+                refresh: seal(Purpose::RefreshToken, granted.refresh_token).await?,
+                refresh_expires_at: now + Duration::from_secs(granted.refresh_expires_in),
+            },
+            refreshing: None,
+            defaults: casting.defaults,
+            sidecar: casting.sidecar,
+            review: casting.review,
+        };
+        self.store(account).await
+    }
+
+    /// Stores the account, in place of one that an earlier run left behind.
+    async fn store(&self, account: Account) -> Result<()> {
+        let (accounts, now) = (&self.cloud.accounts, runtime::clock::now());
+        match accounts.create(account.clone(), now).await {
+            Ok(_) => Ok(()),
+            Err(SaveError::Overtaken) => {
+                let there = accounts.get(&self.alias).await?.context("the account was there a moment ago")?;
+                accounts.save(there, account, now).await?;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Has the user consent anew, as somebody does who connects once more.
+    pub async fn reconnect(&self) -> Result<()> {
+        let known = self.account().await?;
+        let casting = Casting {
+            alias: self.alias.to_string(),
+            user: self.user.clone(),
+            scopes: Scope::ALL.to_vec(),
+            defaults: known.defaults,
+            sidecar: known.sidecar,
+            review: known.review,
+        };
+        self.consent(casting).await
+    }
+
+    /// The account as it is stored now.
+    pub async fn account(&self) -> Result<Account> {
+        let kept = self.cloud.accounts.get(&self.alias).await?;
+        Ok(kept.context("the creator's account is gone")?.value)
+    }
+
+    /// Orders trouble for this creator alone.
+    pub async fn suffers(&self, fault: Fault) -> Result<()> {
+        self.cloud.tiktok.inject(&fault.for_user(self.user.open_id.clone())).await?;
+        Ok(())
+    }
+
+    /// The key at which a file of this creator's is dropped.
+    #[must_use]
+    pub fn key(&self, file: &str) -> String {
+        format!("drop/{}/{file}", self.alias)
+    }
+}

@@ -1,0 +1,29 @@
+//! What the scenarios and the demo share: a way into the local cloud, people to
+//! play with, films to drop, and questions to what came of them.
+//!
+//! It stands outside of the stack, as a user does: it drops files, waits, and
+//! reads the posts, the accounts and TikTok's ledger. It reaches into no function,
+//! and knows only what `cloud.json` says of where things are.
+//!
+//! In reading order: [`Cloud`] (where everything is), [`Creator`] (who posts),
+//! [`Footage`] (what is posted), [`Dropped`] (what became a post), and then the
+//! two that judge: `watch` (what the post says) and [`Book`] (what TikTok says).
+
+mod cloud;
+
+mod creator;
+mod footage;
+
+mod dropped;
+
+mod book;
+mod pulse;
+mod watch;
+
+pub use book::Book;
+pub use cloud::{Cloud, Contract, Outputs};
+pub use creator::{Casting, Creator};
+pub use dropped::{Dropped, Put};
+pub use footage::Footage;
+pub use pulse::Pulse;
+pub use watch::{PATIENCE, Patience};
