@@ -12,21 +12,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use posting::{Config, Posting};
-use runtime::aws::Aws;
 use serde_json::Value;
+use storage::Clients;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::telemetry::start();
     let config = Config::read(runtime::environment::variable).context("publish cannot start")?;
-    let aws = Aws::from_env().await;
-    let clients = storage::Clients {
-        dynamodb: aws.dynamodb(),
-        kms: aws.kms(),
-        s3: aws.s3(),
-        secrets: aws.secrets(),
-        sqs: aws.sqs(),
-    };
+    let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| Box::pin(handler::handle(&posting, event)))).await
 }

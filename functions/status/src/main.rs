@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use posting::{Config, Posting, Worker};
-use runtime::aws::Aws;
 use runtime::deadline::Deadline;
 use serde_json::{Value, json};
+use storage::Clients;
 
 /// The time before the deadline at which no more posts are looked at: a look
 /// that waits for somebody's token refresh, and then makes its own, needs it.
@@ -20,14 +20,7 @@ const MARGIN: Duration = Duration::from_secs(90);
 async fn main() -> Result<(), Error> {
     runtime::telemetry::start();
     let config = Config::read(runtime::environment::variable).context("status cannot start")?;
-    let aws = Aws::from_env().await;
-    let clients = storage::Clients {
-        dynamodb: aws.dynamodb(),
-        kms: aws.kms(),
-        s3: aws.s3(),
-        secrets: aws.secrets(),
-        sqs: aws.sqs(),
-    };
+    let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| look(&posting, event.context))).await
 }

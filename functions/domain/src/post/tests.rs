@@ -1,9 +1,8 @@
-//! What a post's life promises, told as sentences and as random histories.
+//! What a post's life promises, told as sentences.
+
+mod histories;
 
 use std::time::Duration;
-
-use jiff::Timestamp;
-use proptest::prelude::*;
 
 use super::*;
 use crate::chunk::ChunkCeiling;
@@ -16,6 +15,7 @@ use crate::source::ObjectVersion;
 use crate::title::TitleLimit;
 use crate::upload::{LastChunk, URL_LIFETIME, URL_MARGIN};
 use crate::{chunk::ChunkPlan, failure::Failure};
+use jiff::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SIZE: u64 = 30_000_000;
@@ -331,134 +331,4 @@ fn a_long_history_keeps_its_beginning_and_its_end() {
     assert!(post.history.len() <= 50);
     assert_eq!(post.history[0].note, "dropped");
     assert!(post.history.last().unwrap().note.contains("handed over"));
-}
-
-/// What may happen to a post, as random histories are made of.
-#[derive(Debug, Clone)]
-enum Act {
-    Claim,
-    Begin,
-    Advance,
-    Commit,
-    SendLast { answered: bool },
-    Defer,
-    HandOver,
-    Abandon,
-    Fail,
-    Settle(Report),
-    Pass(u64),
-}
-
-fn acts() -> impl Strategy<Value = Act> {
-    let uploaded = prop::option::of(prop::sample::select(vec![0, 10_000_000, 19_999_999, 20_000_000, SIZE]));
-    let standing = prop::sample::select(vec![
-        Standing::Uploading,
-        Standing::Uploading,
-        Standing::Processing,
-        Standing::Unknown { status: "IN_REVIEW".into() },
-        Standing::InInbox,
-        Standing::Published,
-        Standing::Failed { reason: "internal".into() },
-        Standing::Failed { reason: "spam_risk".into() },
-    ]);
-    prop_oneof![
-        3 => Just(Act::Claim),
-        3 => Just(Act::Begin),
-        4 => Just(Act::Advance),
-        3 => Just(Act::Commit),
-        3 => any::<bool>().prop_map(|answered| Act::SendLast { answered }),
-        1 => Just(Act::Defer),
-        1 => Just(Act::HandOver),
-        1 => Just(Act::Abandon),
-        1 => Just(Act::Fail),
-        3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(Report { uploaded, ..report(standing) })),
-        3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Act::Pass),
-    ]
-}
-
-/// Whether TikTok may hold every byte of the newest upload, as the world knows it.
-#[derive(Default)]
-struct World {
-    may_hold_all: bool,
-}
-
-fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
-    let kept = post.clone();
-    let step = match what {
-        Act::Claim => post.claim("w", *now).map_err(|_| ()),
-        Act::Begin => post.begin(ticket(*now), *now).map_err(|_| ()),
-        Act::Advance => match post.upload().and_then(Upload::next_chunk) {
-            Some(chunk) if chunk.end() < SIZE => post.progress(chunk.end(), *now).map_err(|_| ()),
-            _ => Err(()),
-        },
-        Act::Commit => match post.upload().and_then(Upload::next_chunk) {
-            Some(chunk) if chunk.end() == SIZE => post.commit(*now).map_err(|_| ()),
-            _ => Err(()),
-        },
-        Act::SendLast { answered } => match post.upload() {
-            Some(upload) if upload.may_be_complete() && post.state_name() == StateName::Uploading => {
-                world.may_hold_all = true;
-                let unsure = SentReceipt::Unconfirmed { why: "x".into() };
-                post.sent(if *answered { SentReceipt::Confirmed } else { unsure }, *now).map_err(|_| ())
-            }
-            _ => Err(()),
-        },
-        Act::Defer => post.defer("x", "x", SECOND, *now).map_err(|_| ()),
-        Act::HandOver => post.hand_over(*now).map_err(|_| ()),
-        Act::Abandon => post.abandon(*now, "x").map_err(|_| ()),
-        Act::Fail => post.fail(Failure::new("x", "x", "x"), *now).map_err(|_| ()),
-        Act::Settle(told) => {
-            // TikTok's number may lag, but not beyond the upload URL's death.
-            let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
-            let dead = post.upload().is_some_and(|upload| upload.is_dead(*now));
-            let lie = world.may_hold_all && missing && dead && told.standing == Standing::Uploading;
-            if lie { Err(()) } else { post.settle(told, *now).map_err(|_| ()) }
-        }
-        Act::Pass(seconds) => {
-            *now += Duration::from_secs(*seconds);
-            Err(())
-        }
-    };
-    step.unwrap_or(kept)
-}
-
-proptest! {
-    #[test]
-    fn no_history_begins_anew_while_tiktok_may_hold_every_byte(history in prop::collection::vec(acts(), 1..60)) {
-        let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
-            let before = post.clone();
-            post = act(post, what, &mut now, &mut world);
-            let failed_by_tiktok = matches!(what, Act::Settle(Report { standing: Standing::Failed { .. }, .. }));
-            if failed_by_tiktok && post != before {
-                world.may_hold_all = false;
-            }
-            if post.inits > before.inits {
-                prop_assert!(!world.may_hold_all, "a second upload after {before:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_post_is_at_an_end_or_held_or_due(history in prop::collection::vec(acts(), 1..60)) {
-        let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
-            post = act(post, what, &mut now, &mut world);
-            let at_rest = matches!(
-                post.state_name(),
-                StateName::Held | StateName::Published | StateName::Delivered | StateName::Failed | StateName::Cancelled
-            );
-            prop_assert!(at_rest || post.due_at.is_some(), "nobody would look at {post:?}");
-        }
-    }
-
-    #[test]
-    fn a_verdict_is_final_in_any_order(history in prop::collection::vec(acts(), 1..60)) {
-        let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
-            let was_published = post.state_name() == StateName::Published;
-            post = act(post, what, &mut now, &mut world);
-            prop_assert!(!was_published || post.state_name() == StateName::Published);
-        }
-    }
 }
