@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use domain::account::Connection;
 use domain::post::{Post, StateName};
-use simulator::{Endpoint, Fault, TokenKind, Trouble};
+use simulator::{Effect, Endpoint, Fault, TokenKind, Trouble};
 use tests::{Cloud, Creator, Footage, PATIENCE};
 
 use crate::harness::stories;
@@ -16,6 +16,7 @@ stories![among:
     a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once,
     a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publish_asked_about,
     many_posts_at_once_share_one_refresh,
+    posts_that_one_run_asks_about_share_one_refresh,
     a_consent_that_is_gone_parts_the_account_and_its_posts_wait_for_it,
 ];
 
@@ -75,6 +76,34 @@ async fn many_posts_at_once_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
     maker.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())?;
     assert_eq!(refreshes(&cloud, &maker).await?, 1, "two refreshes at once can lose an account");
     Ok(())
+}
+
+async fn posts_that_one_run_asks_about_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let trouble = Trouble::Status {
+        http_status: 500,
+        code: "internal_error".into(),
+        message: String::new(),
+        effect: Effect::Skipped,
+    };
+    let outage = Fault::new(Endpoint::StatusFetch, trouble).until_cleared().for_user(maker.user.open_id.clone());
+    let outage = cloud.tiktok.inject(&outage).await?;
+    let mut drops = Vec::new();
+    for number in 0..4 {
+        drops.push(maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?);
+    }
+    for dropped in &drops {
+        cloud.await_state(&dropped.post, StateName::Processing).await?;
+    }
+    // From now on all four are due together, and meet the dead token in the same run of `status`.
+    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    cloud.tiktok.clear_fault(outage).await?;
+    for dropped in &drops {
+        cloud.await_state(&dropped.post, StateName::Published).await?;
+    }
+    assert_eq!(refreshes(&cloud, &maker).await?, 1);
+    assert_eq!(maker.account().await?.connection, Connection::Connected);
+    maker.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())
 }
 
 async fn a_consent_that_is_gone_parts_the_account_and_its_posts_wait_for_it(cloud: Arc<Cloud>) -> Result<()> {
