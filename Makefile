@@ -25,7 +25,8 @@ down: ## Take the local cloud down
 	@$(CLOUD) down
 
 test: ## Run every test, the scenarios against a local cloud
-	@$(CLOUD) run -- cargo test --workspace --locked $(PROFILE)
+	cargo test --workspace --locked --doc $(PROFILE)
+	@$(CLOUD) run -- cargo test --workspace --locked --lib --bins --tests $(PROFILE)
 
 check: ## Check form, lints, documentation, dependencies, template and tools
 	cargo fmt --all --check

@@ -35,6 +35,8 @@ async def run(tls: Path, port: int) -> None:
     config.certfile = str(tls / "server.pem")
     config.keyfile = str(tls / "server.key")
     config.keep_alive_timeout = 75
+    # Over HTTP/2, which AWS's own endpoints do not offer either, a request now and then hangs.
+    config.alpn_protocols = ["http/1.1"]
     config.loglevel = "WARNING"
     await serve(app, config, shutdown_trigger=asyncio.Event().wait)
 

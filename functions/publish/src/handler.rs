@@ -23,18 +23,17 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// whoever sent it hears of it.
 pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let worker = worker(&event.context);
-    match Trigger::read(event.payload)? {
-        Trigger::Queue(event) => {
-            let failures = queue(posting, &worker, event).await;
+    let bare = match Trigger::read(event.payload) {
+        Ok(Trigger::Queue(event)) => {
             let mut response = SqsBatchResponse::default();
-            response.batch_item_failures = failures;
-            Ok(serde_json::to_value(response)?)
+            response.batch_item_failures = queue(posting, &worker, event).await;
+            return Ok(serde_json::to_value(response)?);
         }
-        Trigger::Event(calls) => {
-            work(posting, &worker, calls).await?;
-            Ok(Value::Null)
-        }
-    }
+        Ok(Trigger::Event(calls)) => work(posting, &worker, calls).await,
+        Err(unknown) => Err(unknown.into()),
+    };
+    bare.inspect_err(|error| tracing::error!(error = in_full(&**error), "event not taken"))?;
+    Ok(Value::Null)
 }
 
 fn worker(context: &Context) -> Worker {
