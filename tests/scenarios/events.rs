@@ -19,6 +19,8 @@ use crate::options::failure_of;
 stories![among:
     the_same_event_many_times_at_once_is_one_post,
     every_recorded_kind_of_event_is_taken_by_publish,
+    an_event_of_any_kind_makes_its_post_by_itself,
+    an_event_that_names_no_version_is_no_other_post,
     a_recorded_schedule_event_is_taken_by_status,
     a_message_about_several_objects_posts_each_of_them,
     exactly_the_message_that_is_not_understood_comes_again,
@@ -70,14 +72,27 @@ fn form_encoded(key: &str) -> String {
 }
 
 /// The notification about one dropped object.
-fn notification(dropped: &Dropped) -> Result<Value> {
+pub(crate) fn notification(dropped: &Dropped) -> Result<Value> {
     let mut event = recorded("s3-put.json")?;
     event["Records"][0] = about(event["Records"][0].clone(), dropped)?;
     Ok(event)
 }
 
+/// EventBridge's event about one dropped object, whose key is not encoded there.
+fn bridged(dropped: &Dropped) -> Result<Value> {
+    let domain::source::ObjectVersion::Id(version) = &dropped.source.version else {
+        bail!("the bucket keeps versions");
+    };
+    let mut event = recorded("eventbridge-s3-object-created.json")?;
+    event["detail"]["bucket"]["name"] = json!(dropped.source.bucket);
+    event["detail"]["object"]["key"] = json!(dropped.source.key);
+    event["detail"]["object"]["version-id"] = json!(version);
+    event["detail"]["object"]["size"] = json!(dropped.footage.bytes.len());
+    Ok(event)
+}
+
 /// A message of the intake queue with this body.
-fn message(id: &str, body: &str) -> Result<Value> {
+pub(crate) fn message(id: &str, body: &str) -> Result<Value> {
     let mut message = recorded("sqs-s3-put.json")?["Records"][0].clone();
     message["messageId"] = json!(id);
     message["body"] = json!(body);
@@ -112,16 +127,7 @@ async fn every_recorded_kind_of_event_is_taken_by_publish(cloud: Arc<Cloud>) -> 
         drops.push(maker.drops(name, &Footage::fresh()?).await?);
     }
     invoke(&cloud, publish, &notification(&drops[0])?).await?;
-
-    let mut bridged = recorded("eventbridge-s3-object-created.json")?;
-    let domain::source::ObjectVersion::Id(version) = &drops[1].source.version else {
-        bail!("the bucket keeps versions");
-    };
-    bridged["detail"]["bucket"]["name"] = json!(drops[1].source.bucket);
-    bridged["detail"]["object"]["key"] = json!(drops[1].source.key);
-    bridged["detail"]["object"]["version-id"] = json!(version);
-    bridged["detail"]["object"]["size"] = json!(drops[1].footage.bytes.len());
-    invoke(&cloud, publish, &bridged).await?;
+    invoke(&cloud, publish, &bridged(&drops[1])?).await?;
 
     cloud.await_post(&drops[2].post, "there", tests::PATIENCE, |_| true).await?;
     let mut bell = recorded("sqs-post-due.json")?;
@@ -135,6 +141,41 @@ async fn every_recorded_kind_of_event_is_taken_by_publish(cloud: Arc<Cloud>) -> 
         cloud.await_state(&dropped.post, StateName::Published).await?;
     }
     maker.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())
+}
+
+async fn an_event_that_names_no_version_is_no_other_post(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let mut event = notification(&dropped)?;
+    event["Records"][0]["s3"]["object"].as_object_mut().context("a record has an object")?.remove("versionId");
+    invoke(&cloud, &cloud.outputs().publish_function, &event).await?;
+    let book = maker.book().await?;
+    assert_eq!(book.publishes.len(), 1, "the object is the post that it was: {:?}", book.publishes);
+    book.ensure_published_once(&dropped)?;
+    Ok(())
+}
+
+/// An object that was dropped is announced by the bucket as well. One that is gone
+/// is announced by nobody else, so its post is there because of this one event.
+async fn an_event_of_any_kind_makes_its_post_by_itself(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let (bucket, version) = (&cloud.outputs().intake_bucket, uuid_like(&maker));
+    let gone = |name: &str| Ok::<_, anyhow::Error>(Dropped::at(bucket, &maker.key(name), &version, &Footage::fresh()?));
+    let drops = [gone("bare #1.mp4")?, gone("bridged & café.mp4")?, gone("first of two.mp4")?, gone("zweites 猫.mp4")?];
+    let mut several = recorded("sqs-several-records.json")?["Records"][0].clone();
+    let body = several["body"].as_str().context("a message has a body")?;
+    let records = serde_json::from_str::<Value>(body)?["Records"].clone();
+    let records = [about(records[0].clone(), &drops[2])?, about(records[1].clone(), &drops[3])?];
+    several["body"] = json!(json!({ "Records": records }).to_string());
+    for event in [notification(&drops[0])?, bridged(&drops[1])?, json!({ "Records": [several] })] {
+        invoke(&cloud, &cloud.outputs().publish_function, &event).await?;
+    }
+    for dropped in &drops {
+        let failure = failure_of(&cloud, dropped).await.with_context(|| dropped.source.key.clone())?;
+        assert_eq!(failure.code, "source_gone", "{failure}");
+    }
+    maker.book().await?.ensure_never_begun()
 }
 
 async fn a_recorded_schedule_event_is_taken_by_status(cloud: Arc<Cloud>) -> Result<()> {

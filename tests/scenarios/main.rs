@@ -12,6 +12,7 @@ mod harness;
 
 mod drops;
 mod options;
+mod outages;
 mod videos;
 
 mod drafts;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         videos::stories(),
         events::stories(),
         api::stories(),
+        outages::stories(),
         unknowns::stories(),
     ];
     harness::tell(stories.into_iter().flatten().collect(), aftermath::stories())

@@ -9,12 +9,14 @@ use simulator::{Effect, Ending, Endpoint, Fault, Trouble};
 use tests::{Book, Cloud, Creator, Dropped, Footage};
 
 use crate::harness::stories;
+use crate::options::failure_of;
 
 stories![among:
     a_chunk_that_tiktok_fails_to_take_is_sent_again,
     a_connection_that_breaks_in_a_chunk_costs_that_chunk_and_no_more,
     an_answer_that_is_lost_never_makes_a_second_post,
     a_chunk_that_is_out_of_step_is_realigned,
+    a_chunk_that_tiktok_calls_malformed_fails_the_post_and_is_not_sent_again,
     an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init,
     an_upload_url_that_dies_before_the_last_chunk_is_replaced_by_a_new_init,
     an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_post,
@@ -117,8 +119,31 @@ async fn a_chunk_that_is_out_of_step_is_realigned(cloud: Arc<Cloud>) -> Result<(
     Ok(())
 }
 
+async fn a_chunk_that_tiktok_calls_malformed_fails_the_post_and_is_not_sent_again(cloud: Arc<Cloud>) -> Result<()> {
+    let mut drops = Vec::new();
+    for call in [FIRST, LAST] {
+        let maker = Creator::connect(&cloud).await?;
+        maker.suffers(at(call, status(400, Effect::Skipped))).await?;
+        drops.push((maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?, maker, call));
+    }
+    for (dropped, maker, call) in drops {
+        let failure = failure_of(&cloud, &dropped).await?;
+        assert_eq!(failure.code, "upload_malformed", "{failure}");
+        let book = maker.book().await?;
+        assert_eq!((book.publications.len(), book.publishes.len()), (0, 1), "chunk {call}: nothing is begun anew");
+        assert_eq!(
+            book.calls_of(Endpoint::Upload),
+            usize::try_from(call)?,
+            "chunk {call}: it would be malformed again"
+        );
+        book.ensure_no_rule_broken()?;
+    }
+    Ok(())
+}
+
 async fn an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init(cloud: Arc<Cloud>) -> Result<()> {
-    let troubles = [Trouble::ExpireUploadUrl, status(404, Effect::Skipped), status(405, Effect::Skipped)];
+    let refused = [401, 404, 405].map(|http| status(http, Effect::Skipped));
+    let troubles = [Trouble::ExpireUploadUrl].into_iter().chain(refused);
     let mut drops = Vec::new();
     for trouble in troubles {
         let maker = Creator::connect(&cloud).await?;

@@ -7,15 +7,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use domain::account::Connection;
 use domain::identity::VideoId;
 use domain::post::{Post, PostState, StateName};
 use simulator::{
-    ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, Fault, PostIds, RepeatedRange, Settings, StatusShape,
-    Trouble, UploadedBytes,
+    ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, Fault, PostIds, RefreshRotation, RepeatedRange,
+    Settings, StatusShape, TokenKind, Trouble, UploadedBytes,
 };
 use tests::{Cloud, Creator, Footage, PATIENCE};
 
 use crate::harness::stories;
+use crate::refusals::deferral_of;
 use crate::transfers::{TWO_CHUNKS, each_is_published_once};
 
 stories![alone:
@@ -23,6 +25,7 @@ stories![alone:
     progress_in_headers_alone_and_a_repeated_chunk_that_is_created,
     the_older_answer_to_the_status,
     a_public_video_whose_id_never_comes,
+    a_refresh_token_that_stays_the_same_and_one_that_is_refused_under_http_200,
 ];
 
 /// The trouble in which it matters how TikTok counts, and what it says to a chunk that it has.
@@ -123,5 +126,26 @@ async fn a_public_video_whose_id_never_comes(cloud: Arc<Cloud>) -> Result<()> {
     };
     assert_eq!((video_ids.len(), links.share_url.is_none()), (0, true), "an empty list is no failure");
     assert!(post.due_at.is_some(), "it is looked for once more");
+    Ok(())
+}
+
+async fn a_refresh_token_that_stays_the_same_and_one_that_is_refused_under_http_200(cloud: Arc<Cloud>) -> Result<()> {
+    with(&cloud, |settings| {
+        settings.refresh_rotation = RefreshRotation::Unchanged;
+        settings.invalid_grant_http_status = 200;
+    })
+    .await?;
+    let maker = Creator::connect(&cloud).await?;
+    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    maker.book().await?.ensure_published_once(&dropped)?;
+    assert_eq!(maker.account().await?.connection, Connection::Connected);
+    cloud.tiktok.disconnect(&maker.user.open_id, 1).await?;
+    let next = maker.drops("next.mp4", &Footage::fresh()?).await?;
+    let (code, _) = deferral_of(&cloud, &next).await?;
+    assert_eq!(code, "needs_reconnect", "a refusal is one under HTTP 200 too");
+    let connection = maker.account().await?.connection;
+    assert!(matches!(connection, Connection::NeedsReconnect { .. }), "{connection:?}");
     Ok(())
 }

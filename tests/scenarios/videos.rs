@@ -42,8 +42,19 @@ async fn each_kind_of_video_is_published_as_what_it_is(cloud: Arc<Cloud>) -> Res
         let book = maker.book().await?;
         book.ensure_published_once(&dropped)?;
         assert_eq!(book.publishes[0].container, Some(container));
+        assert_eq!(book.publishes[0].content_type.as_deref(), Some(media_type(container)), "{}", dropped.source.key);
     }
     Ok(())
+}
+
+/// The media type as TikTok wants it said of each chunk:
+/// <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
+fn media_type(container: Container) -> &'static str {
+    match container {
+        Container::Mp4 => "video/mp4",
+        Container::Mov => "video/quicktime",
+        Container::WebM => "video/webm",
+    }
 }
 
 async fn what_tiktok_would_not_take_fails_before_it_hears_of_it(cloud: Arc<Cloud>) -> Result<()> {

@@ -71,10 +71,10 @@ fn enveloped(refusal: &Refusal, log_id: &str) -> Told {
     (refusal.reply(log_id), refusal.code.clone(), breach)
 }
 
-/// Finds out whom and what a call is about, before it is judged.
+/// Finds out whom and what a call is about, before it is judged. A token that is
+/// dead says whose it was, so that what is done with it is in its user's book.
 pub(crate) fn concern(world: &World, call: &Call, now: Timestamp) -> Concern {
-    let token = call.bearer().and_then(|it| world.grants.access(it, now));
-    let by_token = token.map(|token| token.user.clone());
+    let by_token = call.bearer().and_then(|it| world.grants.owner(it));
     let named = call.named_publish().map(PublishId::new);
     Concern {
         user: by_token.or_else(|| oauth::user_of(world, call, now)),

@@ -108,8 +108,8 @@ pub(crate) fn direct(
     check_info(&body.post_info, world.settings.brand_toggle)?;
     check_creator(world, user, &body.post_info, now)?;
     let id = PublishId::direct(&mut world.mint);
-    if !world.has_fresh_creator_info(user, now) {
-        let sentence = "A direct post was started without a recent creator_info query.";
+    if !world.use_fresh_look(user, now) {
+        let sentence = "A direct post was started without a recent creator_info query of its own.";
         let (user, id) = (Some(user.clone()), Some(id.clone()));
         world.breach(Endpoint::DirectInit, Rule::Freshness, user, id, sentence.to_owned());
     }
@@ -163,8 +163,12 @@ fn check_info(info: &PostInfo, brand_toggle: BrandToggle) -> Result<(), Refusal>
     if title.encode_utf16().count() > LONGEST_TITLE {
         return Err(Refusal::invalid_params("The title is too long"));
     }
-    if brand_toggle == BrandToggle::Required && info.brand_content_toggle.is_none() {
-        return Err(Refusal::invalid_params("brand_content_toggle is required"));
+    let toggles =
+        [("brand_content_toggle", info.brand_content_toggle), ("brand_organic_toggle", info.brand_organic_toggle)];
+    if brand_toggle == BrandToggle::Required
+        && let Some((name, _)) = toggles.iter().find(|(_, value)| value.is_none())
+    {
+        return Err(Refusal::invalid_params(format!("{name} is required")));
     }
     if info.brand_content_toggle == Some(true) && info.privacy_level == PrivacyLevel::SelfOnly {
         let message = "Branded content visibility cannot be set to private";
@@ -202,7 +206,7 @@ pub(crate) fn may_post(world: &World, user: &OpenId, now: Timestamp) -> Result<(
         return Err(Refusal::too_many_posts());
     }
     let unaudited_cap = (world.settings.audit == Audit::Outstanding).then_some(5);
-    let cap = world.settings.active_user_cap.or(unaudited_cap);
+    let cap = world.settings.active_user_cap.into_iter().chain(unaudited_cap).min();
     let active = world.active_users(now);
     if cap.is_some_and(|cap| active.len() >= cap as usize && !active.contains(user)) {
         return Err(Refusal::reached_active_user_cap());
@@ -282,7 +286,8 @@ mod tests {
         let with_title = |title: String| {
             let info = PostInfo {
                 title: Some(title),
-                ..info(r#"{"privacy_level":"SELF_ONLY","brand_content_toggle":false}"#).unwrap()
+                ..info(r#"{"privacy_level":"SELF_ONLY","brand_content_toggle":false,"brand_organic_toggle":false}"#)
+                    .unwrap()
             };
             check_info(&info, BrandToggle::Required)
         };
@@ -293,11 +298,21 @@ mod tests {
 
     #[test]
     fn branded_content_cannot_be_private() {
-        let branded = info(r#"{"privacy_level":"SELF_ONLY","brand_content_toggle":true}"#).unwrap();
-        let refusal = check_info(&branded, BrandToggle::Required).unwrap_err();
-        assert_eq!(refusal.code, "invalid_params");
-        let unsaid = info(r#"{"privacy_level":"SELF_ONLY"}"#).unwrap();
-        assert!(check_info(&unsaid, BrandToggle::Required).is_err());
-        assert!(check_info(&unsaid, BrandToggle::Optional).is_ok());
+        let branded = info(r#"{"privacy_level":"SELF_ONLY","brand_content_toggle":true,"brand_organic_toggle":false}"#);
+        let refusal = check_info(&branded.unwrap(), BrandToggle::Required).unwrap_err();
+        assert_eq!((refusal.code.as_str(), refusal.rule), ("invalid_params", Some(Rule::Privacy)));
+    }
+
+    #[test]
+    fn each_brand_toggle_has_to_be_said_unless_it_is_set_otherwise() {
+        for unsaid in [
+            r#"{"privacy_level":"SELF_ONLY"}"#,
+            r#"{"privacy_level":"SELF_ONLY","brand_content_toggle":false}"#,
+            r#"{"privacy_level":"SELF_ONLY","brand_organic_toggle":false}"#,
+        ] {
+            let unsaid = info(unsaid).unwrap();
+            assert!(check_info(&unsaid, BrandToggle::Required).is_err(), "{unsaid:?}");
+            assert!(check_info(&unsaid, BrandToggle::Optional).is_ok(), "{unsaid:?}");
+        }
     }
 }

@@ -140,6 +140,8 @@ pub struct Entry {
     pub bytes_in_flight: u64,
     /// SHA-256 of the whole file in hex, once it is whole.
     pub sha256: Option<String>,
+    /// The `Content-Type` of its chunks, once one was sent.
+    pub content_type: Option<String>,
     /// What the bytes turned out to be.
     pub container: Option<Container>,
     /// How long the video plays in milliseconds, where its header says so.

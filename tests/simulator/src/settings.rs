@@ -50,9 +50,9 @@ pub struct Settings {
     pub audit: Audit,
     /// HTTP status with which `creator_info/query` says that posting is refused.
     pub creator_info_refusal_http_status: u16,
-    /// How old the last `creator_info` may be at a direct init before it is a violation, in seconds.
+    /// How old the `creator_info` that each direct init needs may be before it is a violation, in seconds.
     pub creator_info_fresh_s: u64,
-    /// Whether `brand_content_toggle` may be left out.
+    /// Whether the two brand toggles may be left out.
     pub brand_toggle: BrandToggle,
 
     /// Lifetime of an upload URL in seconds.
@@ -185,7 +185,7 @@ switches! {
         /// Only private accounts, only `SELF_ONLY`, five users in 24 hours.
         Outstanding,
     }
-    /// Whether `brand_content_toggle` may be left out of a direct post.
+    /// Whether the two brand toggles may be left out of a direct post.
     BrandToggle {
         /// As the table of fields has it.
         Required,

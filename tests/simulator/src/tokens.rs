@@ -141,6 +141,8 @@ pub(crate) struct Grants {
     access: HashMap<String, Token>,
     refresh: HashMap<String, Token>,
     codes: HashMap<String, Code>,
+    /// Whose every token ever handed out was: a dead one has an owner too.
+    owners: HashMap<String, OpenId>,
 }
 
 impl Grants {
@@ -227,6 +229,8 @@ impl Grants {
         let access_token = mint.secret("act.", 48);
         let token = |expires_at| Token { user: user.clone(), scopes: scopes.clone(), expires_at };
         let access_until = after_s(now, settings.access_token_ttl_s);
+        self.owners.insert(access_token.clone(), user.clone());
+        self.owners.insert(refresh_token.clone(), user.clone());
         self.access.insert(access_token.clone(), token(access_until));
         self.refresh.insert(refresh_token.clone(), token(refresh_until));
         let left = refresh_until.duration_since(now).as_secs();
@@ -246,13 +250,13 @@ impl Grants {
         self.access.get(value).filter(|token| token.expires_at > now)
     }
 
-    /// Names the owner of a token of either kind, alive or not.
+    /// Names the owner of a token of either kind: alive, expired, rotated away or revoked.
     pub(crate) fn owner(&self, value: &str) -> Option<OpenId> {
-        let token = self.refresh.get(value).or_else(|| self.access.get(value));
-        token.map(|token| token.user.clone())
+        self.owners.get(value).cloned()
     }
 
-    /// Tells whether the app may act for a user at all: some token of theirs is alive.
+    /// Tells whether the app may act for a user at all: they took no token of theirs back.
+    /// One that only ran out counts.
     pub(crate) fn has_consent(&self, user: &OpenId) -> bool {
         let theirs = |token: &Token| token.user == *user;
         self.access.values().any(theirs) || self.refresh.values().any(theirs)

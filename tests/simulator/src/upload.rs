@@ -105,6 +105,11 @@ impl Upload {
         whole.then(|| HEXLOWER.encode(&self.hasher.clone().finalize()))
     }
 
+    /// What the chunks are said to be.
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
     /// What the accepted bytes look like.
     pub(crate) fn sniffer(&self) -> &Sniffer {
         &self.sniffer
@@ -132,7 +137,7 @@ impl Upload {
             in_flight.progress(),
             (self.hasher.clone(), self.sniffer.clone()),
         );
-        self.in_flight = Some(in_flight.numbered(self.transfers));
+        self.in_flight = Some(in_flight.numbered(self.transfers, announced.len()));
         Ok(receiving)
     }
 

@@ -5,7 +5,7 @@
 
 pub(crate) mod account;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -48,7 +48,8 @@ pub(crate) struct World {
     pub(crate) posts: Vec<Post>,
     /// Places in `posts` of those that time can still change.
     moving: BTreeSet<usize>,
-    creator_infos: BTreeMap<OpenId, Timestamp>,
+    /// Looks at a creator that no direct post was started on yet, oldest first.
+    looks: BTreeMap<OpenId, VecDeque<Timestamp>>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) events: Vec<Event>,
@@ -75,7 +76,7 @@ impl World {
             outbox: Outbox::default(),
             posts: Vec::new(),
             moving: BTreeSet::new(),
-            creator_infos: BTreeMap::new(),
+            looks: BTreeMap::new(),
             publications: Vec::new(),
             violations: Vec::new(),
             events: Vec::new(),
@@ -93,7 +94,7 @@ impl World {
         self.outbox.clear();
         self.posts.clear();
         self.moving.clear();
-        self.creator_infos.clear();
+        self.looks.clear();
         self.publications.clear();
         self.violations.clear();
         self.events.clear();
@@ -270,14 +271,18 @@ impl World {
 
     /// Notes that the client looked at what a creator may post.
     pub(crate) fn saw_creator_info(&mut self, user: &OpenId, now: Timestamp) {
-        self.creator_infos.insert(user.clone(), now);
+        self.looks.entry(user.clone()).or_default().push_back(now);
     }
 
-    /// Tells whether the client looked at what a creator may post lately.
-    pub(crate) fn has_fresh_creator_info(&self, user: &OpenId, now: Timestamp) -> bool {
+    /// Uses up a recent look at what a creator may post: every direct post needs one
+    /// of its own. False if there is none.
+    pub(crate) fn use_fresh_look(&mut self, user: &OpenId, now: Timestamp) -> bool {
         let limit = self.settings.creator_info_fresh_s;
         let limit = SignedDuration::from_secs(i64::try_from(limit).unwrap_or(i64::MAX));
-        let seen = self.creator_infos.get(user);
-        seen.is_some_and(|at| now.duration_since(*at) <= limit)
+        let Some(looks) = self.looks.get_mut(user) else {
+            return false;
+        };
+        looks.retain(|at| now.duration_since(*at) <= limit);
+        looks.pop_front().is_some()
     }
 }

@@ -20,6 +20,7 @@ use crate::wire::Wire;
 #[derive(Debug, Clone)]
 pub(crate) struct InFlight {
     number: u64,
+    announced: u64,
     wire: Wire,
     received: Arc<AtomicU64>,
 }
@@ -27,11 +28,12 @@ pub(crate) struct InFlight {
 impl InFlight {
     /// Marks a transfer over a connection.
     pub(crate) fn over(wire: Wire) -> Self {
-        Self { number: 0, wire, received: Arc::default() }
+        Self { number: 0, announced: 0, wire, received: Arc::default() }
     }
 
-    pub(crate) fn numbered(mut self, number: u64) -> Self {
-        self.number = number;
+    /// Numbers the transfer, of so many announced bytes.
+    pub(crate) fn numbered(mut self, number: u64, announced: u64) -> Self {
+        (self.number, self.announced) = (number, announced);
         self
     }
 
@@ -43,6 +45,11 @@ impl InFlight {
     /// The number of bytes that arrived up to now.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether every announced byte arrived, from a client that is still there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.received() == self.announced && !self.is_abandoned()
     }
 
     pub(crate) fn progress(&self) -> Arc<AtomicU64> {

@@ -135,13 +135,19 @@ async fn receive(
 
 type Opened = (usize, PublishId, Receiving);
 
-/// Opens the announced chunk, once no other PUT to this URL is under way.
+/// Opens the announced chunk, once no other PUT to this URL is under way. One whose
+/// client hung up is waited for; one that went on to its end was sent at the same time.
 async fn open(stage: &Stage, wire: &Wire, call: &Call, headers: &UploadHeaders) -> Result<Opened, UploadRefusal> {
     if !Endpoint::Upload.methods().contains(&call.method.as_str()) {
         return Err(UploadRefusal::new(405, "method").breaking(Rule::Method, Refusal::method_not_allowed().message));
     }
     headers.check_credentials()?;
+    let parallel = || {
+        let sentence = "Two chunks of one upload were sent at the same time.";
+        UploadRefusal::new(416, "parallel").breaking(Rule::Parallel, sentence)
+    };
     let patience = tokio::time::Instant::now() + GRACE;
+    let mut met: Option<InFlight> = None;
     loop {
         {
             let mut world = stage.world();
@@ -154,16 +160,19 @@ async fn open(stage: &Stage, wire: &Wire, call: &Call, headers: &UploadHeaders) 
             if matches!(post.life, Life::Failed { .. }) && post.upload.expires_at > now {
                 return Err(gone());
             }
-            let busy = post.upload.in_flight.as_ref();
-            if busy.is_none_or(InFlight::is_abandoned) {
+            let busy = post.upload.in_flight.as_ref().filter(|it| !it.is_abandoned());
+            if busy.is_some() {
+                met = busy.cloned();
+            } else if met.is_some_and(|earlier| earlier.is_whole()) {
+                return Err(parallel());
+            } else {
                 let in_flight = InFlight::over(wire.clone());
                 let receiving = post.upload.begin(headers, in_flight, &settings, now)?;
                 return Ok((index, post.id.clone(), receiving));
             }
         }
         if tokio::time::Instant::now() >= patience {
-            return Err(UploadRefusal::new(416, "parallel")
-                .breaking(Rule::Parallel, "Two chunks of one upload were sent at the same time."));
+            return Err(parallel());
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }

@@ -45,6 +45,7 @@ impl World {
             bytes_received: upload.received(),
             bytes_in_flight: upload.in_flight.as_ref().map_or(0, InFlight::received),
             sha256: upload.sha256(),
+            content_type: upload.content_type().map(str::to_owned),
             container: upload.sniffer().container(),
             duration_ms: upload.sniffer().duration_ms(),
             times_published: post.videos().len(),

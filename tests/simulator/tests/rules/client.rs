@@ -157,6 +157,7 @@ pub(crate) fn direct(size: u64, chunk: u64, count: u64) -> Value {
             "title": "A day at the sea",
             "privacy_level": "PUBLIC_TO_EVERYONE",
             "brand_content_toggle": false,
+            "brand_organic_toggle": false,
         },
         "source_info": source(size, chunk, count),
     })

@@ -50,7 +50,7 @@ async fn a_plan_that_is_not_allowed_is_refused_in_the_observed_words() {
 #[tokio::test]
 async fn what_is_not_documented_is_not_understood() {
     let client = Client::new().await;
-    let changes: [fn(&mut Value); 7] = [
+    let changes: [fn(&mut Value); 8] = [
         |body| body["post_info"]["schedule_time"] = json!(1),
         |body| body["source_info"]["video_size"] = json!("3000"),
         |body| body["post_info"]["disable_duet"] = json!("false"),
@@ -58,12 +58,13 @@ async fn what_is_not_documented_is_not_understood() {
         |body| body["post_info"]["title"] = json!("x".repeat(2201)),
         |body| body["extra"] = json!(true),
         |body| body["post_info"]["brand_content_toggle"] = Value::Null,
+        |body| body["post_info"]["brand_organic_toggle"] = Value::Null,
     ];
     for change in changes {
         let (status, code, message) = refused(&client, change).await;
         assert_eq!((status, code.as_str()), (400, "invalid_params"), "{message}");
     }
-    assert_eq!(client.broken(), [Rule::Body; 7]);
+    assert_eq!(client.broken(), [Rule::Body; 8]);
     assert!(client.tiktok.ledger().publishes.is_empty());
 }
 
@@ -113,9 +114,27 @@ async fn a_direct_post_without_a_look_at_the_creator_is_noted() {
     client.post(Endpoint::CreatorInfo, &json!({})).await;
     client.post(Endpoint::DirectInit, &body).await;
     assert_eq!(client.broken(), [Rule::Freshness]);
+    client.post(Endpoint::CreatorInfo, &json!({})).await;
     client.tiktok.advance(901);
     client.post(Endpoint::DirectInit, &body).await;
     assert_eq!(client.broken(), [Rule::Freshness; 2]);
+}
+
+#[tokio::test]
+async fn every_direct_post_needs_a_look_of_its_own() {
+    let client = Client::new().await;
+    let body = direct(3000, 3000, 1);
+    for _ in 0..2 {
+        client.post(Endpoint::CreatorInfo, &json!({})).await;
+    }
+    // One that is refused starts nothing, and leaves the look to the next.
+    client.post(Endpoint::DirectInit, &json!({})).await;
+    for _ in 0..2 {
+        client.post(Endpoint::DirectInit, &body).await;
+    }
+    assert_eq!(client.broken(), [Rule::Body]);
+    client.post(Endpoint::DirectInit, &body).await;
+    assert_eq!(client.broken(), [Rule::Body, Rule::Freshness]);
 }
 
 #[tokio::test]

@@ -22,11 +22,10 @@ async fn codes(client: &Client, endpoint: Endpoint, calls: usize) -> Vec<String>
 #[tokio::test]
 async fn a_minute_takes_so_many_calls_of_a_token_and_slides() {
     let client = Client::new().await;
-    client.post(Endpoint::CreatorInfo, &json!({})).await;
+    let answers = codes(&client, Endpoint::CreatorInfo, 21).await;
+    assert_eq!(answers[19..], ["ok", "rate_limit_exceeded"]);
     let answers = codes(&client, Endpoint::DirectInit, 7).await;
     assert_eq!(answers[5..], ["ok", "rate_limit_exceeded"]);
-    let answers = codes(&client, Endpoint::CreatorInfo, 20).await;
-    assert_eq!(answers[18..], ["ok", "rate_limit_exceeded"]);
     assert_eq!(client.broken(), [Rule::RateLimit; 2]);
     client.tiktok.advance(60);
     assert_eq!(codes(&client, Endpoint::DirectInit, 1).await, ["ok"]);
@@ -38,7 +37,7 @@ async fn a_minute_takes_so_many_calls_of_a_token_and_slides() {
 async fn a_creator_has_a_cap_for_the_day() {
     let client = Client::new().await;
     client.set(|settings| settings.daily_post_cap = 2);
-    client.post(Endpoint::CreatorInfo, &json!({})).await;
+    codes(&client, Endpoint::CreatorInfo, 2).await;
     let answers = codes(&client, Endpoint::DirectInit, 3).await;
     assert_eq!(answers, ["ok", "ok", "spam_risk_too_many_posts"]);
     // The look at the creator says the same, under HTTP 200.
@@ -89,6 +88,29 @@ async fn an_app_without_an_audit_posts_privately_to_private_accounts() {
     client.tiktok.put_user(user);
     let answer = client.post(Endpoint::DirectInit, &body).await;
     assert_eq!(code(&answer), (200, "ok"));
+}
+
+#[tokio::test]
+async fn an_app_without_an_audit_has_five_active_users_whatever_its_cap() {
+    let mut client = Client::new().await;
+    client.set(|settings| {
+        settings.audit = Audit::Outstanding;
+        settings.active_user_cap = Some(100);
+    });
+    let mut codes = Vec::new();
+    for number in 0..6 {
+        let mut user = User::new(format!("user-{number}"), "maker");
+        user.visibility = Visibility::Private;
+        let id = user.open_id.clone();
+        client.tiktok.put_user(user);
+        client.token = client.tiktok.grant(&id, &Scope::ALL).unwrap().access_token;
+        client.post(Endpoint::CreatorInfo, &json!({})).await;
+        let mut body = direct(3000, 3000, 1);
+        body["post_info"]["privacy_level"] = json!("SELF_ONLY");
+        let (_, answer) = client.post(Endpoint::DirectInit, &body).await;
+        codes.push(answer["error"]["code"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(codes[4..], ["ok", "reached_active_user_cap"]);
 }
 
 #[tokio::test]

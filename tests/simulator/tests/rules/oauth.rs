@@ -135,6 +135,23 @@ async fn a_revoked_pair_is_dead() {
 }
 
 #[tokio::test]
+async fn what_is_done_with_a_dead_token_is_in_its_users_book() {
+    let client = Client::new().await;
+    let old = pair(&client);
+    refresh(&client, &old.refresh_token).await;
+    refresh(&client, &old.refresh_token).await;
+    client.tiktok.expire_tokens(&client.user, TokenKind::Access).unwrap();
+    client.post(Endpoint::CreatorInfo, &json!({})).await;
+    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.post(Endpoint::CreatorInfo, &json!({})).await;
+    let events = client.tiktok.events(0);
+    let codes: Vec<_> = events.iter().map(|event| (event.user.as_ref(), event.code.as_str())).collect();
+    let user = Some(&client.user);
+    let refused = (user, "access_token_invalid");
+    assert_eq!(codes, [(user, "ok"), (user, "invalid_grant"), refused, refused]);
+}
+
+#[tokio::test]
 async fn every_secret_that_was_issued_is_on_record() {
     let client = Client::new().await;
     let pair = pair(&client);

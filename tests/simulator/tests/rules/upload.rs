@@ -35,6 +35,7 @@ async fn chunks_in_order_make_the_file() {
     assert_eq!(entry.sha256.unwrap(), HEXLOWER.encode(&Sha256::digest(&file)));
     assert_eq!(entry.chunks[1].sha256, HEXLOWER.encode(&Sha256::digest(rest)));
     assert_eq!(entry.container, Some(Container::Mp4));
+    assert_eq!(entry.content_type.as_deref(), Some("video/mp4"));
     assert!(client.broken().is_empty());
 }
 
@@ -210,6 +211,38 @@ async fn two_chunks_at_once_are_refused_and_noted() {
     sender.unbounded_send(Ok(file[1000..].to_vec())).unwrap();
     drop(sender);
     assert_eq!(slow.await.unwrap().unwrap().status(), 201);
+}
+
+#[tokio::test]
+async fn two_chunks_at_once_are_noted_however_soon_the_first_ends() {
+    let client = Client::new().await;
+    let file = film();
+    let (first, rest) = parts(&file);
+    let begun = client.begin_in(TOTAL, CHUNK, 2).await;
+    let (sender, body) = futures::channel::mpsc::unbounded::<Result<Vec<u8>, std::io::Error>>();
+    let early = client
+        .http
+        .put(&begun.url)
+        .header("content-type", "video/mp4")
+        .header("content-length", CHUNK)
+        .header("content-range", format!("bytes 0-{}/{TOTAL}", CHUNK - 1))
+        .body(reqwest::Body::wrap_stream(body));
+    sender.unbounded_send(Ok(first[..1000].to_vec())).unwrap();
+    let early = tokio::spawn(early.send());
+    while client.tiktok.entry(&begun.id).unwrap().bytes_in_flight == 0 {
+        tokio::task::yield_now().await;
+    }
+    let ends = async {
+        // Long enough for the second to arrive, and well within the patience with a client that hung up.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        sender.unbounded_send(Ok(first[1000..].to_vec())).unwrap();
+        drop(sender);
+    };
+    let (late, ()) = tokio::join!(client.put(&begun, CHUNK, rest, TOTAL), ends);
+    assert_eq!(early.await.unwrap().unwrap().status(), 206);
+    assert_eq!(late.status, 416);
+    assert_eq!(client.broken(), [Rule::Parallel]);
+    assert_eq!(client.put(&begun, CHUNK, rest, TOTAL).await.status, 201);
 }
 
 #[tokio::test]
