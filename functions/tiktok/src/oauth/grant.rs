@@ -14,6 +14,11 @@ use crate::fields::{count, text};
 /// time of ours is a time.
 const LONGEST: u64 = 10 * 365 * 24 * 3600;
 
+/// The lifetime of an access token where TikTok states none.
+const CAUTIOUS_ACCESS: Duration = Duration::from_mins(30);
+/// The lifetime of a refresh token where TikTok states none.
+const CAUTIOUS_REFRESH: Duration = Duration::from_hours(24);
+
 /// What a consent or a refresh gives. Its tokens are not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -34,17 +39,19 @@ pub struct Grant {
 impl Grant {
     pub(crate) fn read(body: &Value) -> Result<Self, Garble> {
         let needed = |key| text(body, key).ok_or(Garble::Missing(key));
-        let lifetime = |key| {
-            let seconds = count(body, key).filter(|&seconds| seconds > 0).ok_or(Garble::Missing(key))?;
-            Ok(Duration::from_secs(seconds.min(LONGEST)))
+        // By now TikTok may have ended the pair before. A pair is not thrown
+        // away for want of a lifetime: it is used, and soon exchanged.
+        let lifetime = |key, cautious| {
+            let stated = count(body, key).filter(|&seconds| seconds > 0);
+            stated.map_or(cautious, |seconds| Duration::from_secs(seconds.min(LONGEST)))
         };
         Ok(Self {
             open_id: OpenId::new(needed("open_id")?).map_err(|_| Garble::Missing("open_id"))?,
             scopes: Scopes::parse(&text(body, "scope").unwrap_or_default()),
             access: AccessToken::new(needed("access_token")?.into()),
-            access_lifetime: lifetime("expires_in")?,
+            access_lifetime: lifetime("expires_in", CAUTIOUS_ACCESS),
             refresh: RefreshToken::new(needed("refresh_token")?.into()),
-            refresh_lifetime: lifetime("refresh_expires_in")?,
+            refresh_lifetime: lifetime("refresh_expires_in", CAUTIOUS_REFRESH),
         })
     }
 }
@@ -69,15 +76,22 @@ mod tests {
     }
 
     #[test]
-    fn every_field_but_the_scopes_is_needed() {
-        for key in ["open_id", "access_token", "expires_in", "refresh_token", "refresh_expires_in"] {
+    fn the_tokens_and_their_owner_are_needed() {
+        for key in ["open_id", "access_token", "refresh_token"] {
             let mut body = body();
             body[key] = json!(null);
             assert_eq!(Grant::read(&body), Err(Garble::Missing(key)));
         }
-        let mut body = body();
-        body["expires_in"] = json!(0);
-        assert_eq!(Grant::read(&body), Err(Garble::Missing("expires_in")));
+    }
+
+    #[test]
+    fn a_pair_without_lifetimes_is_kept_and_soon_exchanged() {
+        for unstated in [json!(null), json!(0), json!("soon")] {
+            let mut body = body();
+            (body["expires_in"], body["refresh_expires_in"]) = (unstated.clone(), unstated);
+            let grant = Grant::read(&body).unwrap();
+            assert_eq!((grant.access_lifetime, grant.refresh_lifetime), (CAUTIOUS_ACCESS, CAUTIOUS_REFRESH));
+        }
     }
 
     #[test]
