@@ -92,15 +92,22 @@ impl Posting {
         Ok(id)
     }
 
-    /// The pinned source of an arrival; the bucket is asked only where the
-    /// event names no version.
+    /// The pinned source of an arrival. Where the event names no version, as one
+    /// that was written by hand may, the bucket is asked: with another pin, the
+    /// same object would be another post.
     async fn source_of(&self, arrival: &Arrival) -> Result<Option<(Source, Option<u64>)>, ObjectError> {
-        if let Some(version) = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref()) {
-            let source = Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
-            return Ok(Some((source, arrival.bytes)));
+        let pinned = |version| Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
+        let named = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref());
+        if let Some(version @ ObjectVersion::Id(_)) = named {
+            return Ok(Some((pinned(version), arrival.bytes)));
         }
-        let current = self.objects.current(&arrival.bucket, &arrival.key).await?;
-        Ok(current.map(|current| (current.source, Some(current.bytes))))
+        match (self.objects.current(&arrival.bucket, &arrival.key).await?, named) {
+            (Some(current), None) => Ok(Some((current.source, Some(current.bytes)))),
+            (Some(current), _) if matches!(current.source.version, ObjectVersion::Id(_)) => {
+                Ok(Some((current.source, Some(current.bytes))))
+            }
+            (_, version) => Ok(version.map(|version| (pinned(version), arrival.bytes))),
+        }
     }
 
     /// Lets the posts of a sidecar's videos read their options again.

@@ -4,6 +4,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::environment;
 
+/// Crates that write whole requests into the log where they are let to, and
+/// with them tokens. No setting gets more than this out of them.
+const TALKATIVE: [&str; 8] = [
+    "aws_config",
+    "aws_runtime",
+    "aws_sigv4",
+    "aws_smithy_http_client",
+    "aws_smithy_runtime",
+    "aws_smithy_runtime_api",
+    "hyper",
+    "rustls",
+];
+
 /// Starts logging to standard output.
 ///
 /// `LOG_LEVEL` is a level (`info`, the default) or a filter in the syntax of
@@ -11,7 +24,7 @@ use crate::environment;
 /// and `info` is used.
 pub fn start() {
     let wanted = environment::variable("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&wanted);
+    let filter = EnvFilter::try_new(discreet(&wanted));
     let unreadable = filter.is_err();
     tracing_subscriber::fmt()
         .json()
@@ -21,5 +34,34 @@ pub fn start() {
         .init();
     if unreadable {
         tracing::warn!(log.level = wanted, "LOG_LEVEL is no level and no filter; info is used");
+    }
+}
+
+/// A filter in which the talkative crates say no more than `info`, whatever was
+/// asked for: later directives replace earlier ones for the same crate.
+fn discreet(wanted: &str) -> String {
+    let mentions = |directive: &&str| TALKATIVE.iter().any(|name| directive.trim().starts_with(name));
+    let asked = wanted.split(',').filter(|directive| !mentions(directive)).map(str::to_owned);
+    let capped = TALKATIVE.iter().map(|name| format!("{name}=info"));
+    asked.chain(capped).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_makes_the_sdk_log_its_requests() {
+        for wanted in ["trace", "debug,aws_smithy_runtime=trace", "info, aws_smithy_runtime::client=trace", "error"] {
+            let filter = discreet(wanted);
+            let directives: Vec<_> = filter.split(',').filter(|d| d.contains("aws_smithy_runtime")).collect();
+            assert!(!directives.is_empty() && directives.iter().all(|d| d.ends_with("=info")), "{filter}");
+            assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_our_own_crates_is_heard() {
+        assert!(discreet("warn,posting=debug").starts_with("warn,posting=debug,"));
     }
 }
