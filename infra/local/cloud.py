@@ -36,9 +36,7 @@ def up() -> int:
     """Starts the cloud, or brings the one that is up to date, and tells how to use it."""
     with state.alone():
         found = state.recall()
-        cloud = lifecycle.refresh(found) if found else lifecycle.start(Lifetime.DETACHED)
-        if not found:
-            _connect(cloud)
+        cloud = lifecycle.refresh(found) if found else _begin()
     with step("made a video to drop"):
         video = demo_video.ensure()
     _tell(cloud, str(video.relative_to(REPO)))
@@ -70,6 +68,17 @@ def demo() -> int:
             video = demo_video.ensure()
         say()
         return _use(cloud, [str(detached("demo")), str(video)])
+
+
+def _begin() -> state.Cloud:
+    """A new cloud with the account of drop/<file>, or none at all."""
+    cloud = lifecycle.start(Lifetime.DETACHED)
+    try:
+        _connect(cloud)
+    except BaseException:
+        cloud.stop()
+        raise
+    return cloud
 
 
 def _connect(cloud: state.Cloud) -> None:

@@ -1,7 +1,7 @@
 """Deploys template.yaml with the real SAM CLI, unchanged, and fills in the app's secret.
 
-What differs from AWS are parameters that every deployment may set: the
-processor, where TikTok is, and how often the clock ticks.
+What differs from AWS are parameters: the processor, direct posts by default,
+where TikTok is, and how often the clock ticks.
 """
 
 from __future__ import annotations

@@ -70,7 +70,11 @@ def simulate(lifetime: Lifetime) -> tuple[TikTok, Running]:
         lifetime=lifetime,
         cwd=CLOUD,
     )
-    url = _announced(running)
+    try:
+        url = _announced(running)
+    except BaseException:  # nobody else knows of it yet
+        running.stop()
+        raise
     host = urllib.parse.urlsplit(url).netloc
     return TikTok(url, host, CLIENT_KEY, client_secret, url), running
 
@@ -83,5 +87,4 @@ def _announced(running: Running) -> str:
         if not running.alive():
             raise Failure("the simulator ended while starting", LOG)
         time.sleep(0.02)
-    running.stop()
     raise Failure("the simulator did not say where it listens", LOG)
