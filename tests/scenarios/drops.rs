@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::primitives::ByteStream;
@@ -25,6 +26,8 @@ stories![among:
     what_is_no_video_and_no_sidecar_is_left_alone,
 ];
 
+/// How long a tag may take to follow its state.
+const TAGS_PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of a part of a multipart upload.
 const PART: usize = 8 << 20;
 
@@ -43,15 +46,22 @@ async fn a_drop_is_published_once_and_its_link_comes_back(cloud: Arc<Cloud>) -> 
     assert_eq!(video_ids.iter().map(VideoId::as_str).collect::<Vec<_>>(), [publication.post_id.as_str()]);
     assert_eq!(publication.title, "clip", "without a title, the file's name is it");
     assert_eq!(post.due_at, None, "nobody has to look at it again");
-    let tags = tags_of(&cloud, &dropped).await?;
-    let state = tags.iter().find(|(key, _)| key == "dropcast:state").map(|(_, value)| value.as_str());
-    let id = tags.iter().find(|(key, _)| key == "dropcast:post").map(|(_, value)| value.as_str());
-    assert_eq!(
-        (id, state),
-        (Some(dropped.post.as_str()), Some("published")),
-        "who only has the S3 console sees it too"
-    );
-    Ok(())
+    await_tags(&cloud, &dropped, "published").await
+}
+
+/// Waits until who only has the S3 console sees the post and its state: a tag
+/// follows the state that it tells of.
+async fn await_tags(cloud: &Cloud, dropped: &Dropped, state: &str) -> Result<()> {
+    let wanted = [("dropcast:post", dropped.post.as_str()), ("dropcast:state", state)];
+    let begun = Instant::now();
+    loop {
+        let tags = tags_of(cloud, dropped).await?;
+        if wanted.iter().all(|(key, value)| tags.iter().any(|(k, v)| k == key && v == value)) {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < TAGS_PATIENCE, "the object should be tagged {wanted:?}, and is {tags:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 async fn tags_of(cloud: &Cloud, dropped: &Dropped) -> Result<Vec<(String, String)>> {

@@ -6,14 +6,30 @@ use domain::post::{Post, PostState};
 
 use crate::posting::Posting;
 
+/// How often a post that keeps moving on is tagged.
+const TAG_TRIES: u32 = 4;
+
 impl Posting {
     /// Says where a post stands now. A post never fails for want of a tag; the
     /// log says that one is missing.
+    ///
+    /// Tags know no conditions. Another worker may have moved the post on and
+    /// tagged it first, so whoever has tagged looks again: the last tag is that
+    /// of the newest state.
     pub(crate) async fn announce(&self, post: &Post) {
         log(post);
-        let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", post.state_name().as_str())];
-        if let Err(error) = self.objects.tag(&post.source, &tags).await {
-            tracing::warn!(post.id = %post.id, error = in_full(&error), "the object could not be tagged with its post's state");
+        let mut state = post.state_name();
+        for _ in 0..TAG_TRIES {
+            let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", state.as_str())];
+            if let Err(error) = self.objects.tag(&post.source, &tags).await {
+                let error = in_full(&error);
+                tracing::warn!(post.id = %post.id, error, "the object could not be tagged with its post's state");
+                return;
+            }
+            match self.posts.get(&post.id).await {
+                Ok(Some(newest)) if newest.state_name() != state => state = newest.state_name(),
+                _ => return,
+            }
         }
     }
 }
