@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use domain::chunk::{Chunk, ChunkCeiling, ChunkPlan};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
-use domain::post::StateName;
+use domain::post::{Post, StateName};
 use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
 use domain::title::TitleLimit;
@@ -19,7 +19,7 @@ use domain::video::{Inspector, Step, VideoFacts};
 use futures::stream;
 use serde_json::json;
 use simulator::Endpoint;
-use storage::{Purpose, SealContext};
+use storage::{Kept, Purpose, SaveError, SealContext};
 use tests::{Cloud, Creator, Dropped, Footage};
 use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
 
@@ -32,6 +32,7 @@ stories![among:
     a_worker_that_dies_before_a_chunk_is_stored_costs_no_second_sending,
     a_worker_that_dies_with_the_last_chunk_announced_but_not_sent_leaves_it_to_the_next,
     a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post,
+    a_worker_that_comes_back_after_the_takeover_can_write_no_more,
 ];
 
 /// How long ago the worker took the post: longer than a lease lasts.
@@ -80,14 +81,36 @@ async fn a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post(cloud
     Ok(())
 }
 
-/// Lets a worker die, waits for the post to be published, and counts the PUTs of both.
-async fn puts_until_published(cloud: &Arc<Cloud>, died: Died) -> Result<usize> {
+async fn a_worker_that_comes_back_after_the_takeover_can_write_no_more(cloud: Arc<Cloud>) -> Result<()> {
+    let (maker, dropped) = scheduled_drop(&cloud).await?;
+    let late = DeadWorker::new(&maker).await?.work(&dropped, Died::WithTheFirstChunkStored).await?;
+    let published = cloud.await_state(&dropped.post, StateName::Published).await?;
+    let now = runtime::clock::now();
+    for step in [late.value.clone().renew(now)?, late.value.clone().commit(now)?, late.value.clone().hand_over(now)?] {
+        let saved = cloud.posts.save(&late, step, now).await;
+        assert!(matches!(saved, Err(SaveError::Overtaken)), "{saved:?}");
+    }
+    let after = cloud.posts.get(&dropped.post).await?.context("the post is there")?;
+    assert_eq!(after.publish_id(), published.publish_id());
+    assert_eq!(after.state_name(), StateName::Published);
+    maker.book().await?.ensure_published_once(&dropped)?;
+    Ok(())
+}
+
+/// A creator and a drop that no worker touches before the one of this story
+/// does: it is scheduled far ahead.
+async fn scheduled_drop(cloud: &Arc<Cloud>) -> Result<(Creator, Dropped)> {
     let maker = Creator::connect(cloud).await?;
-    // Scheduled far ahead, so that no other worker touches it before this one does.
     let far = runtime::clock::now() + Duration::from_hours(24);
     maker.options("clip.json", &json!({ "publish_at": far.to_string() })).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
     cloud.await_state(&dropped.post, StateName::Scheduled).await?;
+    Ok((maker, dropped))
+}
+
+/// Lets a worker die, waits for the post to be published, and counts the PUTs of both.
+async fn puts_until_published(cloud: &Arc<Cloud>, died: Died) -> Result<usize> {
+    let (maker, dropped) = scheduled_drop(cloud).await?;
     DeadWorker::new(&maker).await?.work(&dropped, died).await.context("the worker that is to die")?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;
@@ -113,7 +136,7 @@ impl<'a> DeadWorker<'a> {
         Ok(Self { maker, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token })
     }
 
-    async fn work(&self, dropped: &Dropped, died: Died) -> Result<()> {
+    async fn work(&self, dropped: &Dropped, died: Died) -> Result<Kept<Post>> {
         let size = VideoSize::new(dropped.footage.bytes.len() as u64)?;
         let plan = ChunkPlan::new(size, ChunkCeiling::new(CEILING)?);
         let (upload, url) = self.begin(plan).await?;
@@ -137,8 +160,7 @@ impl<'a> DeadWorker<'a> {
         if died >= Died::WithTheLastChunkSent {
             self.send(&url, &plan, last, &dropped.footage).await?;
         }
-        posts.save(kept, post, runtime::clock::now()).await?;
-        Ok(())
+        Ok(posts.save(kept, post, runtime::clock::now()).await?)
     }
 
     /// Asks TikTok for an upload, as every worker does.
