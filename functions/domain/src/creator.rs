@@ -27,7 +27,7 @@ pub struct Creator {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "privacy level {wanted} is not open to @{username} now (TikTok allows {allowed}): set privacy_level to one of \
-     these, or change the account's privacy in the TikTok app, and retry", wanted = .wanted.as_str()
+     these, or change the account's privacy in the TikTok app", wanted = .wanted.as_str()
 )]
 pub struct PrivacyNotOffered {
     /// The level that the post asks for.

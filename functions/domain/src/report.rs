@@ -111,12 +111,12 @@ pub const FAIL_REASONS: [FailReason; 13] = {
         reason("internal", Again, "TikTok met an error of its own", "Dropcast tries again by itself."),
         reason("video_pull_failed", Again, "TikTok could not fetch the video", "Dropcast tries again by itself."),
         reason("photo_pull_failed", Again, "TikTok could not fetch the photo", "Dropcast tries again by itself."),
-        reason("publish_cancelled", Cancelled, "The publish was cancelled", "Retry the post if that was not meant."),
-        reason("auth_removed", ConsentGone, "The creator took this app's access away while the video was on its way", "Connect the account again, then retry the post."),
+        reason("publish_cancelled", Cancelled, "The publish was cancelled", "Drop the video again if that was not meant."),
+        reason("auth_removed", ConsentGone, "The creator took this app's access away while the video was on its way", "Connect the account again, then drop the video again."),
         reason("spam_risk_too_many_posts", Tomorrow, "The creator's daily number of posts through apps is used up", "Dropcast tries again in a day; the creator can post in the TikTok app now."),
-        reason("spam_risk_user_banned_from_posting", Never, "TikTok has banned this creator from posting", "The creator must settle that with TikTok in the app; then retry the post."),
+        reason("spam_risk_user_banned_from_posting", Never, "TikTok has banned this creator from posting", "The creator must settle that with TikTok in the app; then drop the video again."),
         reason("spam_risk_text", Never, "TikTok judged the caption to be spam", "Change the title, then drop it again."),
-        reason("spam_risk", Never, "TikTok judged this post to be risky", "Look at the account's notices in the TikTok app, then retry the post."),
+        reason("spam_risk", Never, "TikTok judged this post to be risky", "Look at the account's notices in the TikTok app, then drop the video again."),
     ]
 };
 

@@ -116,6 +116,6 @@ impl Posting {
 /// TikTok refuses to speak of the publish. What it knows already stays true;
 /// what was open stays unknown, and only a person can look.
 fn unknown_to_tiktok(post: Post, failure: Failure, now: jiff::Timestamp) -> Post {
-    let advice = "It may have been posted: look at the account's profile before you retry the post.";
+    let advice = "It may have been posted: look at the account's profile before you drop the video again.";
     post.forgotten(Failure { advice: advice.to_owned(), ..failure }, now)
 }

@@ -246,6 +246,6 @@ pub(crate) fn unknown_account(alias: &Alias) -> Stop {
     Stop::Fail(Failure::new(
         "account_unknown",
         format!("no TikTok account is connected as \"{alias}\""),
-        "Connect an account under this alias, or drop the video into the folder of one that is connected; then retry the post.",
+        "Connect an account under this alias and drop the video again, or drop it into the folder of one that is connected.",
     ))
 }

@@ -134,7 +134,7 @@ impl Fault {
             Self::UploadHostRefused => Failure::new(
                 "upload_host_refused",
                 self.to_string(),
-                "If this host is meant, name it in the stack's TikTokUploadHosts; then retry the post.",
+                "If this host is meant, name it in the stack's TikTokUploadHosts; then drop the video again.",
             ),
         }
     }

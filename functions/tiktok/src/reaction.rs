@@ -65,7 +65,7 @@ pub const REACTIONS: [Reaction; 19] = {
         on("scope_permission_missed", &[400], "user/info, video/query", NeedsUser,
             "The creator has not allowed this app what the call needs", "Connect the account again and allow all that is asked for."),
         on("app_version_check_failed", &[400], "content/init", NeedsUser,
-            "The creator's TikTok app is too old for this", "Update the TikTok app, then retry the post."),
+            "The creator's TikTok app is too old for this", "Update the TikTok app, then drop the video again."),
         on("invalid_publish_id", &[400], "status/fetch, cancel", GiveUp,
             "TikTok no longer knows this publish", "Look in the TikTok app whether the video is there before dropping it again."),
         on("token_not_authorized_for_specified_publish_id", &[400], "status/fetch, cancel", GiveUp,
@@ -82,19 +82,19 @@ pub const REACTIONS: [Reaction; 19] = {
         on("spam_risk_too_many_posts", &[403, 200], "init, creator_info", Defer { after: SOME_HOURS },
             "The creator's daily number of posts through apps is used up", "Dropcast tries again in some hours; the creator can post in the TikTok app now."),
         on("spam_risk_user_banned_from_posting", &[403, 200], "init, creator_info", NeedsUser,
-            "TikTok has banned this creator from posting", "The creator must settle that with TikTok in the app; then retry the post."),
+            "TikTok has banned this creator from posting", "The creator must settle that with TikTok in the app; then drop the video again."),
         on("spam_risk_too_many_pending_share", &[403], "inbox/video/init", Defer { after: AN_HOUR },
             "The creator's inbox is full of drafts", "Post or discard drafts in the TikTok app; Dropcast tries again every hour."),
         on("reached_active_user_cap", &[403, 200], "init, creator_info", Defer { after: SOME_HOURS },
             "This app's daily number of posting users is used up", "Dropcast tries again in some hours; the operator can ask TikTok for a higher quota or an audit."),
         // It is the account that must be private, not the post.
         on("unaudited_client_can_only_post_to_private_accounts", &[403], "video/init", NeedsUser,
-            "TikTok has not audited this app, so it can only post to private accounts", "Make the TikTok account private, post drafts, or have the app audited; then retry the post."),
+            "TikTok has not audited this app, so it can only post to private accounts", "Make the TikTok account private, post drafts, or have the app audited; then drop the video again."),
         on("url_ownership_unverified", &[403], "init by URL", GiveUp,
             "TikTok does not know that the video's address is ours", "Verify the address in TikTok's developer portal."),
         // Never answered by choosing another level: TikTok counts mismatches.
         on("privacy_level_option_mismatch", &[403], "video/init", NeedsUser,
-            "The creator cannot choose this privacy level now", "Set privacy_level to one that the account offers, or change the account's privacy in the TikTok app; then retry the post."),
+            "The creator cannot choose this privacy level now", "Set privacy_level to one that the account offers, or change the account's privacy in the TikTok app; then drop the video again."),
         on("rate_limit_exceeded", &[429], "all", Defer { after: WINDOW },
             "TikTok's rate limit is met", "Dropcast tries again by itself."),
         on("internal_error", &[500, 502, 503, 504], "all", Retry { after: SHORTLY },
@@ -142,7 +142,7 @@ pub(crate) fn advice_of_status(http: u16) -> &'static str {
         Disposition::Refresh => "If it goes on, connect the account again.",
         Disposition::Defer { .. } | Disposition::Retry { .. } => "Dropcast tries again by itself.",
         Disposition::GiveUp | Disposition::Reconcile | Disposition::NeedsUser | Disposition::NeedsReconnect => {
-            "Look the code up in TikTok's pages, or ask its support with the log id; then retry the post."
+            "Look the code up in TikTok's pages, or ask its support with the log id; then drop the video again."
         }
     }
 }

@@ -203,7 +203,7 @@ impl Post {
                 Failure::new(
                     code,
                     "TikTok failed the post",
-                    "Look the reason up in TikTok's pages, then retry the post.",
+                    "Look the reason up in TikTok's pages, then drop the video again.",
                 )
             },
             |reason| Failure::new(code, reason.meaning, reason.advice),

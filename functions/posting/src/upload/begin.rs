@@ -92,7 +92,7 @@ fn not_too_often(post: &Post) -> Result<(), Stop> {
         return Ok(());
     }
     let message = format!("{MOST_INITS} uploads were begun and none could be ended");
-    let advice = "Look at the post's history for what broke them off, then retry the post.";
+    let advice = "Look at the post's history for what broke them off, then drop the video again.";
     Err(Stop::Fail(Failure::new("upload_never_ends", message, advice)))
 }
 
@@ -102,6 +102,6 @@ fn allowed(account: &Account, mode: Mode) -> Result<(), Stop> {
         return Ok(());
     }
     let message = format!("the account \"{}\" has not granted {scope}", account.alias);
-    let advice = "Connect the account again and allow it on TikTok's page, then retry the post.";
+    let advice = "Connect the account again and allow it on TikTok's page, then drop the video again.";
     Err(Stop::Fail(Failure::new("scope_not_authorized", message, advice)))
 }
