@@ -37,7 +37,10 @@ pub use aws::AwsError;
 pub use bell::{Bell, BellError};
 pub use clients::Clients;
 pub use kept::{Kept, Revision};
-pub use objects::{ByteRange, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, ObjectError, Objects};
+pub use objects::{
+    BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
+    ObjectError, Objects, ReadAhead, Window, WindowError,
+};
 pub use posts::{Created, Cursor, DuePage, Posts, Shard};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

@@ -2,16 +2,20 @@
 //!
 //! Every read of a video is pinned to the version that was dropped, by its
 //! version id or, in a bucket without versions, by `If-Match`. Nothing here
-//! returns a whole video: there are small reads with a limit, and there is
-//! [`Objects::read`], a stream that holds what arrives and no more.
+//! returns a whole video: there are small reads with a limit, there is
+//! [`Objects::read`], a stream that holds what arrives and no more, and there is
+//! [`Objects::read_ahead`], which holds a window of it.
 //!
 //! It knows S3's requests and answers, and not what the bytes are.
 
 mod error;
 mod listing;
+mod patience;
 mod range;
+mod read_ahead;
 mod sidecar;
 mod tags;
+mod window;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
@@ -21,7 +25,9 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
 pub use error::ObjectError;
+pub use read_ahead::{BrokeOff, ChunkBody, ReadAhead};
 pub use sidecar::MAX_SIDECAR;
+pub use window::{MAX_WINDOW, MIN_WINDOW, Window, WindowError};
 
 use crate::aws::AwsError;
 use error::Place;
@@ -120,6 +126,13 @@ impl Objects {
     /// Before the first byte, where S3 does not answer with exactly this range.
     pub async fn read(&self, source: &Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
         range::open(self.client.clone(), source.clone(), first, len).await
+    }
+
+    /// Reads a video of this size, chunk after chunk, ahead of whoever takes
+    /// them: as many bytes at once as the window has, pinned to its version.
+    #[must_use]
+    pub fn read_ahead(&self, source: &Source, size: u64, window: Window) -> ReadAhead {
+        ReadAhead::new(self.client.clone(), source.clone(), size, window)
     }
 
     /// Reads a small range of an object into memory.

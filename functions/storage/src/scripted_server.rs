@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -39,12 +40,13 @@ pub(crate) struct Answer {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     sent: Option<usize>,
+    once_asked: usize,
 }
 
 impl Answer {
     /// An answer of this status with this body.
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), sent: None }
+        Self { status, headers: Vec::new(), body: body.into(), sent: None, once_asked: 0 }
     }
 
     /// Adds a header.
@@ -56,6 +58,12 @@ impl Answer {
     /// Sends only so many bytes of the body, and hangs up.
     pub(crate) fn cut_at(mut self, sent: usize) -> Self {
         self.sent = Some(sent);
+        self
+    }
+
+    /// Is sent once so many requests have come, this one counted.
+    pub(crate) fn once_asked(mut self, requests: usize) -> Self {
+        self.once_asked = requests;
         self
     }
 
@@ -76,7 +84,7 @@ impl Answer {
 
 /// A line of the script: what is answered, in view of all requests so far; or
 /// nothing, and the connection is closed.
-type Line = Box<dyn Fn(&[Request]) -> Option<Answer> + Send>;
+pub(crate) type Line = Box<dyn Fn(&[Request]) -> Option<Answer> + Send>;
 
 /// Answers with this.
 pub(crate) fn say(answer: Answer) -> Line {
@@ -104,6 +112,7 @@ struct Stage {
 pub(crate) struct ScriptedServer {
     url: String,
     stage: Arc<Mutex<Stage>>,
+    came: Arc<Notify>,
 }
 
 impl ScriptedServer {
@@ -113,13 +122,19 @@ impl ScriptedServer {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let script = script.into_iter().collect();
         let stage = Arc::new(Mutex::new(Stage { script, ..Stage::default() }));
-        let theirs = Arc::clone(&stage);
+        let server = Self { url, stage, came: Arc::default() };
+        let (stage, came) = (Arc::clone(&server.stage), Arc::clone(&server.came));
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(serve(connection, Arc::clone(&theirs)));
+                tokio::spawn(serve(connection, Arc::clone(&stage), Arc::clone(&came)));
             }
         });
-        Self { url, stage }
+        server
+    }
+
+    /// Waits until so many requests have come.
+    pub(crate) async fn asked(&self, requests: usize) {
+        until_asked(requests, &self.stage, &self.came).await;
     }
 
     /// What was asked so far.
@@ -194,19 +209,31 @@ impl Drop for ScriptedServer {
     }
 }
 
-async fn serve(mut connection: TcpStream, stage: Arc<Mutex<Stage>>) {
+async fn serve(mut connection: TcpStream, stage: Arc<Mutex<Stage>>, came: Arc<Notify>) {
     let Some(request) = receive(&mut connection).await else { return };
-    let wire = {
+    let answer = {
         let mut stage = stage.lock().unwrap();
         stage.requests.push(request.clone());
         let line = stage.script.pop_front();
         stage.unexpected += usize::from(line.is_none());
-        line.and_then(|line| line(&stage.requests)).map(|answer| answer.wire(&request))
+        line.and_then(|line| line(&stage.requests))
     };
-    if let Some(wire) = wire {
+    came.notify_waiters();
+    if let Some(answer) = answer {
+        until_asked(answer.once_asked, &stage, &came).await;
         // The client may have hung up: then it sees what it deserves.
-        let _ = connection.write_all(&wire).await;
+        let _ = connection.write_all(&answer.wire(&request)).await;
         let _ = connection.shutdown().await;
+    }
+}
+
+async fn until_asked(requests: usize, stage: &Mutex<Stage>, came: &Notify) {
+    loop {
+        let more = came.notified();
+        if stage.lock().unwrap().requests.len() >= requests {
+            return;
+        }
+        more.await;
     }
 }
 

@@ -3,7 +3,7 @@
 //! A video goes out as slowly as TikTok takes it, for minutes at a time, and S3
 //! ends connections that it finds idle. So a break is nothing special: the
 //! stream asks for what is missing, from the very next byte, pinned to the same
-//! version. All of a stream's breaks draw on one [`Patience`].
+//! version. Its breaks draw on a [`Patience`], which it may share with others.
 //!
 //! ```text
 //! open -> GET first..end -> bytes … -> the end: done
@@ -14,7 +14,7 @@
 //! Invariant: of no answer that is not exactly the range asked for is a byte
 //! handed on.
 
-use std::time::Duration;
+use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -25,46 +25,25 @@ use futures::StreamExt;
 use futures::stream;
 
 use super::error::{ObjectError, Place};
+use super::patience::Patience;
 use super::{ByteRange, TO_READ, pins};
 use crate::aws::{AwsError, chain};
 
 const GET: &str = "S3 GetObject";
-/// How often one stream goes on after a break, however long it is.
+/// How often a read of one range goes on after a break.
 const BREAKS: u32 = 5;
-/// The wait after the first break; it doubles with each, to 1.6 s.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// Opens a range; S3 has accepted to serve it when this returns.
 pub(super) async fn open(client: Client, source: Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
-    let place = Place::of(&source);
-    let end = first.checked_add(len).ok_or_else(|| place.too_large(len, u64::MAX - first))?;
-    let mut reader = Reader { client, source, place, at: first, end, body: None, patience: Patience(0) };
+    let end = first.checked_add(len).ok_or_else(|| Place::of(&source).too_large(len, u64::MAX - first))?;
+    let mut reader = Reader::new(client, source, first..end, Patience::new(BREAKS));
     reader.connect().await?;
     Ok(stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|bytes| (bytes, reader))) })
         .boxed())
 }
 
-/// How many breaks a stream has had.
-struct Patience(u32);
-
-impl Patience {
-    /// Waits before going on after a break.
-    ///
-    /// # Errors
-    /// Gives the break back where there were too many.
-    async fn after(&mut self, error: ObjectError) -> Result<(), ObjectError> {
-        if self.0 >= BREAKS {
-            return Err(error);
-        }
-        tracing::debug!(error = %chain(&error), breaks = self.0 + 1, "a read goes on after a break");
-        tokio::time::sleep(FIRST_WAIT * 2u32.pow(self.0)).await;
-        self.0 += 1;
-        Ok(())
-    }
-}
-
-/// Where a stream is.
-struct Reader {
+/// Where a read of a range is.
+pub(super) struct Reader {
     client: Client,
     source: Source,
     place: Place,
@@ -77,8 +56,17 @@ struct Reader {
 }
 
 impl Reader {
+    /// A read that has not asked for anything yet.
+    pub(super) fn new(client: Client, source: Source, range: Range<u64>, patience: Patience) -> Self {
+        let place = Place::of(&source);
+        Self { client, source, place, at: range.start, end: range.end, body: None, patience }
+    }
+
     /// The next piece; none at the end of the range.
-    async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
+    ///
+    /// # Errors
+    /// Where the range cannot be had to its end. What was handed on is right.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
         while self.at < self.end {
             let Some(body) = &mut self.body else {
                 self.connect().await?;
