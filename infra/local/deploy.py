@@ -1,7 +1,7 @@
 """Deploys template.yaml with the real SAM CLI, unchanged, and fills in the app's secret.
 
 What differs from AWS are parameters: the processor, direct posts by default,
-where TikTok is, and how often the clock ticks.
+small chunks, where TikTok is, and how often the clock ticks.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def deploy(caller: Caller, tiktok: TikTok) -> Outputs:
     """
     parameters = {
         "Architecture": architecture(),
+        # So that a video of a few megabytes already is an upload of several chunks.
+        "ChunkBytes": "10000000",
         "DefaultMode": "direct",
         # MiniStack's clock ticks every 10 s, and this lets every tick count.
         "StatusSchedule": "rate(0 minutes)",

@@ -152,7 +152,7 @@ impl<'a> DeadWorker<'a> {
             self.send(&url, &plan, first, &dropped.footage).await?;
         }
         if died >= Died::WithTheFirstChunkStored {
-            post = post.progress(first.end(), then)?;
+            post = post.progress(first.end(), None, then)?;
         }
         if died >= Died::WithTheLastChunkAnnounced {
             post = post.commit(then)?;
@@ -171,7 +171,15 @@ impl<'a> DeadWorker<'a> {
         let url = self.maker.cloud.vault.seal(&context, ticket.upload_url.secret()).await?;
         let issued_at = runtime::clock::now();
         Ok((
-            Upload { publish_id: ticket.publish_id, url, issued_at, plan, offset: 0, last_chunk: LastChunk::NotSent },
+            Upload {
+                publish_id: ticket.publish_id,
+                url,
+                issued_at,
+                plan,
+                offset: 0,
+                last_chunk: LastChunk::NotSent,
+                rate: None,
+            },
             ticket.upload_url,
         ))
     }

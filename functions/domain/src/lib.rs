@@ -22,6 +22,7 @@ pub mod account;
 pub mod creator;
 
 pub mod chunk;
+pub mod rate;
 pub mod size;
 pub mod video;
 

@@ -5,6 +5,7 @@ use domain::identity::Alias;
 use domain::options::{Mode, PrivacyLevel};
 use domain::settings::StackDefaults;
 use domain::title::TitleLimit;
+use storage::Window;
 use tiktok::UploadHosts;
 
 /// Which variable is missing or malformed, and what it should be.
@@ -38,14 +39,19 @@ pub struct Config {
     pub defaults: StackDefaults,
     /// `CHUNK_BYTES`: the ceiling of a chunk, in bytes.
     pub chunk_ceiling: ChunkCeiling,
+    /// `READ_AHEAD_BYTES`: how much of a video may be in memory, in bytes.
+    pub window: Window,
 }
 
 /// TikTok's own API.
 const TIKTOK_API: &str = "https://open.tiktokapis.com";
 /// The hosts of TikTok's upload URLs.
 const UPLOAD_HOSTS: &str = ".tiktokapis.com";
-/// The size most often reported as accepted, in bytes.
-const CHUNK_BYTES: &str = "10000000";
+/// The most that TikTok takes, in bytes: it thinks about each chunk, so the
+/// fewer the faster, and one that is lost is sent again in seconds.
+const CHUNK_BYTES: &str = "64000000";
+/// Enough to bridge S3's first byte and TikTok's answer, in bytes.
+const READ_AHEAD_BYTES: &str = "8388608";
 
 impl Config {
     /// Reads the parameters from wherever `variable` finds them.
@@ -76,6 +82,10 @@ impl Config {
             chunk_ceiling: parsed("CHUNK_BYTES", &optional("CHUNK_BYTES", CHUNK_BYTES), |v| {
                 let bytes = v.parse().map_err(|_| "it is no number".to_owned())?;
                 ChunkCeiling::new(bytes).map_err(|e| e.to_string())
+            })?,
+            window: parsed("READ_AHEAD_BYTES", &optional("READ_AHEAD_BYTES", READ_AHEAD_BYTES), |v| {
+                let bytes = v.parse().map_err(|_| "it is no number".to_owned())?;
+                Window::new(bytes).map_err(|e| e.to_string())
             })?,
         })
     }
@@ -143,6 +153,8 @@ mod tests {
             ("TITLE_LIMIT", "0"),
             ("CHUNK_BYTES", "64MB"),
             ("CHUNK_BYTES", "5242879"),
+            ("READ_AHEAD_BYTES", "much"),
+            ("READ_AHEAD_BYTES", "1048575"),
             ("DEFAULT_ACCOUNT", "a/b"),
         ];
         for (name, value) in table {

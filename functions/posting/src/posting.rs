@@ -6,7 +6,7 @@ use domain::chunk::ChunkCeiling;
 use domain::identity::Alias;
 use domain::settings::StackDefaults;
 use jiff::Timestamp;
-use storage::{Accounts, AppSecret, Bell, Clients, Objects, Posts, Vault};
+use storage::{Accounts, AppSecret, Bell, Clients, Objects, Posts, Vault, Window};
 use tiktok::TikTok;
 
 use crate::config::Config;
@@ -45,6 +45,8 @@ pub struct Posting {
     pub default_account: Alias,
     /// The ceiling of a chunk.
     pub chunk_ceiling: ChunkCeiling,
+    /// How far the bucket is read ahead.
+    pub window: Window,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -67,6 +69,7 @@ impl Posting {
             defaults: config.defaults,
             default_account: config.default_account.clone(),
             chunk_ceiling: config.chunk_ceiling,
+            window: config.window,
             clock,
         })
     }

@@ -1,7 +1,7 @@
 //! Uploading: a claimed post goes to TikTok, as far as it can.
 //!
 //! A worker claims the post, begins an upload or goes on with the one under
-//! way, and sends chunk after chunk. After each accepted chunk the offset is
+//! way, and sends chunk after chunk, the bucket being read ahead meanwhile. After each accepted chunk the offset is
 //! stored, before the next leaves. So at any moment a worker may vanish, and
 //! the next one knows from the post alone what can have happened:
 //!
@@ -18,6 +18,7 @@ mod begin;
 mod conclude;
 mod hold;
 mod pace;
+mod react;
 mod send;
 
 use std::time::Duration;
@@ -34,6 +35,7 @@ use crate::posting::{Posting, Worker};
 use crate::stop::Stop;
 use hold::Hold;
 use pace::Pace;
+use send::Sending;
 
 /// What became of a post that was to be worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +107,7 @@ impl Posting {
 
     async fn work(&self, hold: &mut Hold<'_>) -> Result<std::convert::Infallible, Stop> {
         let mut progress = Progress::Doubtful(Believe::Further);
-        let mut pace = Pace::default();
+        let mut sending = Sending::default();
         let mut doubts = 0;
         loop {
             let Some(upload) = hold.post().upload().cloned() else {
@@ -124,7 +126,7 @@ impl Posting {
                 continue;
             }
             let url = self.url_of(hold, &upload).await?;
-            progress = self.send(hold, &url, &mut pace).await?;
+            progress = self.send(hold, &url, &mut sending).await?;
         }
     }
 
@@ -147,7 +149,7 @@ impl Posting {
         );
         match decided {
             Reconciled::SendFrom(offset) if offset == upload.offset => Ok(()),
-            Reconciled::SendFrom(offset) => hold.save(hold.post().clone().progress(offset, now)?).await,
+            Reconciled::SendFrom(offset) => hold.save(hold.post().clone().progress(offset, None, now)?).await,
             Reconciled::Abandon => self.begin_anew(hold, "its URL does not live long enough").await,
             Reconciled::AllThere => Err(Stop::Sent),
             Reconciled::Ended => Err(Stop::Verdict(Box::new(report))),

@@ -43,11 +43,12 @@ fn ticket(issued_at: Timestamp) -> Upload {
         plan,
         offset: 0,
         last_chunk: LastChunk::NotSent,
+        rate: None,
     }
 }
 
 fn uploading(offset: u64) -> Post {
-    claimed().begin(ticket(start()), start()).unwrap().progress(offset, start()).unwrap()
+    claimed().begin(ticket(start()), start()).unwrap().progress(offset, None, start()).unwrap()
 }
 
 /// An upload whose last chunk is about to leave.
@@ -117,7 +118,7 @@ fn once_the_last_chunk_may_be_sent_nothing_but_tiktoks_word_leads_back() {
 
 #[test]
 fn an_earlier_position_does_not_take_the_commit_back() {
-    let behind = committed().progress(10_000_000, start()).unwrap();
+    let behind = committed().progress(10_000_000, None, start()).unwrap();
     assert!(behind.upload().unwrap().may_be_complete());
     assert!(behind.abandon(start(), "404").is_err());
     let mut lagging = report(Standing::Uploading);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Approval, HistoryEntry, HoldReason, LEASE_TERM, Lease, Post, PostState, Receipt, StateName};
 use crate::failure::{Deferral, Failure};
 use crate::polling::next_poll;
+use crate::rate::Rate;
 use crate::settings::Settings;
 use crate::upload::{LastChunk, Upload};
 use crate::video::VideoFacts;
@@ -91,12 +92,13 @@ impl Post {
         Ok(post)
     }
 
-    /// Notes how many bytes TikTok has; renews the lease with it.
-    pub fn progress(self, offset: u64, now: Timestamp) -> Step {
+    /// Notes how many bytes TikTok has, and how fast it takes them where that
+    /// was measured; renews the lease with it.
+    pub fn progress(self, offset: u64, rate: Option<Rate>, now: Timestamp) -> Step {
         let (lease, _, Some(upload)) = self.clone().working("carried on")? else {
             return Err(self.not("carried on"));
         };
-        Ok(self.leased(lease, None, Some(Upload { offset, ..upload }), now))
+        Ok(self.leased(lease, None, Some(Upload { offset, rate: rate.or(upload.rate), ..upload }), now))
     }
 
     /// Notes that the last chunk is about to leave. To be stored before it does.

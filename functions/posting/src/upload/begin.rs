@@ -75,7 +75,15 @@ impl Posting {
         let ticket = self.with_token(alias, hold.worker(), begin).await?;
         let context = SealContext::new(Purpose::UploadUrl, alias);
         let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
-        Ok(Upload { publish_id: ticket.publish_id, url, issued_at, plan, offset: 0, last_chunk: LastChunk::NotSent })
+        Ok(Upload {
+            publish_id: ticket.publish_id,
+            url,
+            issued_at,
+            plan,
+            offset: 0,
+            last_chunk: LastChunk::NotSent,
+            rate: None,
+        })
     }
 }
 

@@ -2,36 +2,49 @@
 
 use std::time::Duration;
 
+use domain::rate::Rate;
+
 /// The time that is kept free behind a chunk, to store what became of it.
 const MARGIN: Duration = Duration::from_secs(10);
-/// What a chunk is thought to need while nothing has been measured.
-const UNMEASURED: Duration = Duration::from_secs(30);
+/// The rate that is reckoned with while none has been measured: an upload of
+/// 4 GB that is slower does not end within its URL's hour by much.
+const UNMEASURED: Rate = Rate::new(2_000_000);
 
-/// Bytes and time of the chunks that this invocation has sent.
+/// The rate of an upload, and whether this invocation has moved it on.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    bytes: u64,
-    time: Duration,
+    rate: Option<Rate>,
+    has_sent: bool,
 }
 
 impl Pace {
+    /// Notes what an earlier invocation measured, where this one has not yet.
+    pub(crate) fn recall(&mut self, stored: Option<Rate>) {
+        self.rate = self.rate.or(stored);
+    }
+
+    /// Notes that a chunk was accepted.
     pub(crate) fn sent(&mut self, bytes: u64, time: Duration) {
-        self.bytes += bytes;
-        self.time += time;
+        let measured = Rate::of(bytes, time);
+        self.rate = Some(self.rate.map_or(measured, |rate| rate.then(measured)));
+        self.has_sent = true;
     }
 
+    /// Whether this invocation has moved the upload on.
     pub(crate) fn has_sent(&self) -> bool {
-        self.bytes > 0
+        self.has_sent
     }
 
-    /// The time that a chunk needs at the measured rate, half as much again,
-    /// and the margin.
+    /// The rate, once it was measured.
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// The time that a chunk needs at this rate, half as much again, and the
+    /// margin.
     pub(crate) fn needed(&self, bytes: u64) -> Duration {
-        if self.bytes == 0 {
-            return UNMEASURED;
-        }
-        let micros = self.time.as_micros() * u128::from(bytes) / u128::from(self.bytes) * 3 / 2;
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)) + MARGIN
+        let time = self.rate.unwrap_or(UNMEASURED).time_for(bytes);
+        time.saturating_add(time / 2).saturating_add(MARGIN)
     }
 }
 
@@ -42,8 +55,18 @@ mod tests {
     #[test]
     fn a_chunk_is_thought_to_need_what_the_others_took_and_a_margin() {
         let mut pace = Pace::default();
-        assert_eq!(pace.needed(10_000_000), UNMEASURED);
+        assert_eq!(pace.needed(20_000_000), Duration::from_secs(15) + MARGIN);
         pace.sent(10_000_000, Duration::from_secs(10));
         assert_eq!(pace.needed(20_000_000), Duration::from_secs(30) + MARGIN);
+    }
+
+    #[test]
+    fn what_an_earlier_invocation_measured_counts_until_this_one_has() {
+        let mut pace = Pace::default();
+        pace.recall(Some(Rate::new(1_000_000)));
+        assert_eq!((pace.rate(), pace.has_sent()), (Some(Rate::new(1_000_000)), false));
+        pace.sent(9_000_000, Duration::from_secs(1));
+        pace.recall(Some(Rate::new(1)));
+        assert_eq!((pace.rate(), pace.has_sent()), (Some(Rate::new(1_800_000)), true));
     }
 }

@@ -1,16 +1,15 @@
-//! Sending: one chunk from the bucket to TikTok, and what its answer means.
+//! Sending: one chunk after the other from the bucket to TikTok, the bucket
+//! being read ahead meanwhile.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::chunk::{Chunk, ChunkPlan};
-use domain::failure::{Failure, backoff};
-use domain::post::{Believe, Reconciled, reconcile};
+use domain::failure::backoff;
 use domain::upload::Upload;
-use futures::{Stream, StreamExt};
-use storage::ObjectError;
+use storage::{ObjectError, ReadAhead};
 use tiktok::{ChunkOutcome, UploadUrl};
 
+use super::react::Then;
 use super::{Hold, Pace, Progress, URL_NEEDED};
 use crate::posting::Posting;
 use crate::stop::Stop;
@@ -20,28 +19,36 @@ const HEARTBEAT: Duration = Duration::from_secs(40);
 /// How often one chunk is sent again at once, before the post waits.
 const TRIES: u32 = 4;
 
-/// What the outcome of a chunk leads to.
-enum Then {
-    Again(Duration),
-    Rest(Progress),
+/// What outlives a chunk while one invocation sends a post's video.
+#[derive(Debug, Default)]
+pub(crate) struct Sending {
+    /// The video, from the first chunk that is sent on.
+    video: Option<ReadAhead>,
+    pub(super) pace: Pace,
 }
 
 impl Posting {
     /// Sends the next chunk, again where TikTok asks for it, and stores what
     /// TikTok has.
-    pub(super) async fn send(&self, hold: &mut Hold<'_>, url: &UploadUrl, pace: &mut Pace) -> Result<Progress, Stop> {
+    pub(super) async fn send(
+        &self,
+        hold: &mut Hold<'_>,
+        url: &UploadUrl,
+        sending: &mut Sending,
+    ) -> Result<Progress, Stop> {
         let mut tries = 0;
         loop {
             let upload = under_way(hold)?;
             let Some(chunk) = upload.next_chunk() else {
                 return Err(Stop::Sent);
             };
-            self.in_time(hold, &upload, chunk, pace)?;
-            let (outcome, time) = self.try_once(hold, url, &upload, chunk).await?;
+            sending.pace.recall(upload.rate);
+            self.in_time(hold, &upload, chunk, &sending.pace).await?;
+            let (outcome, time) = self.try_once(hold, url, &upload, chunk, sending).await?;
             if matches!(outcome, ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete) {
-                pace.sent(chunk.len, time);
+                sending.pace.sent(chunk.len, time);
             }
-            match self.react(hold, chunk, outcome).await? {
+            match self.react(hold, chunk, outcome, &sending.pace).await? {
                 Then::Rest(progress) => return Ok(progress),
                 Then::Again(wait) => {
                     tries += 1;
@@ -55,17 +62,21 @@ impl Posting {
         }
     }
 
-    /// Begins no chunk that the invocation or the URL would cut off.
-    fn in_time(&self, hold: &Hold<'_>, upload: &Upload, chunk: Chunk, pace: &Pace) -> Result<(), Stop> {
+    /// Begins no chunk that the invocation or the URL would cut off, nor one
+    /// that would be sent in vain.
+    async fn in_time(&self, hold: &mut Hold<'_>, upload: &Upload, chunk: Chunk, pace: &Pace) -> Result<(), Stop> {
         let now = self.now();
-        if now + pace.needed(chunk.len) > hold.worker().rest_by {
+        let needed = pace.needed(chunk.len);
+        if now + needed > hold.worker().rest_by {
             return Err(out_of_time(pace));
         }
-        if upload.can_send(now, URL_NEEDED) {
+        if upload.is_worth_sending(now, needed.max(URL_NEEDED)) {
             return Ok(());
         }
-        // Its end is near: the next look at the post decides, with TikTok's word.
-        Err(Stop::wait("upload_url_expired", "the upload's hour is over", Duration::from_secs(5)))
+        if upload.may_be_complete() {
+            return Err(Stop::Unsure("the upload's hour is over".to_owned()));
+        }
+        self.begin_anew(hold, "the rest cannot be sent before its URL ends").await
     }
 
     /// Tries a chunk once. The last one is announced in the database before its
@@ -77,13 +88,17 @@ impl Posting {
         url: &UploadUrl,
         upload: &Upload,
         chunk: Chunk,
+        sending: &mut Sending,
     ) -> Result<(ChunkOutcome, Duration), Stop> {
         let first_try_of_last = chunk == upload.plan.last() && !upload.may_be_complete();
         if first_try_of_last {
             hold.save(hold.post().clone().commit(self.now())?).await?;
         }
+        let size = upload.plan.size().bytes();
+        let read_ahead = || self.objects.read_ahead(&hold.post().source, size, self.window);
+        let video = sending.video.get_or_insert_with(read_ahead);
         let started = self.now();
-        let tried = self.put(hold, url, &upload.plan, chunk).await;
+        let tried = self.put(hold, url, &upload.plan, chunk, video).await;
         let time = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();
         if first_try_of_last && tried.as_ref().map_or_else(is_of_the_source, was_refused) {
             hold.save(hold.post().clone().uncommit(self.now())?).await?;
@@ -102,17 +117,20 @@ impl Posting {
         url: &UploadUrl,
         plan: &ChunkPlan,
         chunk: Chunk,
+        video: &mut ReadAhead,
     ) -> Result<ChunkOutcome, Broken> {
-        let post = hold.post().clone();
-        let Some(video) = &post.video else {
+        let Some(facts) = hold.post().video.clone() else {
             return Err(Broken::Off(Stop::Unsure("the post has no video's facts".to_owned())));
         };
         let mut put = Box::pin(async {
-            let body = self.objects.read(&post.source, chunk.first, chunk.len).await.map_err(Broken::Source)?;
-            let (body, broken) = watched(body);
-            let outcome = self.tiktok.put_chunk(url, video.container.content_type(), plan, chunk, body).await;
-            let error = broken.lock().ok().and_then(|mut broken| broken.take());
-            error.map_or(Ok(outcome), |error| Err(Broken::Source(error)))
+            let mut body = video.chunk(chunk.first..chunk.end());
+            // TikTok is not called before there is something to say.
+            if body.begun().await.is_ok() {
+                let outcome = self.tiktok.put_chunk(url, facts.container.content_type(), plan, chunk, body).await;
+                return video.take_failure().map_or(Ok(outcome), |error| Err(Broken::Source(error)));
+            }
+            let wait = || Broken::Off(Stop::wait("source_unreadable", "the bucket broke off", Duration::from_secs(2)));
+            Err(video.take_failure().map_or_else(wait, Broken::Source))
         });
         let left = Duration::try_from(hold.worker().rest_by.duration_since(self.now())).unwrap_or_default();
         let end = tokio::time::sleep(left);
@@ -126,71 +144,10 @@ impl Posting {
             }
         }
     }
-
-    async fn react(&self, hold: &mut Hold<'_>, chunk: Chunk, outcome: ChunkOutcome) -> Result<Then, Stop> {
-        let now = self.now();
-        let upload = under_way(hold)?;
-        let post = hold.post();
-        let (id, sent, total) = (post.id.clone(), chunk.end(), upload.plan.size().bytes());
-        match outcome {
-            ChunkOutcome::Complete => {
-                tracing::info!(post.id = %id, upload.offset = total, video.bytes = total, "last chunk accepted");
-                Err(Stop::Sent)
-            }
-            ChunkOutcome::Accepted { .. } if sent < total => {
-                tracing::info!(post.id = %id, chunk.index = chunk.index, upload.offset = sent, video.bytes = total, "chunk accepted");
-                hold.save(post.clone().progress(sent, now)?).await?;
-                Ok(Then::Rest(Progress::Known))
-            }
-            // TikTok wants more than there is: ask what it has.
-            ChunkOutcome::Accepted { .. } => Ok(Then::Rest(Progress::Doubtful(Believe::Further))),
-            ChunkOutcome::Resync { uploaded } => match uploaded.and_then(|at| upload.plan.boundary_of(at)) {
-                Some(at) if at < total && at != upload.offset => {
-                    tracing::warn!(post.id = %id, upload.offset = at, "TikTok names another position: going on there");
-                    hold.save(post.clone().progress(at, now)?).await?;
-                    Ok(Then::Rest(Progress::Known))
-                }
-                _ => Ok(Then::Rest(Progress::Doubtful(Believe::Report))),
-            },
-            ChunkOutcome::Retry { after, why } => {
-                tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "chunk not taken: sending it again");
-                Ok(Then::Again(after))
-            }
-            ChunkOutcome::Unknown { why } => {
-                tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "chunk unanswered: asking TikTok");
-                Ok(Then::Rest(Progress::Doubtful(Believe::Further)))
-            }
-            ChunkOutcome::SourceFailed(fault) => {
-                Err(Stop::wait("source_unreadable", fault.to_string(), Duration::from_secs(2)))
-            }
-            ChunkOutcome::Dead(why) => self.dead(hold, &upload, &why).await,
-            ChunkOutcome::Bug(failure) if upload.may_be_complete() => Err(Stop::Unsure(failure.message)),
-            ChunkOutcome::Bug(failure) => Err(Stop::Fail(failure)),
-        }
-    }
-
-    /// TikTok takes nothing more at the upload's URL. It is asked first how the
-    /// publish stands: it may have come to an end, and say why.
-    async fn dead(&self, hold: &mut Hold<'_>, upload: &Upload, refusal: &Failure) -> Result<Then, Stop> {
-        tracing::warn!(post.id = %hold.post().id, publish.id = %upload.publish_id, why = %refusal, "upload refused");
-        let report = self.report_of(hold, upload).await;
-        match report.as_ref().map(|report| reconcile(upload, report, Believe::Further, self.now(), URL_NEEDED)) {
-            Ok(Reconciled::Ended) => {
-                return Err(report.map_or_else(|stop| stop, |report| Stop::Verdict(Box::new(report))));
-            }
-            Ok(Reconciled::AllThere) => return Err(Stop::Sent),
-            Ok(Reconciled::SendFrom(_) | Reconciled::Abandon | Reconciled::Wait) | Err(Stop::Fail(_)) => {}
-            Err(_) => return Err(report.err().unwrap_or(Stop::Overtaken)),
-        }
-        if upload.may_be_complete() {
-            return Err(Stop::Unsure(refusal.message.clone()));
-        }
-        self.begin_anew(hold, &refusal.message).await.map(|()| Then::Rest(Progress::Known))
-    }
 }
 
 /// The upload of a post that is being sent.
-fn under_way(hold: &Hold<'_>) -> Result<Upload, Stop> {
+pub(super) fn under_way(hold: &Hold<'_>) -> Result<Upload, Stop> {
     hold.post().upload().cloned().ok_or_else(|| Stop::Unsure("the post has no upload".to_owned()))
 }
 
@@ -228,24 +185,4 @@ fn unreadable(upload: &Upload, error: ObjectError) -> Stop {
         Stop::Fail(failure) if upload.may_be_complete() => Stop::Unsure(failure.message),
         stop => stop,
     }
-}
-
-type Cause = Arc<Mutex<Option<ObjectError>>>;
-
-/// Passes a stream on, and keeps what it broke with.
-fn watched<T: Send + 'static>(
-    body: impl Stream<Item = Result<T, ObjectError>> + Send + 'static,
-) -> (impl Stream<Item = Result<T, std::io::Error>> + Send + 'static, Cause) {
-    let broken: Cause = Arc::default();
-    let keep = Arc::clone(&broken);
-    let body = body.map(move |item| {
-        item.map_err(|error| {
-            let told = std::io::Error::other(error.to_string());
-            if let Ok(mut keep) = keep.lock() {
-                keep.get_or_insert(error);
-            }
-            told
-        })
-    });
-    (body, broken)
 }

@@ -7,6 +7,7 @@ use domain::chunk::ChunkPlan;
 use domain::failure::{Deferral, Failure};
 use domain::identity::{PublishId, VideoId};
 use domain::post::{HoldReason, Lease, PostState, Receipt, StateName};
+use domain::rate::Rate;
 use domain::report::Links;
 use domain::size::VideoSize;
 use domain::upload::{LastChunk, Upload};
@@ -43,6 +44,7 @@ pub(super) struct StateRecord {
     upload_chunks: Option<u64>,
     offset: Option<u64>,
     last_chunk: Option<LastChunk>,
+    upload_rate: Option<Rate>,
     receipt: Option<ReceiptName>,
     sent_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -102,7 +104,7 @@ impl StateRecord {
     }
 
     fn with_upload(self, upload: Option<Upload>) -> Self {
-        let Some(Upload { publish_id, url, issued_at, plan, offset, last_chunk }) = upload else { return self };
+        let Some(Upload { publish_id, url, issued_at, plan, offset, last_chunk, rate }) = upload else { return self };
         Self {
             publish_id: Some(publish_id),
             upload_url: Some(Ciphertext::from(&url)),
@@ -111,6 +113,7 @@ impl StateRecord {
             upload_chunks: Some(plan.count()),
             offset: Some(offset),
             last_chunk: Some(last_chunk),
+            upload_rate: rate,
             ..self
         }
     }
@@ -185,6 +188,7 @@ impl StateRecord {
             plan,
             offset,
             last_chunk: needed(self.last_chunk, "last_chunk")?,
+            rate: self.upload_rate,
         }))
     }
 

@@ -7,6 +7,7 @@ use domain::failure::Failure;
 use domain::identity::{Alias, PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::post::{HoldReason, PostState, SentReceipt, StateName};
+use domain::rate::Rate;
 use domain::report::{Links, Report, Standing};
 use domain::secret::Sealed;
 use domain::settings::{Settings, StackDefaults};
@@ -42,6 +43,7 @@ fn upload(now: Timestamp) -> Upload {
         plan: ChunkPlan::new(VideoSize::new(SIZE).unwrap(), ChunkCeiling::new(MIN_CHUNK).unwrap()),
         offset: 0,
         last_chunk: LastChunk::NotSent,
+        rate: None,
     }
 }
 
@@ -154,7 +156,7 @@ fn take(post: &Post, step: Step, now: Timestamp) -> Post {
         Step::Begin => post.clone().begin(upload(now), now).ok(),
         Step::SendAChunk => {
             let next = post.upload().and_then(Upload::next_chunk);
-            next.and_then(|chunk| post.clone().progress(chunk.end(), now).ok())
+            next.and_then(|chunk| post.clone().progress(chunk.end(), Some(Rate::new(5_000_000)), now).ok())
         }
         Step::Commit => post.clone().commit(now).ok(),
         Step::SendTheLast => post.clone().sent(SentReceipt::Confirmed, now).ok(),

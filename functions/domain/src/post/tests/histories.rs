@@ -59,7 +59,7 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
         Act::Claim => post.claim("w", *now).map_err(|_| ()),
         Act::Begin => post.begin(ticket(*now), *now).map_err(|_| ()),
         Act::Advance => match post.upload().and_then(Upload::next_chunk) {
-            Some(chunk) if chunk.end() < SIZE => post.progress(chunk.end(), *now).map_err(|_| ()),
+            Some(chunk) if chunk.end() < SIZE => post.progress(chunk.end(), None, *now).map_err(|_| ()),
             _ => Err(()),
         },
         Act::Commit => match post.upload().and_then(Upload::next_chunk) {
