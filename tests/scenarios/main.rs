@@ -25,6 +25,8 @@ mod transfers;
 mod verdicts;
 mod workers;
 
+mod streaming;
+
 mod unknowns;
 
 mod api;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         videos::stories(),
         events::stories(),
         api::stories(),
+        streaming::stories(),
         outages::stories(),
         unknowns::stories(),
     ];

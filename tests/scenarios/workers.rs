@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use domain::chunk::{Chunk, ChunkCeiling, ChunkPlan};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::post::{Post, StateName};
+use domain::rate::Rate;
 use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
 use domain::title::TitleLimit;
@@ -33,11 +34,15 @@ stories![among:
     a_worker_that_dies_with_the_last_chunk_announced_but_not_sent_leaves_it_to_the_next,
     a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post,
     a_worker_that_comes_back_after_the_takeover_can_write_no_more,
+    an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one,
 ];
 
 /// How long ago the worker took the post: longer than a lease lasts.
 const LONG_AGO: Duration = Duration::from_mins(3);
 const CEILING: u64 = 10_000_000;
+/// Of an upload that comes too late: half of 11 MB is left, and takes eight minutes.
+const LAGGING_SINCE: Duration = Duration::from_mins(55);
+const LAGGING_AT: Rate = Rate::new(12_000);
 
 /// When a worker died, which has two chunks to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +102,22 @@ async fn a_worker_that_comes_back_after_the_takeover_can_write_no_more(cloud: Ar
     Ok(())
 }
 
+async fn an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one(cloud: Arc<Cloud>) -> Result<()> {
+    let (maker, dropped) = scheduled_drop(&cloud).await?;
+    let mut slow = DeadWorker::new(&maker).await?;
+    slow.lagging = true;
+    slow.work(&dropped, Died::WithTheFirstChunkStored).await?;
+    // Whoever takes it up gives the upload up; it is then as any scheduled post, and is set free.
+    cloud.await_state(&dropped.post, StateName::Scheduled).await?;
+    maker.options("clip.json", &json!({})).await?;
+    let published = cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    book.ensure_published_once(&dropped)?;
+    assert_eq!((book.publishes.len(), published.inits), (2, 2), "the first was given up, long before its URL was dead");
+    assert_eq!(book.calls_of(Endpoint::Upload), 3, "one chunk at the first, two at the second");
+    Ok(())
+}
+
 /// A creator and a drop that no worker touches before the one of this story
 /// does: it is scheduled far ahead.
 async fn scheduled_drop(cloud: &Arc<Cloud>) -> Result<(Creator, Dropped)> {
@@ -123,6 +144,9 @@ struct DeadWorker<'a> {
     maker: &'a Creator,
     tiktok: TikTok,
     token: AccessToken,
+    /// Whether the upload began long ago, and so slowly that its rest takes
+    /// longer than its URL lives.
+    lagging: bool,
 }
 
 impl<'a> DeadWorker<'a> {
@@ -133,7 +157,7 @@ impl<'a> DeadWorker<'a> {
         let account = maker.account().await?;
         let context = SealContext::new(Purpose::AccessToken, &maker.alias);
         let token = AccessToken::new(maker.cloud.vault.open(&context, &account.tokens.access).await?);
-        Ok(Self { maker, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token })
+        Ok(Self { maker, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token, lagging: false })
     }
 
     async fn work(&self, dropped: &Dropped, died: Died) -> Result<Kept<Post>> {
@@ -169,7 +193,8 @@ impl<'a> DeadWorker<'a> {
         let ticket = self.tiktok.begin(&self.token, &settings, &plan).await?;
         let context = SealContext::new(Purpose::UploadUrl, &self.maker.alias);
         let url = self.maker.cloud.vault.seal(&context, ticket.upload_url.secret()).await?;
-        let issued_at = runtime::clock::now();
+        let now = runtime::clock::now();
+        let (issued_at, rate) = if self.lagging { (now - LAGGING_SINCE, Some(LAGGING_AT)) } else { (now, None) };
         Ok((
             Upload {
                 publish_id: ticket.publish_id,
@@ -178,7 +203,7 @@ impl<'a> DeadWorker<'a> {
                 plan,
                 offset: 0,
                 last_chunk: LastChunk::NotSent,
-                rate: None,
+                rate,
             },
             ticket.upload_url,
         ))
