@@ -28,8 +28,7 @@ use domain::identity::PostId;
 use domain::post::{Believe, NotClaimable, Post, Reconciled, StateName, reconcile};
 use domain::report::Report;
 use domain::upload::Upload;
-use storage::{Kept, Purpose, SaveError, SealContext, StoreError};
-use tiktok::UploadUrl;
+use storage::{Kept, SaveError, StoreError};
 
 use crate::posting::{Posting, Worker};
 use crate::stop::Stop;
@@ -125,8 +124,7 @@ impl Posting {
                 progress = Progress::Known;
                 continue;
             }
-            let url = self.url_of(hold, &upload).await?;
-            progress = self.send(hold, &url, &mut sending).await?;
+            progress = self.send(hold, &upload, &mut sending).await?;
         }
     }
 
@@ -169,10 +167,5 @@ impl Posting {
         let wait = backoff(post.inits);
         hold.save(post.abandon(self.now(), why)?).await?;
         Err(Stop::wait("upload_given_up", format!("the upload was given up: {why}"), wait))
-    }
-
-    async fn url_of(&self, hold: &Hold<'_>, upload: &Upload) -> Result<UploadUrl, Stop> {
-        let context = SealContext::new(Purpose::UploadUrl, &hold.post().account);
-        Ok(UploadUrl::restore(self.vault.open(&context, &upload.url).await?))
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use domain::chunk::{Chunk, ChunkPlan};
 use domain::failure::backoff;
+use domain::secret::Sealed;
 use domain::upload::Upload;
-use storage::{ObjectError, ReadAhead};
+use storage::{ObjectError, Purpose, ReadAhead, SealContext};
 use tiktok::{ChunkOutcome, UploadUrl};
 
 use super::react::Then;
@@ -24,6 +25,8 @@ const TRIES: u32 = 4;
 pub(crate) struct Sending {
     /// The video, from the first chunk that is sent on.
     video: Option<ReadAhead>,
+    /// Where the bytes go, opened once: the sealed URL, and the same in the clear.
+    url: Option<(Sealed, UploadUrl)>,
     pub(super) pace: Pace,
 }
 
@@ -33,9 +36,10 @@ impl Posting {
     pub(super) async fn send(
         &self,
         hold: &mut Hold<'_>,
-        url: &UploadUrl,
+        upload: &Upload,
         sending: &mut Sending,
     ) -> Result<Progress, Stop> {
+        let url = &self.url_of(hold, upload, sending).await?;
         let mut tries = 0;
         loop {
             let upload = under_way(hold)?;
@@ -60,6 +64,16 @@ impl Posting {
                 }
             }
         }
+    }
+
+    async fn url_of(&self, hold: &Hold<'_>, upload: &Upload, sending: &mut Sending) -> Result<UploadUrl, Stop> {
+        if let Some((_, url)) = sending.url.as_ref().filter(|(sealed, _)| *sealed == upload.url) {
+            return Ok(url.clone());
+        }
+        let context = SealContext::new(Purpose::UploadUrl, &hold.post().account);
+        let url = UploadUrl::restore(self.vault.open(&context, &upload.url).await?);
+        sending.url = Some((upload.url.clone(), url.clone()));
+        Ok(url)
     }
 
     /// Begins no chunk that the invocation or the URL would cut off, nor one
