@@ -15,7 +15,7 @@ use posting::{Config, Posting};
 use serde_json::Value;
 use storage::Clients;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::telemetry::start();
     let config = Config::read(runtime::environment::variable).context("publish cannot start")?;

@@ -16,7 +16,7 @@ use storage::Clients;
 /// that waits for somebody's token refresh, and then makes its own, needs it.
 const MARGIN: Duration = Duration::from_secs(90);
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::start();
     let config = Config::read(runtime::environment::variable).context("status cannot start")?;
