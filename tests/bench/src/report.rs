@@ -136,11 +136,14 @@ fn start(f: &mut Formatter<'_>, it: &Start) -> fmt::Result {
     row(f, "start_ratio (at most 2)", &format!("{:.3}", it.ratio))
 }
 
+/// A service's share of the calls.
+type Of = fn(&PostCalls) -> &Calls;
+
 fn calls(f: &mut Formatter<'_>, posts: &[PostCalls]) -> fmt::Result {
     writeln!(f, "\nCalls of a post, from its event to its answer")?;
     let counts: Vec<_> = posts.iter().map(|post| post.chunks.to_string()).collect();
     columns(f, "chunks", &counts)?;
-    let services: [(&str, fn(&PostCalls) -> &Calls); 4] =
+    let services: [(&str, Of); 4] =
         [("TikTok", |it| &it.tiktok), ("S3", |it| &it.s3), ("DynamoDB", |it| &it.dynamodb), ("others", |it| &it.other)];
     for (service, of) in services {
         let sums: Vec<_> = posts.iter().map(|post| of(post).values().sum::<u64>().to_string()).collect();

@@ -12,15 +12,15 @@ use crate::stage::{Order, Stage};
 /// What was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Memory {
-    pub(crate) posts: Vec<Peak>,
+    pub(crate) posts: Vec<OfOnePost>,
     pub(crate) peak_mb: f64,
     /// The largest peak over the smallest.
     pub(crate) flatness: f64,
 }
 
-/// One post's.
+/// What one post took.
 #[derive(Debug, Serialize)]
-pub(crate) struct Peak {
+pub(crate) struct OfOnePost {
     pub(crate) video_bytes: u64,
     pub(crate) peak_mb: f64,
     pub(crate) seconds: f64,
@@ -35,7 +35,7 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Memory> {
         let film = Film::new(video_bytes)?;
         let order = Order { film: &film, store: stage.store.address, tiktok: &tiktok, set: vec![] };
         let posted = stage.post(order).await?;
-        posts.push(Peak { video_bytes, peak_mb: mb(posted.peak_memory), seconds: posted.seconds });
+        posts.push(OfOnePost { video_bytes, peak_mb: mb(posted.peak_memory), seconds: posted.seconds });
     }
     let peaks: Vec<_> = posts.iter().map(|post| post.peak_mb).collect();
     Ok(Memory { peak_mb: greatest(&peaks), flatness: greatest(&peaks) / least(&peaks), posts })
