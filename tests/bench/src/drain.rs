@@ -99,3 +99,47 @@ impl Announced {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::serve;
+    use crate::store::calls_at;
+
+    /// Puts parts of a film, given by first byte and end, and tells the answers.
+    async fn put(parts: &[(u64, u64)], spoil: impl Fn(&mut Vec<u8>)) -> (Vec<u16>, Calls) {
+        let film = Film::new(30_000).unwrap();
+        let at = format!("http://{}", serve(routes()).await.unwrap());
+        let mut statuses = vec![];
+        for &(first, end) in parts {
+            let mut bytes: Vec<u8> = film.range(first, end).flatten().collect();
+            spoil(&mut bytes);
+            let put = reqwest::Client::new().put(format!("{at}/upload?upload_id=1"));
+            let put = put.header(header::CONTENT_RANGE, format!("bytes {first}-{}/30000", end - 1));
+            statuses.push(put.body(bytes).send().await.unwrap().status().as_u16());
+        }
+        (statuses, calls_at(&format!("{at}{RECEIVED}")).await.unwrap())
+    }
+
+    fn counted(whole: u64, wrong: u64) -> Calls {
+        [(WHOLE.to_owned(), whole), (WRONG.to_owned(), wrong)].into()
+    }
+
+    #[tokio::test]
+    async fn chunks_in_order_make_a_whole_film() {
+        let answered = put(&[(0, 10_000), (10_000, 30_000)], |_| {}).await;
+        assert_eq!(answered, (vec![206, 201], counted(1, 0)));
+    }
+
+    #[tokio::test]
+    async fn a_chunk_out_of_order_is_wrong() {
+        assert_eq!(put(&[(10_000, 30_000)], |_| {}).await, (vec![400], counted(0, 1)));
+        assert_eq!(put(&[(0, 20_000), (10_000, 30_000)], |_| {}).await, (vec![206, 400], counted(0, 1)));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_byte_and_a_missing_one_are_noticed() {
+        assert_eq!(put(&[(0, 30_000)], |bytes| bytes[29_999] ^= 1).await, (vec![400], counted(0, 1)));
+        assert_eq!(put(&[(0, 30_000)], |bytes| bytes.truncate(29_999)).await, (vec![400], counted(0, 1)));
+    }
+}

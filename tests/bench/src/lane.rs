@@ -84,3 +84,35 @@ async fn pump(
         to.write_all(&piece[..length]).await?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::film::Film;
+    use crate::pipe::{Job, Manner};
+    use crate::serve::serve;
+    use crate::{drain, store};
+
+    /// The seconds that a film of 3 MB takes over two roads.
+    async fn time(manner: Manner, delay_ms: u64, bytes_per_second: u32) -> f64 {
+        let road = Road { delay: Duration::from_millis(delay_ms), bytes_per_second };
+        let from = open(serve(store::routes()).await.unwrap(), road).await.unwrap();
+        let to = open(serve(drain::routes()).await.unwrap(), road).await.unwrap();
+        let job = Job { manner, film: Film::new(3_000_000).unwrap(), from, to, chunk: 1_000_000 };
+        job.run().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_answer_comes_later() {
+        // One of the store, three of the drain.
+        assert!(time(Manner::Stream, 50, 1_000_000_000).await >= 0.2);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_held_to_its_rate() {
+        // 3 MB at 30 MB/s, but for what may pass at once after a pause.
+        for manner in [Manner::Pull, Manner::Push] {
+            assert!(time(manner, 0, 30_000_000).await >= 0.06, "{manner:?}");
+        }
+    }
+}

@@ -115,3 +115,48 @@ impl Desk {
         self.says.send(said).map_or(StatusCode::GONE, |()| StatusCode::ACCEPTED)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Plays a function: asks, and says what it is told to.
+    async fn function(at: SocketAddr, end: &'static str, said: &'static str) {
+        let at = format!("http://{at}/2018-06-01/runtime/invocation");
+        let asked = reqwest::get(format!("{at}/next")).await.unwrap();
+        let id = asked.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
+        assert!(asked.headers().contains_key("lambda-runtime-deadline-ms"));
+        assert_eq!(asked.json::<Value>().await.unwrap(), json!({ "an": "event" }));
+        let answer = reqwest::Client::new().post(format!("{at}/{id}/{end}")).body(said).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    }
+
+    async fn invoke(end: &'static str, said: &'static str) -> Result<Value> {
+        let mut runtime = RuntimeApi::start().await.unwrap();
+        let playing = tokio::spawn(function(runtime.address, end, said));
+        runtime.ready().await.unwrap();
+        let answer = runtime.invoke(json!({ "an": "event" })).await;
+        playing.await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn an_event_goes_to_the_function_and_its_answer_comes_back() {
+        assert_eq!(invoke("response", r#"{"an":"answer"}"#).await.unwrap(), json!({ "an": "answer" }));
+    }
+
+    #[tokio::test]
+    async fn a_failed_invocation_is_an_error_with_what_the_function_said() {
+        let error = invoke("error", "no luck").await.unwrap_err();
+        assert!(error.to_string().contains("no luck"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_function_that_cannot_start_is_an_error() {
+        let mut runtime = RuntimeApi::start().await.unwrap();
+        let at = format!("http://{}/2018-06-01/runtime/init/error", runtime.address);
+        reqwest::Client::new().post(at).body("no table").send().await.unwrap();
+        assert!(runtime.ready().await.unwrap_err().to_string().contains("no table"));
+    }
+}
