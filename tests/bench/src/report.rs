@@ -96,8 +96,8 @@ fn timed(f: &mut Formatter<'_>, what: &str, bytes: u64, seconds: &[f64]) -> fmt:
 
 fn throughput(f: &mut Formatter<'_>, it: &Throughput) -> fmt::Result {
     writeln!(f, "\nThroughput: {:.0} MB in chunks of {:.1} MB, best of each", mb(it.video_bytes), mb(it.chunk_bytes))?;
-    row(f, "the store alone", &format!("{:.0} MB/s", it.store_mb_s))?;
-    row(f, "the drain alone", &format!("{:.0} MB/s", it.drain_mb_s))?;
+    timed(f, "the store alone", it.video_bytes, &it.store_s)?;
+    timed(f, "the drain alone", it.video_bytes, &it.drain_s)?;
     timed(f, "plain pipe (hyper)", it.video_bytes, &it.pipe_s)?;
     if !it.curl_s.is_empty() {
         timed(f, "plain pipe (curl | curl)", it.video_bytes, &it.curl_s)?;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::Extent;
 use crate::film::Film;
-use crate::numbers::{least, mb};
+use crate::numbers::least;
 use crate::pipe::Manner;
 use crate::stage::{Order, Stage, Way, run};
 
@@ -21,10 +21,10 @@ use crate::stage::{Order, Stage, Way, run};
 pub(crate) struct Throughput {
     pub(crate) video_bytes: u64,
     pub(crate) chunk_bytes: u64,
-    /// What the store gives when nothing else is done, in MB/s.
-    pub(crate) store_mb_s: f64,
-    /// What the drain takes when nothing else is done, in MB/s.
-    pub(crate) drain_mb_s: f64,
+    /// What the store takes to give the video when nothing else is done.
+    pub(crate) store_s: Vec<f64>,
+    /// What the drain takes to take it, likewise.
+    pub(crate) drain_s: Vec<f64>,
     pub(crate) pipe_s: Vec<f64>,
     /// Empty where there is no curl.
     pub(crate) curl_s: Vec<f64>,
@@ -42,25 +42,17 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Throughput>
     // The first one warms everything up, and tells the chunks that publish cuts.
     let chunk = stage.post(order()).await?.entry.source_info.chunk_size;
     let way = Way { from, to, chunk };
-    let pull = stage.pipe(Manner::Pull, &film, way).await?;
-    let push = stage.pipe(Manner::Push, &film, way).await?;
+    let (mut store_s, mut drain_s) = (vec![], vec![]);
     let (mut pipe_s, mut curl_s, mut publish_s) = (vec![], vec![], vec![]);
     for _ in 0..extent.choose(5, 2) {
+        store_s.push(stage.pipe(Manner::Pull, &film, way).await?);
+        drain_s.push(stage.pipe(Manner::Push, &film, way).await?);
         pipe_s.push(stage.pipe(Manner::Stream, &film, way).await?);
         curl_s.extend(curl(&film, way).await?);
         publish_s.push(stage.post(order()).await?.seconds);
     }
     let ratio = least(&pipe_s).min(least(&curl_s)) / least(&publish_s);
-    Ok(Throughput {
-        video_bytes: film.bytes(),
-        chunk_bytes: chunk,
-        store_mb_s: mb(film.bytes()) / pull,
-        drain_mb_s: mb(film.bytes()) / push,
-        pipe_s,
-        curl_s,
-        publish_s,
-        ratio,
-    })
+    Ok(Throughput { video_bytes: film.bytes(), chunk_bytes: chunk, store_s, drain_s, pipe_s, curl_s, publish_s, ratio })
 }
 
 /// `curl | curl`, in one piece; nothing where there is no curl.
