@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// What may pass at once after a pause, in bytes: what the coarse clock of the
-/// scheduler makes a sender fall behind, and little more.
-const BURST: f64 = 1_000_000.0;
+/// What may pass at once after a pause, in bytes: what a timer that fires some
+/// milliseconds late makes a sender fall behind.
+pub(crate) const BURST: u32 = 300_000;
 
 /// The bytes that one direction of a connection may pass.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Bucket {
     pub(crate) fn take(&mut self, bytes: u32, now: Instant) -> Duration {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = now;
-        self.tokens = (self.tokens + passed * self.bytes_per_second).min(BURST) - f64::from(bytes);
+        self.tokens = (self.tokens + passed * self.bytes_per_second).min(f64::from(BURST)) - f64::from(bytes);
         Duration::from_secs_f64((-self.tokens).max(0.0) / self.bytes_per_second)
     }
 }
@@ -62,7 +62,7 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket::new(90_000_000, start);
         let later = start + Duration::from_mins(1);
-        assert_eq!(bucket.take(1_000_000, later), Duration::ZERO);
+        assert_eq!(bucket.take(BURST, later), Duration::ZERO);
         assert_eq!(bucket.take(900_000, later), Duration::from_millis(10));
     }
 }

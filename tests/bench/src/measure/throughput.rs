@@ -16,6 +16,8 @@ use crate::numbers::least;
 use crate::pipe::Manner;
 use crate::stage::{Order, Stage, Way, run};
 
+const CURL: &str = "curl -sSf --noproxy '*'";
+
 /// What was measured, in seconds and bytes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Throughput {
@@ -62,7 +64,7 @@ async fn curl(film: &Film, way: Way) -> Result<Option<f64>> {
     }
     let range = format!("Content-Range: bytes 0-{}/{}", film.bytes() - 1, film.bytes());
     let pipe = format!(
-        "curl -sSf http://{}/bench/drop/{} | curl -sSf -T - -H '{range}' -H 'Expect:' 'http://{}/upload?upload_id={}'",
+        "{CURL} http://{}/bench/drop/{} | {CURL} -T - -H '{range}' -H 'Expect:' 'http://{}/upload?upload_id={}'",
         way.from,
         film.name(),
         way.to,
