@@ -1,7 +1,7 @@
 # What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
 # a C compiler; everything else is fetched, pinned, into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check build deploy
+.PHONY: help demo up down test check bench build deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
@@ -33,6 +33,9 @@ check: ## Check form, lints, documentation, dependencies, template and tools
 	cargo clippy --workspace --locked --all-targets $(PROFILE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items $(PROFILE)
 	@$(CLOUD) check
+
+bench: ## Measure what ships beside what could be had; BENCH=--quick for a first look
+	@$(CLOUD) bench $(BENCH)
 
 build: ## Build what ships, for ARCH=arm64 or x86_64
 	@$(CLOUD) release $(ARCH)

@@ -7,8 +7,9 @@
     cloud.py demo           the same with the demo and a video made for it
     cloud.py check          check the dependencies, the template and this folder
     cloud.py release ARCH   build what ships, for arm64 or x86_64
+    cloud.py bench […]      measure what ships; tests/README.md says what with
 
-`run` and `demo` use the cloud that is up, if one is. See README.md beside this.
+`run`, `demo` and `bench` use the cloud that is up, if one is. See README.md beside this.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import demo_video
 import lifecycle
 import processes
 import state
+from bench import bench
 from build import binary, detached
 from checks import check
 from paths import CLOUD_FILE, REPO
@@ -131,18 +133,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("up", "down", "run", "demo", "check", "release"))
+    parser.add_argument("command", choices=("up", "down", "run", "demo", "check", "release", "bench"))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
     asked = parser.parse_args()
     arguments = asked.arguments[1:] if asked.arguments[:1] == ["--"] else asked.arguments
-    if bool(arguments) != (asked.command in ("run", "release")):
-        parser.error("run takes a program, release a processor, and the others nothing")
+    if asked.command != "bench" and bool(arguments) != (asked.command in ("run", "release")):
+        parser.error("run takes a program, release a processor, bench options, the others nothing")
     lifecycle.heed_signals()
     try:
         if asked.command == "run":
             return run(arguments)
         if asked.command == "release":
             return release(arguments[0])
+        if asked.command == "bench":
+            return bench(arguments)
         return {"up": up, "down": down, "demo": demo, "check": check}[asked.command]()
     except Failure as failure:
         complain(failure)

@@ -1,0 +1,44 @@
+//! How long a function takes from the start of its process to its first call
+//! for an event, beside a function that does nothing: in turns, many times.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Extent;
+use crate::function::Function;
+use crate::numbers::{greatest, median};
+use crate::stage::Stage;
+
+/// What was measured: medians in milliseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Start {
+    pub(crate) runs: usize,
+    pub(crate) empty_ms: f64,
+    pub(crate) functions_ms: BTreeMap<&'static str, f64>,
+    /// The slowest function over the empty one.
+    pub(crate) ratio: f64,
+}
+
+/// Measures.
+pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Start> {
+    let runs = extent.choose(40, 5);
+    let tiktok = stage.tiktok(None).await?;
+    let environment = stage.environment(stage.store.address, &tiktok);
+    let log = stage.places.scratch.join("start.log");
+    let mut programs = vec![("empty", stage.program("empty"))];
+    programs.extend(["publish", "status", "api"].map(|name| (name, stage.function(name))));
+    let mut starts: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    for _ in 0..runs {
+        for (name, program) in &programs {
+            let function = Function::start(program, &environment, &log).await?;
+            starts.entry(name).or_default().push(function.start.as_secs_f64() * 1000.0);
+            function.stop().await?;
+        }
+    }
+    let mut functions_ms: BTreeMap<_, _> = starts.iter().map(|(name, times)| (*name, median(times))).collect();
+    let empty_ms = functions_ms.remove("empty").unwrap_or(f64::NAN);
+    let slowest = greatest(&functions_ms.values().copied().collect::<Vec<_>>());
+    Ok(Start { runs, empty_ms, functions_ms, ratio: slowest / empty_ms })
+}

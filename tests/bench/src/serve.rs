@@ -1,0 +1,34 @@
+//! Serving on a free port of this machine.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use axum::Router;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+
+async fn listener() -> Result<TcpListener> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?)
+}
+
+/// Serves in the background, and returns where.
+pub(crate) async fn serve(routes: Router) -> Result<SocketAddr> {
+    let listener = listener().await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(run(listener, routes));
+    Ok(address)
+}
+
+/// Says on standard output where it serves, and serves until the process ends.
+pub(crate) async fn announce(routes: Router) -> Result<()> {
+    let listener = listener().await?;
+    writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    Ok(run(listener, routes).await?)
+}
+
+async fn run(listener: TcpListener, routes: Router) -> std::io::Result<()> {
+    // Answers are smaller than a packet, and nothing may wait for a second one.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    axum::serve(listener, routes).await
+}
