@@ -11,8 +11,8 @@ use tiktok::UploadHosts;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} {problem}")]
 pub struct ConfigError {
-    name: &'static str,
-    problem: String,
+    pub(crate) name: &'static str,
+    pub(crate) problem: String,
 }
 
 /// Everything that an operator decides.
@@ -100,7 +100,11 @@ fn defaults(optional: impl Fn(&'static str, &str) -> String) -> Result<StackDefa
     })
 }
 
-fn parsed<T>(name: &'static str, value: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+pub(crate) fn parsed<T>(
+    name: &'static str,
+    value: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, ConfigError> {
     parse(value.trim()).map_err(|why| ConfigError { name, problem: format!("is {value:?}, and {why}") })
 }
 
