@@ -17,6 +17,7 @@ import argparse
 import os
 import sys
 
+import browser
 import demo_video
 import lifecycle
 import processes
@@ -57,8 +58,9 @@ def down() -> int:
 
 def run(command: list[str]) -> int:
     """Runs a command against a cloud and returns its exit code."""
+    found = browser.ensure()
     with lifecycle.cloud_for_one_run() as cloud:
-        return _use(cloud, command)
+        return _use(cloud, command, state.browser_environment(found))
 
 
 def demo() -> int:
@@ -90,10 +92,10 @@ def _connect(cloud: state.Cloud) -> None:
             raise Failure(f"connecting the account {DEFAULT_ACCOUNT}")
 
 
-def _use(cloud: state.Cloud, command: list[str]) -> int:
+def _use(cloud: state.Cloud, command: list[str], extra: dict[str, str] | None = None) -> int:
     inherited = {k: v for k, v in os.environ.items() if k not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")}
     try:
-        return processes.run(command, env={**inherited, **state.environment(cloud)}, cwd=REPO)
+        return processes.run(command, env={**inherited, **state.environment(cloud), **(extra or {})}, cwd=REPO)
     except FileNotFoundError as missing:
         raise Failure(f"there is no program {command[0]}") from missing
 

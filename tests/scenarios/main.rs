@@ -25,9 +25,13 @@ mod transfers;
 mod verdicts;
 mod workers;
 
+mod unaudited;
 mod unknowns;
 
 mod api;
+mod browser;
+mod connect;
+mod web;
 
 mod aftermath;
 
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         verdicts::stories(),
         workers::stories(),
         transfers::stories(),
+        connect::stories(),
+        browser::stories(),
         tokens::stories(),
         drafts::stories(),
         schedule::stories(),
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
         api::stories(),
         outages::stories(),
         unknowns::stories(),
+        unaudited::stories(),
     ];
     harness::tell(stories.into_iter().flatten().collect(), aftermath::stories())
 }
