@@ -34,6 +34,14 @@ class Browser:
     libraries: str
     """Folders of libraries that the machine lacks, as the loader wants them; often none."""
 
+    def environment(self) -> dict[str, str]:
+        """What a program needs to drive it."""
+        return {
+            "DROPCAST_BROWSER": self.program,
+            "DROPCAST_BROWSER_DRIVER": self.driver,
+            "DROPCAST_BROWSER_LIBRARIES": self.libraries,
+        }
+
 
 def ensure() -> Browser | None:
     """Finds a browser, or fetches one; none, and a remark, where that does not go."""

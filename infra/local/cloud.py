@@ -60,7 +60,7 @@ def run(command: list[str]) -> int:
     """Runs a command against a cloud and returns its exit code."""
     found = browser.ensure()
     with lifecycle.cloud_for_one_run() as cloud:
-        return _use(cloud, command, state.browser_environment(found))
+        return _use(cloud, command, found.environment() if found else {})
 
 
 def demo() -> int:
@@ -92,10 +92,11 @@ def _connect(cloud: state.Cloud) -> None:
             raise Failure(f"connecting the account {DEFAULT_ACCOUNT}")
 
 
-def _use(cloud: state.Cloud, command: list[str], extra: dict[str, str] | None = None) -> int:
+def _use(cloud: state.Cloud, command: list[str], more: dict[str, str] | None = None) -> int:
     inherited = {k: v for k, v in os.environ.items() if k not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")}
+    environment = {**inherited, **state.environment(cloud), **(more or {})}
     try:
-        return processes.run(command, env={**inherited, **state.environment(cloud), **(extra or {})}, cwd=REPO)
+        return processes.run(command, env=environment, cwd=REPO)
     except FileNotFoundError as missing:
         raise Failure(f"there is no program {command[0]}") from missing
 

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import browser
 import tools
 from aws import REGION, Caller
 from deploy import Outputs
@@ -129,17 +128,6 @@ def environment(cloud: Cloud) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         # rustls and OpenSSL; it holds the system's roots as well.
         "SSL_CERT_FILE": str(cloud.caller.trust),
-    }
-
-
-def browser_environment(found: browser.Browser | None) -> dict[str, str]:
-    """What a program needs to drive a browser, if there is one."""
-    if found is None:
-        return {}
-    return {
-        "DROPCAST_BROWSER": found.program,
-        "DROPCAST_BROWSER_DRIVER": found.driver,
-        "DROPCAST_BROWSER_LIBRARIES": found.libraries,
     }
 
 

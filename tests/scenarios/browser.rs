@@ -1,5 +1,5 @@
 //! A real browser connects an account: Chromium, headless, driven by the
-//! WebDriver protocol, a handful of JSON calls.
+//! `WebDriver` protocol, a handful of JSON calls.
 //! <https://www.w3.org/TR/webdriver2/>
 
 use std::process::Stdio;
@@ -22,7 +22,7 @@ use crate::web::ask;
 stories![among: a_person_with_a_real_browser_connects_an_account];
 
 /// How long the driver has to start, and an answer to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 

@@ -40,7 +40,7 @@ pub(crate) const ALL: [&str; 5] =
 pub(crate) async fn somebody(cloud: &Cloud) -> Result<(String, User)> {
     let id = &Uuid::new_v4().simple().to_string()[..12];
     let mut user = User::new(format!("open-{id}"), format!("maker.{id}"));
-    user.nickname = "Ännä <b>& Co</b>".to_owned();
+    "Ännä <b>& Co</b>".clone_into(&mut user.nickname);
     cloud.tiktok.put_user(&user).await?;
     Ok((format!("maker-{id}"), user))
 }

@@ -55,9 +55,9 @@ impl From<ConnectError> for Problem {
         let (status, failure) = (status_of(&error), error.failure());
         let (code, why) = (&failure.code, in_full(&error));
         if status.is_server_error() {
-            tracing::error!(connect.code = code, tiktok.log_id = failure.log_id, why, "account not connected");
+            tracing::error!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
         } else {
-            tracing::warn!(connect.code = code, tiktok.log_id = failure.log_id, why, "account not connected");
+            tracing::warn!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
         }
         Self::of(status, failure)
     }

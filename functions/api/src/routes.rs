@@ -86,6 +86,30 @@ mod tests {
         assert_eq!(answer(&posted).await.status(), 405);
     }
 
+    /// The routes of the template, each with who may pass.
+    fn doors(template: &str) -> Vec<(&str, &str)> {
+        let lines: Vec<_> = template.lines().map(str::trim).collect();
+        let routes = lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.strip_prefix("RouteKey: ")?)));
+        routes
+            .map(|(at, key)| {
+                let who = lines[at..].iter().find_map(|line| line.strip_prefix("AuthorizationType: "));
+                (key, who.unwrap_or_default())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_template_opens_one_route_to_everybody_and_that_is_the_callback() {
+        let template = include_str!("../../../template.yaml");
+        let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != "AWS_IAM").collect();
+        assert_eq!(open, [("GET /oauth/callback", "NONE")]);
+        let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
+        for key in ["GET /health", "GET /connect", "GET /accounts", "GET /accounts/{alias}", "DELETE /accounts/{alias}"]
+        {
+            assert!(keys.contains(&key), "{key} is not in the template");
+        }
+    }
+
     #[tokio::test]
     async fn every_answer_is_secured_and_a_problem_names_itself() {
         let missing = answer(&recorded().replace("/health", "/elsewhere")).await;

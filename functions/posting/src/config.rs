@@ -131,6 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn the_stack_that_says_nothing_works_for_an_app_without_an_audit() {
+        let template = include_str!("../../../template.yaml");
+        let default_of = |parameter: &str| {
+            let stated = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
+            stated.lines().find_map(|line| line.trim().strip_prefix("Default: ")).unwrap()
+        };
+        assert_eq!((default_of("DefaultMode"), default_of("DefaultPrivacyLevel")), ("draft", "SELF_ONLY"));
+    }
+
+    #[test]
     fn each_missing_variable_is_named() {
         for missing in REQUIRED {
             let error = Config::read(|name| (name != missing).then(|| "https://x".to_owned())).unwrap_err();

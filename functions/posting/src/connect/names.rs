@@ -25,17 +25,20 @@ impl Connecting {
     /// The account with its user's names, as far as TikTok tells them.
     pub(super) async fn named(&self, stored: Kept<Account>, grant: &Grant, rest_by: Timestamp) -> Account {
         let left = Duration::try_from(rest_by.duration_since(self.posting.now())).unwrap_or_default();
-        let names = tokio::time::timeout(PATIENCE.min(left), self.names(grant)).await.unwrap_or_else(|_| {
+        let told = tokio::time::timeout(PATIENCE.min(left), self.names(grant)).await.unwrap_or_else(|_| {
             tracing::warn!(account = %stored.alias, "TikTok did not tell the user's names in time");
             Names::default()
         });
         let before = stored.value.clone();
-        let (username, display_name) = (names.username.or(before.username.clone()), names.display_name);
-        let named = Account { username, display_name: display_name.or(before.display_name.clone()), ..before };
-        if named == *stored {
-            return named;
+        let account = Account {
+            username: told.username.or(before.username.clone()),
+            display_name: told.display_name.or(before.display_name.clone()),
+            ..before
+        };
+        if account == *stored {
+            return account;
         }
-        match self.posting.accounts.save(&stored, named, self.posting.now()).await {
+        match self.posting.accounts.save(&stored, account, self.posting.now()).await {
             Ok(kept) => kept.value,
             Err(error) => {
                 tracing::warn!(account = %stored.alias, error = in_full(&error), "the user's names were not stored");
