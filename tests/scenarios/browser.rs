@@ -23,6 +23,8 @@ stories![among: a_person_with_a_real_browser_connects_an_account];
 
 /// How long the driver has to start, and an answer to come.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a page has to be there: what is looked for is waited for.
+const PAGE: Duration = Duration::from_secs(45);
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -52,6 +54,7 @@ impl Browser {
         let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"];
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "acceptInsecureCerts": true,
+            "timeouts": { "implicit": u64::try_from(PAGE.as_millis())? },
             "goog:chromeOptions": { "binary": program, "args": arguments },
         } } });
         let at = format!("http://127.0.0.1:{port}/session");
@@ -73,19 +76,23 @@ impl Browser {
         self.order(Method::POST, "/url", json!({ "url": address })).await.map(drop)
     }
 
-    /// Clicks what a selector finds, and waits for the page that it leads to.
+    /// Clicks what a selector finds, as soon as it is there.
     async fn click(&self, selector: &str) -> Result<()> {
-        let found = json!({ "using": "css selector", "value": selector });
-        let found = self.order(Method::POST, "/element", found).await?;
-        let id = found[ELEMENT].as_str().context("an element has an id")?;
+        let id = self.find(selector).await?;
         self.order(Method::POST, &format!("/element/{id}/click"), json!({})).await.map(drop)
     }
 
-    /// What a person reads on the page.
-    async fn text(&self) -> Result<String> {
-        let script = json!({ "script": "return document.body.innerText", "args": [] });
-        let text = self.order(Method::POST, "/execute/sync", script).await?;
-        Ok(text.as_str().context("a page has a text")?.to_owned())
+    /// What a person reads where a selector finds it, as soon as it is there.
+    async fn text(&self, selector: &str) -> Result<String> {
+        let id = self.find(selector).await?;
+        let text = self.order(Method::GET, &format!("/element/{id}/text"), Value::Null).await?;
+        Ok(text.as_str().context("an element has a text")?.to_owned())
+    }
+
+    async fn find(&self, selector: &str) -> Result<String> {
+        let found = json!({ "using": "css selector", "value": selector });
+        let found = self.order(Method::POST, "/element", found).await?;
+        Ok(found[ELEMENT].as_str().context("an element has an id")?.to_owned())
     }
 
     /// The style that counts, which it does only where the page's policy allows it.
@@ -126,11 +133,10 @@ async fn a_person_with_a_real_browser_connects_an_account(cloud: Arc<Cloud>) -> 
 async fn connects(cloud: &Cloud, browser: &Browser) -> Result<()> {
     let (alias, user) = somebody(cloud).await?;
     browser.go(&ask(cloud, &alias).await?).await?;
-    let page = browser.text().await?;
-    ensure!(page.contains("An app asks to use your account"), "{page}");
+    assert_eq!(browser.text("h1").await?, "An app asks to use your account");
     browser.click(&format!("input[value='{}']", user.open_id)).await?;
     browser.click("button[value='allow']").await?;
-    let page = browser.text().await?;
+    let page = browser.text("main.good").await?;
     for said in ["Connected", &alias, &user.nickname, &user.username, "You can close this page."] {
         ensure!(page.contains(said), "{said} is not on the page:\n{page}");
     }
@@ -141,7 +147,7 @@ async fn connects(cloud: &Cloud, browser: &Browser) -> Result<()> {
     browser.go(&ask(cloud, &alias).await?).await?;
     browser.click(&format!("input[value='{}']", user.open_id)).await?;
     browser.click("button[value='deny']").await?;
-    let page = browser.text().await?;
+    let page = browser.text("main.bad").await?;
     ensure!(page.contains("Not connected") && page.contains("consent_denied"), "{page}");
     Ok(())
 }
