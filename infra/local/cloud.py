@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 
+import browser
 import demo_video
 import lifecycle
 import processes
@@ -59,8 +60,9 @@ def down() -> int:
 
 def run(command: list[str]) -> int:
     """Runs a command against a cloud and returns its exit code."""
+    found = browser.ensure()
     with lifecycle.cloud_for_one_run() as cloud:
-        return _use(cloud, command)
+        return _use(cloud, command, found.environment() if found else {})
 
 
 def demo() -> int:
@@ -92,10 +94,11 @@ def _connect(cloud: state.Cloud) -> None:
             raise Failure(f"connecting the account {DEFAULT_ACCOUNT}")
 
 
-def _use(cloud: state.Cloud, command: list[str]) -> int:
+def _use(cloud: state.Cloud, command: list[str], more: dict[str, str] | None = None) -> int:
     inherited = {k: v for k, v in os.environ.items() if k not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")}
+    environment = {**inherited, **state.environment(cloud), **(more or {})}
     try:
-        return processes.run(command, env={**inherited, **state.environment(cloud)}, cwd=REPO)
+        return processes.run(command, env=environment, cwd=REPO)
     except FileNotFoundError as missing:
         raise Failure(f"there is no program {command[0]}") from missing
 
@@ -124,6 +127,14 @@ What the functions said (a line appears when its invocation has ended):
   {logs}/{outputs["StatusFunction"]}"""
     )
     if cloud.tiktok.simulator:
+        sign = (
+            '--aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
+        )
+        say(
+            "\nConnect another account; the address that this prints is TikTok's consent page, for a browser:"
+        )
+        say(f"  curl -s -o /dev/null -w '%{{redirect_url}}\\n' --cacert \"$AWS_CA_BUNDLE\" {sign} \\")
+        say(f"    '{outputs['ConnectUrl']}?alias=anna'")
         say(f"\nWhat TikTok received and published:\n  curl {cloud.tiktok.simulator}/_simulator/ledger")
     say(f"\nPrograms find all of this in {CLOUD_FILE.relative_to(REPO)}. Take it down with: make down")
 

@@ -1,7 +1,8 @@
 """Deploys template.yaml with the real SAM CLI, unchanged, and fills in the app's secret.
 
 What differs from AWS are parameters: the processor, direct posts by default,
-small chunks, where TikTok is, and how often the clock ticks.
+small chunks, where TikTok and the HTTP API are, what users are asked to allow,
+and how often the clock ticks.
 """
 
 from __future__ import annotations
@@ -23,7 +24,23 @@ ARTIFACTS = "dropcast-artifacts"
 LOG = LOGS / "deploy.log"
 CLOUDFORMATION_VERSION = "2010-05-15"
 
+API_ID = "dropcast"
+"""MiniStack names an API by this tag. So its address is known before it is there, as that of a domain is."""
+
+SCOPES = "user.info.basic,user.info.profile,video.list,video.publish,video.upload"
+"""All that Dropcast can use: what is played here is drafts as well as direct posts, links and covers."""
+
 Outputs = dict[str, str]
+
+
+def public_url(endpoint: str) -> str:
+    """Where the HTTP API is going to be. MiniStack's other name for it needs a name server that knows it."""
+    return f"{endpoint}/_aws/execute-api/{API_ID}"
+
+
+def redirect_url(endpoint: str) -> str:
+    """Where TikTok's consent page sends a browser back to."""
+    return f"{public_url(endpoint)}/oauth/callback"
 
 
 def deploy(caller: Caller, tiktok: TikTok) -> Outputs:
@@ -38,11 +55,15 @@ def deploy(caller: Caller, tiktok: TikTok) -> Outputs:
         "DefaultMode": "direct",
         # MiniStack's clock ticks every 10 s, and this lets every tick count.
         "StatusSchedule": "rate(0 minutes)",
+        "PublicUrl": public_url(caller.endpoint),
+        "ConnectScopes": SCOPES,
         "TikTokApiUrl": tiktok.api_url,
+        "TikTokAuthorizeUrl": tiktok.api_url,
         "TikTokUploadHosts": tiktok.upload_hosts,
     }
     command = [str(tools.SAM), "deploy", "--template-file", str(TEMPLATE), "--config-env", "local"]
     command += ["--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", REGION]
+    command += ["--tags", f"application=dropcast ms-custom-id={API_ID}"]
     command += ["--parameter-overrides", *(f'{key}="{value}"' for key, value in parameters.items())]
     if run(command, env=_environment(caller), cwd=REPO, log=LOG) != 0:
         raise Failure("sam deploy", LOG)
@@ -71,11 +92,7 @@ def _environment(caller: Caller) -> dict[str, str]:
 
 def _outputs(caller: Caller) -> Outputs:
     stacks = caller.query("cloudformation", CLOUDFORMATION_VERSION, "DescribeStacks", StackName=STACK)
-    outputs = dict(zip(texts(stacks, "OutputKey"), texts(stacks, "OutputValue"), strict=True))
-    # MiniStack's own name for an API needs a name server that knows it; this
-    # address of the same API does not.
-    api = outputs["ApiUrl"].split("//")[1].split(".")[0]
-    return {**outputs, "ApiUrl": f"{caller.endpoint}/_aws/execute-api/{api}"}
+    return dict(zip(texts(stacks, "OutputKey"), texts(stacks, "OutputValue"), strict=True))
 
 
 def _fill_in_secret(caller: Caller, outputs: Outputs, tiktok: TikTok) -> None:

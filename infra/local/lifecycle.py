@@ -69,7 +69,7 @@ def start(lifetime: Lifetime) -> Cloud:
             say(f"            {tiktok.api_url} plays TikTok")
         else:
             with step("our simulator plays TikTok") as remarks:
-                tiktok, simulator = local_tiktok.simulate(lifetime)
+                tiktok, simulator = local_tiktok.simulate(lifetime, deploy.redirect_url(endpoint))
                 started.append(simulator)
                 remarks.append(tiktok.api_url)
         with step("sam deploy") as remarks:

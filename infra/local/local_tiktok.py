@@ -55,12 +55,19 @@ def elsewhere() -> TikTok | None:
     )
 
 
-def simulate(lifetime: Lifetime) -> tuple[TikTok, Running]:
-    """Starts the simulator on a free port and waits until it says where it listens."""
+def simulate(lifetime: Lifetime, redirect_url: str) -> tuple[TikTok, Running]:
+    """Starts the simulator on a free port and waits until it says where it listens.
+
+    The redirect URL is registered for the app, under the rules of a deployed one.
+    """
     client_secret = secrets.token_urlsafe(24)
     running = start(
         "simulator",
-        [detached("simulator"), "--listen", "127.0.0.1:0", "--client-key", CLIENT_KEY],
+        [
+            detached("simulator"),
+            *("--listen", "127.0.0.1:0", "--client-key", CLIENT_KEY),
+            *("--redirect-uri", redirect_url, "--loopback-redirects", "web"),
+        ],
         env={
             "PATH": os.environ.get("PATH", os.defpath),
             "SIMULATOR_CLIENT_SECRET": client_secret,

@@ -27,9 +27,13 @@ mod workers;
 
 mod streaming;
 
+mod unaudited;
 mod unknowns;
 
 mod api;
+mod browser;
+mod connect;
+mod web;
 
 mod aftermath;
 
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         verdicts::stories(),
         workers::stories(),
         transfers::stories(),
+        connect::stories(),
+        browser::stories(),
         tokens::stories(),
         drafts::stories(),
         schedule::stories(),
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
         streaming::stories(),
         outages::stories(),
         unknowns::stories(),
+        unaudited::stories(),
     ];
     harness::tell(stories.into_iter().flatten().collect(), aftermath::stories())
 }

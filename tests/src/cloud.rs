@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
 use serde::Deserialize;
 use simulator::Control;
-use storage::{Accounts, Posts, Vault};
+use storage::{Accounts, Consents, Posts, Vault};
 
 use crate::pulse::Pulse;
 
@@ -57,6 +57,12 @@ pub struct Outputs {
     pub api_function: String,
     /// Where the HTTP API is.
     pub api_url: String,
+    /// Where an account's connecting begins.
+    pub connect_url: String,
+    /// Where TikTok's answer to it goes.
+    pub redirect_url: String,
+    /// The table of requests for consent.
+    pub consents_table: String,
 }
 
 /// The local cloud, as a user of it sees it.
@@ -77,6 +83,8 @@ pub struct Cloud {
     pub posts: Posts,
     /// The accounts.
     pub accounts: Accounts,
+    /// The requests for consent.
+    pub consents: Consents,
     /// The key that seals tokens.
     pub vault: Vault,
     /// The simulator that plays TikTok.
@@ -110,6 +118,7 @@ impl Cloud {
             lambda: aws_sdk_lambda::Client::new(&aws),
             posts: Posts::new(dynamodb.clone(), &outputs.posts_table),
             accounts: Accounts::new(dynamodb.clone(), &outputs.accounts_table),
+            consents: Consents::new(dynamodb.clone(), &outputs.consents_table),
             vault: Vault::new(aws_sdk_kms::Client::new(&aws), &outputs.tokens_key_id),
             dynamodb,
             tiktok,

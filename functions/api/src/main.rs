@@ -1,38 +1,33 @@
-//! The HTTP API. So far it tells whether it is there: `GET /health`.
+//! The HTTP API: connecting accounts, and what there is of them.
+//!
+//! A request is translated into a use case of `posting`, and its result into
+//! JSON, a page or a problem. Who may pass is API Gateway's matter: each route
+//! of the template says so. In reading order: [`routes`] (what is where),
+//! [`connect`] and [`accounts`] (what answers), [`answer`] and [`problem`] (in
+//! which form), [`page`] (for people).
 
-use lambda_http::{Body, Error, Request, Response, service_fn};
+mod accounts;
+mod answer;
+mod connect;
+mod page;
+mod problem;
+mod rest;
+mod routes;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lambda_http::Error;
+use posting::{Config, ConnectConfig, Connecting, Posting};
+use storage::Clients;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::start();
-    lambda_http::run(service_fn(answer)).await
-}
-
-async fn answer(request: Request) -> Result<Response<Body>, Error> {
-    let (status, body) = match (request.method().as_str(), request.uri().path()) {
-        ("GET", "/health") => (200, serde_json::json!({ "status": "ok" })),
-        _ => (404, serde_json::json!({ "title": "There is nothing here", "status": 404 })),
-    };
-    let kind = if status == 200 { "application/json" } else { "application/problem+json" };
-    Ok(Response::builder().status(status).header("content-type", kind).body(body.to_string().into())?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lambda_http::RequestExt;
-
-    async fn status_of(event: &str) -> u16 {
-        let request = lambda_http::request::from_str(event).unwrap();
-        assert!(!request.raw_http_path().is_empty());
-        answer(request).await.unwrap().status().as_u16()
-    }
-
-    #[tokio::test]
-    async fn the_recorded_request_for_its_health_is_answered() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/http-get-health.json");
-        let event = std::fs::read_to_string(path).unwrap();
-        assert_eq!(status_of(&event).await, 200);
-        assert_eq!(status_of(&event.replace("/health", "/elsewhere")).await, 404);
-    }
+    let config = Config::read(runtime::environment::variable).context("api cannot start")?;
+    let connect = ConnectConfig::read(runtime::environment::variable).context("api cannot start")?;
+    let clients = Clients::of(&runtime::aws::config().await);
+    let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
+    let connecting = Connecting::new(connect, &clients, posting);
+    lambda_http::run(routes::all(Arc::new(connecting))).await
 }

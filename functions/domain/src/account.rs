@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::consent::Expected;
 use crate::identity::{Alias, OpenId};
 use crate::options::{Mode, PostOptions};
 use crate::secret::Sealed;
@@ -28,10 +29,30 @@ impl Scopes {
         }
     }
 
+    /// What an account needs for uploads of this mode, and to be called by its
+    /// name: no more is asked for unless the operator says so. The name is part
+    /// of a post's link.
+    #[must_use]
+    pub fn least_for(mode: Mode) -> Self {
+        Self(["user.info.basic", "user.info.profile", Self::needed_for(mode)].map(str::to_owned).to_vec())
+    }
+
     /// Tells whether a scope was granted.
     #[must_use]
     pub fn allow(&self, scope: &str) -> bool {
         self.0.iter().any(|granted| granted == scope)
+    }
+
+    /// Tells whether none is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The list as TikTok writes it.
+    #[must_use]
+    pub fn to_list(&self) -> String {
+        self.0.join(",")
     }
 
     /// The granted scopes, in TikTok's order.
@@ -51,6 +72,21 @@ pub struct TokenPair {
     pub refresh: Sealed,
     /// When it ends; then the user must connect again.
     pub refresh_expires_at: Timestamp,
+}
+
+impl TokenPair {
+    /// What is left of a pair that was forgotten: nothing that opens, at an end.
+    #[must_use]
+    pub fn forgotten(at: Timestamp) -> Self {
+        let nothing = Sealed::new(Vec::new());
+        Self { access: nothing.clone(), access_expires_at: at, refresh: nothing, refresh_expires_at: at }
+    }
+
+    /// Tells whether the pair was forgotten.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.access.ciphertext().is_empty() && self.refresh.ciphertext().is_empty()
+    }
 }
 
 /// Whether an account can be posted to.
@@ -112,4 +148,114 @@ pub struct Account {
     pub sidecar: Requirement,
     /// Whether a post waits for somebody's approval.
     pub review: Requirement,
+}
+
+impl Account {
+    /// An account as a first consent makes it: nothing is said of its posts yet.
+    #[must_use]
+    pub fn new(alias: Alias, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
+        Self {
+            alias,
+            open_id,
+            username: None,
+            display_name: None,
+            scopes,
+            connection: Connection::Connected,
+            tokens,
+            refreshing: None,
+            defaults: PostOptions::default(),
+            sidecar: Requirement::default(),
+            review: Requirement::default(),
+        }
+    }
+
+    /// The account after another consent. What it says of its posts stays; its
+    /// names go where another user takes the place of one who was disconnected.
+    #[must_use]
+    pub fn consented(self, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
+        let same = self.open_id == open_id;
+        Self {
+            username: self.username.filter(|_| same),
+            display_name: self.display_name.filter(|_| same),
+            open_id,
+            scopes,
+            connection: Connection::Connected,
+            tokens,
+            refreshing: None,
+            ..self
+        }
+    }
+
+    /// The account without its tokens; its posts wait for another consent.
+    #[must_use]
+    pub fn disconnected(self, why: &str, now: Timestamp) -> Self {
+        let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
+        Self { connection, tokens: TokenPair::forgotten(now), refreshing: None, ..self }
+    }
+
+    /// The user whom another consent has to come from; anybody's will do once
+    /// the account was disconnected.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        if self.tokens.is_forgotten() { Expected::Anybody } else { Expected::User(self.open_id.clone()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forgotten_pair_opens_nothing_and_is_at_its_end() {
+        let at = Timestamp::from_second(60).unwrap();
+        let forgotten = TokenPair::forgotten(at);
+        assert!(forgotten.is_forgotten());
+        assert_eq!((forgotten.access_expires_at, forgotten.refresh_expires_at), (at, at));
+        let kept = TokenPair { refresh: Sealed::new(b"sealed".to_vec()), ..forgotten };
+        assert!(!kept.is_forgotten(), "a refresh token is left");
+    }
+
+    #[test]
+    fn no_mode_asks_for_what_only_the_other_needs() {
+        let draft = Scopes::least_for(Mode::Draft);
+        assert_eq!(draft.to_list(), "user.info.basic,user.info.profile,video.upload");
+        assert!(!draft.allow(Scopes::needed_for(Mode::Direct)));
+        assert_eq!(Scopes::parse(&draft.to_list()), draft);
+    }
+
+    fn pair(text: &str) -> TokenPair {
+        let sealed = Sealed::new(text.as_bytes().to_vec());
+        TokenPair { access: sealed.clone(), refresh: sealed, ..TokenPair::forgotten(Timestamp::UNIX_EPOCH) }
+    }
+
+    fn open_id(text: &str) -> OpenId {
+        OpenId::new(text).unwrap()
+    }
+
+    fn anna() -> Account {
+        let scopes = Scopes::parse("video.upload");
+        let mut anna = Account::new(Alias::new("anna").unwrap(), open_id("open-1"), scopes, pair("old"));
+        anna.username = Some("anna".into());
+        anna.defaults.title = Some("Bread".into());
+        anna
+    }
+
+    #[test]
+    fn another_consent_brings_tokens_and_keeps_what_the_account_says_of_its_posts() {
+        let why = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
+        let parted = Account { connection: why, ..anna() };
+        let again = parted.consented(open_id("open-1"), Scopes::parse("video.publish"), pair("new"));
+        assert_eq!((&again.connection, &again.tokens), (&Connection::Connected, &pair("new")));
+        assert_eq!((again.username.as_deref(), again.defaults.title.as_deref()), (Some("anna"), Some("Bread")));
+    }
+
+    #[test]
+    fn only_a_disconnected_account_can_become_another_users() {
+        assert_eq!(anna().expected(), Expected::User(open_id("open-1")));
+        let free = anna().disconnected("its operator wished it", Timestamp::UNIX_EPOCH);
+        assert_eq!(free.expected(), Expected::Anybody);
+        let taken = free.consented(open_id("open-2"), Scopes::default(), pair("new"));
+        assert_eq!(taken.expected(), Expected::User(open_id("open-2")));
+        assert_eq!(taken.username, None);
+    }
 }

@@ -19,6 +19,7 @@ pub mod settings;
 pub mod title;
 
 pub mod account;
+pub mod consent;
 pub mod creator;
 
 pub mod chunk;

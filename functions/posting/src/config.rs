@@ -12,8 +12,8 @@ use tiktok::UploadHosts;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} {problem}")]
 pub struct ConfigError {
-    name: &'static str,
-    problem: String,
+    pub(crate) name: &'static str,
+    pub(crate) problem: String,
 }
 
 /// Everything that an operator decides.
@@ -110,7 +110,11 @@ fn defaults(optional: impl Fn(&'static str, &str) -> String) -> Result<StackDefa
     })
 }
 
-fn parsed<T>(name: &'static str, value: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+pub(crate) fn parsed<T>(
+    name: &'static str,
+    value: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, ConfigError> {
     parse(value.trim()).map_err(|why| ConfigError { name, problem: format!("is {value:?}, and {why}") })
 }
 
@@ -134,6 +138,16 @@ mod tests {
         assert_eq!(config.tiktok_api.as_str(), "https://open.tiktokapis.com/");
         assert_eq!(config.defaults.mode, Mode::Draft);
         assert_eq!(config.defaults.privacy_level, PrivacyLevel::SelfOnly);
+    }
+
+    #[test]
+    fn the_stack_that_says_nothing_works_for_an_app_without_an_audit() {
+        let template = include_str!("../../../template.yaml");
+        let default_of = |parameter: &str| {
+            let stated = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
+            stated.lines().find_map(|line| line.trim().strip_prefix("Default: ")).unwrap()
+        };
+        assert_eq!((default_of("DefaultMode"), default_of("DefaultPrivacyLevel")), ("draft", "SELF_ONLY"));
     }
 
     #[test]

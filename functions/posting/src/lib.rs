@@ -8,6 +8,7 @@
 //! - [`submit`](Posting::submit): an event becomes a stored post, once.
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
+//! - [`Connecting`]: a user consents, and an account can be posted to.
 //!
 //! Everything that can go wrong ends in one of three places: on the post, as a
 //! failure that says what to do; on the post, as a time to try again; or, where
@@ -29,7 +30,10 @@ mod upload;
 mod due;
 mod settle;
 
+mod connect;
+
 pub use config::{Config, ConfigError};
+pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
 pub use due::DueSummary;
 pub use posting::{Clock, Posting, Worker};
 pub use submit::{Arrival, Submitted};

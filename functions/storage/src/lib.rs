@@ -20,6 +20,7 @@ mod attribute;
 mod table;
 
 mod accounts;
+mod consents;
 mod posts;
 
 mod objects;
@@ -36,11 +37,12 @@ pub use app::{AppCredentials, AppSecret, AppSecretError};
 pub use aws::AwsError;
 pub use bell::{Bell, BellError};
 pub use clients::Clients;
+pub use consents::Consents;
 pub use kept::{Kept, Revision};
 pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
     ObjectError, Objects, ReadAhead, Window, WindowError,
 };
-pub use posts::{Created, Cursor, DuePage, Posts, Shard};
+pub use posts::{Created, Cursor, DuePage, OpenPage, Posts, Shard};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

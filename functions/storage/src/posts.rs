@@ -5,13 +5,14 @@
 //! time, in one of eight shards. What it says may lag behind: it names posts,
 //! and whoever works on one reads it first.
 
+mod by_account;
 mod due;
 mod record;
 mod shard;
 mod state_record;
 
 use aws_sdk_dynamodb::Client;
-use domain::identity::PostId;
+use domain::identity::{Alias, PostId};
 use domain::post::Post;
 use jiff::Timestamp;
 
@@ -28,6 +29,15 @@ pub enum Created {
     New(Kept<Post>),
     /// It was there already: its event came again, or late. It is as it was.
     Already(Kept<Post>),
+}
+
+/// A page of an account's posts that are not at an end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenPage {
+    /// The posts, the oldest first.
+    pub posts: Vec<Kept<Post>>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<Cursor>,
 }
 
 /// The posts table.
@@ -82,6 +92,26 @@ impl Posts {
     /// first, a page at a time.
     pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<Cursor>) -> Result<DuePage, StoreError> {
         due::page(&self.table, now, shard, after).await
+    }
+
+    /// Finds an account's posts that are not at an end, the oldest first, a page
+    /// at a time. The index lags behind a little; a post is only written where
+    /// it still is what was found.
+    pub async fn open_of(&self, alias: &Alias, after: Option<Cursor>) -> Result<OpenPage, StoreError> {
+        let (items, next) = by_account::page(&self.table, alias, after).await?;
+        let posts = items.iter().filter_map(|item| self.readable(item)).collect();
+        Ok(OpenPage { posts, next })
+    }
+
+    /// Reads a post of an index; one that cannot be read is passed over, so that
+    /// it cannot keep the posts behind it from being found.
+    fn readable(&self, item: &Item) -> Option<Kept<Post>> {
+        let read = || Ok(Kept::new(record::post_of(item)?, revision_of(item)?));
+        read()
+            .inspect_err(|error: &RecordError| {
+                tracing::warn!(table = self.table.name(), error = %error, "an item of the account index is no post");
+            })
+            .ok()
     }
 
     fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {

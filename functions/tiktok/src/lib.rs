@@ -46,6 +46,7 @@ pub use cancel::Cancellation;
 pub use client::{Config, ConfigError, TikTok};
 pub use credentials::{AccessToken, AppCredentials, RefreshToken};
 pub use error::{Error, Fault, Garble};
+pub use oauth::{CONSENT_HOST, ConsentAnswer, ConsentPage, Decision, Denial, InvalidConsentPage};
 pub use oauth::{Grant, OAuthCall, OAuthError};
 pub use refusal::Refusal;
 pub use upload::{ChunkOutcome, SourceFault, UploadUrl};

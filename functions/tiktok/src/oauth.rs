@@ -1,4 +1,5 @@
-//! TikTok's OAuth: tokens for a code, for a refresh token, and their end.
+//! TikTok's OAuth: a user's consent, tokens for its code, for a refresh token, and
+//! their end.
 //!
 //! TikTok rotates the refresh token: once a [`Grant`] has been given for one, the
 //! old one is worth nothing, and a lost answer is a lost grant. So whoever calls
@@ -8,6 +9,7 @@
 //!
 //! It does not know what time it is or where tokens are kept.
 
+mod consent;
 mod error;
 mod grant;
 pub mod reaction;
@@ -15,6 +17,7 @@ pub mod reaction;
 use domain::secret::ExposeSecret;
 use tracing::debug;
 
+pub use self::consent::{CONSENT_HOST, ConsentAnswer, ConsentPage, Decision, Denial, InvalidConsentPage};
 pub use self::error::{OAuthCall, OAuthError};
 pub use self::grant::Grant;
 use crate::client::TikTok;

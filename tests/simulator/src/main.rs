@@ -4,11 +4,12 @@
 use std::io::Write;
 
 use anyhow::Context;
-use simulator::{Config, Settings, Simulator};
+use simulator::{Config, LoopbackRedirects, Settings, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "simulator --listen ADDRESS:PORT --client-key KEY \
-    [--webhook-url URL] [--public-url URL]\n\
+    [--webhook-url URL] [--public-url URL] [--redirect-uri URL]... \
+    [--loopback-redirects desktop|web]\n\
     The app's secret comes from the environment variable SIMULATOR_CLIENT_SECRET.";
 
 #[tokio::main]
@@ -40,6 +41,8 @@ fn arguments() -> anyhow::Result<Config> {
             Long("listen") => listen = Some(parser.value()?.parse()?),
             Long("client-key") => client_key = Some(parser.value()?.string()?),
             Long("webhook-url") => settings.webhook_url = Some(parser.value()?.string()?),
+            Long("redirect-uri") => settings.redirect_uris.push(parser.value()?.string()?),
+            Long("loopback-redirects") => settings.loopback_redirects = loopback(&parser.value()?.string()?)?,
             Long("public-url") => public_url = Some(parser.value()?.string()?),
             other => return Err(other.unexpected()).context(USAGE),
         }
@@ -49,6 +52,14 @@ fn arguments() -> anyhow::Result<Config> {
     config.public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
     config.settings = settings;
     Ok(config)
+}
+
+fn loopback(rules: &str) -> anyhow::Result<LoopbackRedirects> {
+    match rules {
+        "desktop" => Ok(LoopbackRedirects::Desktop),
+        "web" => Ok(LoopbackRedirects::Web),
+        _ => anyhow::bail!("--loopback-redirects is desktop or web"),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program's edge: a secret is not an argument")]

@@ -333,3 +333,29 @@ fn a_long_history_keeps_its_beginning_and_its_end() {
     assert_eq!(post.history[0].note, "dropped");
     assert!(post.history.last().unwrap().note.contains("handed over"));
 }
+
+#[test]
+fn a_post_that_waits_for_its_account_goes_on_at_once_when_it_is_connected_again() {
+    let later = start() + 10 * SECOND;
+    let parked = uploading(10_000_000).defer("needs_reconnect", "connect", 900 * SECOND, start()).unwrap();
+    let freed = parked.reconnected("needs_reconnect", later).unwrap();
+    assert_eq!(freed.due_at, Some(later));
+    assert!(freed.wants_work(later));
+    assert_eq!(freed.upload().map(|upload| upload.offset), Some(10_000_000), "what TikTok has stays sent");
+}
+
+#[test]
+fn a_post_that_waits_for_something_else_goes_on_waiting() {
+    let limited = claimed().defer("rate_limit_exceeded", "a minute", 60 * SECOND, start()).unwrap();
+    for post in [limited, submitted(), claimed()] {
+        assert!(post.clone().reconnected("needs_reconnect", start()).is_err(), "{:?}", post.state);
+    }
+}
+
+#[test]
+fn tiktok_is_asked_at_once_about_what_could_not_be_asked_about() {
+    let parked = unconfirmed().ask_later(900 * SECOND, start());
+    let later = start() + SECOND;
+    let asked = parked.reconnected("needs_reconnect", later).unwrap();
+    assert_eq!((asked.due_at, asked.state_name()), (Some(later), StateName::Processing));
+}

@@ -62,6 +62,26 @@ impl Post {
         }
     }
 
+    /// Lets a post go on at once whose account is connected again: one that
+    /// waits to be worked on, or that TikTok is to be asked about.
+    ///
+    /// # Errors
+    /// Refuses where it does not wait for its account (`code` is what such a
+    /// wait is called).
+    pub fn reconnected(mut self, code: &str, now: Timestamp) -> Step {
+        match &self.state {
+            PostState::Queued { deferral: Some(deferral), upload, .. } if deferral.code == code => {
+                let (deferral, upload) = (Some(deferral.clone()), upload.clone());
+                Ok(self.queue(now, deferral, upload, now, "its account is connected again"))
+            }
+            PostState::Processing { .. } if self.due_at.is_some_and(|due| due > now) => {
+                self.0.due_at = Some(now);
+                Ok(self)
+            }
+            _ => Err(self.not("continued")),
+        }
+    }
+
     /// Approves of a post that waits for a review.
     pub fn approve(mut self, now: Timestamp) -> Step {
         self.0.approval = Approval::Given;

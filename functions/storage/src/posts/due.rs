@@ -19,6 +19,18 @@ const PAGE: i32 = 50;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cursor(Item);
 
+impl Cursor {
+    /// Takes the key at which a page ended.
+    pub(super) fn of(key: Item) -> Self {
+        Self(key)
+    }
+
+    /// The key after which the next page begins.
+    pub(super) fn into_key(self) -> Item {
+        self.0
+    }
+}
+
 /// A page of posts that are due.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DuePage {
@@ -43,13 +55,13 @@ pub(super) async fn page(
         .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
         .expression_attribute_values(":now", Millis::floor(now).value())
         .scan_index_forward(true)
-        .set_exclusive_start_key(after.map(|Cursor(key)| key));
+        .set_exclusive_start_key(after.map(Cursor::into_key));
     let answer = query.send().await.map_err(|error| {
         let permission = "dynamodb:Query (on index due)";
         StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
     })?;
     let ids = answer.items().iter().filter_map(|item| id_of(table, item)).collect();
-    Ok(DuePage { ids, next: answer.last_evaluated_key.map(Cursor) })
+    Ok(DuePage { ids, next: answer.last_evaluated_key.map(Cursor::of) })
 }
 
 /// Reads an entry's id. One that is none is passed over, so that it cannot keep

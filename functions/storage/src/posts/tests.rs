@@ -1,10 +1,12 @@
 //! The posts table: whatever can happen to a post comes back, and the calls are these.
 
+mod by_account;
+
 use std::time::Duration;
 
 use domain::chunk::{ChunkCeiling, ChunkPlan, MIN_CHUNK};
 use domain::failure::Failure;
-use domain::identity::{Alias, PublishId, VideoId};
+use domain::identity::{PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::post::{HoldReason, PostState, SentReceipt, StateName};
 use domain::rate::Rate;

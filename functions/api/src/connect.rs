@@ -1,0 +1,74 @@
+//! Connecting an account: the way to TikTok's page, and the way back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::consent::ConsentState;
+use domain::identity::Alias;
+use posting::{ConnectError, Connected, Connecting};
+use serde::Deserialize;
+use serde_json::json;
+use tiktok::ConsentAnswer;
+
+use crate::accounts::Shown;
+use crate::answer::Audience;
+use crate::page;
+use crate::problem::Problem;
+use crate::rest::RestBy;
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    alias: String,
+}
+
+/// `GET /connect?alias=…`: leads to TikTok's page, or says where it is.
+pub(crate) async fn ask(
+    State(connecting): State<Arc<Connecting>>,
+    to: Audience,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response {
+    let Ok(Query(wanted)) = wanted else {
+        let advice = "Name the account: GET /connect?alias=anna.";
+        return to.tell(&Problem::new(StatusCode::BAD_REQUEST, "alias_missing", "No alias is named", advice));
+    };
+    let Ok(unguessable) = runtime::chance::unguessable() else {
+        let title = "The system gives no randomness, without which no request is safe";
+        return to.tell(&Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", title, "Try again."));
+    };
+    let asked = match Alias::new(&wanted.alias) {
+        Ok(alias) => connecting.ask(&alias, &ConsentState::new(unguessable)).await,
+        Err(invalid) => Err(ConnectError::Alias(invalid)),
+    };
+    match (asked, to) {
+        (Ok(asked), Audience::Program) => {
+            Json(json!({ "authorize_url": asked.address.as_str(), "expires_at": asked.expires_at })).into_response()
+        }
+        (Ok(asked), Audience::Person | Audience::Anybody) => {
+            (StatusCode::FOUND, [(header::LOCATION, asked.address.to_string())]).into_response()
+        }
+        (Err(error), to) => to.tell(&error.into()),
+    }
+}
+
+/// `GET /oauth/callback`: where TikTok's page sends the user's browser.
+pub(crate) async fn take(
+    State(connecting): State<Arc<Connecting>>,
+    to: Audience,
+    RestBy(rest_by): RestBy,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let answer = ConsentAnswer::read(&query.unwrap_or_default());
+    match connecting.take(answer, rest_by).await {
+        Ok(Connected { account, resumed }) => match to {
+            Audience::Person => page::of_connected(&account, resumed).into_response(),
+            Audience::Program | Audience::Anybody => {
+                Json(json!({ "account": Shown::of(&account), "resumed_posts": resumed })).into_response()
+            }
+        },
+        Err(error) => to.tell(&error.into()),
+    }
+}

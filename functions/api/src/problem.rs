@@ -1,0 +1,106 @@
+//! What went wrong, as programs read it: RFC 9457, `application/problem+json`.
+//!
+//! `code` is stable; so is `type`, which is the same as a URN.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::failure::{Failure, in_full};
+use posting::ConnectError;
+use serde::Serialize;
+
+/// Something that was not done, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    /// What happened.
+    pub(crate) title: String,
+    status: u16,
+    /// What to do.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) detail: String,
+    /// The stable word.
+    pub(crate) code: String,
+    /// TikTok's id of the answer, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tiktok_log_id: Option<String>,
+}
+
+impl Problem {
+    /// States a problem.
+    pub(crate) fn new(status: StatusCode, code: &str, title: &str, detail: &str) -> Self {
+        Self::of(status, Failure::new(code, title, detail))
+    }
+
+    fn of(status: StatusCode, failure: Failure) -> Self {
+        Self {
+            kind: format!("urn:dropcast:problem:{}", failure.code),
+            title: failure.message,
+            status: status.as_u16(),
+            detail: failure.advice,
+            code: failure.code,
+            tiktok_log_id: failure.log_id,
+        }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl From<ConnectError> for Problem {
+    /// States why a connecting ended, and logs it, once.
+    fn from(error: ConnectError) -> Self {
+        let (status, failure) = (status_of(&error), error.failure());
+        let (code, why) = (&failure.code, in_full(&error));
+        if status.is_server_error() {
+            tracing::error!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
+        } else {
+            tracing::warn!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
+        }
+        Self::of(status, failure)
+    }
+}
+
+fn status_of(error: &ConnectError) -> StatusCode {
+    match error {
+        ConnectError::Alias(_) | ConnectError::Malformed | ConnectError::StateUnknown => StatusCode::BAD_REQUEST,
+        ConnectError::Denied(_) | ConnectError::ScopeMissing { .. } => StatusCode::FORBIDDEN,
+        ConnectError::UnknownAccount(_) => StatusCode::NOT_FOUND,
+        ConnectError::StateUsed { .. }
+        | ConnectError::WrongUser { .. }
+        | ConnectError::ConnectedElsewhere { .. }
+        | ConnectError::Busy => StatusCode::CONFLICT,
+        ConnectError::StateExpired { .. } => StatusCode::GONE,
+        ConnectError::CodeRefused(_) | ConnectError::Unanswered(_) => StatusCode::BAD_GATEWAY,
+        ConnectError::App(_) | ConnectError::Vault(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // A problem has nothing that JSON could not say.
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        (self.status(), [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::identity::Alias;
+    use serde_json::json;
+
+    #[test]
+    fn a_problem_has_a_stable_type_and_says_what_to_do() {
+        let problem = Problem::from(ConnectError::UnknownAccount(Alias::new("anna").unwrap()));
+        assert_eq!(
+            serde_json::to_value(&problem).unwrap(),
+            json!({
+                "type": "urn:dropcast:problem:account_unknown", "code": "account_unknown", "status": 404,
+                "title": "There is no account \"anna\"", "detail": "GET /accounts lists those that there are.",
+            })
+        );
+    }
+}

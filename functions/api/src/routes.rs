@@ -1,0 +1,122 @@
+//! What is where. The template has the same list, with who may pass.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use posting::Connecting;
+use serde_json::json;
+
+use crate::answer::Audience;
+use crate::problem::Problem;
+use crate::{accounts, connect};
+
+/// Everything that is answered.
+pub(crate) fn all(connecting: Arc<Connecting>) -> Router {
+    Router::new()
+        .route("/connect", get(connect::ask))
+        .route("/oauth/callback", get(connect::take))
+        .route("/accounts", get(accounts::list))
+        .route("/accounts/{alias}", get(accounts::one).delete(accounts::disconnect))
+        .with_state(connecting)
+        .merge(stateless())
+        .layer(map_response(secured))
+}
+
+/// What needs nothing.
+fn stateless() -> Router {
+    Router::new()
+        .route("/health", get(async || Json(json!({ "status": "ok" }))))
+        .fallback(async |to: Audience| to.tell(&nothing_here()))
+        .method_not_allowed_fallback(async |to: Audience| to.tell(&not_so()))
+}
+
+fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here", "")
+}
+
+fn not_so() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This cannot be done here", "")
+}
+
+/// No answer is kept, guessed at, framed, or named to anybody else: addresses
+/// and pages of a connecting are their reader's alone.
+/// <https://owasp.org/www-project-secure-headers/>
+async fn secured(mut response: Response) -> impl IntoResponse {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let strictest = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(strictest);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use lambda_http::tower::ServiceExt;
+
+    async fn answer(event: &str) -> Response {
+        let request = lambda_http::request::from_str(event).unwrap();
+        let router = stateless().layer(map_response(secured));
+        router.oneshot(request.map(|_| Body::empty())).await.unwrap()
+    }
+
+    fn recorded() -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/http-get-health.json");
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_recorded_request_for_its_health_is_answered() {
+        assert_eq!(answer(&recorded()).await.status(), 200);
+        assert_eq!(answer(&recorded().replace("/health", "/elsewhere")).await.status(), 404);
+        let posted = recorded().replace("\"method\": \"GET\"", "\"method\": \"POST\"");
+        assert_eq!(answer(&posted).await.status(), 405);
+    }
+
+    /// The routes of the template, each with who may pass.
+    fn doors(template: &str) -> Vec<(&str, &str)> {
+        let lines: Vec<_> = template.lines().map(str::trim).collect();
+        let routes = lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.strip_prefix("RouteKey: ")?)));
+        routes
+            .map(|(at, key)| {
+                let who = lines[at..].iter().find_map(|line| line.strip_prefix("AuthorizationType: "));
+                (key, who.unwrap_or_default())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_template_opens_one_route_to_everybody_and_that_is_the_callback() {
+        let template = include_str!("../../../template.yaml");
+        let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != "AWS_IAM").collect();
+        assert_eq!(open, [("GET /oauth/callback", "NONE")]);
+        let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
+        for key in ["GET /health", "GET /connect", "GET /accounts", "GET /accounts/{alias}", "DELETE /accounts/{alias}"]
+        {
+            assert!(keys.contains(&key), "{key} is not in the template");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_is_secured_and_a_problem_names_itself() {
+        let missing = answer(&recorded().replace("/health", "/elsewhere")).await;
+        let header = |name: &str| missing.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "application/problem+json");
+        assert_eq!(header("cache-control"), "no-store");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert!(header("content-security-policy").starts_with("default-src 'none'"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Asking: the address of TikTok's page, for a request that is stored first.
+
+use domain::account::Scopes;
+use domain::consent::{ConsentRequest, ConsentState, Expected};
+use domain::identity::Alias;
+use jiff::Timestamp;
+use url::Url;
+
+use super::{ConnectError, Connecting};
+
+/// The address to open in a browser. It is a secret until it was answered:
+/// whoever opens it can connect their own TikTok user.
+#[derive(Clone)]
+pub struct Asked {
+    /// Where the user consents.
+    pub address: Url,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl Connecting {
+    /// Asks for the consent of the user who is, or will be, this account.
+    ///
+    /// # Errors
+    /// Nothing was asked.
+    pub async fn ask(&self, alias: &Alias, state: &ConsentState) -> Result<Asked, ConnectError> {
+        let app = self.app().await?;
+        let known = self.posting.accounts.get(alias).await?;
+        let expected = known.as_ref().map_or(Expected::Anybody, |account| account.expected());
+        let mode = self.mode_of(known.as_deref());
+        let scopes = self.scopes.clone().unwrap_or_else(|| Scopes::least_for(mode));
+        let request = ConsentRequest::new(state, alias.clone(), expected, self.posting.now());
+        let expires_at = request.expires_at;
+        self.consents.create(request).await?;
+        tracing::info!(account = %alias, scopes = scopes.to_list(), %expires_at, "consent asked for");
+        Ok(Asked { address: self.page.address(app.client_key(), &scopes, state.expose()), expires_at })
+    }
+}

@@ -1,0 +1,153 @@
+//! A real browser connects an account: Chromium, headless, driven by the
+//! `WebDriver` protocol, a handful of JSON calls.
+//! <https://www.w3.org/TR/webdriver2/>
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::account::Connection;
+use domain::identity::Alias;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tests::Cloud;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::connect::somebody;
+use crate::harness::stories;
+use crate::web::ask;
+
+stories![among: a_person_with_a_real_browser_connects_an_account];
+
+/// How long the driver has to start, and an answer to come.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a page has to be there: what is looked for is waited for.
+const PAGE: Duration = Duration::from_secs(45);
+/// The key under which the protocol names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser, and the program that drives it, which ends with this value.
+struct Browser {
+    http: Client,
+    session: String,
+    _driver: Child,
+}
+
+impl Browser {
+    async fn open() -> Result<Self> {
+        let variable = |name| {
+            let help = "no browser: install Chromium and chromedriver, then run `make test` again";
+            runtime::environment::variable(name).context(help)
+        };
+        let (program, driver) = (variable("DROPCAST_BROWSER")?, variable("DROPCAST_BROWSER_DRIVER")?);
+        let libraries = runtime::environment::variable("DROPCAST_BROWSER_LIBRARIES").unwrap_or_default();
+        let mut command = Command::new(driver);
+        command.arg("--port=0").env("LD_LIBRARY_PATH", libraries).kill_on_drop(true);
+        let mut driver = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let said = BufReader::new(driver.stdout.take().context("the driver says where it listens")?);
+        let port = tokio::time::timeout(PATIENCE, port_in(said)).await.context("the driver does not start")??;
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        // Root has no sandbox, some machines have little shared memory, and the
+        // local cloud's certificate is nobody's but its own.
+        let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"];
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "acceptInsecureCerts": true,
+            "timeouts": { "implicit": u64::try_from(PAGE.as_millis())? },
+            "goog:chromeOptions": { "binary": program, "args": arguments },
+        } } });
+        let at = format!("http://127.0.0.1:{port}/session");
+        let answer = answered(http.post(&at).json(&wanted).send().await?).await?;
+        let id = answer["sessionId"].as_str().context("a session has an id")?;
+        Ok(Self { session: format!("{at}/{id}"), http, _driver: driver })
+    }
+
+    async fn order(&self, method: Method, path: &str, order: Value) -> Result<Value> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.session));
+        if method == Method::POST {
+            request = request.json(&order);
+        }
+        answered(request.send().await?).await.with_context(|| format!("the browser was told {path} {order}"))
+    }
+
+    /// Opens an address, and waits until the page is there.
+    async fn go(&self, address: &str) -> Result<()> {
+        self.order(Method::POST, "/url", json!({ "url": address })).await.map(drop)
+    }
+
+    /// Clicks what a selector finds, as soon as it is there.
+    async fn click(&self, selector: &str) -> Result<()> {
+        let id = self.find(selector).await?;
+        self.order(Method::POST, &format!("/element/{id}/click"), json!({})).await.map(drop)
+    }
+
+    /// What a person reads where a selector finds it, as soon as it is there.
+    async fn text(&self, selector: &str) -> Result<String> {
+        let id = self.find(selector).await?;
+        let text = self.order(Method::GET, &format!("/element/{id}/text"), Value::Null).await?;
+        Ok(text.as_str().context("an element has a text")?.to_owned())
+    }
+
+    async fn find(&self, selector: &str) -> Result<String> {
+        let found = json!({ "using": "css selector", "value": selector });
+        let found = self.order(Method::POST, "/element", found).await?;
+        Ok(found[ELEMENT].as_str().context("an element has an id")?.to_owned())
+    }
+
+    /// The style that counts, which it does only where the page's policy allows it.
+    async fn display_of_main(&self) -> Result<Value> {
+        let script = "return getComputedStyle(document.querySelector('main')).borderTopStyle";
+        self.order(Method::POST, "/execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.order(Method::DELETE, "", Value::Null).await.map(drop)
+    }
+}
+
+async fn port_in(said: BufReader<tokio::process::ChildStdout>) -> Result<u16> {
+    let mut lines = said.lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Some(port) = line.split("started successfully on port ").nth(1) {
+            return Ok(port.trim().trim_end_matches('.').parse()?);
+        }
+    }
+    bail!("the driver ended without having started")
+}
+
+async fn answered(answer: reqwest::Response) -> Result<Value> {
+    let status = answer.status();
+    let mut body: Value = answer.json().await?;
+    ensure!(status.is_success(), "{}: {}", body["value"]["error"], body["value"]["message"]);
+    Ok(body["value"].take())
+}
+
+async fn a_person_with_a_real_browser_connects_an_account(cloud: Arc<Cloud>) -> Result<()> {
+    let browser = Browser::open().await?;
+    let told = connects(&cloud, &browser).await;
+    browser.close().await?;
+    told
+}
+
+async fn connects(cloud: &Cloud, browser: &Browser) -> Result<()> {
+    let (alias, user) = somebody(cloud).await?;
+    browser.go(&ask(cloud, &alias).await?).await?;
+    assert_eq!(browser.text("h1").await?, "An app asks to use your account");
+    browser.click(&format!("input[value='{}']", user.open_id)).await?;
+    browser.click("button[value='allow']").await?;
+    let page = browser.text("main.good").await?;
+    for said in ["Connected", &alias, &user.nickname, &user.username, "You can close this page."] {
+        ensure!(page.contains(said), "{said} is not on the page:\n{page}");
+    }
+    assert_eq!(browser.display_of_main().await?, "solid", "the page's own policy allows its style");
+    let account = cloud.accounts.get(&Alias::new(&alias)?).await?.context("the account is there")?;
+    assert_eq!(account.connection, Connection::Connected);
+    // The same person thinks better of it the next time.
+    browser.go(&ask(cloud, &alias).await?).await?;
+    browser.click(&format!("input[value='{}']", user.open_id)).await?;
+    browser.click("button[value='deny']").await?;
+    let page = browser.text("main.bad").await?;
+    ensure!(page.contains("Not connected") && page.contains("consent_denied"), "{page}");
+    Ok(())
+}
