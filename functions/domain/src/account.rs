@@ -1,11 +1,16 @@
 //! An account: a TikTok user who consented, and how the user wants to post.
 
+mod preferences;
+mod tokens;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use preferences::{Preferences, PreferencesError};
+pub use tokens::{Need, TokenPair};
+
 use crate::identity::{Alias, OpenId};
-use crate::options::{Mode, PostOptions};
-use crate::secret::Sealed;
+use crate::options::Mode;
 
 /// What the user allowed this app to do, in TikTok's words (`video.publish`, …).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,19 +43,6 @@ impl Scopes {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
-}
-
-/// A pair of tokens, each sealed, with the lifetimes that TikTok gave them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenPair {
-    /// What calls are made with.
-    pub access: Sealed,
-    /// When it ends.
-    pub access_expires_at: Timestamp,
-    /// What the next pair is had for; TikTok rotates it.
-    pub refresh: Sealed,
-    /// When it ends; then the user must connect again.
-    pub refresh_expires_at: Timestamp,
 }
 
 /// Whether an account can be posted to.
@@ -106,10 +98,6 @@ pub struct Account {
     pub tokens: TokenPair,
     /// Who is refreshing them, if anybody.
     pub refreshing: Option<RefreshLock>,
-    /// What its posts say where they do not say it themselves.
-    pub defaults: PostOptions,
-    /// Whether a video waits for its sidecar.
-    pub sidecar: Requirement,
-    /// Whether a post waits for somebody's approval.
-    pub review: Requirement,
+    /// How its posts go out where they do not say it themselves.
+    pub preferences: Preferences,
 }

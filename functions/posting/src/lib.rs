@@ -8,6 +8,8 @@
 //! - [`submit`](Posting::submit): an event becomes a stored post, once.
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
+//! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
+//! - [`configure`](Posting::configure): an operator says how an account posts.
 //!
 //! Everything that can go wrong ends in one of three places: on the post, as a
 //! failure that says what to do; on the post, as a time to try again; or, where
@@ -17,6 +19,7 @@
 mod config;
 mod posting;
 
+mod configure;
 mod submit;
 mod tokens;
 
@@ -30,7 +33,9 @@ mod due;
 mod settle;
 
 pub use config::{Config, ConfigError};
+pub use configure::ConfigureError;
 pub use due::DueSummary;
 pub use posting::{Clock, Posting, Worker};
 pub use submit::{Arrival, Submitted};
+pub use tokens::{RenewalSummary, Unrefreshed};
 pub use upload::Worked;

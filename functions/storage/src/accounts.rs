@@ -4,6 +4,7 @@
 //! what makes the lock around a token's refresh one (`domain::account::RefreshLock`).
 
 mod record;
+mod renewal;
 
 use aws_sdk_dynamodb::Client;
 use domain::account::Account;
@@ -52,6 +53,13 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Kept<Account>, SaveError> {
         self.put(Condition::At(was.into()), account, now).await
+    }
+
+    /// Finds connected accounts whose tokens are to be exchanged by now although
+    /// nobody needs them, the longest due first, a hundred at most. The index may
+    /// lag behind: whoever exchanges reads the account first.
+    pub async fn due_for_renewal(&self, now: Timestamp) -> Result<Vec<Alias>, StoreError> {
+        renewal::due(&self.table, now).await
     }
 
     async fn put(&self, condition: Condition, account: Account, now: Timestamp) -> Result<Kept<Account>, SaveError> {
