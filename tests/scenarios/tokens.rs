@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
-use domain::account::Connection;
+use anyhow::{Context, Result};
+use domain::account::{Account, Connection, Need, RefreshLock, TokenPair};
 use domain::post::{Post, StateName};
 use simulator::{Effect, Endpoint, Fault, TokenKind, Trouble};
-use tests::{Cloud, Creator, Footage, PATIENCE};
+use storage::{Purpose, SealContext};
+use tests::{Cloud, Creator, Footage, PATIENCE, apart, worker};
+use tiktok::{AppCredentials, RefreshToken};
+use tokio::task::JoinSet;
 
 use crate::harness::stories;
-use crate::refusals::deferral_of;
+use crate::refusals::{deferral_of, refusal};
 
 stories![among:
     a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once,
@@ -18,7 +21,23 @@ stories![among:
     many_posts_at_once_share_one_refresh,
     posts_that_one_run_asks_about_share_one_refresh,
     a_consent_that_is_gone_parts_the_account_and_its_posts_wait_for_it,
+    a_hundred_workers_with_an_expiring_token_make_one_refresh,
+    a_token_refused_at_any_call_is_refreshed_once_and_that_call_repeated,
+    each_refresh_is_made_with_the_token_of_the_one_before,
+    trouble_at_the_refresh_changes_nothing_and_the_post_is_published_later,
+    a_worker_that_dies_between_the_refresh_and_the_store_costs_a_consent_where_the_old_token_is_dead,
+    posts_that_waited_for_a_consent_go_on_by_themselves_after_it,
+    a_token_with_less_than_an_upload_to_live_is_refreshed_before_the_init,
+    an_idle_account_is_refreshed_before_its_refresh_token_ends,
+    an_idle_account_that_cannot_be_refreshed_is_tried_again_later_and_not_every_minute,
+    nobody_begins_a_refresh_that_the_invocation_cannot_end,
 ];
+
+/// The time that a worker of a story has.
+const TIME: Duration = Duration::from_mins(5);
+/// A creator's tokens are granted for two hours; now they have ten minutes left.
+const EXPIRING: Duration = Duration::from_mins(110);
+const DAY: Duration = Duration::from_hours(24);
 
 fn expires_at(endpoint: Endpoint) -> Fault {
     Fault::new(endpoint, Trouble::ExpireAccessToken)
@@ -43,7 +62,7 @@ async fn a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_publish
 }
 
 /// Counts the refreshes that were made for a creator.
-async fn refreshes(cloud: &Cloud, maker: &Creator) -> Result<usize> {
+pub(crate) async fn refreshes(cloud: &Cloud, maker: &Creator) -> Result<usize> {
     let calls = cloud.tiktok.events(0).await?;
     let of_maker =
         |call: &&simulator::Event| call.endpoint == Endpoint::Token && call.user.as_ref() == Some(&maker.user.open_id);
@@ -122,5 +141,216 @@ async fn a_consent_that_is_gone_parts_the_account_and_its_posts_wait_for_it(clou
     cloud.stays(&next.post, StateName::Queued, Duration::from_secs(3)).await?;
     let book = maker.book().await?;
     assert_eq!((book.calls.len(), book.publishes.len()), (calls, 0));
+    Ok(())
+}
+
+async fn a_hundred_workers_with_an_expiring_token_make_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let before = maker.account().await?.tokens;
+    let mut workers = JoinSet::new();
+    for _ in 0..100 {
+        let (posting, alias) = (cloud.staff(EXPIRING)?, maker.alias.clone());
+        workers.spawn(async move { posting.keep_alive(&alias, Need::Call, &worker(&posting, TIME)).await });
+    }
+    while let Some(kept) = workers.join_next().await {
+        kept??;
+    }
+    assert_eq!(refreshes(&cloud, &maker).await?, 1, "whoever comes second reads what the first stored");
+    let after = maker.account().await?;
+    assert_ne!((&after.tokens.access, &after.tokens.refresh), (&before.access, &before.refresh));
+    assert_eq!((after.connection, after.refreshing), (Connection::Connected, None));
+    Ok(())
+}
+
+async fn a_token_refused_at_any_call_is_refreshed_once_and_that_call_repeated(cloud: Arc<Cloud>) -> Result<()> {
+    let endpoints = [Endpoint::CreatorInfo, Endpoint::DirectInit, Endpoint::StatusFetch, Endpoint::VideoQuery];
+    let mut drops = Vec::new();
+    for endpoint in endpoints {
+        let maker = Creator::connect(&cloud).await?;
+        maker.suffers(expires_at(endpoint)).await?;
+        drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, endpoint));
+    }
+    for (dropped, maker, endpoint) in drops {
+        let linked = |post: &Post| post.state_name() == StateName::Published && post.due_at.is_none();
+        cloud.await_post(&dropped.post, "published, with its link", PATIENCE, linked).await?;
+        let book = maker.book().await?;
+        book.ensure_published_once(&dropped)?;
+        assert_eq!(refreshes(&cloud, &maker).await?, 1, "{endpoint:?}");
+        let refused =
+            book.calls.iter().position(|call| call.http_status == Some(401)).context("one call was refused")?;
+        let [token, again] = [&book.calls[refused + 1], &book.calls[refused + 2]];
+        assert_eq!(
+            (book.calls[refused].endpoint, token.endpoint, again.endpoint),
+            (endpoint, Endpoint::Token, endpoint)
+        );
+        assert_eq!(book.publishes.len(), 1, "{endpoint:?}: a dead token is no reason for another init");
+    }
+    Ok(())
+}
+
+async fn each_refresh_is_made_with_the_token_of_the_one_before(cloud: Arc<Cloud>) -> Result<()> {
+    // The simulator's own rule: the token that was used is dead at once.
+    let maker = Creator::connect(&cloud).await?;
+    for number in 1..=3 {
+        cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+        let dropped = maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?;
+        cloud.await_state(&dropped.post, StateName::Published).await?;
+        assert_eq!(refreshes(&cloud, &maker).await?, number);
+    }
+    assert_eq!(maker.account().await?.connection, Connection::Connected);
+    maker.book().await?.ensure_no_rule_broken()
+}
+
+async fn trouble_at_the_refresh_changes_nothing_and_the_post_is_published_later(cloud: Arc<Cloud>) -> Result<()> {
+    let token = Endpoint::Token;
+    let troubles = [
+        (refusal(token, 500, "server_error"), 2),
+        (refusal(token, 503, "temporarily_unavailable"), 2),
+        (refusal(token, 429, "rate_limit_exceeded"), 2),
+        (Fault::new(token, Trouble::ResetBeforeBody), 2),
+        (Fault::new(token, Trouble::ResetAfterBody), 2),
+        (refusal(token, 500, "a_word_that_nobody_has_seen").times(2), 3),
+    ];
+    let mut drops = Vec::new();
+    for (trouble, calls) in troubles {
+        let maker = Creator::connect(&cloud).await?;
+        let before = maker.account().await?.tokens;
+        maker.suffers(trouble.clone()).await?;
+        cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+        drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, before, trouble, calls));
+    }
+    for (dropped, maker, before, trouble, calls) in drops {
+        cloud.await_state(&dropped.post, StateName::Published).await.with_context(|| format!("{trouble:?}"))?;
+        maker.book().await?.ensure_published_once(&dropped)?;
+        assert_eq!(refreshes(&cloud, &maker).await?, calls, "{trouble:?}");
+        let after = maker.account().await?;
+        assert_eq!((&after.connection, &after.refreshing), (&Connection::Connected, &None), "{trouble:?}");
+        assert_ne!(after.tokens.refresh, before.refresh);
+    }
+    Ok(())
+}
+
+/// Plays a worker that takes the lock, has TikTok rotate the pair, and is never
+/// heard of again. Its lock has run out.
+pub(crate) async fn die_behind_a_refresh(maker: &Creator) -> Result<TokenPair> {
+    let posting = maker.cloud.staff(Duration::ZERO)?;
+    let kept = posting.accounts.get(&maker.alias).await?.context("the creator's account is gone")?;
+    let context = SealContext::new(Purpose::RefreshToken, &maker.alias);
+    let refresh = RefreshToken::new(posting.vault.open(&context, &kept.tokens.refresh).await?);
+    let now = runtime::clock::now();
+    let lock = RefreshLock { owner: "publish/dead".to_owned(), expires_at: now };
+    let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
+    let tokens = posting.accounts.save(kept, locked, now).await?.value.tokens;
+    let app = posting.app.get(now).await?;
+    let app = AppCredentials::new(app.client_key, app.client_secret);
+    posting.tiktok.refresh(&app, &refresh).await?;
+    Ok(tokens)
+}
+
+async fn a_worker_that_dies_between_the_refresh_and_the_store_costs_a_consent_where_the_old_token_is_dead(
+    cloud: Arc<Cloud>,
+) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    let old = die_behind_a_refresh(&maker).await?;
+    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    let (code, _) = deferral_of(&cloud, &dropped).await?;
+    assert_eq!(code, "needs_reconnect", "nobody has the new pair, and TikTok takes the old one no more");
+    let account = maker.account().await?;
+    assert!(matches!(account.connection, Connection::NeedsReconnect { .. }), "{:?}", account.connection);
+    assert_eq!((account.tokens, account.refreshing), (old, None));
+    assert_eq!(
+        refreshes(&cloud, &maker).await?,
+        2,
+        "the old token was tried before anybody was asked to connect again"
+    );
+    maker.book().await?.ensure_never_begun()
+}
+
+async fn posts_that_waited_for_a_consent_go_on_by_themselves_after_it(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    cloud.tiktok.disconnect(&maker.user.open_id, 1).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    let (code, wait) = deferral_of(&cloud, &dropped).await?;
+    assert_eq!(code, "needs_reconnect");
+    maker.reconnect().await?;
+    // Whoever looks when the wait is over, and nobody has told it of the consent.
+    let (posting, id) = (cloud.staff(wait)?, dropped.post.clone());
+    apart(move || async move { posting.upload(&id, &worker(&posting, TIME)).await }).await??;
+    assert_eq!(cloud.post(&dropped.post).await?.state_name(), StateName::Processing);
+    while maker.book().await?.publications.is_empty() {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    maker.book().await?.ensure_published_once(&dropped)?;
+    Ok(())
+}
+
+async fn a_token_with_less_than_an_upload_to_live_is_refreshed_before_the_init(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    maker.age(Duration::from_mins(70)).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    book.ensure_published_once(&dropped)?;
+    assert_eq!(refreshes(&cloud, &maker).await?, 1, "fifty minutes are enough for a call, and not for an upload");
+    let at = |endpoint| book.calls.iter().position(|call| call.endpoint == endpoint);
+    assert!(at(Endpoint::Token) < at(Endpoint::DirectInit), "{:#?}", book.calls);
+    assert!(at(Endpoint::CreatorInfo) < at(Endpoint::Token), "the creator was asked with the old one");
+    Ok(())
+}
+
+async fn an_idle_account_is_refreshed_before_its_refresh_token_ends(cloud: Arc<Cloud>) -> Result<()> {
+    let (busy, idle) = (Creator::connect(&cloud).await?, Creator::connect(&cloud).await?);
+    busy.age(DAY * 160).await?;
+    idle.age(DAY * 170).await?;
+    let before = idle.account().await?.tokens;
+    let renewed = |account: &Account| account.tokens != before && account.refreshing.is_none();
+    let after = cloud.await_account(&idle, "renewed", renewed).await?;
+    assert_ne!((&after.tokens.access, &after.tokens.refresh), (&before.access, &before.refresh));
+    assert!(after.tokens.renew_at > before.renew_at + DAY * 150, "{:?}", after.tokens);
+    for _ in 0..3 {
+        cloud.beat().await?;
+        tokio::time::sleep(Duration::from_millis(1600)).await;
+    }
+    assert_eq!(refreshes(&cloud, &idle).await?, 1, "once is enough for the next half year");
+    assert_eq!(refreshes(&cloud, &busy).await?, 0, "three weeks are left: nothing is to be done yet");
+    Ok(())
+}
+
+async fn an_idle_account_that_cannot_be_refreshed_is_tried_again_later_and_not_every_minute(
+    cloud: Arc<Cloud>,
+) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    maker.suffers(refusal(Endpoint::Token, 500, "server_error").until_cleared()).await?;
+    maker.age(DAY * 170).await?;
+    let before = maker.account().await?.tokens;
+    let put_off = |account: &Account| account.tokens.renew_at > before.renew_at;
+    let after = cloud.await_account(&maker, "put off", put_off).await?;
+    assert_eq!((&after.connection, &after.refreshing), (&Connection::Connected, &None));
+    assert_eq!(TokenPair { renew_at: before.renew_at, ..after.tokens }, before, "the pair is as it was");
+    for _ in 0..3 {
+        cloud.beat().await?;
+        tokio::time::sleep(Duration::from_millis(1600)).await;
+    }
+    assert_eq!(refreshes(&cloud, &maker).await?, 1);
+    Ok(())
+}
+
+async fn nobody_begins_a_refresh_that_the_invocation_cannot_end(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let before = maker.account().await?;
+    let expired = cloud.staff(Duration::from_hours(3))?;
+    let mut late = worker(&expired, TIME);
+    late.rest_by -= TIME + Duration::from_secs(1);
+    let why = expired.keep_alive(&maker.alias, Need::Call, &late).await.unwrap_err();
+    assert_eq!(why.code, "no_time_to_refresh");
+    // A token that lives ten minutes more does for the call that is to be made.
+    let expiring = cloud.staff(EXPIRING)?;
+    let mut late = worker(&expiring, TIME);
+    late.rest_by -= TIME + Duration::from_secs(1);
+    expiring.keep_alive(&maker.alias, Need::Call, &late).await?;
+    assert_eq!(refreshes(&cloud, &maker).await?, 0);
+    assert_eq!(maker.account().await?, before, "not even the lock was taken");
     Ok(())
 }

@@ -137,6 +137,25 @@ impl Creator {
         Ok(kept.context("the creator's account is gone")?.value)
     }
 
+    /// Lets time pass for the account's tokens: it is as it would be if they had
+    /// been granted so much earlier. TikTok's own clock stays.
+    pub async fn age(&self, by: Duration) -> Result<()> {
+        let kept = self.cloud.accounts.get(&self.alias).await?.context("the creator's account is gone")?;
+        let TokenPair { access, access_expires_at, refresh, refresh_expires_at, granted_at, renew_at } =
+            kept.tokens.clone();
+        let tokens = TokenPair {
+            access,
+            access_expires_at: access_expires_at - by,
+            refresh,
+            refresh_expires_at: refresh_expires_at - by,
+            granted_at: granted_at - by,
+            renew_at: renew_at - by,
+        };
+        let aged = Account { tokens, ..kept.value.clone() };
+        self.cloud.accounts.save(kept, aged, runtime::clock::now()).await?;
+        Ok(())
+    }
+
     /// Orders trouble for this creator alone.
     pub async fn suffers(&self, fault: Fault) -> Result<()> {
         self.cloud.tiktok.inject(&fault.for_user(self.user.open_id.clone())).await?;
