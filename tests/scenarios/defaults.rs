@@ -159,7 +159,7 @@ async fn a_change_that_no_post_could_go_out_with_is_refused_and_changes_nothing(
         (json!({ "privacy_levle": "SELF_ONLY" }), "privacy_levle"),
     ];
     for (change, named) in table {
-        let error = configure(&maker, &change).await.unwrap_err();
+        let error = configure(&maker, &change).await.err().context("it should be refused")?;
         assert!(format!("{error:#}").contains(named), "{change}: {error:#}");
     }
     assert_eq!(maker.account().await?, before);

@@ -125,7 +125,7 @@ impl Posting {
             let lock = RefreshLock { owner: worker.name.clone(), expires_at: now + LOCK_TERM };
             let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
             match self.accounts.save(kept, locked, now).await {
-                Ok(kept) => match self.refresh(kept).await {
+                Ok(kept) => match Box::pin(self.refresh(kept)).await {
                     Err(stop @ Stop::Wait { .. }) => return self.make_do(living, stop).await,
                     refreshed => return refreshed,
                 },
