@@ -21,6 +21,7 @@ mod events;
 mod schedule;
 
 mod creators;
+mod lifetimes;
 mod refusals;
 mod rotation;
 mod tokens;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         workers::stories(),
         transfers::stories(),
         tokens::stories(),
+        lifetimes::stories(),
         creators::stories(),
         defaults::stories(),
         drafts::stories(),
