@@ -82,14 +82,11 @@ impl Posting {
                     tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
                     return Ok(Opened { token: grant.access, sealed: access });
                 }
-                Err(SaveError::Overtaken) => {
-                    kept = self.accounts.get(&alias).await?.ok_or_else(|| unknown_account(&alias))?;
-                }
-                Err(SaveError::Store(error)) if matches!(error.disposition(), Disposition::Retry { .. }) => {
-                    tracing::warn!(account = %alias, error = in_full(&error), "new tokens not stored yet");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                }
-                Err(SaveError::Store(error)) => return Err(Stop::Store(error)),
+                Err(SaveError::Overtaken) => match self.accounts.get(&alias).await {
+                    Ok(newest) => kept = newest.ok_or_else(|| unknown_account(&alias))?,
+                    Err(error) => not_stored_yet(&alias, error).await?,
+                },
+                Err(SaveError::Store(error)) => not_stored_yet(&alias, error).await?,
             }
         }
         Err(Stop::wait("tokens_not_stored", "the account's new tokens could not be stored", Duration::from_secs(30)))
@@ -144,6 +141,19 @@ impl Posting {
             tracing::warn!(error = in_full(&error), "the refresh lock stays until it expires");
         }
     }
+}
+
+/// Waits before a new pair is tried to be stored again.
+///
+/// # Errors
+/// The error itself, where trying again is of no use.
+async fn not_stored_yet(alias: &Alias, error: StoreError) -> Result<(), StoreError> {
+    if !matches!(error.disposition(), Disposition::Retry { .. }) {
+        return Err(error);
+    }
+    tracing::warn!(account = %alias, error = in_full(&error), "new tokens not stored yet");
+    tokio::time::sleep(STORE_PAUSE).await;
+    Ok(())
 }
 
 /// The account with a new pair. A grant is newer than any refusal, and one that
