@@ -18,16 +18,12 @@ stories![among:
     no_direct_post_was_published_twice,
     no_post_is_forgotten,
     nothing_ended_in_the_dead_letter_queue,
-    no_secret_is_in_a_log,
-    no_secret_is_in_a_table,
 ];
 
 /// States in which something is still to be done by itself.
 const MOVING: [&str; 4] = ["scheduled", "queued", "uploading", "processing"];
-/// Shorter ones could stand anywhere by chance.
-const SHORTEST_SECRET: usize = 16;
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 async fn no_rule_of_tiktoks_was_broken(cloud: Arc<Cloud>) -> Result<()> {
     let broken = cloud.tiktok.ledger().await?.violations;
@@ -64,64 +60,8 @@ async fn nothing_ended_in_the_dead_letter_queue(cloud: Arc<Cloud>) -> Result<()>
     Ok(())
 }
 
-async fn no_secret_is_in_a_log(cloud: Arc<Cloud>) -> Result<()> {
-    let secrets = secrets(&cloud).await?;
-    let outputs = cloud.outputs();
-    for function in [&outputs.publish_function, &outputs.status_function, &outputs.api_function] {
-        let group = format!("/aws/lambda/{function}");
-        let log = aws(&cloud, &["logs", "filter-log-events", "--log-group-name", &group]).await?;
-        let lines = log["events"].as_array().context("a log has events")?;
-        if *function == outputs.publish_function {
-            ensure!(lines.len() > 3, "the log of {function} is too short to say anything");
-        }
-        for line in lines.iter().filter_map(|event| event["message"].as_str()) {
-            ensure!(!secrets.iter().any(|secret| line.contains(secret)), "the log of {function} shows a secret");
-            ensure!(!line.contains("upload_token="), "the log of {function} shows an upload URL");
-        }
-    }
-    Ok(())
-}
-
-async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
-    let secrets = secrets(&cloud).await?;
-    let outputs = cloud.outputs();
-    for table in [&outputs.posts_table, &outputs.accounts_table, &outputs.consents_table] {
-        let items = items(&cloud, table).await?;
-        // Not every run connects somebody on TikTok's page.
-        let may_be_empty = *table == outputs.consents_table;
-        ensure!(may_be_empty || !items.is_empty(), "{table} is empty, which says nothing");
-        for text in items.iter().flat_map(Item::values).flat_map(texts) {
-            ensure!(!secrets.iter().any(|secret| text.contains(secret)), "{table} shows a secret");
-        }
-    }
-    Ok(())
-}
-
-/// Every text in an attribute; bytes as if they were one.
-fn texts(value: &AttributeValue) -> Vec<String> {
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => vec![text.clone()],
-        AttributeValue::B(bytes) => vec![String::from_utf8_lossy(bytes.as_ref()).into_owned()],
-        AttributeValue::Ss(all) | AttributeValue::Ns(all) => all.clone(),
-        AttributeValue::L(all) => all.iter().flat_map(texts).collect(),
-        AttributeValue::M(all) => all.values().flat_map(texts).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Every secret that TikTok issued, and the app's own.
-async fn secrets(cloud: &Cloud) -> Result<Vec<String>> {
-    let mut secrets = cloud.tiktok.secrets().await?;
-    let app =
-        aws(cloud, &["secretsmanager", "get-secret-value", "--secret-id", &cloud.outputs().app_secret_arn]).await?;
-    let app: Value = serde_json::from_str(app["SecretString"].as_str().context("the app's secret is text")?)?;
-    secrets.extend(app["client_secret"].as_str().map(str::to_owned));
-    secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
-    ensure!(secrets.len() > 1, "TikTok issued no secret, so nothing can be looked for");
-    Ok(secrets)
-}
-
-async fn items(cloud: &Cloud, table: &str) -> Result<Vec<Item>> {
+/// Everything in a table.
+pub(crate) async fn items(cloud: &Cloud, table: &str) -> Result<Vec<Item>> {
     let pages = cloud.dynamodb.scan().table_name(table).consistent_read(true).into_paginator().items();
     let mut pages = pages.send();
     let mut items = Vec::new();

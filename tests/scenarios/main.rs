@@ -4,12 +4,13 @@
 //! knows no more of the functions than a user does: their table, their tags, and
 //! what they say of a failure. Stories are told many at once, each with a creator
 //! of its own; those that change how all of TikTok behaves are told alone, after
-//! the others. When the last has ended, the whole run is judged (`aftermath`).
+//! the others. When the last has ended, the whole run is judged (`aftermath`, `secrecy`).
 //!
 //! `README.md` in the folder above tells how to run one and how to write one.
 
 mod harness;
 
+mod defaults;
 mod drops;
 mod options;
 mod outages;
@@ -19,7 +20,10 @@ mod drafts;
 mod events;
 mod schedule;
 
+mod creators;
+mod lifetimes;
 mod refusals;
+mod rotation;
 mod tokens;
 mod transfers;
 mod verdicts;
@@ -36,6 +40,7 @@ mod connect;
 mod web;
 
 mod aftermath;
+mod secrecy;
 
 use std::process::ExitCode;
 
@@ -49,6 +54,9 @@ fn main() -> ExitCode {
         connect::stories(),
         browser::stories(),
         tokens::stories(),
+        lifetimes::stories(),
+        creators::stories(),
+        defaults::stories(),
         drafts::stories(),
         schedule::stories(),
         drops::stories(),
@@ -58,8 +66,12 @@ fn main() -> ExitCode {
         api::stories(),
         streaming::stories(),
         outages::stories(),
+        rotation::stories(),
         unknowns::stories(),
         unaudited::stories(),
     ];
-    harness::tell(stories.into_iter().flatten().collect(), aftermath::stories())
+    harness::tell(
+        stories.into_iter().flatten().collect(),
+        [aftermath::stories(), secrecy::stories()].into_iter().flatten().collect(),
+    )
 }

@@ -27,6 +27,8 @@ pub struct Contract {
     pub simulator: Option<String>,
     /// What the stack says of itself.
     pub outputs: Outputs,
+    /// The folder with what this cloud's processes said.
+    pub logs: PathBuf,
     /// The AWS CLI that belongs to this cloud.
     pub aws_cli: PathBuf,
 }
@@ -90,6 +92,7 @@ pub struct Cloud {
     /// The simulator that plays TikTok.
     pub tiktok: Control,
     pub(crate) pulse: Pulse,
+    pub(crate) aws: SdkConfig,
 }
 
 impl Cloud {
@@ -123,6 +126,7 @@ impl Cloud {
             dynamodb,
             tiktok,
             pulse: Pulse::default(),
+            aws,
             lock_file: PathBuf::from(path).with_extension("scenarios.lock"),
             contract,
         })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use domain::account::{Account, Connection, Requirement, Scopes, TokenPair};
+use domain::account::{Account, Connection, Preferences, Requirement, Scopes, TokenPair};
 use domain::identity::{Alias, OpenId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::secret::SecretString;
@@ -76,14 +76,16 @@ impl Creator {
         cloud.tiktok.put_user(&casting.user).await?;
         let alias = Alias::new(&casting.alias)?;
         let creator = Self { cloud: Arc::clone(cloud), alias, user: casting.user.clone() };
-        creator.consent(casting).await.context("connecting a creator's account")?;
+        let Casting { scopes, defaults, sidecar, review, .. } = casting;
+        let preferences = Preferences { defaults, sidecar, review, ..Preferences::default() };
+        creator.consent(&scopes, preferences).await.context("connecting a creator's account")?;
         Ok(creator)
     }
 
     /// Has the user consent, and writes down what a connected account is.
-    async fn consent(&self, casting: Casting) -> Result<()> {
+    async fn consent(&self, scopes: &[Scope], preferences: Preferences) -> Result<()> {
         let now = runtime::clock::now();
-        let granted = self.cloud.tiktok.grant(&self.user.open_id, &casting.scopes).await?;
+        let granted = self.cloud.tiktok.grant(&self.user.open_id, scopes).await?;
         let seal = async |purpose, token: String| {
             let context = SealContext::new(purpose, &self.alias);
             self.cloud.vault.seal(&context, &SecretString::from(token)).await
@@ -95,16 +97,16 @@ impl Creator {
             display_name: Some(self.user.nickname.clone()),
             scopes: Scopes::parse(&granted.scope),
             connection: Connection::Connected,
-            tokens: TokenPair {
-                access: seal(Purpose::AccessToken, granted.access_token).await?,
-                access_expires_at: now + Duration::from_secs(granted.expires_in),
-                refresh: seal(Purpose::RefreshToken, granted.refresh_token).await?,
-                refresh_expires_at: now + Duration::from_secs(granted.refresh_expires_in),
-            },
+            tokens: TokenPair::granted(
+                (seal(Purpose::AccessToken, granted.access_token).await?, Duration::from_secs(granted.expires_in)),
+                (
+                    seal(Purpose::RefreshToken, granted.refresh_token).await?,
+                    Duration::from_secs(granted.refresh_expires_in),
+                ),
+                now,
+            ),
             refreshing: None,
-            defaults: casting.defaults,
-            sidecar: casting.sidecar,
-            review: casting.review,
+            preferences,
         };
         self.store(account).await
     }
@@ -126,21 +128,32 @@ impl Creator {
     /// Has the user consent anew, as somebody does who connects once more.
     pub async fn reconnect(&self) -> Result<()> {
         let known = self.account().await?;
-        let casting = Casting {
-            alias: self.alias.to_string(),
-            user: self.user.clone(),
-            scopes: Scope::ALL.to_vec(),
-            defaults: known.defaults,
-            sidecar: known.sidecar,
-            review: known.review,
-        };
-        self.consent(casting).await
+        self.consent(&Scope::ALL, known.preferences).await
     }
 
     /// The account as it is stored now.
     pub async fn account(&self) -> Result<Account> {
         let kept = self.cloud.accounts.get(&self.alias).await?;
         Ok(kept.context("the creator's account is gone")?.value)
+    }
+
+    /// Lets time pass for the account's tokens: it is as it would be if they had
+    /// been granted so much earlier. TikTok's own clock stays.
+    pub async fn age(&self, by: Duration) -> Result<()> {
+        let kept = self.cloud.accounts.get(&self.alias).await?.context("the creator's account is gone")?;
+        let TokenPair { access, access_expires_at, refresh, refresh_expires_at, granted_at, renew_at } =
+            kept.tokens.clone();
+        let tokens = TokenPair {
+            access,
+            access_expires_at: access_expires_at - by,
+            refresh,
+            refresh_expires_at: refresh_expires_at - by,
+            granted_at: granted_at - by,
+            renew_at: renew_at - by,
+        };
+        let aged = Account { tokens, ..kept.value.clone() };
+        self.cloud.accounts.save(kept, aged, runtime::clock::now()).await?;
+        Ok(())
     }
 
     /// Orders trouble for this creator alone.

@@ -8,6 +8,8 @@
 //! In reading order: [`Cloud`] (where everything is), [`Creator`] (who posts),
 //! [`Footage`] (what is posted), [`Dropped`] (what became a post), and then the
 //! two that judge: `watch` (what the post says) and [`Book`] (what TikTok says).
+//! Where the functions' own clock is in a story's way, `staff` has workers with
+//! another one; and [`Secrets`] looks for what nobody may see.
 
 mod cloud;
 
@@ -18,7 +20,10 @@ mod dropped;
 
 mod book;
 mod pulse;
+mod staff;
 mod watch;
+
+mod secrets;
 
 pub use book::Book;
 pub use cloud::{Cloud, Contract, Outputs};
@@ -26,4 +31,6 @@ pub use creator::{Casting, Creator};
 pub use dropped::{Dropped, Put};
 pub use footage::Footage;
 pub use pulse::Pulse;
+pub use secrets::Secrets;
+pub use staff::{apart, worker};
 pub use watch::{PATIENCE, Patience};

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use domain::account::Account;
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 
 use crate::cloud::Cloud;
+use crate::creator::Creator;
 
 /// How long a post is waited for, unless the story says otherwise: several times
 /// what the slowest step takes on a small machine.
@@ -59,6 +61,27 @@ impl Cloud {
                 let how = if ended { "ended otherwise" } else { "did not get there in time" };
                 let story = self.story(id).await?;
                 bail!("the post should be {wanted}, and {how} ({} s):\n{story}", begun.elapsed().as_secs());
+            }
+            self.beat().await?;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until something is true of a creator's account.
+    pub async fn await_account(
+        &self,
+        creator: &Creator,
+        wanted: &str,
+        is: impl Fn(&Account) -> bool,
+    ) -> Result<Account> {
+        let begun = Instant::now();
+        loop {
+            let account = creator.account().await?;
+            if is(&account) {
+                return Ok(account);
+            }
+            if begun.elapsed() >= PATIENCE.0 {
+                bail!("the account should be {wanted}, and is {:?}", account.connection);
             }
             self.beat().await?;
             tokio::time::sleep(LOOK).await;

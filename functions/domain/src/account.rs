@@ -1,12 +1,17 @@
 //! An account: a TikTok user who consented, and how the user wants to post.
 
+mod preferences;
+mod tokens;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use preferences::{Preferences, PreferencesError};
+pub use tokens::{Need, TokenPair};
+
 use crate::consent::Expected;
 use crate::identity::{Alias, OpenId};
-use crate::options::{Mode, PostOptions};
-use crate::secret::Sealed;
+use crate::options::Mode;
 
 /// What the user allowed this app to do, in TikTok's words (`video.publish`, …).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,34 +63,6 @@ impl Scopes {
     /// The granted scopes, in TikTok's order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
-    }
-}
-
-/// A pair of tokens, each sealed, with the lifetimes that TikTok gave them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenPair {
-    /// What calls are made with.
-    pub access: Sealed,
-    /// When it ends.
-    pub access_expires_at: Timestamp,
-    /// What the next pair is had for; TikTok rotates it.
-    pub refresh: Sealed,
-    /// When it ends; then the user must connect again.
-    pub refresh_expires_at: Timestamp,
-}
-
-impl TokenPair {
-    /// What is left of a pair that was forgotten: nothing that opens, at an end.
-    #[must_use]
-    pub fn forgotten(at: Timestamp) -> Self {
-        let nothing = Sealed::new(Vec::new());
-        Self { access: nothing.clone(), access_expires_at: at, refresh: nothing, refresh_expires_at: at }
-    }
-
-    /// Tells whether the pair was forgotten.
-    #[must_use]
-    pub fn is_forgotten(&self) -> bool {
-        self.access.ciphertext().is_empty() && self.refresh.ciphertext().is_empty()
     }
 }
 
@@ -142,12 +119,8 @@ pub struct Account {
     pub tokens: TokenPair,
     /// Who is refreshing them, if anybody.
     pub refreshing: Option<RefreshLock>,
-    /// What its posts say where they do not say it themselves.
-    pub defaults: PostOptions,
-    /// Whether a video waits for its sidecar.
-    pub sidecar: Requirement,
-    /// Whether a post waits for somebody's approval.
-    pub review: Requirement,
+    /// How its posts go out where they do not say it themselves.
+    pub preferences: Preferences,
 }
 
 impl Account {
@@ -163,9 +136,7 @@ impl Account {
             connection: Connection::Connected,
             tokens,
             refreshing: None,
-            defaults: PostOptions::default(),
-            sidecar: Requirement::default(),
-            review: Requirement::default(),
+            preferences: Preferences::default(),
         }
     }
 
@@ -204,6 +175,7 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Sealed;
 
     #[test]
     fn a_forgotten_pair_opens_nothing_and_is_at_its_end() {
@@ -236,7 +208,7 @@ mod tests {
         let scopes = Scopes::parse("video.upload");
         let mut anna = Account::new(Alias::new("anna").unwrap(), open_id("open-1"), scopes, pair("old"));
         anna.username = Some("anna".into());
-        anna.defaults.title = Some("Bread".into());
+        anna.preferences.defaults.title = Some("Bread".into());
         anna
     }
 
@@ -246,7 +218,10 @@ mod tests {
         let parted = Account { connection: why, ..anna() };
         let again = parted.consented(open_id("open-1"), Scopes::parse("video.publish"), pair("new"));
         assert_eq!((&again.connection, &again.tokens), (&Connection::Connected, &pair("new")));
-        assert_eq!((again.username.as_deref(), again.defaults.title.as_deref()), (Some("anna"), Some("Bread")));
+        assert_eq!(
+            (again.username.as_deref(), again.preferences.defaults.title.as_deref()),
+            (Some("anna"), Some("Bread"))
+        );
     }
 
     #[test]

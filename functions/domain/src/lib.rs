@@ -15,6 +15,7 @@ pub mod source;
 
 pub mod metadata;
 pub mod options;
+pub mod publish_at;
 pub mod settings;
 pub mod title;
 

@@ -5,8 +5,10 @@
 //! field that is unknown or malformed is an error: a misspelt `privacy_levle`
 //! must not end in a public post.
 
-use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::publish_at::PublishAt;
 
 /// The way a video takes on TikTok's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +79,9 @@ pub struct PostOptions {
     pub brand_organic: Option<bool>,
     /// Made by artificial intelligence.
     pub ai_generated: Option<bool>,
-    /// Not before this time, in RFC 3339.
-    pub publish_at: Option<Timestamp>,
+    /// Not before this time, in RFC 3339; without an offset, on the clocks of the
+    /// account's time zone.
+    pub publish_at: Option<PublishAt>,
 }
 
 /// A source of options that cannot be read.
@@ -98,18 +101,12 @@ impl PostOptions {
     /// Names the place, and what is wrong there: not UTF-8, not JSON, an
     /// unknown field, a value of the wrong type.
     pub fn from_json(bytes: &[u8], place: &str) -> Result<Self, OptionsError> {
-        let error = |why: String| OptionsError { place: place.to_owned(), why };
-        let text =
-            std::str::from_utf8(bytes).map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
-        let text = text.trim_start_matches('\u{feff}');
-        if !text.trim_start().starts_with('{') {
-            return Err(error("it must be a JSON object; one without any option is {}".into()));
-        }
-        let mut json = serde_json::Deserializer::from_str(text);
-        let options: Self = serde_path_to_error::deserialize(&mut json).map_err(|e| error(at_its_field(&e)))?;
-        json.end().map_err(|e| error(e.to_string()))?;
+        let options: Self = from_object(bytes, place)?;
         match options.cover_timestamp_ms {
-            Some(ms) if ms < 0 => Err(error(format!("cover_timestamp_ms must not be negative, and is {ms}"))),
+            Some(ms) if ms < 0 => {
+                let why = format!("cover_timestamp_ms must not be negative, and is {ms}");
+                Err(OptionsError { place: place.to_owned(), why })
+            }
             _ => Ok(options),
         }
     }
@@ -131,6 +128,21 @@ impl PostOptions {
             publish_at: self.publish_at.or(other.publish_at),
         }
     }
+}
+
+/// Reads one JSON object and nothing else, naming the field that is wrong.
+pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T, OptionsError> {
+    let error = |why: String| OptionsError { place: place.to_owned(), why };
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
+    let text = text.trim_start_matches('\u{feff}');
+    if !text.trim_start().starts_with('{') {
+        return Err(error("it must be a JSON object; one without any option is {}".into()));
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|e| error(at_its_field(&e)))?;
+    json.end().map_err(|e| error(e.to_string()))?;
+    Ok(read)
 }
 
 /// What is wrong, after the name of the field that it is wrong with.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::options::{Mode, PostOptions, PrivacyLevel};
-use crate::title::{Title, TitleLimit, title_of_file};
+use crate::title::{Title, TitleFrame, TitleFrameTooLong, TitleLimit, title_of_file};
 
 /// Everything that a post's init says, decided.
 #[expect(clippy::struct_excessive_bools, reason = "these are TikTok's own switches, each by its name")]
@@ -49,6 +49,13 @@ pub enum SettingsError {
     /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
     #[error("branded content cannot be private: with brand_content, choose a privacy_level other than SELF_ONLY")]
     BrandedContentIsPrivate,
+    /// No title fits between what the account puts around it.
+    #[error("the account's title cannot be framed: shorten its title_prefix or title_suffix")]
+    TitleFrame(
+        #[from]
+        #[source]
+        TitleFrameTooLong,
+    ),
 }
 
 impl Settings {
@@ -57,9 +64,22 @@ impl Settings {
     /// # Errors
     /// Refuses what TikTok forbids, before anything is sent.
     pub fn settle(options: &PostOptions, file_name: &str, stack: &StackDefaults) -> Result<Self, SettingsError> {
+        Self::settle_framed(options, file_name, stack, &TitleFrame::default())
+    }
+
+    /// Settles the options for an account that frames its titles.
+    ///
+    /// # Errors
+    /// Refuses what TikTok forbids, and a frame that leaves no room.
+    pub fn settle_framed(
+        options: &PostOptions,
+        file_name: &str,
+        stack: &StackDefaults,
+        frame: &TitleFrame,
+    ) -> Result<Self, SettingsError> {
         let title = options.title.as_deref().filter(|title| !title.trim().is_empty());
         let settings = Self {
-            title: Title::fit(title.unwrap_or_else(|| title_of_file(file_name)), stack.title_limit),
+            title: frame.around(title.unwrap_or_else(|| title_of_file(file_name)), stack.title_limit)?,
             mode: options.mode.unwrap_or(stack.mode),
             privacy_level: options.privacy_level.unwrap_or(stack.privacy_level),
             disable_comment: options.disable_comment.unwrap_or(false),
@@ -101,6 +121,16 @@ mod tests {
     fn a_blank_title_is_no_title() {
         let options = PostOptions { title: Some("  ".into()), ..PostOptions::default() };
         assert_eq!(Settings::settle(&options, "a.mp4", &stack()).unwrap().title.as_str(), "a");
+    }
+
+    #[test]
+    fn the_accounts_frame_is_around_the_files_name_too() {
+        let frame = TitleFrame::new("", " #a");
+        let settings = Settings::settle_framed(&PostOptions::default(), "holiday.mp4", &stack(), &frame).unwrap();
+        assert_eq!(settings.title.as_str(), "holiday #a");
+        let wide = TitleFrame::new("0123456789", "!");
+        let refused = Settings::settle_framed(&PostOptions::default(), "a.mp4", &stack(), &wide);
+        assert!(matches!(refused, Err(SettingsError::TitleFrame(_))), "{refused:?}");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! A post's title: TikTok's caption, with hashtags and mentions in the text.
 
+mod frame;
+
+pub use frame::{TitleFrame, TitleFrameTooLong};
+
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -21,6 +25,12 @@ impl TitleLimit {
     pub fn new(units: u16) -> Result<Self, TitleLimitError> {
         if (1..=Self::MAX).contains(&units) { Ok(Self(units)) } else { Err(TitleLimitError(units)) }
     }
+
+    /// The limit in UTF-16 code units.
+    #[must_use]
+    pub fn units(self) -> usize {
+        usize::from(self.0)
+    }
 }
 
 impl Default for TitleLimit {
@@ -39,14 +49,7 @@ impl Title {
     /// never inside an emoji, nor between a letter and its accent.
     #[must_use]
     pub fn fit(text: &str, limit: TitleLimit) -> Self {
-        let mut left = usize::from(limit.0);
-        let whole = text.trim().graphemes(true).take_while(|character| {
-            let units = character.encode_utf16().count();
-            let fits = units <= left;
-            left = left.saturating_sub(units);
-            fits
-        });
-        Self(whole.collect::<String>().trim_end().to_owned())
+        Self(cut(text, limit.units()))
     }
 
     /// The title as text.
@@ -60,6 +63,19 @@ impl Title {
     pub fn utf16_units(&self) -> usize {
         self.0.encode_utf16().count()
     }
+}
+
+/// The start of a text, trimmed, in at most so many UTF-16 code units, cut
+/// between characters.
+fn cut(text: &str, units: usize) -> String {
+    let mut left = units;
+    let whole = text.trim().graphemes(true).take_while(|character| {
+        let units = character.encode_utf16().count();
+        let fits = units <= left;
+        left = left.saturating_sub(units);
+        fits
+    });
+    whole.collect::<String>().trim_end().to_owned()
 }
 
 /// A file's name as a title: without its ending.

@@ -56,7 +56,7 @@ impl Connecting {
 
     /// How an account's posts go out where they do not say it themselves.
     fn mode_of(&self, account: Option<&Account>) -> Mode {
-        account.and_then(|account| account.defaults.mode).unwrap_or(self.posting.defaults.mode)
+        account.and_then(|account| account.preferences.defaults.mode).unwrap_or(self.posting.defaults.mode)
     }
 
     async fn app(&self) -> Result<AppCredentials, ConnectError> {

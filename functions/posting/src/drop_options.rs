@@ -3,7 +3,7 @@
 
 use domain::account::{Account, Requirement};
 use domain::drop_key::sidecars_of;
-use domain::failure::Failure;
+use domain::failure::{Failure, in_full};
 use domain::metadata::options_from_metadata;
 use domain::options::{OptionsError, PostOptions};
 use domain::post::{Approval, HoldReason, Post};
@@ -18,24 +18,28 @@ impl Posting {
     /// Settles what the post goes out with, or tells what it waits for.
     pub(crate) async fn settings(&self, post: &Post, object: &Described, account: &Account) -> Result<Settings, Stop> {
         let sidecar = self.sidecar(&post.source).await?;
-        if sidecar.is_none() && account.sidecar == Requirement::Required {
+        if sidecar.is_none() && account.preferences.sidecar == Requirement::Required {
             return Err(Stop::Hold(HoldReason::Sidecar));
         }
         let metadata = object.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let metadata = options_from_metadata(metadata).map_err(|error| malformed(&error))?;
         let options = post.request.clone();
-        let options = options.or(sidecar.unwrap_or_default()).or(metadata).or(account.defaults.clone());
-        let settings = Settings::settle(&options, post.source.file_name(), &self.defaults)
-            .map_err(|error| Stop::Fail(Failure::new("options_refused", error.to_string(), FIX_OPTIONS)))?;
-        let cut = |title: &&str| !title.trim().is_empty() && title.trim() != settings.title.as_str();
+        let preferences = &account.preferences;
+        let options = options.or(sidecar.unwrap_or_default()).or(metadata).or(preferences.defaults.clone());
+        let frame = &preferences.title_frame;
+        let settings = Settings::settle_framed(&options, post.source.file_name(), &self.defaults, frame)
+            .map_err(|error| refused(&error))?;
+        let publish_at = options.publish_at.map(|at| at.instant(preferences.time_zone.as_ref())).transpose();
+        let publish_at = publish_at.map_err(|error| refused(&error))?;
+        let cut = |title: &&str| !title.trim().is_empty() && !settings.title.as_str().contains(title.trim());
         if let Some(whole) = options.title.as_deref().filter(cut) {
             let (given, kept) = (whole.encode_utf16().count(), settings.title.utf16_units());
             tracing::warn!(post.id = %post.id, title.given_units = given, title.kept_units = kept, "title cut to the limit");
         }
-        if account.review == Requirement::Required && post.approval == Approval::NotGiven {
+        if preferences.review == Requirement::Required && post.approval == Approval::NotGiven {
             return Err(Stop::Hold(HoldReason::Review));
         }
-        match options.publish_at {
+        match publish_at {
             Some(at) if at > self.now() => Err(Stop::Schedule(at)),
             _ => Ok(settings),
         }
@@ -75,6 +79,11 @@ fn unreadable(error: ObjectError) -> Stop {
         }
         error => error.into(),
     }
+}
+
+/// Options that can be read and cannot be.
+fn refused(error: &dyn std::error::Error) -> Stop {
+    Stop::Fail(Failure::new("options_refused", in_full(error), FIX_OPTIONS))
 }
 
 fn malformed(error: &OptionsError) -> Stop {

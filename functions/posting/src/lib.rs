@@ -9,6 +9,8 @@
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
 //! - [`Connecting`]: a user consents, and an account can be posted to.
+//! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
+//! - [`configure`](Posting::configure): an operator says how an account posts.
 //!
 //! Everything that can go wrong ends in one of three places: on the post, as a
 //! failure that says what to do; on the post, as a time to try again; or, where
@@ -18,6 +20,7 @@
 mod config;
 mod posting;
 
+mod configure;
 mod submit;
 mod tokens;
 
@@ -33,8 +36,10 @@ mod settle;
 mod connect;
 
 pub use config::{Config, ConfigError};
+pub use configure::ConfigureError;
 pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
 pub use due::DueSummary;
 pub use posting::{Clock, Posting, Worker};
 pub use submit::{Arrival, Submitted};
+pub use tokens::{RenewalSummary, Unrefreshed};
 pub use upload::Worked;

@@ -1,6 +1,7 @@
-//! Works what is due: polls TikTok, releases posts, applies verdicts.
+//! Works what is due: polls TikTok, releases posts, applies verdicts, and keeps
+//! the tokens of idle accounts alive.
 //!
-//! It is woken by a schedule, and looks at nothing but the due index.
+//! It is woken by a schedule, and looks at nothing but what its two indexes name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,15 +29,19 @@ async fn main() -> Result<(), Error> {
 async fn look(posting: &Posting, context: Context) -> Result<Value, Error> {
     let rest_by = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
     let worker = Worker { name: format!("status/{}", context.request_id), rest_by };
-    let summary = posting.work_due(&worker).await?;
+    let (summary, renewals) = tokio::join!(posting.work_due(&worker), posting.renew_idle(&worker));
+    let (summary, renewals) = (summary?, renewals?);
     tracing::info!(
         posts.polled = summary.polled,
         posts.rung = summary.rung,
         posts.passed = summary.passed,
         posts.failed = summary.failed,
+        accounts.renewed = renewals.renewed,
+        accounts.failed = renewals.failed,
         "due posts worked"
     );
     Ok(json!({
         "polled": summary.polled, "rung": summary.rung, "passed": summary.passed, "failed": summary.failed,
+        "renewed": renewals.renewed, "not_renewed": renewals.failed,
     }))
 }

@@ -5,6 +5,7 @@
 
 mod lookup;
 mod record;
+mod renewal;
 
 use aws_sdk_dynamodb::Client;
 use domain::account::Account;
@@ -69,6 +70,13 @@ impl Accounts {
     /// ago may be missing.
     pub async fn aliases_of(&self, user: &OpenId) -> Result<Vec<Alias>, StoreError> {
         lookup::aliases_of(&self.table, user).await
+    }
+
+    /// Finds connected accounts whose tokens are to be exchanged by now although
+    /// nobody needs them, the longest due first, a hundred at most. The index may
+    /// lag behind: whoever exchanges reads the account first.
+    pub async fn due_for_renewal(&self, now: Timestamp) -> Result<Vec<Alias>, StoreError> {
+        renewal::due(&self.table, now).await
     }
 
     async fn put(&self, condition: Condition, account: Account, now: Timestamp) -> Result<Kept<Account>, SaveError> {

@@ -126,12 +126,9 @@ impl Connecting {
     /// else became of the account meanwhile.
     async fn store(&self, request: &ConsentRequest, grant: &Grant) -> Result<Kept<Account>, ConnectError> {
         let (alias, now) = (&request.alias, self.posting.now());
-        let tokens = TokenPair {
-            access: self.seal(Purpose::AccessToken, alias, grant.access.secret()).await?,
-            access_expires_at: now + grant.access_lifetime,
-            refresh: self.seal(Purpose::RefreshToken, alias, grant.refresh.secret()).await?,
-            refresh_expires_at: now + grant.refresh_lifetime,
-        };
+        let access = self.seal(Purpose::AccessToken, alias, grant.access.secret()).await?;
+        let refresh = self.seal(Purpose::RefreshToken, alias, grant.refresh.secret()).await?;
+        let tokens = TokenPair::granted((access, grant.access_lifetime), (refresh, grant.refresh_lifetime), now);
         let (open_id, scopes) = (&grant.open_id, &grant.scopes);
         for _ in 0..STORE_TRIES {
             let stored = match self.posting.accounts.get(alias).await? {

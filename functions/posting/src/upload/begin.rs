@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, Scopes};
+use domain::account::{Account, Need, Scopes};
 use domain::chunk::ChunkPlan;
 use domain::failure::Failure;
 use domain::options::Mode;
@@ -72,7 +72,7 @@ impl Posting {
         // The URL's hour is counted from before TikTok was asked, the earliest that it can have begun.
         let issued_at = self.now();
         let begin = async |token| self.tiktok.begin(&token, settings, &plan).await;
-        let ticket = self.with_token(alias, hold.worker(), begin).await?;
+        let ticket = self.with_token_for(Need::Upload, alias, hold.worker(), begin).await?;
         let context = SealContext::new(Purpose::UploadUrl, alias);
         let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
         Ok(Upload {

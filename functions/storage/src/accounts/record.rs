@@ -3,17 +3,39 @@
 //! `updated_at` is there for people alone. The tokens are binary attributes:
 //! what the vault sealed, never the tokens themselves.
 
-use domain::account::{Account, Connection, RefreshLock, Requirement, Scopes, TokenPair};
+use domain::account::{Account, Connection, Preferences, RefreshLock, Requirement, Scopes, TokenPair};
 use domain::identity::{Alias, OpenId};
 use domain::options::PostOptions;
+use domain::publish_at::Zone;
+use domain::title::TitleFrame;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::attribute::{self, Ciphertext};
+use crate::attribute::{self, Ciphertext, Millis};
 use crate::table::{Item, RecordError};
 
 /// The table's key.
 pub(super) const KEY: &str = "alias";
+/// The renewal index's partition, the same for all that are in it.
+pub(super) const RENEWAL: &str = "renewal";
+/// The renewal index's order.
+pub(super) const RENEW_AT: &str = "renew_at";
+
+/// The one value of [`RENEWAL`]; an account that cannot be renewed has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Renewal {
+    Due,
+}
+
+impl Renewal {
+    /// The value as the index has it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+        }
+    }
+}
 
 /// The connection's name; the rest of it is in the attributes `reconnect_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +59,9 @@ struct AccountRecord {
     access_expires_at: Timestamp,
     refresh_token: Ciphertext,
     refresh_expires_at: Timestamp,
+    granted_at: Option<Timestamp>,
+    renewal: Option<Renewal>,
+    renew_at: Option<Millis>,
     refresh_lock_owner: Option<String>,
     refresh_lock_expires_at: Option<Timestamp>,
     defaults: Option<PostOptions>,
@@ -44,6 +69,9 @@ struct AccountRecord {
     sidecar: Requirement,
     #[serde(default)]
     review: Requirement,
+    title_prefix: Option<String>,
+    title_suffix: Option<String>,
+    time_zone: Option<Zone>,
     updated_at: Timestamp,
 }
 
@@ -64,6 +92,9 @@ impl AccountRecord {
             Connection::NeedsReconnect { since, why } => (ConnectionName::NeedsReconnect, Some(since), Some(why)),
         };
         let lock = account.refreshing;
+        let renewal = (connection == ConnectionName::Connected).then_some(Renewal::Due);
+        let Preferences { defaults, sidecar, review, title_frame, time_zone } = account.preferences;
+        let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             alias: account.alias,
             open_id: account.open_id,
@@ -77,11 +108,17 @@ impl AccountRecord {
             access_expires_at: account.tokens.access_expires_at,
             refresh_token: Ciphertext::from(&account.tokens.refresh),
             refresh_expires_at: account.tokens.refresh_expires_at,
+            granted_at: Some(account.tokens.granted_at),
+            renewal,
+            renew_at: Some(Millis::ceil(account.tokens.renew_at)),
             refresh_lock_expires_at: lock.as_ref().map(|lock| lock.expires_at),
             refresh_lock_owner: lock.map(|lock| lock.owner),
-            defaults: Some(account.defaults).filter(|defaults| *defaults != PostOptions::default()),
-            sidecar: account.sidecar,
-            review: account.review,
+            defaults: Some(defaults).filter(|defaults| *defaults != PostOptions::default()),
+            sidecar,
+            review,
+            title_prefix: said(title_frame.prefix()),
+            title_suffix: said(title_frame.suffix()),
+            time_zone,
             updated_at: now,
         }
     }
@@ -100,6 +137,12 @@ impl AccountRecord {
             (Some(_), None) => return Err(RecordError::Missing { name: "refresh_lock_expires_at" }),
             (None, Some(_)) => return Err(RecordError::Missing { name: "refresh_lock_owner" }),
         };
+        // An item of before these were kept: its lifetimes were long, as far as anybody knows.
+        let granted_at = self.granted_at.unwrap_or(Timestamp::UNIX_EPOCH);
+        let renew_at = match self.renew_at {
+            Some(at) => at.instant(RENEW_AT)?,
+            None => TokenPair::renewal(granted_at, self.refresh_expires_at),
+        };
         Ok(Account {
             alias: self.alias,
             open_id: self.open_id,
@@ -112,19 +155,32 @@ impl AccountRecord {
                 access_expires_at: self.access_expires_at,
                 refresh: self.refresh_token.into(),
                 refresh_expires_at: self.refresh_expires_at,
+                granted_at,
+                renew_at,
             },
             refreshing,
-            defaults: self.defaults.unwrap_or_default(),
-            sidecar: self.sidecar,
-            review: self.review,
+            preferences: Preferences {
+                defaults: self.defaults.unwrap_or_default(),
+                sidecar: self.sidecar,
+                review: self.review,
+                title_frame: TitleFrame::new(
+                    self.title_prefix.as_deref().unwrap_or_default(),
+                    self.title_suffix.as_deref().unwrap_or_default(),
+                ),
+                time_zone: self.time_zone,
+            },
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use aws_sdk_dynamodb::types::AttributeValue;
     use domain::secret::Sealed;
+
+    use super::*;
 
     fn account() -> Account {
         let at = |second| Timestamp::from_second(second).unwrap();
@@ -135,16 +191,13 @@ mod tests {
             display_name: None,
             scopes: Scopes::parse("video.publish,video.upload"),
             connection: Connection::Connected,
-            tokens: TokenPair {
-                access: Sealed::new(b"access-1".to_vec()),
-                access_expires_at: at(7200),
-                refresh: Sealed::new(b"refresh-1".to_vec()),
-                refresh_expires_at: at(86_400),
-            },
+            tokens: TokenPair::granted(
+                (Sealed::new(b"access-1".to_vec()), Duration::from_hours(2)),
+                (Sealed::new(b"refresh-1".to_vec()), Duration::from_hours(24)),
+                at(0),
+            ),
             refreshing: None,
-            defaults: PostOptions::default(),
-            sidecar: Requirement::Optional,
-            review: Requirement::Required,
+            preferences: Preferences { review: Requirement::Required, ..Preferences::default() },
         }
     }
 
@@ -154,7 +207,12 @@ mod tests {
         let broken = Account {
             connection: Connection::NeedsReconnect { since: at, why: "access revoked".into() },
             refreshing: Some(RefreshLock { owner: "status-1".into(), expires_at: at }),
-            defaults: PostOptions { title: Some("Ü".into()), disable_duet: Some(true), ..PostOptions::default() },
+            preferences: Preferences {
+                defaults: PostOptions { title: Some("Ü".into()), disable_duet: Some(true), ..PostOptions::default() },
+                title_frame: TitleFrame::new("A: ", " #ä"),
+                time_zone: Some(Zone::new("Europe/Berlin").unwrap()),
+                ..Preferences::default()
+            },
             username: None,
             ..account()
         };
@@ -162,6 +220,27 @@ mod tests {
             let item = item_of(&account, at).unwrap();
             assert_eq!(account_of(&item).unwrap(), account);
         }
+    }
+
+    #[test]
+    fn an_item_of_before_these_were_kept_is_an_account_without_them() {
+        let mut item = item_of(&account(), Timestamp::UNIX_EPOCH).unwrap();
+        for attribute in ["granted_at", "renewal", "renew_at", "title_prefix", "title_suffix", "time_zone"] {
+            item.remove(attribute);
+        }
+        let old = account_of(&item).unwrap();
+        assert_eq!(old.preferences, account().preferences);
+        assert_eq!(old.tokens, account().tokens, "its times follow from its lifetimes");
+    }
+
+    #[test]
+    fn only_an_account_that_can_be_renewed_is_in_the_index() {
+        let item = item_of(&account(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(item.get(RENEWAL), Some(&AttributeValue::S(Renewal::Due.as_str().to_owned())));
+        assert_eq!(item.get(RENEW_AT), Some(&AttributeValue::N("43200000".to_owned())), "at half of a day");
+        let connection = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
+        let parted = item_of(&Account { connection, ..account() }, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(!parted.contains_key(RENEWAL));
     }
 
     #[test]

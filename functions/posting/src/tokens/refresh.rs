@@ -1,0 +1,166 @@
+//! The exchange of a pair of tokens, under the account's lock.
+//!
+//! | TikTok | then |
+//! |---|---|
+//! | grants a pair | it is stored, however often that takes, and only then used |
+//! | does not answer | the old token is tried once more: it may have been rotated, or not |
+//! | refuses for good | a newer pair that somebody stored counts; else the account must be connected again |
+//! | is in trouble, or something of ours is | nothing is changed, and it is tried again later |
+
+use std::time::Duration;
+
+use domain::account::{Account, Connection, Need, TokenPair};
+use domain::failure::{Disposition, in_full};
+use domain::identity::Alias;
+use domain::secret::{Sealed, SecretString};
+use storage::{Kept, Purpose, SaveError, SealContext, StoreError};
+use tiktok::{AppCredentials, Fault, Grant, RefreshToken};
+
+use super::{Opened, unknown_account};
+use crate::posting::Posting;
+use crate::stop::Stop;
+
+/// How often a new pair is tried to be sealed and stored.
+const STORE_TRIES: u32 = 10;
+/// The pause between two such tries.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
+
+impl Posting {
+    /// Has a new pair, under the account's lock.
+    pub(super) async fn refresh(&self, kept: Kept<Account>) -> Result<Opened, Stop> {
+        let (app, refresh) = match self.what_a_refresh_needs(&kept).await {
+            Ok(needed) => needed,
+            Err(stop) => {
+                self.unlock(kept).await;
+                return Err(stop);
+            }
+        };
+        let mut granted = self.tiktok.refresh(&app, &refresh).await;
+        if matches!(&granted, Err(error) if matches!(error.fault, Fault::Unanswered(_))) {
+            // The pair may have been rotated with the answer lost; the old one is tried once more.
+            granted = self.tiktok.refresh(&app, &refresh).await;
+        }
+        match granted {
+            Ok(grant) => self.keep_grant(kept, grant).await,
+            Err(error) if matches!(error.disposition(), Disposition::Reconcile | Disposition::NeedsReconnect) => {
+                self.part(kept, &error.failure().message).await
+            }
+            Err(error) => {
+                self.unlock(kept).await;
+                Err(Stop::unless_mended(error.disposition(), &error.failure()))
+            }
+        }
+    }
+
+    /// Everything that can be found missing before TikTok is asked, is: once it
+    /// has rotated the pair, nothing may fail that could have failed earlier.
+    async fn what_a_refresh_needs(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Stop> {
+        let context = SealContext::new(Purpose::RefreshToken, &account.alias);
+        let refresh = self.vault.open(&context, &account.tokens.refresh).await?;
+        self.vault.seal(&context, &refresh).await?;
+        let secret = self.app.get(self.now()).await?;
+        Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(refresh)))
+    }
+
+    /// Stores a new pair, and only then hands out its token. A pair is never
+    /// dropped: not because somebody changed the account meanwhile, nor for a
+    /// passing error.
+    async fn keep_grant(&self, mut kept: Kept<Account>, grant: Grant) -> Result<Opened, Stop> {
+        let now = self.now();
+        let alias = kept.alias.clone();
+        let access = self.seal_surely(Purpose::AccessToken, &alias, grant.access.secret()).await?;
+        let refresh = self.seal_surely(Purpose::RefreshToken, &alias, grant.refresh.secret()).await?;
+        let (access_lifetime, refresh_lifetime) = (grant.access_lifetime, grant.refresh_lifetime);
+        let tokens = TokenPair::granted((access.clone(), access_lifetime), (refresh, refresh_lifetime), now);
+        let old = kept.tokens.refresh.clone();
+        for _ in 0..STORE_TRIES {
+            if kept.tokens.refresh != old {
+                return self.open(&kept).await;
+            }
+            match self.accounts.save(&kept, renewed(&kept, &tokens, &grant), now).await {
+                Ok(_) => {
+                    tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
+                    return Ok(Opened { token: grant.access, sealed: access });
+                }
+                Err(SaveError::Overtaken) => match self.accounts.get(&alias).await {
+                    Ok(newest) => kept = newest.ok_or_else(|| unknown_account(&alias))?,
+                    Err(error) => not_stored_yet(&alias, error).await?,
+                },
+                Err(SaveError::Store(error)) => not_stored_yet(&alias, error).await?,
+            }
+        }
+        Err(Stop::wait("tokens_not_stored", "the account's new tokens could not be stored", Duration::from_secs(30)))
+    }
+
+    async fn seal_surely(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Stop> {
+        let context = SealContext::new(purpose, alias);
+        let mut sealed = self.vault.seal(&context, secret).await;
+        for _ in 1..STORE_TRIES {
+            match &sealed {
+                Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {
+                    tokio::time::sleep(STORE_PAUSE).await;
+                    sealed = self.vault.seal(&context, secret).await;
+                }
+                _ => break,
+            }
+        }
+        Ok(sealed?)
+    }
+
+    /// TikTok refused the refresh token for good. If somebody else stored a
+    /// newer pair, that one counts; otherwise the account must be connected again.
+    async fn part(&self, kept: Kept<Account>, why: &str) -> Result<Opened, Stop> {
+        let newest = self.connected(&kept.alias).await?;
+        if newest.tokens.refresh != kept.tokens.refresh {
+            return self.open(&newest).await;
+        }
+        self.mark_parted(newest, why).await?;
+        Err(Stop::needs_reconnect(why))
+    }
+
+    pub(super) async fn mark_parted(&self, kept: Kept<Account>, why: &str) -> Result<(), StoreError> {
+        let now = self.now();
+        let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
+        tracing::error!(account = %kept.alias, why, "TikTok refuses the account's tokens: connect it again");
+        let parted = Account { connection, refreshing: None, ..kept.value.clone() };
+        match self.accounts.save(&kept, parted, now).await {
+            // Somebody changed the account meanwhile: the next refusal marks it.
+            Ok(_) | Err(SaveError::Overtaken) => Ok(()),
+            Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Gives the lock back. What could not be done is tried again when a call
+    /// needs it; for an idle account, after a while.
+    async fn unlock(&self, kept: Kept<Account>) {
+        let now = self.now();
+        let tokens = kept.tokens.clone();
+        let tokens = if tokens.lasts(Need::Renewal, now) { tokens } else { tokens.renewed_later(now) };
+        let unlocked = Account { refreshing: None, tokens, ..kept.value.clone() };
+        if let Err(error) = self.accounts.save(kept, unlocked, now).await {
+            tracing::warn!(error = in_full(&error), "the refresh lock stays until it expires");
+        }
+    }
+}
+
+/// Waits before a new pair is tried to be stored again.
+///
+/// # Errors
+/// The error itself, where trying again is of no use.
+async fn not_stored_yet(alias: &Alias, error: StoreError) -> Result<(), StoreError> {
+    if !matches!(error.disposition(), Disposition::Retry { .. }) {
+        return Err(error);
+    }
+    tracing::warn!(account = %alias, error = in_full(&error), "new tokens not stored yet");
+    tokio::time::sleep(STORE_PAUSE).await;
+    Ok(())
+}
+
+/// The account with a new pair. A grant is newer than any refusal, and one that
+/// does not name its scopes has not lost any.
+fn renewed(account: &Account, tokens: &TokenPair, grant: &Grant) -> Account {
+    let named = grant.scopes.iter().next().is_some();
+    let scopes = if named { grant.scopes.clone() } else { account.scopes.clone() };
+    let (tokens, connection) = (tokens.clone(), Connection::Connected);
+    Account { tokens, scopes, connection, refreshing: None, ..account.clone() }
+}

@@ -1,0 +1,141 @@
+//! What a refresh does to the refresh token, told either way; and a table that
+//! fails just when a new pair is to be stored.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use domain::account::{Account, Connection, Need};
+use domain::post::{Post, PostState, StateName};
+use simulator::{Ending, Endpoint, Fault, RefreshRotation, TokenKind, Trouble, WrongShape};
+use storage::Accounts;
+use tests::{Cloud, Creator, Dropped, Footage, PATIENCE, worker};
+
+use crate::harness::stories;
+use crate::tokens::{die_behind_a_refresh, refreshes};
+
+stories![alone:
+    a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token,
+    a_worker_that_dies_between_the_refresh_and_the_store_costs_nothing_where_the_old_token_lives,
+    a_new_pair_is_stored_however_often_the_table_fails,
+];
+
+/// Answers that are lost after TikTok has rotated the pair.
+fn lost() -> [Trouble; 4] {
+    [
+        Trouble::LoseAnswer { ending: Ending::Close },
+        Trouble::LoseAnswer { ending: Ending::Reset },
+        Trouble::ShortBody,
+        Trouble::WrongEnvelope { shape: WrongShape::Html },
+    ]
+}
+
+async fn rotate(cloud: &Cloud, rotation: RefreshRotation) -> Result<()> {
+    cloud.tiktok.change_settings(|settings| settings.refresh_rotation = rotation).await.context("the settings")
+}
+
+async fn a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token(cloud: Arc<Cloud>) -> Result<()> {
+    rotate(&cloud, RefreshRotation::PredecessorSurvives).await?;
+    for (maker, dropped, trouble) in drop_into_each(&cloud, lost()).await? {
+        cloud.await_state(&dropped.post, StateName::Published).await.with_context(|| format!("{trouble:?}"))?;
+        maker.book().await?.ensure_published_once(&dropped)?;
+        assert_eq!(refreshes(&cloud, &maker).await?, 2, "{trouble:?}");
+        assert_eq!(maker.account().await?.connection, Connection::Connected, "{trouble:?}");
+    }
+    rotate(&cloud, RefreshRotation::PredecessorDies).await?;
+    for (maker, dropped, trouble) in drop_into_each(&cloud, lost()).await? {
+        let parted = |account: &Account| matches!(account.connection, Connection::NeedsReconnect { .. });
+        cloud.await_account(&maker, "parted", parted).await.with_context(|| format!("{trouble:?}"))?;
+        let waits = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
+        cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, waits).await?;
+        assert_eq!(refreshes(&cloud, &maker).await?, 2, "{trouble:?}: the second try tells");
+    }
+    Ok(())
+}
+
+/// Drops a film for each of some creators whose token has run out, and whose
+/// refresh has trouble.
+async fn drop_into_each(
+    cloud: &Arc<Cloud>,
+    troubles: impl IntoIterator<Item = Trouble>,
+) -> Result<Vec<(Creator, Dropped, Trouble)>> {
+    let mut drops = Vec::new();
+    for trouble in troubles {
+        let maker = Creator::connect(cloud).await?;
+        maker.suffers(Fault::new(Endpoint::Token, trouble.clone())).await?;
+        cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+        let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+        drops.push((maker, dropped, trouble));
+    }
+    Ok(drops)
+}
+
+async fn a_worker_that_dies_between_the_refresh_and_the_store_costs_nothing_where_the_old_token_lives(
+    cloud: Arc<Cloud>,
+) -> Result<()> {
+    rotate(&cloud, RefreshRotation::PredecessorSurvives).await?;
+    let maker = Creator::connect(&cloud).await?;
+    let old = die_behind_a_refresh(&maker).await?;
+    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    maker.book().await?.ensure_published_once(&dropped)?;
+    assert_eq!(refreshes(&cloud, &maker).await?, 2, "the one of the dead worker, and its repetition");
+    let account = maker.account().await?;
+    assert_eq!((&account.connection, &account.refreshing), (&Connection::Connected, &None));
+    assert_ne!(account.tokens.refresh, old.refresh);
+    Ok(())
+}
+
+/// Sends some of the writes nowhere.
+#[derive(Debug)]
+struct Hiccup {
+    writes: Arc<AtomicU32>,
+    fails: std::ops::RangeInclusive<u32>,
+}
+
+impl Intercept for Hiccup {
+    fn name(&self) -> &'static str {
+        "hiccup"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let writes = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".PutItem"));
+        if writes && self.fails.contains(&(self.writes.fetch_add(1, Ordering::SeqCst) + 1)) {
+            request.set_uri("http://127.0.0.1:1/")?;
+        }
+        Ok(())
+    }
+}
+
+async fn a_new_pair_is_stored_however_often_the_table_fails(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let before = maker.account().await?.tokens;
+    let writes = Arc::new(AtomicU32::new(0));
+    let mut posting = cloud.staff(Duration::from_mins(110))?;
+    // The first write takes the lock. Each save is several tries, the SDK's own among them.
+    let hiccup = Hiccup { writes: Arc::clone(&writes), fails: 2..=14 };
+    let dynamodb = cloud.other_dynamodb(|config| config.interceptor(hiccup));
+    posting.accounts = Accounts::new(dynamodb, &cloud.outputs().accounts_table);
+    posting.keep_alive(&maker.alias, Need::Call, &worker(&posting, Duration::from_mins(5))).await?;
+    assert!(writes.load(Ordering::SeqCst) > 14, "the table did fail");
+    assert_eq!(refreshes(&cloud, &maker).await?, 1, "TikTok is not asked again for what is in hand");
+    let after = maker.account().await?;
+    assert_eq!((&after.connection, &after.refreshing), (&Connection::Connected, &None));
+    assert_ne!((&after.tokens.access, &after.tokens.refresh), (&before.access, &before.refresh));
+    // And it is the pair that TikTok takes.
+    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    Ok(())
+}
