@@ -20,6 +20,7 @@ mod attribute;
 mod table;
 
 mod accounts;
+mod budgets;
 mod posts;
 
 mod objects;
@@ -35,9 +36,10 @@ pub use accounts::Accounts;
 pub use app::{AppCredentials, AppSecret, AppSecretError};
 pub use aws::AwsError;
 pub use bell::{Bell, BellError};
+pub use budgets::{Book, BookKey, Budgets, Opened};
 pub use clients::Clients;
 pub use kept::{Kept, Revision};
 pub use objects::{ByteRange, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, ObjectError, Objects};
-pub use posts::{Created, Cursor, DuePage, Posts, Shard};
+pub use posts::{Created, Cursor, DuePage, InLine, Posts, Shard};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

@@ -3,19 +3,22 @@
 //!
 //! The index `due` has a post only while it should be looked at by a certain
 //! time, in one of eight shards. What it says may lag behind: it names posts,
-//! and whoever works on one reads it first.
+//! and whoever works on one reads it first. The index `line` is as sparse: it has
+//! the posts that wait for their account's turn.
 
 mod due;
+mod line;
 mod record;
 mod shard;
 mod state_record;
 
 use aws_sdk_dynamodb::Client;
-use domain::identity::PostId;
+use domain::identity::{Alias, PostId};
 use domain::post::Post;
 use jiff::Timestamp;
 
 pub use due::{Cursor, DuePage};
+pub use line::InLine;
 pub use shard::Shard;
 
 use crate::kept::{Kept, Revision};
@@ -82,6 +85,12 @@ impl Posts {
     /// first, a page at a time.
     pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<Cursor>) -> Result<DuePage, StoreError> {
         due::page(&self.table, now, shard, after).await
+    }
+
+    /// Reads an account's line from its head up to those who were dropped by
+    /// `until`, in the order dropped; of a very long line, the front.
+    pub async fn line(&self, account: &Alias, until: Timestamp) -> Result<Vec<InLine>, StoreError> {
+        line::read(&self.table, account, until).await
     }
 
     fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {
