@@ -84,7 +84,8 @@ async fn no_secret_is_in_a_log(cloud: Arc<Cloud>) -> Result<()> {
 
 async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
     let secrets = secrets(&cloud).await?;
-    for table in [&cloud.outputs().posts_table, &cloud.outputs().accounts_table] {
+    let outputs = cloud.outputs();
+    for table in [&outputs.posts_table, &outputs.accounts_table, &outputs.budgets_table] {
         let items = items(&cloud, table).await?;
         ensure!(!items.is_empty(), "{table} is empty, which says nothing");
         for text in items.iter().flat_map(Item::values).flat_map(texts) {

@@ -45,6 +45,8 @@ pub struct Outputs {
     pub posts_table: String,
     /// The table of accounts.
     pub accounts_table: String,
+    /// The table of budgets.
+    pub budgets_table: String,
     /// The key that seals tokens.
     pub tokens_key_id: String,
     /// The app's credentials at TikTok.

@@ -20,6 +20,9 @@ mod posting;
 mod submit;
 mod tokens;
 
+mod budget;
+mod line;
+
 mod announce;
 mod drop_options;
 mod header;

@@ -18,7 +18,7 @@ use crate::table::{Item, RecordError, StoreError, Table};
 const INDEX: &str = "line";
 /// How many posts of a line are read at most. Who stands further behind is told
 /// to come when these have gone, and sees further then.
-const MOST: usize = 500;
+const MOST: usize = 2000;
 
 /// A post that stands in its account's line.
 #[derive(Debug, Clone, PartialEq, Eq)]
