@@ -19,6 +19,7 @@ mod drafts;
 mod events;
 mod schedule;
 
+mod limits;
 mod refusals;
 mod tokens;
 mod transfers;
@@ -36,6 +37,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The slow ones first, so that nobody waits for them at the end; those that are told alone last.
     let stories = [
+        limits::stories(),
         refusals::stories(),
         verdicts::stories(),
         workers::stories(),

@@ -84,8 +84,7 @@ async fn a_cap_defers_the_post_by_hours_and_never_fails_it(cloud: Arc<Cloud>) ->
     let hour = 3600;
     let table = [
         (Endpoint::DirectInit, 403, "spam_risk_too_many_posts", 6 * hour),
-        (Endpoint::DirectInit, 403, "reached_active_user_cap", 6 * hour),
-        (Endpoint::CreatorInfo, 200, "reached_active_user_cap", 6 * hour),
+        (Endpoint::CreatorInfo, 200, "spam_risk_too_many_posts", 6 * hour),
         (Endpoint::InboxInit, 403, "spam_risk_too_many_pending_share", hour),
     ];
     let mut drops = Vec::new();

@@ -96,6 +96,11 @@ impl Cloud {
             .ok_or_else(|| anyhow!("no local cloud: run `make test`"))?;
         let text = std::fs::read(&path).with_context(|| format!("no local cloud: {path} cannot be read"))?;
         let contract: Contract = serde_json::from_slice(&text).with_context(|| format!("{path} is not understood"))?;
+        Self::of(contract, PathBuf::from(path).with_extension("scenarios.lock")).await
+    }
+
+    /// Makes the clients of a contract.
+    pub(crate) async fn of(contract: Contract, lock_file: PathBuf) -> Result<Self> {
         let simulator = contract
             .simulator
             .as_deref()
@@ -116,7 +121,7 @@ impl Cloud {
             dynamodb,
             tiktok,
             pulse: Pulse::default(),
-            lock_file: PathBuf::from(path).with_extension("scenarios.lock"),
+            lock_file,
             contract,
         })
     }
@@ -135,7 +140,7 @@ impl Contract {
         Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "cloud.json")
     }
 
-    async fn sdk_config(&self) -> SdkConfig {
+    pub(crate) async fn sdk_config(&self) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .endpoint_url(&self.endpoint)

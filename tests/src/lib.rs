@@ -16,10 +16,13 @@ mod footage;
 
 mod dropped;
 
+mod apart;
+
 mod book;
 mod pulse;
 mod watch;
 
+pub use apart::{Apart, App};
 pub use book::Book;
 pub use cloud::{Cloud, Contract, Outputs};
 pub use creator::{Casting, Creator};

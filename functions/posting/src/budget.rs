@@ -163,9 +163,8 @@ impl Posting {
         } else {
             tracing::warn!(account = %alias, code, until = %until, "TikTok's limit is met: the account's uploads rest");
         }
-        let turns = self.change(BookKey::turns(alias, mode), |turns: &Turns| {
-            Ok(Some(turns.clone().close(closed.clone())))
-        });
+        let turns =
+            self.change(BookKey::turns(alias, mode), |turns: &Turns| Ok(Some(turns.clone().close(closed.clone()))));
         not_closed(alias, turns.await);
     }
 

@@ -145,15 +145,27 @@ fn the_sixteenth_of_a_day_waits_for_the_day_of_the_first() {
     let wait = turns.place(limits(15), behind(1), at(2_000_000)).unwrap_err();
     assert_eq!(wait.code, POSTS);
     assert_eq!(wait.until, at(100_000) + A_DAY + MINUTE, "behind one other, it is the second that must lapse");
+    let asleep = Ahead { posts: 1, head_sleeps_until: Some(at(100_000) + A_DAY) };
+    assert_eq!(turns.place(limits(15), asleep, at(2_000_000)).unwrap_err().code, POSTS, "whoever sleeps before it");
     assert!(wait.message.contains("15 times") && wait.message.contains("1 video"), "{}", wait.message);
+}
+
+#[test]
+fn who_stands_far_behind_is_told_the_day_and_that_it_is_the_days_that_are_full() {
+    let turns = Turns::default().take(post(1), at(0));
+    for head_sleeps_until in [None, Some(at(5000))] {
+        let wait = turns.place(limits(15), Ahead { posts: 198, head_sleeps_until }, at(1000)).unwrap_err();
+        assert_eq!(wait.code, POSTS, "{wait:?}");
+        assert!((at(0) + A_DAY * 13..at(0) + A_DAY * 14).contains(&wait.until), "{wait:?}");
+    }
 }
 
 #[test]
 fn who_stands_behind_another_waits_for_it_even_where_there_is_room() {
     let wait = Turns::default().place(limits(15), behind(2), at(0)).unwrap_err();
-    assert_eq!((wait.code.as_str(), wait.until), (TURN, at(20_000)));
+    assert_eq!((wait.code.as_str(), wait.until), (TURN, at(2000)));
     let head = Ahead { posts: 1, head_sleeps_until: Some(at(90_000)) };
-    assert_eq!(Turns::default().place(limits(15), head, at(0)).unwrap_err().until, at(100_000));
+    assert_eq!(Turns::default().place(limits(15), head, at(0)).unwrap_err().until, at(91_000));
 }
 
 #[test]

@@ -26,7 +26,7 @@ const PENDING_DRAFTS: usize = 5;
 /// The rolling day, and a minute: TikTok's clock is not ours.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600 + 60);
 /// How far apart those who wait for one another are told to come.
-const SPACING: Duration = Duration::from_secs(10);
+const SPACING: Duration = Duration::from_secs(1);
 
 /// An upload that was begun, or was about to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,9 @@ impl TurnLimits {
     fn message(self) -> String {
         match self.mode {
             Mode::Direct => format!("the account has posted {} times within 24 hours", self.posts),
-            Mode::Draft => format!("{} drafts wait in the creator's inbox: post or discard some in the app", self.posts),
+            Mode::Draft => {
+                format!("{} drafts wait in the creator's inbox: post or discard some in the app", self.posts)
+            }
         }
     }
 }
@@ -109,31 +111,42 @@ impl Turns {
     /// It may not, or others go first; the wait says what for, and until when
     /// by what is known now.
     pub fn place(&self, limits: TurnLimits, ahead: Ahead, now: Timestamp) -> Result<(), Wait> {
+        let closed = self.closed.as_ref().map_or(now, |closed| closed.until.max(now));
+        let open = closed.max(self.minute.free_at(usize::MAX, now));
+        let (soonest, full) = self.nth_from(open, limits, ahead.posts);
+        if soonest <= now && ahead.posts == 0 {
+            return Ok(());
+        }
+        let until = match ahead.head_sleeps_until {
+            Some(sleeps) if sleeps > open => self.nth_from(sleeps, limits, ahead.posts).0,
+            _ => soonest,
+        };
+        Err(self.wait(limits, ahead, full, until, now))
+    }
+
+    /// When the post behind so many others can begin, where the first of them may
+    /// from `start` on, and the longest of the limits that they meet on the way.
+    fn nth_from(&self, start: Timestamp, limits: TurnLimits, others: usize) -> (Timestamp, Option<Limit>) {
         let mut calls: VecDeque<_> = self.minute.calls.iter().copied().collect();
         let mut posts: VecDeque<_> = self.grants.iter().map(|grant| grant.at).collect();
-        let first = self.closed.as_ref().map_or(now, |closed| closed.until.max(now)).max(self.minute.free_at(usize::MAX, now));
-        let mut at = first.max(ahead.head_sleeps_until.unwrap_or(now));
-        let mut full = None;
-        for before in 0..=ahead.posts {
+        let (mut at, mut full) = (start, None);
+        for before in 0..=others {
             if before > 0 {
                 at += SPACING;
             }
-            full = None;
             for (past, most, window, limit) in
-                [(&mut calls, UPLOADS_A_MINUTE, WINDOW, Limit::Minute), (&mut posts, limits.posts, DAY, Limit::Posts)]
+                [(&calls, UPLOADS_A_MINUTE, WINDOW, Limit::Minute), (&posts, limits.posts, DAY, Limit::Posts)]
             {
-                let free = past.len().checked_sub(most).and_then(|oldest| past.get(oldest)).map(|&oldest| oldest + window);
-                if let Some(free) = free.filter(|&free| free > at) {
-                    (at, full) = (free, Some(limit));
+                let oldest = past.len().checked_sub(most).and_then(|oldest| past.get(oldest));
+                if let Some(free) = oldest.map(|&oldest| oldest + window).filter(|&free| free > at) {
+                    at = free;
+                    full = full.max(Some(limit));
                 }
             }
             calls.push_back(at);
             posts.push_back(at);
         }
-        if at <= now && ahead.posts == 0 {
-            return Ok(());
-        }
-        Err(self.wait(limits, ahead, full, at, now))
+        (at, full)
     }
 
     fn wait(&self, limits: TurnLimits, ahead: Ahead, full: Option<Limit>, until: Timestamp, now: Timestamp) -> Wait {
@@ -198,8 +211,8 @@ impl Turns {
     }
 }
 
-/// Which of an account's own limits a turn waits for.
-#[derive(Debug, Clone, Copy)]
+/// Which of an account's own limits a turn waits for, the longer one last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Limit {
     Minute,
     Posts,

@@ -49,7 +49,9 @@ impl PostingUsers {
         most: Option<NonZeroU32>,
         now: Timestamp,
     ) -> Result<Admitted, Wait> {
-        if has_posted == Posted::NotToday && let Some(until) = self.closed_until.filter(|&until| until > now) {
+        if has_posted == Posted::NotToday
+            && let Some(until) = self.closed_until.filter(|&until| until > now)
+        {
             let message = "TikTok lets no more users post through this app today";
             return Err(Wait { code: USERS.to_owned(), message: message.to_owned(), until });
         }
@@ -62,7 +64,7 @@ impl PostingUsers {
         users.until.retain(|_, until| *until > now);
         let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
         if known.is_none() && users.until.len() >= most {
-            let until = users.until.values().min().copied().unwrap_or(now) ;
+            let until = users.until.values().min().copied().unwrap_or(now);
             let message = format!("{most} accounts have posted through this app within 24 hours");
             return Err(Wait { code: USERS.to_owned(), message, until });
         }
