@@ -103,7 +103,8 @@ async fn a_cap_defers_the_post_by_hours_and_never_fails_it(cloud: Arc<Cloud>) ->
     for (dropped, maker, code, least) in drops {
         let (deferred_for, wait) = deferral_of(&cloud, &dropped).await?;
         assert_eq!(deferred_for, code);
-        assert!((least..least + 60).contains(&wait.as_secs()), "{code}: it waits {wait:?}");
+        // The wait counts from TikTok's answer, which came a moment before it was stored.
+        assert!((least - 5..least + 60).contains(&wait.as_secs()), "{code}: it waits {wait:?}");
         let book = maker.book().await?;
         assert_eq!(book.publishes, [], "{code}");
         book.ensure_no_rule_broken()?;

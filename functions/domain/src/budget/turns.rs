@@ -24,7 +24,7 @@ const UPLOADS_A_MINUTE: usize = 6;
 /// <https://developers.tiktok.com/doc/content-posting-api-reference-upload-video>
 const PENDING_DRAFTS: usize = 5;
 /// The rolling day, and a minute: TikTok's clock is not ours.
-pub(super) const DAY: Duration = Duration::from_secs(24 * 3600 + 60);
+pub(super) const DAY: Duration = Duration::from_mins(24 * 60 + 1);
 /// How far apart those who wait for one another are told to come.
 const SPACING: Duration = Duration::from_secs(1);
 
