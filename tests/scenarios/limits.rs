@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::budget::{INBOX, POSTS, UPLOADS, USERS};
+use domain::budget::{CALLS, INBOX, POSTS, UPLOADS, USERS};
 use domain::options::{Mode, PrivacyLevel};
 use domain::post::{Post, PostState, StateName};
 use serde_json::Value;
@@ -26,6 +26,7 @@ stories![among:
     a_cap_on_users_that_only_tiktok_knows_stops_those_who_have_not_posted,
     a_cap_that_only_tiktok_knows_is_asked_about_by_one_post_at_a_time,
     a_crowd_that_tiktok_works_on_is_asked_about_within_the_limit,
+    drops_that_fail_one_after_the_other_keep_the_limit_on_asking,
 ];
 
 /// The codes of refusals that a budget is there to avoid.
@@ -191,6 +192,22 @@ async fn a_crowd_that_tiktok_works_on_is_asked_about_within_the_limit(cloud: Arc
     assert_eq!(refusals(&maker).await?, 0);
     assert!(book.calls_of(Endpoint::StatusFetch) > drops.len());
     Ok(())
+}
+
+async fn drops_that_fail_one_after_the_other_keep_the_limit_on_asking(cloud: Arc<Cloud>) -> Result<()> {
+    let stage = stage(&cloud, |_| {}, &[]).await?;
+    let followers = |casting: &mut Casting| casting.defaults.privacy_level = Some(PrivacyLevel::FollowerOfCreator);
+    let maker = Creator::cast(&stage.cloud, followers).await?;
+    let drops = drop_all(&maker, 30).await?;
+    hear_and_work(&stage, &drops)?;
+    assert_eq!(maker.book().await?.calls_of(Endpoint::CreatorInfo), 20, "the others wait");
+    let waiting = stage.cloud.post(&drops[25].post).await?;
+    assert_eq!(deferral_of(&waiting), Some(CALLS), "{:?}", waiting.state);
+    while stage.states(&drops).await? != [StateName::Failed; 30] {
+        stage.pass().await?;
+    }
+    assert_eq!(refusals(&maker).await?, 0);
+    maker.book().await?.ensure_never_begun()
 }
 
 /// A stage whose TikTok knows the app by the stack's own credentials.

@@ -15,6 +15,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use domain::identity::PostId;
 use domain::post::StateName;
 use domain::source::ObjectVersion;
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use posting::{Arrival, Posting, Submitted, Worker};
 use simulator::{Settings, Simulator};
@@ -157,14 +158,15 @@ impl Apart {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        let mut soonest: Option<i64> = None;
-        for shard in Shard::all() {
+        let first = |shard: Shard| {
             let query = self.cloud.dynamodb.query().table_name(&self.cloud.outputs().posts_table).index_name("due");
             let query = query.key_condition_expression("#shard = :shard").limit(1);
             let query = query.expression_attribute_names("#shard", "due_shard");
-            let first =
-                query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string())).send().await?;
-            let due = first.items().first().and_then(|item| item.get("due_at")).and_then(|due| due.as_n().ok());
+            query.expression_attribute_values(":shard", AttributeValue::S(shard.to_string())).send()
+        };
+        let mut soonest: Option<i64> = None;
+        for shard in try_join_all(Shard::all().map(first)).await? {
+            let due = shard.items().first().and_then(|item| item.get("due_at")).and_then(|due| due.as_n().ok());
             let due = due.map(|due| due.parse()).transpose()?;
             soonest = soonest.into_iter().chain(due).min();
         }

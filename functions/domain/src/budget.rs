@@ -75,7 +75,7 @@ pub struct Wait {
 /// an estimate, and the books say at any time whether it still holds.
 #[must_use]
 pub fn is_limit(code: &str) -> bool {
-    [TURN, UPLOADS, POSTS, INBOX, USERS, BUSY].contains(&code) || REFUSALS.contains(&code)
+    [TURN, UPLOADS, POSTS, INBOX, USERS, CALLS, BUSY].contains(&code) || REFUSALS.contains(&code)
 }
 
 #[cfg(test)]

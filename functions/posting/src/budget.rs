@@ -137,14 +137,20 @@ impl Posting {
         }
     }
 
-    /// Where work rests because TikTok's word contradicts the books, closes them
-    /// for as long as it asks for; the post then waits like all others.
+    /// Where work rests because TikTok's word contradicts the books, or because
+    /// there is no call left for what a turn needs, closes the account's turns for
+    /// as long; the post then waits at its place, and nobody is called up in its stead.
     pub(crate) async fn heed_limit(&self, alias: &Alias, mode: Mode, stop: Stop) -> Stop {
         match stop {
             Stop::Wait { code, message, after } if REFUSALS.contains(&code.as_str()) => {
                 let until = self.now() + after.max(LEAST_REST);
                 self.close(alias, mode, Closed { until, code: code.clone(), message: message.clone() }).await;
                 Stop::limited(Wait { code, message, until })
+            }
+            Stop::Limited(limited) if limited.wait.code == CALLS => {
+                let Wait { code, message, until } = limited.wait.clone();
+                self.close(alias, mode, Closed { until, code, message }).await;
+                Stop::Limited(limited)
             }
             other => other,
         }
@@ -161,7 +167,7 @@ impl Posting {
             let users = self.change(BookKey::users(), |users: &PostingUsers| Ok(Some(users.clone().close(until))));
             not_closed(alias, users.await);
         } else {
-            tracing::warn!(account = %alias, code, until = %until, "TikTok's limit is met: the account's uploads rest");
+            tracing::warn!(account = %alias, code, until = %until, "a limit is met: the account's uploads rest");
         }
         let turns =
             self.change(BookKey::turns(alias, mode), |turns: &Turns| Ok(Some(turns.clone().close(closed.clone()))));

@@ -38,7 +38,7 @@ impl Posting {
     }
 
     async fn try_call_up(&self, alias: &Alias) -> Result<(), StoreError> {
-        let line = self.posts.line(alias, self.now()).await?;
+        let line = self.posts.front_of_line(alias).await?;
         for mode in [Mode::Direct, Mode::Draft] {
             if !line.iter().any(|post| post.mode == Some(mode)) {
                 continue;

@@ -93,6 +93,11 @@ impl Posts {
         line::read(&self.table, account, until).await
     }
 
+    /// Reads the front of an account's line, in the order dropped.
+    pub async fn front_of_line(&self, account: &Alias) -> Result<Vec<InLine>, StoreError> {
+        line::front(&self.table, account).await
+    }
+
     fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {
         record::item_of(post, now).map_err(|error| self.unusable(&post.id, error))
     }

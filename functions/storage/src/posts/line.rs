@@ -19,6 +19,9 @@ const INDEX: &str = "line";
 /// How many posts of a line are read at most. Who stands further behind is told
 /// to come when these have gone, and sees further then.
 const MOST: usize = 2000;
+/// How many are read where only who goes next is looked for: more than can have
+/// taken their turns and not left the line yet.
+const FRONT: i32 = 100;
 
 /// A post that stands in its account's line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,20 @@ struct InLineRecord {
 
 /// Reads the line from its head up to those who were dropped at `until`.
 pub(super) async fn read(table: &Table, account: &Alias, until: Timestamp) -> Result<Vec<InLine>, StoreError> {
+    pages(table, account, until, None).await
+}
+
+/// Reads the front of the line.
+pub(super) async fn front(table: &Table, account: &Alias) -> Result<Vec<InLine>, StoreError> {
+    pages(table, account, Timestamp::MAX, Some(FRONT)).await
+}
+
+async fn pages(
+    table: &Table,
+    account: &Alias,
+    until: Timestamp,
+    limit: Option<i32>,
+) -> Result<Vec<InLine>, StoreError> {
     let mut line = Vec::new();
     let mut after = None;
     loop {
@@ -55,6 +72,7 @@ pub(super) async fn read(table: &Table, account: &Alias, until: Timestamp) -> Re
             .expression_attribute_values(":account", AttributeValue::S(account.as_str().to_owned()))
             .expression_attribute_values(":until", Millis::floor(until).value())
             .scan_index_forward(true)
+            .set_limit(limit)
             .set_exclusive_start_key(after.take());
         let answer = query.send().await.map_err(|error| {
             let permission = "dynamodb:Query (on index line)";
@@ -64,7 +82,7 @@ pub(super) async fn read(table: &Table, account: &Alias, until: Timestamp) -> Re
             line.push(in_line(item).map_err(|error| StoreError::record(table.name(), account.as_str(), error))?);
         }
         after = answer.last_evaluated_key;
-        if after.is_none() || line.len() >= MOST {
+        if after.is_none() || limit.is_some() || line.len() >= MOST {
             break;
         }
     }
