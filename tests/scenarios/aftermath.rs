@@ -87,7 +87,8 @@ async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
     let outputs = cloud.outputs();
     for table in [&outputs.posts_table, &outputs.accounts_table, &outputs.budgets_table] {
         let items = items(&cloud, table).await?;
-        ensure!(!items.is_empty(), "{table} is empty, which says nothing");
+        // Not every story comes as far as to use a budget.
+        ensure!(!items.is_empty() || *table == outputs.budgets_table, "{table} is empty, which says nothing");
         for text in items.iter().flat_map(Item::values).flat_map(texts) {
             ensure!(!secrets.iter().any(|secret| text.contains(secret)), "{table} shows a secret");
         }

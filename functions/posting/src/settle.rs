@@ -20,6 +20,8 @@ use crate::stop::Stop;
 const CONSENT_GONE: &str = "auth_removed";
 /// TikTok's codes for a publish that it will not speak of any more.
 const NO_MORE_KNOWN: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
+/// The codes of failures in which nobody knows whether the video was posted.
+const MAY_BE_POSTED: [&str; 3] = [NO_MORE_KNOWN[0], NO_MORE_KNOWN[1], "upload_unconfirmed"];
 /// The wait after TikTok, or something before it, refused to tell.
 const REFUSED_LOOK: Duration = Duration::from_mins(15);
 /// The least wait after a question that failed.
@@ -96,6 +98,8 @@ impl Posting {
                     self.close(alias, mode, closed).await;
                 }
             }
+            // It may have been posted: then its turn was used.
+            PostState::Failed { failure, .. } if MAY_BE_POSTED.contains(&failure.code.as_str()) => return,
             PostState::Failed { .. } | PostState::Cancelled { .. } => {}
             PostState::Published { .. } if mode == Mode::Draft => {}
             _ => return,

@@ -99,3 +99,80 @@ fn in_line(item: &Item) -> Result<InLine, RecordError> {
         sleeps_until: record.line_sleeps_until.map(|at| at.instant("line_sleeps_until")).transpose()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::budget::POSTS;
+    use domain::post::Post;
+    use domain::source::{ObjectVersion, Source};
+    use serde_json::{Value, json};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::posts::{Posts, record};
+    use crate::scripted_server::{Answer, ScriptedServer, say};
+
+    fn at(millisecond: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_764_000_000_000 + millisecond).unwrap()
+    }
+
+    fn anna() -> Alias {
+        Alias::new("anna").unwrap()
+    }
+
+    fn post(version: &str) -> Post {
+        let version = ObjectVersion::Id(version.into());
+        let source = Source { bucket: "intake".into(), key: "drop/anna/clip.mp4".into(), version };
+        Post::submit(anna(), source, None, at(90)).dropped(at(7))
+    }
+
+    #[test]
+    fn only_a_post_that_stands_in_line_is_in_the_index() {
+        let claimed = post("1").claim("worker-1", at(90)).unwrap();
+        let waiting = claimed.clone().defer(POSTS, "", Duration::from_secs(5), at(90)).unwrap();
+        let item = record::item_of(&waiting, at(90)).unwrap();
+        assert_eq!(item.get(LINE), Some(&AttributeValue::S("anna".into())));
+        assert_eq!(item.get(DROPPED_AT), Some(&AttributeValue::N("1764000000007".into())));
+        assert_eq!(item.get("line_sleeps_until"), Some(&AttributeValue::N("1764000005090".into())));
+        let aside = claimed.defer("source_unreadable", "", Duration::from_secs(5), at(90)).unwrap();
+        let item = record::item_of(&aside, at(90)).unwrap();
+        assert!(!item.contains_key(LINE) && !item.contains_key("line_sleeps_until"), "{item:?}");
+        assert_eq!(record::post_of(&item).unwrap().dropped_at, at(7), "its place is kept for when it comes back");
+    }
+
+    #[tokio::test]
+    async fn a_line_is_read_page_by_page_in_the_order_dropped() {
+        let entry = |id: &PostId, ms: i64, mode: Option<&str>| {
+            let mut item = json!({ "id": { "S": id.as_str() }, "line": { "S": "anna" } });
+            item["dropped_at"] = json!({ "N": (1_764_000_000_000_i64 + ms).to_string() });
+            if let Some(mode) = mode {
+                item["line_mode"] = json!({ "S": mode });
+            }
+            item
+        };
+        let (first, second) = (post("1").id.clone(), post("2").id.clone());
+        let page = |items: Value, next: Value| {
+            let mut page = json!({ "Items": items });
+            if !next.is_null() {
+                page["LastEvaluatedKey"] = next;
+            }
+            say(Answer::new(200, page.to_string()))
+        };
+        let key = json!({ "id": { "S": first.as_str() } });
+        let pages = [
+            page(json!([entry(&first, 1, Some("draft"))]), key.clone()),
+            page(json!([entry(&second, 2, None)]), Value::Null),
+        ];
+        let server = ScriptedServer::start(pages).await;
+        let posts = Posts::new(server.dynamodb(), "posts");
+        let line = posts.line(&anna(), at(5)).await.unwrap();
+        assert_eq!(
+            line.iter().map(|it| (&it.id, it.mode)).collect::<Vec<_>>(),
+            [(&first, Some(Mode::Draft)), (&second, None)]
+        );
+        let asked = server.requests()[1].json();
+        assert_eq!(asked["KeyConditionExpression"], "#line = :account AND #dropped <= :until");
+        assert_eq!(asked["ExpressionAttributeValues"][":until"], json!({ "N": "1764000000005" }));
+        assert_eq!(asked["ExclusiveStartKey"], key);
+    }
+}
