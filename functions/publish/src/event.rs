@@ -200,6 +200,8 @@ mod tests {
             let [Call::Arrival(arrival)] = calls.as_slice() else { panic!("{name}: {calls:?}") };
             assert!(arrival.key.starts_with("drop/"), "{name}: {arrival:?}");
             assert!(!arrival.key.contains(['%', '+']), "{name}: the key is decoded: {}", arrival.key);
+            let at = arrival.at.map(|at| at.to_string());
+            assert!(at.is_some_and(|at| at.starts_with("2026-11-22T09:30:12")), "{name}: {:?}", arrival.at);
             assert!(arrival.version_id.is_some() && arrival.etag.is_some() && arrival.bytes.is_some(), "{name}");
         }
     }
