@@ -43,6 +43,9 @@ impl Posting {
             Some(facts) => facts.clone(),
             None => self.inspect(&post.source, size.bytes()).await?,
         };
+        if let Err(stop) = self.await_turn(&post, settings.mode).await {
+            return Err(stop.described(settings, facts, size.bytes()));
+        }
         let (settings, upload) = match self.take_turn(hold, settings.clone(), &facts, size).await {
             Ok(begun) => begun,
             Err(stop) => {
@@ -57,7 +60,7 @@ impl Posting {
         Ok(())
     }
 
-    /// Begins the upload, once it is the post's turn and nothing is against it.
+    /// Begins the upload of a post whose turn it is, if nothing is against it.
     async fn take_turn(
         &self,
         hold: &Hold<'_>,
@@ -65,7 +68,6 @@ impl Posting {
         facts: &VideoFacts,
         size: VideoSize,
     ) -> Result<(Settings, Upload), Stop> {
-        self.await_turn(hold.post(), settings.mode).await?;
         let settings = self.fit(hold, settings, facts).await?;
         let plan = ChunkPlan::new(size, self.chunk_ceiling);
         tracing::info!(
