@@ -22,6 +22,7 @@ mod schedule;
 
 mod creators;
 mod lifetimes;
+mod limits;
 mod refusals;
 mod rotation;
 mod tokens;
@@ -47,6 +48,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The slow ones first, so that nobody waits for them at the end; those that are told alone last.
     let stories = [
+        limits::stories(),
         refusals::stories(),
         verdicts::stories(),
         workers::stories(),

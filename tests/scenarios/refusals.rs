@@ -84,8 +84,7 @@ async fn a_cap_defers_the_post_by_hours_and_never_fails_it(cloud: Arc<Cloud>) ->
     let hour = 3600;
     let table = [
         (Endpoint::DirectInit, 403, "spam_risk_too_many_posts", 6 * hour),
-        (Endpoint::DirectInit, 403, "reached_active_user_cap", 6 * hour),
-        (Endpoint::CreatorInfo, 200, "reached_active_user_cap", 6 * hour),
+        (Endpoint::CreatorInfo, 200, "spam_risk_too_many_posts", 6 * hour),
         (Endpoint::InboxInit, 403, "spam_risk_too_many_pending_share", hour),
     ];
     let mut drops = Vec::new();
@@ -104,7 +103,8 @@ async fn a_cap_defers_the_post_by_hours_and_never_fails_it(cloud: Arc<Cloud>) ->
     for (dropped, maker, code, least) in drops {
         let (deferred_for, wait) = deferral_of(&cloud, &dropped).await?;
         assert_eq!(deferred_for, code);
-        assert!((least..least + 60).contains(&wait.as_secs()), "{code}: it waits {wait:?}");
+        // The wait counts from TikTok's answer, which came a moment before it was stored.
+        assert!((least - 5..least + 60).contains(&wait.as_secs()), "{code}: it waits {wait:?}");
         let book = maker.book().await?;
         assert_eq!(book.publishes, [], "{code}");
         book.ensure_no_rule_broken()?;

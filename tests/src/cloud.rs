@@ -47,6 +47,8 @@ pub struct Outputs {
     pub posts_table: String,
     /// The table of accounts.
     pub accounts_table: String,
+    /// The table of budgets.
+    pub budgets_table: String,
     /// The key that seals tokens.
     pub tokens_key_id: String,
     /// The app's credentials at TikTok.
@@ -105,6 +107,11 @@ impl Cloud {
             .ok_or_else(|| anyhow!("no local cloud: run `make test`"))?;
         let text = std::fs::read(&path).with_context(|| format!("no local cloud: {path} cannot be read"))?;
         let contract: Contract = serde_json::from_slice(&text).with_context(|| format!("{path} is not understood"))?;
+        Self::of(contract, PathBuf::from(path).with_extension("scenarios.lock")).await
+    }
+
+    /// Makes the clients of a contract.
+    pub(crate) async fn of(contract: Contract, lock_file: PathBuf) -> Result<Self> {
         let simulator = contract
             .simulator
             .as_deref()
@@ -127,7 +134,7 @@ impl Cloud {
             tiktok,
             pulse: Pulse::default(),
             aws,
-            lock_file: PathBuf::from(path).with_extension("scenarios.lock"),
+            lock_file,
             contract,
         })
     }
@@ -146,7 +153,7 @@ impl Contract {
         Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "cloud.json")
     }
 
-    async fn sdk_config(&self) -> SdkConfig {
+    pub(crate) async fn sdk_config(&self) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .endpoint_url(&self.endpoint)

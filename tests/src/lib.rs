@@ -18,6 +18,8 @@ mod footage;
 
 mod dropped;
 
+mod apart;
+
 mod book;
 mod pulse;
 mod staff;
@@ -25,6 +27,7 @@ mod watch;
 
 mod secrets;
 
+pub use apart::{Apart, App};
 pub use book::Book;
 pub use cloud::{Cloud, Contract, Outputs};
 pub use creator::{Casting, Creator};

@@ -33,3 +33,5 @@ pub mod polling;
 pub mod post;
 pub mod report;
 pub mod upload;
+
+pub mod budget;

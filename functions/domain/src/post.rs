@@ -20,6 +20,7 @@
 //! to `Queued`.
 
 mod claim;
+mod line;
 mod settle;
 mod transition;
 
@@ -221,6 +222,8 @@ pub struct PostFacts {
     pub bytes: Option<u64>,
     /// When it was submitted.
     pub created_at: Timestamp,
+    /// When its video was dropped: its place in the account's line.
+    pub dropped_at: Timestamp,
     /// What the request itself asked for, before sidecar and metadata.
     pub request: PostOptions,
     /// Whether somebody approved of it.
@@ -265,6 +268,7 @@ impl Post {
             source,
             bytes,
             created_at: now,
+            dropped_at: now,
             request: PostOptions::default(),
             approval: Approval::NotGiven,
             settings: None,
@@ -277,6 +281,14 @@ impl Post {
             state: queued.clone(),
         });
         post.enter(queued, Some(now), now, "dropped")
+    }
+
+    /// Says when the video was dropped, where that is known better than by when
+    /// the post was submitted: events do not come in order.
+    #[must_use]
+    pub fn dropped(mut self, at: Timestamp) -> Self {
+        self.0.dropped_at = at;
+        self
     }
 
     /// Takes a post up again as it was stored.

@@ -1,5 +1,7 @@
 //! The parameters of the use cases, as text, read once at cold start.
 
+use std::num::NonZeroU32;
+
 use domain::chunk::ChunkCeiling;
 use domain::identity::Alias;
 use domain::options::{Mode, PrivacyLevel};
@@ -23,6 +25,8 @@ pub struct Config {
     pub posts_table: String,
     /// `ACCOUNTS_TABLE`: the table of accounts.
     pub accounts_table: String,
+    /// `BUDGETS_TABLE`: the table of budgets.
+    pub budgets_table: String,
     /// `INTAKE_QUEUE_URL`: the queue whose messages wake `publish`.
     pub intake_queue_url: String,
     /// `TOKENS_KEY_ID`: the KMS key that seals tokens and upload URLs.
@@ -41,6 +45,10 @@ pub struct Config {
     pub chunk_ceiling: ChunkCeiling,
     /// `READ_AHEAD_BYTES`: how much of a video may be in memory, in bytes.
     pub window: Window,
+    /// `POSTS_PER_DAY`: how many direct posts TikTok is thought to take of an account in 24 hours.
+    pub posts_per_day: u32,
+    /// `POSTING_USERS_PER_DAY`: how many accounts TikTok lets post directly in 24 hours; 0 for unknown.
+    pub posting_users: Option<NonZeroU32>,
 }
 
 /// TikTok's own API.
@@ -52,6 +60,11 @@ const UPLOAD_HOSTS: &str = ".tiktokapis.com";
 const CHUNK_BYTES: &str = "64000000";
 /// Enough to bridge S3's first byte and TikTok's answer, in bytes.
 const READ_AHEAD_BYTES: &str = "8388608";
+/// "Typically around 15", says TikTok.
+/// <https://developers.tiktok.com/doc/content-sharing-guidelines>
+const POSTS_PER_DAY: &str = "15";
+/// The most that either limit can be set to: books are single items.
+const MOST_A_DAY: u32 = 1000;
 
 impl Config {
     /// Reads the parameters from wherever `variable` finds them.
@@ -66,6 +79,7 @@ impl Config {
         Ok(Self {
             posts_table: required("POSTS_TABLE")?,
             accounts_table: required("ACCOUNTS_TABLE")?,
+            budgets_table: required("BUDGETS_TABLE")?,
             intake_queue_url: required("INTAKE_QUEUE_URL")?,
             tokens_key_id: required("TOKENS_KEY_ID")?,
             app_secret_arn: required("APP_SECRET_ARN")?,
@@ -86,6 +100,12 @@ impl Config {
             window: parsed("READ_AHEAD_BYTES", &optional("READ_AHEAD_BYTES", READ_AHEAD_BYTES), |v| {
                 let bytes = v.parse().map_err(|_| "it is no number".to_owned())?;
                 Window::new(bytes).map_err(|e| e.to_string())
+            })?,
+            posts_per_day: parsed("POSTS_PER_DAY", &optional("POSTS_PER_DAY", POSTS_PER_DAY), |v| {
+                a_day(v).filter(|&posts| posts > 0).ok_or_else(|| format!("it must be 1 to {MOST_A_DAY}"))
+            })?,
+            posting_users: parsed("POSTING_USERS_PER_DAY", &optional("POSTING_USERS_PER_DAY", "0"), |v| {
+                a_day(v).map(NonZeroU32::new).ok_or_else(|| format!("it must be 0 to {MOST_A_DAY}"))
             })?,
         })
     }
@@ -110,6 +130,10 @@ fn defaults(optional: impl Fn(&'static str, &str) -> String) -> Result<StackDefa
     })
 }
 
+fn a_day(value: &str) -> Option<u32> {
+    value.parse().ok().filter(|&number| number <= MOST_A_DAY)
+}
+
 pub(crate) fn parsed<T>(
     name: &'static str,
     value: &str,
@@ -122,8 +146,8 @@ pub(crate) fn parsed<T>(
 mod tests {
     use super::*;
 
-    const REQUIRED: [&str; 5] =
-        ["POSTS_TABLE", "ACCOUNTS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
+    const REQUIRED: [&str; 6] =
+        ["POSTS_TABLE", "ACCOUNTS_TABLE", "BUDGETS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
 
     fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(|name| {
@@ -138,6 +162,7 @@ mod tests {
         assert_eq!(config.tiktok_api.as_str(), "https://open.tiktokapis.com/");
         assert_eq!(config.defaults.mode, Mode::Draft);
         assert_eq!(config.defaults.privacy_level, PrivacyLevel::SelfOnly);
+        assert_eq!((config.posts_per_day, config.posting_users), (15, None));
     }
 
     #[test]
@@ -170,6 +195,8 @@ mod tests {
             ("READ_AHEAD_BYTES", "much"),
             ("READ_AHEAD_BYTES", "1048575"),
             ("DEFAULT_ACCOUNT", "a/b"),
+            ("POSTS_PER_DAY", "0"),
+            ("POSTING_USERS_PER_DAY", "many"),
         ];
         for (name, value) in table {
             let error = read(&[(name, value)]).unwrap_err().to_string();

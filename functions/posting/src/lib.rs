@@ -24,6 +24,9 @@ mod configure;
 mod submit;
 mod tokens;
 
+mod budget;
+mod line;
+
 mod announce;
 mod drop_options;
 mod header;

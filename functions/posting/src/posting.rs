@@ -1,12 +1,13 @@
 //! What the use cases work with, put together once at cold start.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use domain::chunk::ChunkCeiling;
 use domain::identity::Alias;
 use domain::settings::StackDefaults;
 use jiff::Timestamp;
-use storage::{Accounts, AppSecret, Bell, Clients, Objects, Posts, Vault, Window};
+use storage::{Accounts, AppSecret, Bell, Budgets, Clients, Objects, Posts, Vault, Window};
 use tiktok::TikTok;
 
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct Posting {
     pub posts: Posts,
     /// The accounts.
     pub accounts: Accounts,
+    /// What is left of TikTok's limits.
+    pub budgets: Budgets,
     /// The dropped objects.
     pub objects: Objects,
     /// The key that seals tokens and upload URLs.
@@ -47,6 +50,10 @@ pub struct Posting {
     pub chunk_ceiling: ChunkCeiling,
     /// How far the bucket is read ahead.
     pub window: Window,
+    /// How many direct posts TikTok is thought to take of an account in 24 hours.
+    pub posts_per_day: u32,
+    /// How many accounts TikTok lets post directly in 24 hours, where that is known.
+    pub posting_users: Option<NonZeroU32>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -60,7 +67,8 @@ impl Posting {
         let api = tiktok::Config { api: config.tiktok_api.clone(), upload_hosts: config.upload_hosts.clone() };
         Ok(Self {
             posts: Posts::new(clients.dynamodb.clone(), &config.posts_table),
-            accounts: Accounts::new(clients.dynamodb, &config.accounts_table),
+            accounts: Accounts::new(clients.dynamodb.clone(), &config.accounts_table),
+            budgets: Budgets::new(clients.dynamodb, &config.budgets_table),
             objects: Objects::new(clients.s3),
             vault: Vault::new(clients.kms, &config.tokens_key_id),
             app: AppSecret::new(clients.secrets, &config.app_secret_arn),
@@ -70,6 +78,8 @@ impl Posting {
             default_account: config.default_account.clone(),
             chunk_ceiling: config.chunk_ceiling,
             window: config.window,
+            posts_per_day: config.posts_per_day,
+            posting_users: config.posting_users,
             clock,
         })
     }

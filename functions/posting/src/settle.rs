@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use domain::failure::Failure;
+use domain::budget::{CallKind, Closed, REFUSALS, Wait};
+use domain::failure::{Deferral, Failure};
 use domain::identity::Alias;
+use domain::options::Mode;
 use domain::post::{Post, PostState};
 use domain::report::{Links, Report, Standing};
 use storage::{Kept, SaveError, StoreError};
@@ -18,6 +20,8 @@ use crate::stop::Stop;
 const CONSENT_GONE: &str = "auth_removed";
 /// TikTok's codes for a publish that it will not speak of any more.
 const NO_MORE_KNOWN: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
+/// The codes of failures in which nobody knows whether the video was posted.
+const MAY_BE_POSTED: [&str; 3] = [NO_MORE_KNOWN[0], NO_MORE_KNOWN[1], "upload_unconfirmed"];
 /// The wait after TikTok, or something before it, refused to tell.
 const REFUSED_LOOK: Duration = Duration::from_mins(15);
 /// The least wait after a question that failed.
@@ -33,7 +37,8 @@ impl Posting {
             return Ok(());
         };
         let alias = kept.account.clone();
-        let asked = self.with_token(&alias, worker, async |token| self.tiktok.report(&token, &publish_id).await);
+        let ask = async |token| self.tiktok.report(&token, &publish_id).await;
+        let asked = self.within_minute(CallKind::StatusFetch, &alias, worker, ask);
         let now = self.now();
         let post = kept.value.clone();
         let next = match asked.await {
@@ -59,6 +64,11 @@ impl Posting {
                 tracing::warn!(post.id = %kept.id, code, message, "status not fetched: asked again later");
                 post.ask_later(after.max(LEAST_LOOK), now)
             }
+            Err(Stop::Limited(limited)) => {
+                let Wait { message, until, .. } = limited.wait;
+                tracing::info!(post.id = %kept.id, until = %until, "status not fetched yet: {message}");
+                post.ask_later(Duration::try_from(until.duration_since(now)).unwrap_or_default(), now)
+            }
             Err(Stop::Store(error)) => return Err(error),
             Err(_) => return Ok(()),
         };
@@ -67,6 +77,7 @@ impl Posting {
             Ok(kept) => {
                 if changed {
                     self.announce(&kept).await;
+                    self.settle_turn(&kept).await;
                 }
                 Ok(())
             }
@@ -74,6 +85,27 @@ impl Posting {
             Err(SaveError::Overtaken) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
         }
+    }
+
+    /// Gives the turn of a post back that failed, or of a draft that left the
+    /// inbox, and calls up the next; closes the account where it failed for a cap.
+    pub(crate) async fn settle_turn(&self, post: &Post) {
+        let (alias, Some(mode)) = (&post.account, post.mode()) else { return };
+        match &post.state {
+            PostState::Queued { deferral: Some(Deferral { code, message, .. }), not_before, .. } => {
+                if REFUSALS.contains(&code.as_str()) {
+                    let closed = Closed { until: *not_before, code: code.clone(), message: message.clone() };
+                    self.close(alias, mode, closed).await;
+                }
+            }
+            // It may have been posted: then its turn was used.
+            PostState::Failed { failure, .. } if MAY_BE_POSTED.contains(&failure.code.as_str()) => return,
+            PostState::Failed { .. } | PostState::Cancelled { .. } => {}
+            PostState::Published { .. } if mode == Mode::Draft => {}
+            _ => return,
+        }
+        self.give_back(alias, mode, &post.id).await;
+        self.call_up(alias).await;
     }
 
     /// Where TikTok says that the creator took the app's access away, finds out

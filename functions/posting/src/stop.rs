@@ -6,9 +6,12 @@
 
 use std::time::Duration;
 
+use domain::budget::Wait;
 use domain::failure::{Disposition, Failure, in_full};
 use domain::post::{HoldReason, InvalidTransition};
 use domain::report::Report;
+use domain::settings::Settings;
+use domain::video::VideoFacts;
 use jiff::Timestamp;
 use storage::{AppSecretError, ObjectError, SaveError, StoreError, VaultError};
 
@@ -30,6 +33,8 @@ pub(crate) enum Stop {
         /// The least wait; the back-off may make it longer.
         after: Duration,
     },
+    /// One of our own budgets has no room before a certain time.
+    Limited(Box<Limited>),
     /// It waits for a person.
     Hold(HoldReason),
     /// It waits for its time.
@@ -47,7 +52,30 @@ pub(crate) enum Stop {
     Fault(InvalidTransition),
 }
 
+/// What has no room, and what is known of the post by then.
+#[derive(Debug)]
+pub(crate) struct Limited {
+    /// What it waits for, and until when.
+    pub wait: Wait,
+    /// What the post goes out with, which says in which line it stands.
+    pub described: Option<(Settings, VideoFacts, u64)>,
+}
+
 impl Stop {
+    pub(crate) fn limited(wait: Wait) -> Self {
+        Self::Limited(Box::new(Limited { wait, described: None }))
+    }
+
+    /// Adds to a wait for a limit what the post goes out with.
+    pub(crate) fn described(self, settings: Settings, facts: VideoFacts, bytes: u64) -> Self {
+        match self {
+            Self::Limited(limited) => {
+                Self::Limited(Box::new(Limited { described: Some((settings, facts, bytes)), ..*limited }))
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn wait(code: &str, message: impl Into<String>, after: Duration) -> Self {
         Self::Wait { code: code.to_owned(), message: message.into(), after }
     }

@@ -4,6 +4,7 @@ use domain::drop_key::{DropKey, is_sidecar_of, videos_prefix_of};
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use domain::source::{ObjectVersion, Source};
+use jiff::Timestamp;
 use storage::{Created, ObjectError, SaveError, StoreError};
 
 use crate::posting::Posting;
@@ -24,6 +25,8 @@ pub struct Arrival {
     pub etag: Option<String>,
     /// The size in bytes.
     pub bytes: Option<u64>,
+    /// When it arrived, as the bucket says; events come in any order.
+    pub at: Option<Timestamp>,
 }
 
 /// What became of an event.
@@ -67,7 +70,10 @@ impl Posting {
                     );
                     return Ok(Submitted::Nothing);
                 };
-                let post = Post::submit(account, source, bytes, self.now());
+                let now = self.now();
+                // A bucket's clock is not ours: nothing was dropped in the future.
+                let dropped_at = arrival.at.map_or(now, |at| at.min(now));
+                let post = Post::submit(account, source, bytes, now).dropped(dropped_at);
                 Ok(Submitted::Post(self.store(post).await?))
             }
             DropKey::Sidecar => Ok(Submitted::Options(self.hand_options(arrival).await?)),

@@ -23,6 +23,7 @@ mod send;
 
 use std::time::Duration;
 
+use domain::budget::CallKind;
 use domain::failure::backoff;
 use domain::identity::PostId;
 use domain::post::{Believe, NotClaimable, Post, Reconciled, StateName, reconcile};
@@ -157,7 +158,8 @@ impl Posting {
 
     async fn report_of(&self, hold: &Hold<'_>, upload: &Upload) -> Result<Report, Stop> {
         let id = &upload.publish_id;
-        self.with_token(&hold.post().account, hold.worker(), async |token| self.tiktok.report(&token, id).await).await
+        let ask = async |token| self.tiktok.report(&token, id).await;
+        self.within_minute(CallKind::StatusFetch, &hold.post().account, hold.worker(), ask).await
     }
 
     /// Gives an upload up that cannot have ended, and has the post wait a

@@ -3,6 +3,7 @@
 use aws_lambda_events::s3::{S3Event, S3EventRecord};
 use aws_lambda_events::sqs::SqsEvent;
 use domain::identity::PostId;
+use jiff::Timestamp;
 use posting::Arrival;
 use serde::Deserialize;
 use serde_json::Value;
@@ -90,6 +91,7 @@ fn of_record(record: S3EventRecord) -> Result<Option<Call>, UnknownEvent> {
         return Ok(None);
     }
     let missing = |what| UnknownEvent::Malformed { kind: "S3 notification", why: format!("it names no {what}") };
+    let at = record.event_time.timestamp_millis();
     let object = record.s3.object;
     let key = object.key.ok_or_else(|| missing("key"))?;
     Ok(Some(Call::Arrival(Arrival {
@@ -98,6 +100,7 @@ fn of_record(record: S3EventRecord) -> Result<Option<Call>, UnknownEvent> {
         version_id: object.version_id,
         etag: object.e_tag,
         bytes: object.size.and_then(|size| u64::try_from(size).ok()),
+        at: Timestamp::from_millisecond(at).ok(),
     })))
 }
 
@@ -115,6 +118,7 @@ fn decoded(key: &str) -> Result<String, UnknownEvent> {
 struct BridgeEvent {
     #[serde(rename = "detail-type")]
     detail_type: String,
+    time: Option<String>,
     detail: BridgeDetail,
 }
 
@@ -153,6 +157,7 @@ fn of_event_bridge(event: Value) -> Result<Calls, UnknownEvent> {
         version_id: object.version_id,
         etag: object.etag,
         bytes: object.size,
+        at: event.time.as_deref().and_then(|time| time.parse().ok()),
     }))])
 }
 
@@ -195,6 +200,8 @@ mod tests {
             let [Call::Arrival(arrival)] = calls.as_slice() else { panic!("{name}: {calls:?}") };
             assert!(arrival.key.starts_with("drop/"), "{name}: {arrival:?}");
             assert!(!arrival.key.contains(['%', '+']), "{name}: the key is decoded: {}", arrival.key);
+            let at = arrival.at.map(|at| at.to_string());
+            assert!(at.is_some_and(|at| at.starts_with("2026-11-22T09:30:12")), "{name}: {:?}", arrival.at);
             assert!(arrival.version_id.is_some() && arrival.etag.is_some() && arrival.bytes.is_some(), "{name}");
         }
     }

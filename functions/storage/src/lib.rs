@@ -20,6 +20,7 @@ mod attribute;
 mod table;
 
 mod accounts;
+mod budgets;
 mod consents;
 mod posts;
 
@@ -36,6 +37,7 @@ pub use accounts::Accounts;
 pub use app::{AppCredentials, AppSecret, AppSecretError};
 pub use aws::AwsError;
 pub use bell::{Bell, BellError};
+pub use budgets::{Book, BookKey, Budgets, Opened};
 pub use clients::Clients;
 pub use consents::Consents;
 pub use kept::{Kept, Revision};
@@ -43,6 +45,6 @@ pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
     ObjectError, Objects, ReadAhead, Window, WindowError,
 };
-pub use posts::{Created, Cursor, DuePage, OpenPage, Posts, Shard};
+pub use posts::{Created, Cursor, DuePage, InLine, OpenPage, Posts, Shard};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

@@ -3,10 +3,12 @@
 //!
 //! The index `due` has a post only while it should be looked at by a certain
 //! time, in one of eight shards. What it says may lag behind: it names posts,
-//! and whoever works on one reads it first.
+//! and whoever works on one reads it first. The index `line` is as sparse: it has
+//! the posts that wait for their account's turn.
 
 mod by_account;
 mod due;
+mod line;
 mod record;
 mod shard;
 mod state_record;
@@ -17,6 +19,7 @@ use domain::post::Post;
 use jiff::Timestamp;
 
 pub use due::{Cursor, DuePage};
+pub use line::InLine;
 pub use shard::Shard;
 
 use crate::kept::{Kept, Revision};
@@ -112,6 +115,17 @@ impl Posts {
                 tracing::warn!(table = self.table.name(), error = %error, "an item of the account index is no post");
             })
             .ok()
+    }
+
+    /// Reads an account's line from its head up to those who were dropped by
+    /// `until`, in the order dropped; of a very long line, the front.
+    pub async fn line(&self, account: &Alias, until: Timestamp) -> Result<Vec<InLine>, StoreError> {
+        line::read(&self.table, account, until).await
+    }
+
+    /// Reads the front of an account's line, in the order dropped.
+    pub async fn front_of_line(&self, account: &Alias) -> Result<Vec<InLine>, StoreError> {
+        line::front(&self.table, account).await
     }
 
     fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, Need, Scopes};
+use domain::account::{Account, Scopes};
+use domain::budget::CallKind;
 use domain::chunk::ChunkPlan;
 use domain::failure::Failure;
 use domain::options::Mode;
@@ -37,18 +38,45 @@ impl Posting {
         let settings = self.settings(&post, &object, &account).await?;
         not_too_often(&post)?;
         allowed(&account, settings.mode)?;
-        let facts = self.inspect(&post.source, size.bytes()).await?;
-        let settings = self.fit(hold, settings, &facts).await?;
+        let facts = match &post.video {
+            // The source is pinned: what was read of it once stays true.
+            Some(facts) => facts.clone(),
+            None => self.inspect(&post.source, size.bytes()).await?,
+        };
+        if let Err(stop) = self.await_turn(&post, settings.mode).await {
+            return Err(stop.described(settings, facts, size.bytes()));
+        }
+        let (settings, upload) = match self.take_turn(hold, settings.clone(), &facts, size).await {
+            Ok(begun) => begun,
+            Err(stop) => {
+                let stop = self.heed_limit(alias, settings.mode, stop).await;
+                return Err(stop.described(settings, facts, size.bytes()));
+            }
+        };
+        tracing::info!(post.id = %post.id, publish.id = %upload.publish_id, "upload begun");
+        let begun = hold.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
+        hold.save(begun).await?;
+        self.call_up(alias).await;
+        Ok(())
+    }
+
+    /// Begins the upload of a post whose turn it is, if nothing is against it.
+    async fn take_turn(
+        &self,
+        hold: &Hold<'_>,
+        settings: Settings,
+        facts: &VideoFacts,
+        size: VideoSize,
+    ) -> Result<(Settings, Upload), Stop> {
+        let settings = self.fit(hold, settings, facts).await?;
         let plan = ChunkPlan::new(size, self.chunk_ceiling);
         tracing::info!(
-            post.id = %post.id, video.bytes = size.bytes(), video.container = ?facts.container, title = settings.title.as_str(),
+            post.id = %hold.post().id, video.bytes = size.bytes(), video.container = ?facts.container, title = settings.title.as_str(),
             privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode, chunks = plan.count(),
             "video checked: asking TikTok for an upload"
         );
         let upload = self.ticket(hold, &settings, plan).await?;
-        tracing::info!(post.id = %post.id, publish.id = %upload.publish_id, "upload begun");
-        let begun = hold.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
-        hold.save(begun).await
+        Ok((settings, upload))
     }
 
     /// Holds the video and its settings against what TikTok allows: the
@@ -59,7 +87,8 @@ impl Posting {
             return Ok(settings);
         }
         let alias = &hold.post().account;
-        let creator = self.with_token(alias, hold.worker(), async |token| self.tiktok.creator(&token).await).await?;
+        let ask = async |token| self.tiktok.creator(&token).await;
+        let creator = self.within_minute(CallKind::CreatorInfo, alias, hold.worker(), ask).await?;
         hold_against(facts, &Limits::direct(creator.max_duration_s.map(Duration::from_secs)))?;
         creator.fit(settings).map_err(|refusal| {
             let advice = "Mend the options and drop the video again; nothing was sent to TikTok.";
@@ -68,12 +97,11 @@ impl Posting {
     }
 
     async fn ticket(&self, hold: &Hold<'_>, settings: &Settings, plan: ChunkPlan) -> Result<Upload, Stop> {
-        let alias = &hold.post().account;
         // The URL's hour is counted from before TikTok was asked, the earliest that it can have begun.
         let issued_at = self.now();
         let begin = async |token| self.tiktok.begin(&token, settings, &plan).await;
-        let ticket = self.with_token_for(Need::Upload, alias, hold.worker(), begin).await?;
-        let context = SealContext::new(Purpose::UploadUrl, alias);
+        let ticket = self.in_turn(hold.post(), settings.mode, hold.worker(), begin).await?;
+        let context = SealContext::new(Purpose::UploadUrl, &hold.post().account);
         let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
         Ok(Upload {
             publish_id: ticket.publish_id,

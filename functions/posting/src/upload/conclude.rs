@@ -9,18 +9,17 @@ use storage::StoreError;
 
 use super::{Hold, Worked};
 use crate::posting::Posting;
-use crate::stop::Stop;
-
-/// TikTok's code for the cap on an app's posting users, which its operator must know of.
-const ACTIVE_USERS: &str = "reached_active_user_cap";
+use crate::stop::{Limited, Stop};
 
 impl Posting {
     pub(super) async fn conclude(&self, mut hold: Hold<'_>, stop: Stop) -> Result<Worked, StoreError> {
         let post = hold.post().clone();
         let handed_over = matches!(stop, Stop::HandOver);
+        let settled = matches!(stop, Stop::Verdict(_));
         if let Stop::Verdict(report) = &stop {
             self.heed_consent(report, &post.account, hold.worker()).await;
         }
+        let (alias, in_line) = (post.account.clone(), post.stands_in_line());
         let next = match self.next(post, stop) {
             Ok(next) => next,
             Err(End::Overtaken) => return Ok(overtaken(&hold)),
@@ -34,6 +33,11 @@ impl Posting {
         }
         let rests = hold.post().state_name();
         self.announce(hold.post()).await;
+        if settled {
+            self.settle_turn(hold.post()).await;
+        } else if in_line {
+            self.call_up(&alias).await;
+        }
         if handed_over && let Err(error) = self.bell.ring(&id).await {
             tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due and will be found");
         }
@@ -53,11 +57,17 @@ impl Posting {
             }
             Stop::Fail(failure) => post.fail(failure, now),
             Stop::Wait { code, message, after } => {
-                if code == ACTIVE_USERS {
-                    tracing::error!(post.id = %post.id, "the app's daily number of posting users is used up: ask TikTok for a higher quota");
-                }
                 let wait = after.max(backoff(times(&post, &code))) + spread(&post);
                 post.defer(&code, &message, wait, now)
+            }
+            Stop::Limited(limited) => {
+                let Limited { wait, described } = *limited;
+                let post = match described {
+                    Some((settings, video, bytes)) => post.described(settings, video, bytes),
+                    None => post,
+                };
+                let after = Duration::try_from(wait.until.duration_since(now)).unwrap_or_default();
+                post.defer(&wait.code, &wait.message, after, now)
             }
             Stop::Hold(reason) => post.hold(reason, now),
             Stop::Schedule(at) => post.schedule(at, now),

@@ -5,7 +5,7 @@
 //! them. What exists only in one state is in [`StateRecord`], in the same item.
 
 use domain::identity::{Alias, PostId};
-use domain::options::PostOptions;
+use domain::options::{Mode, PostOptions};
 use domain::post::{Approval, HistoryEntry, Post, PostFacts, StateName};
 use domain::settings::Settings;
 use domain::source::{ObjectVersion, Source};
@@ -25,6 +25,11 @@ pub(super) const DUE_SHARD: &str = "due_shard";
 /// The due index's order.
 pub(super) const DUE_AT: &str = "due_at";
 
+/// The line index's partition.
+pub(super) const LINE: &str = "line";
+/// The line index's order.
+pub(super) const DROPPED_AT: &str = "dropped_at";
+
 /// What a post has in every state.
 #[derive(Debug, Serialize, Deserialize)]
 struct FactsRecord {
@@ -38,6 +43,10 @@ struct FactsRecord {
     version_id: Option<String>,
     etag: Option<String>,
     created_at: Millis,
+    dropped_at: Millis,
+    line: Option<Alias>,
+    line_mode: Option<Mode>,
+    line_sleeps_until: Option<Millis>,
     updated_at: Timestamp,
     due_shard: Option<Shard>,
     due_at: Option<Millis>,
@@ -71,6 +80,7 @@ impl FactsRecord {
             ObjectVersion::Id(id) => (Some(id.clone()), None),
             ObjectVersion::ETag(etag) => (None, Some(etag.clone())),
         };
+        let in_line = Some(post).filter(|post| post.stands_in_line());
         let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
         Self {
             id: post.id.clone(),
@@ -83,6 +93,10 @@ impl FactsRecord {
             version_id,
             etag,
             created_at: Millis::floor(post.created_at),
+            dropped_at: Millis::floor(post.dropped_at),
+            line: in_line.map(|post| post.account.clone()),
+            line_mode: in_line.and_then(Post::mode),
+            line_sleeps_until: in_line.and_then(Post::sleeps_until).map(Millis::ceil),
             updated_at: now,
             due_shard: post.due_at.map(|_| Shard::of(&post.id)),
             due_at: post.due_at.map(Millis::ceil),
@@ -109,6 +123,7 @@ impl FactsRecord {
             source: Source { bucket: self.bucket, key: self.key, version },
             bytes: self.bytes,
             created_at: self.created_at.instant("created_at")?,
+            dropped_at: self.dropped_at.instant(DROPPED_AT)?,
             request: self.request.unwrap_or_default(),
             approval: self.approval,
             settings: self.settings,

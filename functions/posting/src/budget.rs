@@ -1,0 +1,240 @@
+//! Budgets, kept: nothing that TikTok limits is called without being written
+//! down first, and what TikTok refuses all the same closes the books for all
+//! workers. `domain::budget` tells the rules.
+//!
+//! A call costs one write. Its place is taken after the account's token was had,
+//! so that no refresh comes between the two.
+
+use std::time::Duration;
+
+use domain::account::Need;
+use domain::budget::{
+    Admitted, Ahead, BUSY, CALLS, CallKind, Closed, Minute, Posted, PostingUsers, REFUSALS, TurnLimits, Turns, Wait,
+};
+use domain::failure::{Disposition, in_full};
+use domain::identity::{Alias, PostId};
+use domain::options::Mode;
+use domain::post::Post;
+use storage::{Book, BookKey, SaveError, StoreError};
+use tiktok::AccessToken;
+
+use crate::posting::{Posting, Worker};
+use crate::stop::Stop;
+
+/// How often a book is read again that somebody else wrote meanwhile.
+const TRIES: u32 = 12;
+/// The wait of who never came to write.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// The least rest of an account after a refusal: TikTok's minute, and some seconds.
+const LEAST_REST: Duration = Duration::from_secs(65);
+/// TikTok's code for too many calls a minute.
+const RATE_LIMIT: &str = "rate_limit_exceeded";
+/// TikTok's code for the cap on an app's posting users.
+const ACTIVE_USERS: &str = "reached_active_user_cap";
+
+impl Posting {
+    /// Makes a call that TikTok limits by the minute, with the account's token.
+    pub(crate) async fn within_minute<T>(
+        &self,
+        kind: CallKind,
+        alias: &Alias,
+        worker: &Worker,
+        call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
+    ) -> Result<T, Stop> {
+        let budgeted = async |token| {
+            if let Err(stop) = self.take_call(kind, alias).await {
+                return Ok(Err(stop));
+            }
+            let answer = call(token).await;
+            if let Err(error) = &answer
+                && is_rate_limit(error)
+            {
+                self.close_minute(kind, alias).await;
+            }
+            answer.map(Ok)
+        };
+        self.with_token(alias, worker, budgeted).await?
+    }
+
+    /// Makes the call that begins a post's upload, where it is its turn.
+    pub(crate) async fn in_turn<T>(
+        &self,
+        post: &Post,
+        mode: Mode,
+        worker: &Worker,
+        call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
+    ) -> Result<T, Stop> {
+        let budgeted = async |token| {
+            if let Err(stop) = self.write_turn(post, mode).await {
+                return Ok(Err(stop));
+            }
+            let answer = call(token).await;
+            if let Err(error) = &answer
+                && error.refusal().is_some_and(|refusal| refusal.http < 500)
+            {
+                // An answer that was lost, or none of TikTok's own, may have begun something: it counts.
+                self.give_back(&post.account, mode, &post.id).await;
+            }
+            answer.map(Ok)
+        };
+        self.with_token_for(Need::Upload, &post.account, worker, budgeted).await?
+    }
+
+    /// The limits of an account in a mode.
+    pub(crate) fn limits(&self, mode: Mode) -> TurnLimits {
+        TurnLimits::of(mode, self.posts_per_day)
+    }
+
+    async fn take_call(&self, kind: CallKind, alias: &Alias) -> Result<(), Stop> {
+        let mut full = None;
+        self.change(BookKey::calls(alias, kind), |minute: &Minute| {
+            Ok(Some(match minute.clone().take(kind.a_minute(), self.now()) {
+                Ok(taken) => {
+                    full = None;
+                    taken
+                }
+                Err((booked, again)) => {
+                    full = Some(again);
+                    booked
+                }
+            }))
+        })
+        .await?;
+        let message = || format!("the account's {} {} calls a minute are used up", kind.a_minute(), kind.as_str());
+        full.map_or(Ok(()), |until| Err(Stop::limited(Wait { code: CALLS.to_owned(), message: message(), until })))
+    }
+
+    async fn write_turn(&self, post: &Post, mode: Mode) -> Result<(), Stop> {
+        let alias = &post.account;
+        let mut posted = Posted::NotToday;
+        self.change(BookKey::turns(alias, mode), |turns: &Turns| {
+            turns.place(self.limits(mode), Ahead::default(), self.now()).map_err(Stop::limited)?;
+            posted = has_posted(turns, self.now());
+            Ok(Some(turns.clone().take(post.id.clone(), self.now())))
+        })
+        .await?;
+        if mode == Mode::Draft {
+            return Ok(());
+        }
+        let admitted = self.change(BookKey::users(), |users: &PostingUsers| {
+            match users.admit(alias, posted, self.posting_users, self.now()).map_err(Stop::limited)? {
+                Admitted::AsKnown => Ok(None),
+                Admitted::Written(written) => Ok(Some(written)),
+            }
+        });
+        if let Err(stop) = admitted.await {
+            self.give_back(alias, mode, &post.id).await;
+            return Err(stop);
+        }
+        Ok(())
+    }
+
+    /// Gives a post's turn back, so that another may have it. Where that fails,
+    /// the turn is lost for its day, and no more than that.
+    pub(crate) async fn give_back(&self, alias: &Alias, mode: Mode, post: &PostId) {
+        let given = self.change(BookKey::turns(alias, mode), |turns: &Turns| Ok(turns.clone().give_back(post)));
+        if let Err(stop) = given.await {
+            tracing::warn!(post.id = %post, why = ?stop, "a turn that was not used could not be given back");
+        }
+    }
+
+    /// Where work rests because TikTok's word contradicts the books, or because
+    /// there is no call left for what a turn needs, closes the account's turns for
+    /// as long; the post then waits at its place, and nobody is called up in its stead.
+    pub(crate) async fn heed_limit(&self, alias: &Alias, mode: Mode, stop: Stop) -> Stop {
+        match stop {
+            Stop::Wait { code, message, after } if REFUSALS.contains(&code.as_str()) => {
+                let until = self.now() + after.max(LEAST_REST);
+                self.close(alias, mode, Closed { until, code: code.clone(), message: message.clone() }).await;
+                Stop::limited(Wait { code, message, until })
+            }
+            Stop::Limited(limited) if limited.wait.code == CALLS => {
+                let Wait { code, message, until } = limited.wait.clone();
+                self.close(alias, mode, Closed { until, code, message }).await;
+                Stop::Limited(limited)
+            }
+            other => other,
+        }
+    }
+
+    /// Closes an account's turns, and the app's users where TikTok has enough of them.
+    pub(crate) async fn close(&self, alias: &Alias, mode: Mode, closed: Closed) {
+        let (code, until) = (&closed.code, closed.until);
+        if code == ACTIVE_USERS {
+            tracing::error!(
+                account = %alias, until = %until,
+                "the app's daily number of posting users is used up: ask TikTok for a higher quota"
+            );
+            let users = self.change(BookKey::users(), |users: &PostingUsers| Ok(Some(users.clone().close(until))));
+            not_closed(alias, users.await);
+        } else {
+            tracing::warn!(account = %alias, code, until = %until, "a limit is met: the account's uploads rest");
+        }
+        let turns =
+            self.change(BookKey::turns(alias, mode), |turns: &Turns| Ok(Some(turns.clone().close(closed.clone()))));
+        not_closed(alias, turns.await);
+    }
+
+    async fn close_minute(&self, kind: CallKind, alias: &Alias) {
+        tracing::warn!(account = %alias, call = kind.as_str(), "TikTok's rate limit is met: the account's calls rest a minute");
+        let key = BookKey::calls(alias, kind);
+        not_closed(alias, self.change(key, |minute: &Minute| Ok(Some(minute.clone().refused(self.now())))).await);
+    }
+
+    /// Changes a book, after whatever others wrote meanwhile.
+    async fn change<B: Book>(
+        &self,
+        key: BookKey,
+        mut change: impl FnMut(&B) -> Result<Option<B>, Stop>,
+    ) -> Result<(), Stop> {
+        for _ in 0..TRIES {
+            let opened = self.budgets.open::<B>(key.clone()).await?;
+            let Some(next) = change(&opened.book)? else { return Ok(()) };
+            match self.budgets.write(opened, &next, self.now()).await {
+                Ok(()) => return Ok(()),
+                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Store(error)) => return Err(error.into()),
+            }
+        }
+        let message = "many workers use the account's budget at once";
+        Err(Stop::limited(Wait { code: BUSY.to_owned(), message: message.to_owned(), until: self.now() + BUSY_WAIT }))
+    }
+
+    /// Tells whether nothing but other posts keeps the account from beginning an
+    /// upload now: of its own limits, and the app's.
+    pub(crate) async fn has_room(
+        &self,
+        alias: &Alias,
+        mode: Mode,
+        turns: &Turns,
+        ahead: Ahead,
+    ) -> Result<Result<(), Wait>, StoreError> {
+        let now = self.now();
+        if let Err(wait) = turns.place(self.limits(mode), ahead, now) {
+            return Ok(Err(wait));
+        }
+        if mode == Mode::Draft {
+            return Ok(Ok(()));
+        }
+        let users = self.budgets.open::<PostingUsers>(BookKey::users()).await?;
+        Ok(users.book.admit(alias, has_posted(turns, now), self.posting_users, now).map(|_| ()))
+    }
+}
+
+fn has_posted(turns: &Turns, now: jiff::Timestamp) -> Posted {
+    if turns.has_posted(now) { Posted::Today } else { Posted::NotToday }
+}
+
+fn is_rate_limit(error: &tiktok::Error) -> bool {
+    matches!(error.disposition(), Disposition::Defer { .. }) && error.failure().code == RATE_LIMIT
+}
+
+fn not_closed(alias: &Alias, done: Result<(), Stop>) {
+    if let Err(stop) = done {
+        let why = match &stop {
+            Stop::Store(error) => in_full(error),
+            other => format!("{other:?}"),
+        };
+        tracing::warn!(account = %alias, why, "others will have to hear of TikTok's limit from TikTok");
+    }
+}

@@ -1,0 +1,79 @@
+//! The line, worked: whether it is a post's turn, and who is called up next.
+//!
+//! Nobody keeps the line. Each worker reads it where it needs to: before an
+//! upload is begun, and after a post has left it, so that the next one is not
+//! left to sleep for longer than it has to.
+
+use domain::budget::{Ahead, Turns};
+use domain::failure::in_full;
+use domain::identity::Alias;
+use domain::options::Mode;
+use domain::post::Post;
+use storage::{BookKey, InLine, SaveError, StoreError};
+
+use crate::posting::Posting;
+use crate::stop::Stop;
+
+impl Posting {
+    /// Makes sure that it is a post's turn.
+    pub(crate) async fn await_turn(&self, post: &Post, mode: Mode) -> Result<(), Stop> {
+        let line = self.posts.line(&post.account, post.dropped_at).await?;
+        let turns = self.budgets.open::<Turns>(BookKey::turns(&post.account, mode)).await?.book;
+        let before = |other: &&InLine| (other.dropped_at, &other.id) < (post.dropped_at, &post.id);
+        let mut ahead = self.waiting(&line, mode, &turns).filter(before);
+        let head = ahead.next();
+        let ahead = Ahead {
+            posts: head.map_or(0, |_| 1) + ahead.count(),
+            head_sleeps_until: head.and_then(|head| head.sleeps_until),
+        };
+        self.has_room(&post.account, mode, &turns, ahead).await?.map_err(Stop::limited)
+    }
+
+    /// Calls up whoever stands first in an account's line, where the turn comes
+    /// sooner than they were told. Where that fails they come when they were told.
+    pub(crate) async fn call_up(&self, alias: &Alias) {
+        if let Err(error) = self.try_call_up(alias).await {
+            tracing::warn!(account = %alias, error = in_full(&error), "the next post was not called up: it comes by itself");
+        }
+    }
+
+    async fn try_call_up(&self, alias: &Alias) -> Result<(), StoreError> {
+        let line = self.posts.front_of_line(alias).await?;
+        for mode in [Mode::Direct, Mode::Draft] {
+            if !line.iter().any(|post| post.mode == Some(mode)) {
+                continue;
+            }
+            let turns = self.budgets.open::<Turns>(BookKey::turns(alias, mode)).await?.book;
+            // One whose options nobody has read yet is on its way, and speaks for itself.
+            if let Some(head) = self.waiting(&line, mode, &turns).next().filter(|head| head.mode == Some(mode)) {
+                let room = self.has_room(alias, mode, &turns, Ahead::default()).await?;
+                self.wake(head, room.map_or_else(|wait| wait.until, |()| self.now())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn wake(&self, head: &InLine, at: jiff::Timestamp) -> Result<(), StoreError> {
+        let Some(kept) = self.posts.get(&head.id).await? else { return Ok(()) };
+        let Some(called) = kept.value.clone().called_up(at) else { return Ok(()) };
+        match self.posts.save(kept, called, self.now()).await {
+            Ok(_) => {}
+            // Somebody has it, and tells it when its turn is.
+            Err(SaveError::Overtaken) => return Ok(()),
+            Err(SaveError::Store(error)) => return Err(error),
+        }
+        if at <= self.now() {
+            tracing::info!(post.id = %head.id, "the post's turn has come: called up");
+            if let Err(error) = self.bell.ring(&head.id).await {
+                tracing::warn!(post.id = %head.id, error = in_full(&error), "bell not rung: the post is due and will be found");
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of a line that wait for this mode's turn, or may.
+    fn waiting<'a>(&self, line: &'a [InLine], mode: Mode, turns: &'a Turns) -> impl Iterator<Item = &'a InLine> {
+        let now = self.now();
+        line.iter().filter(move |post| post.mode.is_none_or(|theirs| theirs == mode) && !turns.has_taken(&post.id, now))
+    }
+}

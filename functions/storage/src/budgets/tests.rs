@@ -1,0 +1,71 @@
+//! The books come back as they were, and nobody writes over another's.
+
+use domain::budget::{Closed, Minute, Posted, PostingUsers, Turns};
+use domain::identity::PostId;
+use domain::source::ObjectVersion;
+use serde_json::json;
+
+use super::*;
+use crate::scripted_server::{Answer, ScriptedServer, say};
+
+fn at(millisecond: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_764_000_000_000 + millisecond).unwrap()
+}
+
+fn anna() -> Alias {
+    Alias::new("anna").unwrap()
+}
+
+fn turns() -> Turns {
+    let post = |n: u8| PostId::of_object("intake", "drop/a.mp4", &ObjectVersion::Id(n.to_string()));
+    let turns = (0..3).fold(Turns::default(), |turns, n| turns.take(post(n), at(i64::from(n))));
+    turns.close(Closed { until: at(9000), code: "spam_risk_too_many_posts".into(), message: "full".into() })
+}
+
+#[test]
+fn every_book_comes_back_as_it_was() {
+    let minute = Minute { booked_until: Some(at(70)), ..Minute::default() }.take(30, at(1)).unwrap().refused(at(5));
+    assert_eq!(Minute::of_item(&minute.item().unwrap()).unwrap(), minute);
+    assert_eq!(Turns::of_item(&turns().item().unwrap()).unwrap(), turns());
+    assert_eq!(Turns::of_item(&Turns::default().item().unwrap()).unwrap(), Turns::default());
+    let most = std::num::NonZeroU32::new(5);
+    let users = match PostingUsers::default().admit(&anna(), Posted::NotToday, most, at(0)).unwrap() {
+        domain::budget::Admitted::Written(users) => users.close(at(50)),
+        domain::budget::Admitted::AsKnown => unreachable!("she is new"),
+    };
+    assert_eq!(PostingUsers::of_item(&users.item().unwrap()).unwrap(), users);
+}
+
+#[test]
+fn a_call_inside_a_millisecond_counts_from_its_end() {
+    let inside = Timestamp::from_nanosecond(1_000_001).unwrap();
+    let minute = Minute::default().take(30, inside).unwrap();
+    assert_eq!(Minute::of_item(&minute.item().unwrap()).unwrap().calls, [Timestamp::from_millisecond(2).unwrap()]);
+}
+
+#[tokio::test]
+async fn a_book_that_nobody_wrote_is_empty_and_is_only_made_where_there_is_none() {
+    let server = ScriptedServer::start([say(Answer::new(200, "{}")), say(Answer::new(200, "{}"))]).await;
+    let budgets = Budgets::new(server.dynamodb(), "budgets");
+    let opened = budgets.open::<Turns>(BookKey::turns(&anna(), Mode::Draft)).await.unwrap();
+    assert_eq!(opened.book, Turns::default());
+    budgets.write(opened, &turns(), at(0)).await.unwrap();
+    let asked = server.requests()[1].json();
+    assert_eq!(asked["ConditionExpression"], "attribute_not_exists(#key)");
+    assert_eq!(asked["Item"]["book"], json!({ "S": "anna#draft" }));
+    assert_eq!(asked["Item"]["expires_at"], json!({ "N": (1_764_000_000 + 48 * 3600).to_string() }));
+}
+
+#[test]
+fn no_two_books_share_an_item() {
+    let keys = [
+        BookKey::turns(&anna(), Mode::Direct),
+        BookKey::turns(&anna(), Mode::Draft),
+        BookKey::calls(&anna(), CallKind::CreatorInfo),
+        BookKey::calls(&anna(), CallKind::StatusFetch),
+        BookKey::users(),
+    ];
+    for (n, key) in keys.iter().enumerate() {
+        assert!(!keys[..n].contains(key), "{key:?}");
+    }
+}
