@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_one_is_none() {
-        for text in ["", "act.", "act.Ab1Cd2", "act.Ab1Cd2Ef3Gh4Ij5Kl6mn7", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8"] {
+        for text in ["", "act.", "act.Ab1Cd2", "act.Ab1Cd2Ef3Gh4Ij5kl6Mn7", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8"] {
             assert!(!is_found(text), "{text}");
         }
     }
