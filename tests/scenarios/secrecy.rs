@@ -71,10 +71,13 @@ async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
     for (table, telltale) in [(&outputs.posts_table, "drop/"), (&outputs.accounts_table, "open-")] {
         judge(&cloud, &values_in(&cloud, table).await?, telltale).await?;
     }
-    // Not every run connects somebody on TikTok's page.
     let secrets = secrets(&cloud).await?;
-    let asked = values_in(&cloud, &outputs.consents_table).await?;
-    asked.iter().try_for_each(|(place, content)| secrets.ensure_absent(content, place))
+    // Not every run connects somebody on TikTok's page, or comes as far as to use a budget.
+    for table in [&outputs.consents_table, &outputs.budgets_table] {
+        let values = values_in(&cloud, table).await?;
+        values.iter().try_for_each(|(place, content)| secrets.ensure_absent(content, place))?;
+    }
+    Ok(())
 }
 
 async fn values_in(cloud: &Cloud, table: &str) -> Result<Vec<Found>> {

@@ -23,6 +23,7 @@ impl Cloud {
             let value = match name {
                 "POSTS_TABLE" => &outputs.posts_table,
                 "ACCOUNTS_TABLE" => &outputs.accounts_table,
+                "BUDGETS_TABLE" => &outputs.budgets_table,
                 "INTAKE_QUEUE_URL" => &outputs.intake_queue_url,
                 "TOKENS_KEY_ID" => &outputs.tokens_key_id,
                 "APP_SECRET_ARN" => &outputs.app_secret_arn,
