@@ -10,6 +10,7 @@ use reqwest::redirect;
 use url::Url;
 
 use crate::patience::Patience;
+use crate::trust;
 use crate::upload_hosts::UploadHosts;
 
 /// Where TikTok is.
@@ -49,7 +50,7 @@ impl TikTok {
     }
 
     pub(crate) fn with_patience(config: Config, patience: Patience) -> Result<Self, ConfigError> {
-        let http = reqwest::Client::builder()
+        let http = trust::apply(reqwest::Client::builder(), &config.api)
             .user_agent(concat!("dropcast/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

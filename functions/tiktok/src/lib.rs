@@ -16,6 +16,7 @@
 mod client;
 mod credentials;
 mod patience;
+mod trust;
 mod upload_hosts;
 
 mod call;
