@@ -133,7 +133,7 @@ What the functions said (a line appears when its invocation has ended):
         say(
             "\nConnect another account; the address that this prints is TikTok's consent page, for a browser:"
         )
-        say(f"  curl -s -o /dev/null -w '%{{redirect_url}}\\n' --cacert \"$AWS_CA_BUNDLE\" {sign} \\")
+        say(f"  curl -s -w '%{{redirect_url}}\\n' --cacert \"$AWS_CA_BUNDLE\" {sign} \\")
         say(f"    '{outputs['ConnectUrl']}?alias=anna'")
         say(f"\nWhat TikTok received and published:\n  curl {cloud.tiktok.simulator}/_simulator/ledger")
     say(f"\nPrograms find all of this in {CLOUD_FILE.relative_to(REPO)}. Take it down with: make down")

@@ -2,16 +2,17 @@
 //! other way in which that can go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use domain::account::{Account, Connection};
 use domain::consent::{ConsentState, Expected};
 use domain::identity::Alias;
-use domain::post::StateName;
+use domain::post::{Post, PostState, StateName};
 use reqwest::Method;
 use serde_json::Value;
 use simulator::{Ending, Endpoint, Event, Fault, OpenId, Standing, Trouble, User};
-use tests::{Cloud, Creator, Footage};
+use tests::{Cloud, Creator, Footage, PATIENCE};
 use uuid::Uuid;
 
 use crate::harness::stories;
@@ -27,9 +28,11 @@ stories![among:
     a_user_who_allows_too_little_is_not_connected_and_the_rest_given_back,
     an_exchange_without_an_answer_is_begun_again_with_a_new_link,
     another_user_does_not_get_the_alias_of_one_who_is_connected,
+    of_two_who_were_asked_for_one_alias_the_first_gets_it_and_the_others_consent_is_given_back,
     a_user_who_is_connected_does_not_get_a_second_alias,
     posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_again,
     a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait,
+    a_consent_whose_access_token_has_run_out_is_ended_with_a_fresh_one,
     accounts_are_shown_and_their_tokens_are_not,
 ];
 
@@ -183,6 +186,22 @@ async fn another_user_does_not_get_the_alias_of_one_who_is_connected(cloud: Arc<
     Ok(())
 }
 
+async fn of_two_who_were_asked_for_one_alias_the_first_gets_it_and_the_others_consent_is_given_back(
+    cloud: Arc<Cloud>,
+) -> Result<()> {
+    let (alias, first) = somebody(&cloud).await?;
+    let (_, second) = somebody(&cloud).await?;
+    // Nobody had the alias when either was asked.
+    let (to_first, to_second) = (ask(&cloud, &alias).await?, ask(&cloud, &alias).await?);
+    assert_eq!(come_back(&allow(&to_first, &first.open_id, &ALL).await?).await?.0, 200);
+    let (status, problem) = come_back(&allow(&to_second, &second.open_id, &ALL).await?).await?;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("wrong_user")), "{problem}");
+    let account = account(&cloud, &alias).await?.context("the account is there")?;
+    assert_eq!(account.open_id.as_str(), first.open_id.as_str());
+    assert_eq!(calls(&cloud, &second.open_id, Endpoint::Revoke).await?, 1, "nobody keeps what nobody uses");
+    Ok(())
+}
+
 async fn a_user_who_is_connected_does_not_get_a_second_alias(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     let (alias, _) = somebody(&cloud).await?;
@@ -202,8 +221,10 @@ async fn posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_ag
     for number in 0..3 {
         drops.push(maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?);
     }
+    // Those behind wait for their turn at first, and hear of it one after the other.
+    let parted = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
     for dropped in &drops {
-        assert_eq!(deferral_of(&cloud, dropped).await?.0, "needs_reconnect");
+        cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, parted).await?;
     }
     let back = allow(&ask(&cloud, maker.alias.as_str()).await?, &maker.user.open_id, &ALL).await?;
     let (status, told) = come_back(&back).await?;
@@ -238,6 +259,18 @@ async fn a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait(clou
     assert_eq!(come_back(&back).await?.0, 200);
     assert_eq!(maker.account().await?.open_id.as_str(), other.open_id.as_str());
     cloud.await_state(&dropped.post, StateName::Published).await?;
+    Ok(())
+}
+
+async fn a_consent_whose_access_token_has_run_out_is_ended_with_a_fresh_one(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    maker.age(Duration::from_hours(3)).await?;
+    let path = format!("/accounts/{}", maker.alias);
+    let told: Value = signed(&cloud, Method::DELETE, &path, "*/*").await?.json().await?;
+    assert_eq!(told["revocation"]["outcome"], "revoked", "{told}");
+    let user = &maker.user.open_id;
+    assert_eq!((calls(&cloud, user, Endpoint::Token).await?, calls(&cloud, user, Endpoint::Revoke).await?), (1, 1));
+    ensure!(maker.account().await?.tokens.is_forgotten(), "a token is left");
     Ok(())
 }
 

@@ -7,14 +7,16 @@ use anyhow::{Context, Result};
 use domain::account::{Account, Connection, Need, RefreshLock, TokenPair};
 use domain::post::{Post, StateName};
 use posting::Unrefreshed;
+use reqwest::Method;
 use simulator::{Effect, Endpoint, Fault, Moment, TokenKind, Trouble};
 use storage::{Purpose, SealContext};
 use tests::{Cloud, Creator, Footage, PATIENCE, apart, worker};
 use tiktok::{AppCredentials, RefreshToken};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::harness::stories;
 use crate::refusals::{deferral_of, refusal};
+use crate::web::signed;
 
 stories![among:
     a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once,
@@ -30,6 +32,7 @@ stories![among:
     posts_that_waited_for_a_consent_go_on_by_themselves_after_it,
     a_refresher_that_lost_its_lock_reads_what_the_other_one_stored,
     a_grant_that_comes_after_the_lock_was_lost_is_stored_all_the_same,
+    a_refresh_that_a_disconnecting_overtook_ends_as_the_consent_did,
 ];
 
 /// The time that a worker of a story has.
@@ -284,18 +287,30 @@ async fn posts_that_waited_for_a_consent_go_on_by_themselves_after_it(cloud: Arc
     Ok(())
 }
 
-/// Two workers that refresh at once: the first is held up by the trouble until
-/// its lock has run out, by the clock of the second. Returns what became of both.
-async fn two_refreshers(maker: &Creator, moment: Moment) -> Result<[Result<(), Unrefreshed>; 2]> {
+/// A worker whose clock is so far ahead and whose refresh takes four seconds, of
+/// which TikTok has heard.
+async fn slow_refresher(
+    maker: &Creator,
+    moment: Moment,
+    ahead: Duration,
+) -> Result<JoinHandle<Result<(), Unrefreshed>>> {
     let cloud = &maker.cloud;
     let stall = Trouble::Stall { ms: Some(4000), moment };
     let fault = Fault::new(Endpoint::Token, stall).for_user(maker.user.open_id.clone());
     let fault = cloud.tiktok.inject(&fault).await?;
-    let (slow, alias) = (cloud.staff(EXPIRING)?, maker.alias.clone());
+    let (slow, alias) = (cloud.staff(ahead)?, maker.alias.clone());
     let slow = tokio::spawn(async move { slow.keep_alive(&alias, Need::Call, &worker(&slow, TIME)).await });
     while !cloud.tiktok.faults().await?.iter().any(|it| it.id == fault && it.fired == 1) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    Ok(slow)
+}
+
+/// Two workers that refresh at once: the first is held up by the trouble until
+/// its lock has run out, by the clock of the second. Returns what became of both.
+async fn two_refreshers(maker: &Creator, moment: Moment) -> Result<[Result<(), Unrefreshed>; 2]> {
+    let cloud = &maker.cloud;
+    let slow = slow_refresher(maker, moment, EXPIRING).await?;
     let quick = cloud.staff(EXPIRING + Duration::from_mins(2))?;
     let second = quick.keep_alive(&maker.alias, Need::Call, &worker(&quick, TIME)).await;
     Ok([slow.await?, second])
@@ -322,6 +337,17 @@ async fn a_grant_that_comes_after_the_lock_was_lost_is_stored_all_the_same(cloud
         "a grant is newer than a refusal"
     );
     ensure_alive(&maker).await
+}
+
+async fn a_refresh_that_a_disconnecting_overtook_ends_as_the_consent_did(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let slow = slow_refresher(&maker, Moment::After, Duration::from_hours(3)).await?;
+    let path = format!("/accounts/{}", maker.alias);
+    assert_eq!(signed(&cloud, Method::DELETE, &path, "*/*").await?.status(), 200);
+    let why = slow.await?.err().context("there is no consent to refresh any more")?;
+    assert_eq!(why.code, "needs_reconnect", "{why}");
+    assert!(maker.account().await?.tokens.is_forgotten(), "what came late was stored");
+    Ok(())
 }
 
 /// Makes sure that what is stored is what TikTok takes: the access token now, and

@@ -42,6 +42,15 @@ impl Scopes {
         Self(["user.info.basic", "user.info.profile", Self::needed_for(mode)].map(str::to_owned).to_vec())
     }
 
+    /// The same with one more, where it is not among them.
+    #[must_use]
+    pub fn with(mut self, scope: &str) -> Self {
+        if !self.allow(scope) {
+            self.0.push(scope.to_owned());
+        }
+        self
+    }
+
     /// Tells whether a scope was granted.
     #[must_use]
     pub fn allow(&self, scope: &str) -> bool {
@@ -193,6 +202,14 @@ mod tests {
         assert_eq!(draft.to_list(), "user.info.basic,user.info.profile,video.upload");
         assert!(!draft.allow(Scopes::needed_for(Mode::Direct)));
         assert_eq!(Scopes::parse(&draft.to_list()), draft);
+    }
+
+    #[test]
+    fn what_a_mode_needs_is_added_once() {
+        let needed = Scopes::needed_for(Mode::Draft);
+        let wished = Scopes::parse("video.list").with(needed);
+        assert_eq!(wished.to_list(), "video.list,video.upload");
+        assert_eq!(wished.clone().with(needed), wished);
     }
 
     fn pair(text: &str) -> TokenPair {

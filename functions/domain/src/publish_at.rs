@@ -108,7 +108,10 @@ impl FromStr for PublishAt {
     type Err = NotATime;
     fn from_str(text: &str) -> Result<Self, NotATime> {
         let text = text.trim();
-        if let Ok(at) = text.parse() {
+        // An offset and a zone in brackets may contradict each other.
+        if !text.contains('[')
+            && let Ok(at) = text.parse()
+        {
             return Ok(Self::Instant(at));
         }
         let not_a_time = || NotATime(text.chars().take(80).collect());
@@ -193,6 +196,8 @@ mod tests {
             "2026-12-24T25:00",
             "2026-02-30T10:00",
             "2026-12-24T17:00[Europe/Berlin]",
+            "2026-12-24T17:00:00+05:00[Europe/Berlin]",
+            "2026-12-24T17:00:00Z[u-ca=hebrew]",
             "2026-12-24T17:00+1",
             "2026-12-24T17:00 CET",
             "2026-12-24T17:00:00.",

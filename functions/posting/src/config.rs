@@ -176,6 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn the_template_sets_for_each_function_what_it_cannot_start_without() {
+        let template = include_str!("../../../template.yaml");
+        for function in ["PublishFunction", "StatusFunction", "ApiFunction"] {
+            let resource = template.split(&format!("\n  {function}:\n")).nth(1).unwrap();
+            let variables = resource.split("\n        Variables:\n").nth(1).unwrap();
+            let set: Vec<_> = variables.lines().take_while(|line| line.starts_with("          ")).collect();
+            for required in REQUIRED {
+                let is_set = set.iter().any(|line| line.trim().starts_with(&format!("{required}: ")));
+                assert!(is_set, "{function} has no {required}");
+            }
+        }
+    }
+
+    #[test]
     fn each_missing_variable_is_named() {
         for missing in REQUIRED {
             let error = Config::read(|name| (name != missing).then(|| "https://x".to_owned())).unwrap_err();

@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use domain::account::{Account, Connection};
-use domain::failure::in_full;
+use domain::failure::{Failure, in_full};
 use domain::identity::Alias;
 use storage::{Kept, Purpose, SaveError, SealContext};
-use tiktok::{AccessToken, RefreshToken};
+use tiktok::{AccessToken, OAuthError, RefreshToken};
 
 use super::{ConnectError, Connecting};
 
@@ -91,9 +91,15 @@ impl Connecting {
             let opened = self.posting.vault.open(&context, &account.tokens.refresh).await;
             let refresh = RefreshToken::new(opened.map_err(|error| in_full(&error))?);
             let granted = self.posting.tiktok.refresh(&app, &refresh).await;
-            granted.map_err(|error| error.failure().to_string())?.access
+            granted.map_err(|error| told(&error))?.access
         };
         let revoked = self.posting.tiktok.revoke(&app, &token).await;
-        revoked.map_err(|error| error.failure().to_string())
+        revoked.map_err(|error| told(&error))
     }
+}
+
+/// What TikTok said, without the advice, which is for calls that are tried again.
+fn told(error: &OAuthError) -> String {
+    let told = Failure { advice: String::new(), ..error.failure() };
+    told.to_string().trim_end().to_owned()
 }

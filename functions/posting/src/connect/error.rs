@@ -1,6 +1,6 @@
 //! Every way in which a connecting can end without an account.
 
-use domain::failure::Failure;
+use domain::failure::{Disposition, Failure};
 use domain::identity::{Alias, InvalidId};
 use jiff::Timestamp;
 use storage::{AppSecretError, SaveError, StoreError, VaultError};
@@ -121,7 +121,13 @@ impl ConnectError {
             }
             Self::CodeRefused(error) => {
                 let told = error.failure();
-                Failure { code: "code_refused".into(), message: format!("{} ({})", told.message, told.code), ..told }
+                // Nothing is tried again by itself here, as a refresh would be.
+                let advice = match error.disposition() {
+                    Disposition::Retry { .. } => "Start again with a new link in some minutes.".to_owned(),
+                    _ => told.advice,
+                };
+                let message = format!("{} ({})", told.message, told.code);
+                Failure { code: "code_refused".into(), message, advice, ..told }
             }
             Self::Unanswered(_) => {
                 own("exchange_unanswered", "The code can be used once and may be spent. Start again with a new link.")
@@ -141,6 +147,8 @@ fn capitalised(sentence: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tiktok::{Fault, OAuthCall, Refusal};
+
     use super::*;
 
     fn denial(error_type: Option<&str>) -> ConnectError {
@@ -154,6 +162,17 @@ mod tests {
         let refused = denial(Some("non_sandbox_target")).failure();
         assert_eq!(refused.code, "consent_refused");
         assert!(refused.message.contains("non_sandbox_target"), "{refused}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_wait_for_an_exchange_that_is_not_tried_again() {
+        for (code, http) in [("temporarily_unavailable", 503), ("rate_limit_exceeded", 429), ("brand_new", 500)] {
+            let refusal = Refusal { http, code: code.into(), message: String::new(), log_id: Some("l".into()) };
+            let error = OAuthError { call: OAuthCall::Exchange, fault: Fault::Refused(refusal) };
+            let failure = ConnectError::CodeRefused(error).failure();
+            assert_eq!((failure.code.as_str(), failure.log_id.as_deref()), ("code_refused", Some("l")));
+            assert!(failure.message.contains(code) && failure.advice.contains("new link"), "{failure}");
+        }
     }
 
     #[test]

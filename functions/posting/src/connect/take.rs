@@ -78,7 +78,8 @@ impl Connecting {
     async fn check(&self, request: &ConsentRequest, grant: &Grant) -> Result<(), ConnectError> {
         let alias = &request.alias;
         let known = self.posting.accounts.get(alias).await?;
-        if !is_expected(&request.expected, grant) {
+        let as_it_is_now = known.as_ref().map_or(Expected::Anybody, |account| account.expected());
+        if !is_expected(&request.expected, grant) || !is_expected(&as_it_is_now, grant) {
             return Err(ConnectError::WrongUser { alias: alias.clone() });
         }
         if let Some(other) = self.elsewhere(alias, grant).await? {

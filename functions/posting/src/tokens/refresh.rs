@@ -75,7 +75,9 @@ impl Posting {
         let old = kept.tokens.refresh.clone();
         for _ in 0..STORE_TRIES {
             if kept.tokens.refresh != old {
-                return self.open(&kept).await;
+                // Somebody connected the account anew meanwhile, or disconnected it.
+                let newest = self.connected(&alias).await?;
+                return self.open(&newest).await;
             }
             match self.accounts.save(&kept, renewed(&kept, &tokens, &grant), now).await {
                 Ok(_) => {

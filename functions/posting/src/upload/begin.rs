@@ -138,6 +138,8 @@ fn allowed(account: &Account, mode: Mode) -> Result<(), Stop> {
         return Ok(());
     }
     let message = format!("the account \"{}\" has not granted {scope}", account.alias);
-    let advice = "Connect the account again and allow it on TikTok's page, then drop the video again.";
+    // A consent asks for what the account's own mode needs, and for what the stack says.
+    let advice = "Make this mode the account's own, or name the scope in the stack's ConnectScopes; then connect the \
+                  account again, allow it on TikTok's page, and drop the video again.";
     Err(Stop::Fail(Failure::new("scope_not_authorized", message, advice)))
 }
