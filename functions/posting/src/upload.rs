@@ -65,8 +65,8 @@ const CLAIM_TRIES: u32 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Known,
-    /// TikTok named it against what it had acknowledged before.
-    Realigned,
+    /// TikTok named an earlier one than it had acknowledged; it may do so again.
+    TakenBack,
     /// TikTok must be asked; which position is believed then.
     Doubtful(Believe),
 }
