@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use domain::post::StateName;
-use simulator::{Effect, Ending, Endpoint, Fault, Trouble};
-use tests::{Book, Cloud, Creator, Dropped, Footage};
+use domain::post::{Post, StateName};
+use simulator::{Effect, Ending, Endpoint, Fault, Moment, Trouble};
+use tests::{Book, Cloud, Creator, Dropped, Footage, Patience};
 
 use crate::harness::stories;
 use crate::options::failure_of;
@@ -20,6 +20,7 @@ stories![among:
     an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init,
     an_upload_url_that_dies_before_the_last_chunk_is_replaced_by_a_new_init,
     an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_post,
+    a_tiktok_that_falls_silent_for_minutes_loses_no_byte_and_the_post_no_worker,
 ];
 
 /// A film of two chunks: what happens to the first happens in the middle, and
@@ -182,4 +183,30 @@ async fn an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_
     book.ensure_published_once(&dropped)?;
     assert_eq!(book.publishes.len(), 1, "TikTok had it all along");
     Ok(())
+}
+
+async fn a_tiktok_that_falls_silent_for_minutes_loses_no_byte_and_the_post_no_worker(cloud: Arc<Cloud>) -> Result<()> {
+    let silent = |moment| Trouble::Stall { ms: None, moment };
+    let mut drops = Vec::new();
+    for (fault, borne_s) in [(at(FIRST, silent(Moment::Before)), 60), (at(LAST, silent(Moment::After)), 120)] {
+        let maker = Creator::connect(&cloud).await?;
+        maker.suffers(fault.clone()).await?;
+        drops.push((maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?, maker, fault, borne_s));
+    }
+    for (dropped, maker, fault, borne_s) in drops {
+        let post = published_at_leisure(&cloud, &dropped).await?;
+        let book = maker.book().await?;
+        book.ensure_published_once(&dropped)?;
+        assert_eq!(book.publishes.len(), 1, "{fault:?}");
+        assert_eq!(post.attempt, 1, "{fault:?}: the lease is renewed meanwhile: {:#?}", post.history);
+        let (first, last) = post.history.first().zip(post.history.last()).context("a post has a history")?;
+        let lasted_s = last.at.duration_since(first.at).as_secs();
+        assert!(lasted_s >= borne_s, "{fault:?}: given up after {lasted_s} s");
+    }
+    Ok(())
+}
+
+async fn published_at_leisure(cloud: &Cloud, dropped: &Dropped) -> Result<Post> {
+    let is = |post: &Post| post.state_name() == StateName::Published;
+    cloud.await_post(&dropped.post, "published", Patience::seconds(400), is).await
 }

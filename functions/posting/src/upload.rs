@@ -50,7 +50,7 @@ pub enum Worked {
     Rests(StateName),
 }
 
-/// How often in one invocation an upload's progress may have to be asked for.
+/// How often in one invocation an upload's progress may be in doubt.
 const MOST_DOUBTS: u32 = 6;
 /// The least that an upload URL must live for more bytes to be sent to it.
 const URL_NEEDED: Duration = Duration::from_secs(15);
@@ -65,6 +65,8 @@ const CLAIM_TRIES: u32 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Known,
+    /// TikTok named an earlier one than it had acknowledged; it may do so again.
+    TakenBack,
     /// TikTok must be asked; which position is believed then.
     Doubtful(Believe),
 }
@@ -115,13 +117,15 @@ impl Posting {
                 progress = Progress::Known;
                 continue;
             };
-            if let Progress::Doubtful(believe) = progress {
+            if progress != Progress::Known {
                 doubts += 1;
                 if doubts > MOST_DOUBTS {
                     let message = "the upload broke off too often";
                     return Err(Stop::wait("upload_unsteady", message, Duration::from_secs(30)));
                 }
-                self.reconcile(hold, &upload, believe).await?;
+                if let Progress::Doubtful(believe) = progress {
+                    self.reconcile(hold, &upload, believe).await?;
+                }
                 progress = Progress::Known;
                 continue;
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 
 /// How often the SDK tries a call, with its own back-off between the tries.
@@ -12,11 +13,16 @@ const TRIES: u32 = 5;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long an answer may take to begin.
 const READ: Duration = Duration::from_secs(15);
+/// How long an answer that has begun may give nothing: well below the time for
+/// which TikTok's upload is kept waiting, so that a read that falls silent has
+/// gone on elsewhere by then.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Reads credentials, region and endpoint as the SDK finds them in the
 /// environment (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
 pub async fn config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
     let retries = RetryConfig::standard().with_max_attempts(TRIES);
-    aws_config::from_env().timeout_config(timeouts).retry_config(retries).load().await
+    let stalls = StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build();
+    aws_config::from_env().timeout_config(timeouts).retry_config(retries).stalled_stream_protection(stalls).load().await
 }

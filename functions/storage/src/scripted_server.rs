@@ -40,13 +40,21 @@ pub(crate) struct Answer {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     sent: Option<usize>,
+    end: End,
     once_asked: usize,
+}
+
+/// What comes after the bytes that are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    HangsUp,
+    SaysNoMore,
 }
 
 impl Answer {
     /// An answer of this status with this body.
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), sent: None, once_asked: 0 }
+        Self { status, headers: Vec::new(), body: body.into(), sent: None, end: End::HangsUp, once_asked: 0 }
     }
 
     /// Adds a header.
@@ -58,6 +66,12 @@ impl Answer {
     /// Sends only so many bytes of the body, and hangs up.
     pub(crate) fn cut_at(mut self, sent: usize) -> Self {
         self.sent = Some(sent);
+        self
+    }
+
+    /// Sends only so many bytes of the body, and then nothing, for ever.
+    pub(crate) fn silent_at(mut self, sent: usize) -> Self {
+        (self.sent, self.end) = (Some(sent), End::SaysNoMore);
         self
     }
 
@@ -154,15 +168,25 @@ impl ScriptedServer {
     }
 
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::from_conf(self.s3_config().build())
+    }
+
+    /// A client that bears silence in the middle of a body for a second at most.
+    pub(crate) fn impatient_s3(&self) -> aws_sdk_s3::Client {
+        use aws_sdk_s3::config::StalledStreamProtectionConfig;
+        let a_second = StalledStreamProtectionConfig::enabled().grace_period(std::time::Duration::from_secs(1));
+        aws_sdk_s3::Client::from_conf(self.s3_config().stalled_stream_protection(a_second.build()).build())
+    }
+
+    fn s3_config(&self) -> aws_sdk_s3::config::Builder {
         use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig};
-        let config = Config::builder()
+        Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .retry_config(RetryConfig::disabled())
             .force_path_style(true)
-            .endpoint_url(&self.url);
-        aws_sdk_s3::Client::from_conf(config.build())
+            .endpoint_url(&self.url)
     }
 
     pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
@@ -223,6 +247,9 @@ async fn serve(mut connection: TcpStream, stage: Arc<Mutex<Stage>>, came: Arc<No
         until_asked(answer.once_asked, &stage, &came).await;
         // The client may have hung up: then it sees what it deserves.
         let _ = connection.write_all(&answer.wire(&request)).await;
+        if answer.end == End::SaysNoMore {
+            std::future::pending::<()>().await;
+        }
         let _ = connection.shutdown().await;
     }
 }

@@ -58,9 +58,11 @@ impl TikTok {
             .no_proxy()
             .http1_only()
             .connect_timeout(patience.connect)
-            .pool_idle_timeout(patience.pool)
-            .build()
-            .map_err(|error| ConfigError::Client(error.without_url()))?;
+            .pool_idle_timeout(patience.pool);
+        // The client's own half a minute would end a chunk that TikTok pauses over.
+        #[cfg(target_os = "linux")]
+        let http = http.tcp_user_timeout(patience.idle);
+        let http = http.build().map_err(|error| ConfigError::Client(error.without_url()))?;
         let (base, hosts) = (base_of(&config.api)?, Arc::new(config.upload_hosts));
         Ok(Self { http, hosts, patience, base })
     }

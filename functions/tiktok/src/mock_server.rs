@@ -38,6 +38,8 @@ pub(crate) enum Reply {
     Silence,
     /// Reads the head and then nothing more.
     Deaf,
+    /// Answers after the head, and reads nothing more.
+    EarlyDeaf { status: u16 },
 }
 
 impl Reply {
@@ -173,10 +175,10 @@ async fn converse(mut socket: TcpStream, shared: Arc<Shared>) {
     while let Some(mut request) = read_head(&mut socket, &mut buffer).await {
         let next = shared.script.lock().unwrap().pop_front();
         let reply = next.unwrap_or_else(|| Reply::answer(500, "not in the script"));
-        if let Reply::Early { status } = reply {
+        if let Reply::Early { status } | Reply::EarlyDeaf { status } = reply {
             answer(&mut socket, status, "", "").await;
         }
-        if matches!(reply, Reply::Deaf) {
+        if matches!(reply, Reply::Deaf | Reply::EarlyDeaf { .. }) {
             shared.requests.lock().unwrap().push(request);
             shared.seen.notify_one();
             return std::future::pending().await;
@@ -193,7 +195,12 @@ async fn converse(mut socket: TcpStream, shared: Arc<Shared>) {
                 return;
             }
             Reply::Silence if whole => return std::future::pending().await,
-            Reply::Answer { .. } | Reply::Silence | Reply::Early { .. } | Reply::Close | Reply::Deaf => return,
+            Reply::Answer { .. }
+            | Reply::Silence
+            | Reply::Early { .. }
+            | Reply::Close
+            | Reply::Deaf
+            | Reply::EarlyDeaf { .. } => return,
         }
     }
 }

@@ -49,7 +49,7 @@ impl Posting {
                 Some(at) if at < total && at != upload.offset => {
                     tracing::warn!(post.id = %id, upload.offset = at, "TikTok names another position: going on there");
                     hold.save(post.clone().progress(at, None, self.now())?).await?;
-                    Ok(Then::Rest(Progress::Known))
+                    Ok(Then::Rest(if at < upload.offset { Progress::TakenBack } else { Progress::Known }))
                 }
                 _ => Ok(Then::Rest(Progress::Doubtful(Believe::Report))),
             },

@@ -7,16 +7,14 @@ use domain::chunk::{Chunk, ChunkPlan};
 use domain::failure::backoff;
 use domain::secret::Sealed;
 use domain::upload::Upload;
-use storage::{ObjectError, Purpose, ReadAhead, SealContext};
-use tiktok::{ChunkOutcome, UploadUrl};
+use storage::{BrokeOff, ObjectError, Purpose, ReadAhead, SealContext};
+use tiktok::{ChunkOutcome, SourceFault, UploadUrl};
 
 use super::react::Then;
 use super::{Hold, Pace, Progress, URL_NEEDED};
 use crate::posting::Posting;
 use crate::stop::Stop;
 
-/// How often the lease is renewed while a chunk is on its way.
-const HEARTBEAT: Duration = Duration::from_secs(40);
 /// How often one chunk is sent again at once, before the post waits.
 const TRIES: u32 = 4;
 
@@ -133,18 +131,19 @@ impl Posting {
         chunk: Chunk,
         video: &mut ReadAhead,
     ) -> Result<ChunkOutcome, Broken> {
+        // A chunk that was tried for long may have outlived the lease.
+        hold.freshen().await.map_err(Broken::Off)?;
         let Some(facts) = hold.post().video.clone() else {
             return Err(Broken::Off(Stop::Unsure("the post has no video's facts".to_owned())));
         };
         let mut put = Box::pin(async {
             let mut body = video.chunk(chunk.first..chunk.end());
             // TikTok is not called before there is something to say.
-            if body.begun().await.is_ok() {
-                let outcome = self.tiktok.put_chunk(url, facts.container.content_type(), plan, chunk, body).await;
-                return video.take_failure().map_or(Ok(outcome), |error| Err(Broken::Source(error)));
-            }
-            let wait = || Broken::Off(Stop::wait("source_unreadable", "the bucket broke off", Duration::from_secs(2)));
-            Err(video.take_failure().map_or_else(wait, Broken::Source))
+            let outcome = match body.begun().await {
+                Ok(()) => self.tiktok.put_chunk(url, facts.container.content_type(), plan, chunk, body).await,
+                Err(BrokeOff) => ChunkOutcome::SourceFailed(SourceFault::Erred),
+            };
+            video.take_failure().map_or(Ok(outcome), |error| Err(Broken::Source(error)))
         });
         let left = Duration::try_from(hold.worker().rest_by.duration_since(self.now())).unwrap_or_default();
         let end = tokio::time::sleep(left);
@@ -154,7 +153,7 @@ impl Posting {
                 biased;
                 outcome = &mut put => return outcome,
                 () = &mut end => return Err(Broken::Off(Stop::HandOver)),
-                () = tokio::time::sleep(HEARTBEAT) => hold.renew().await.map_err(Broken::Off)?,
+                () = tokio::time::sleep(hold.fresh_for()) => hold.renew().await.map_err(Broken::Off)?,
             }
         }
     }

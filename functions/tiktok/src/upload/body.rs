@@ -3,7 +3,9 @@
 //! [`Measured`] wraps the caller's stream. It gives HTTP exactly as many bytes as
 //! the head declares or an error, and the error breaks the connection off, so
 //! that TikTok cannot mistake a part for the whole. [`Progress`] is the other end
-//! of it: what has left, when last, and why no more.
+//! of it: what has left, when last, and why no more. When that end is dropped, so
+//! is the caller's stream: a connection whose peer has answered and reads no more
+//! may live for long, and what is still to be read must not live with it.
 //!
 //! Neither knows what a chunk or an answer is.
 
@@ -13,7 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::outcome::SourceFault;
@@ -39,24 +42,37 @@ enum Source {
     Abandoned,
 }
 
-/// A view of a body's state; both ends have one.
+type Bytestream = BoxStream<'static, Result<Bytes, ()>>;
+
+/// What both ends of a body share. The state is not locked while the source works.
+struct Both {
+    state: Mutex<State>,
+    source: Mutex<Option<Bytestream>>,
+}
+
+/// A view of a body; both ends have one.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<State>>);
+pub(crate) struct Shared(Arc<Both>);
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn source(&self) -> MutexGuard<'_, Option<Bytestream>> {
+        self.0.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The sender's end. Dropping it breaks off what has not left.
+/// The sender's end. Dropping it breaks off what has not left, and lets its
+/// source go.
 pub(crate) struct Progress(Shared);
 
 impl Progress {
     /// Begins the count of a body of this many bytes.
     pub(crate) fn begin(length: u64) -> Self {
         let state = State { length, sent: 0, moved_at: Instant::now(), source: Source::Flowing };
-        Self(Shared(Arc::new(Mutex::new(state))))
+        Self(Shared(Arc::new(Both { state: Mutex::new(state), source: Mutex::default() })))
     }
 
     /// The body's end.
@@ -102,6 +118,13 @@ impl Progress {
         }
     }
 
+    fn abandon(&self) {
+        let mut state = self.0.state();
+        if state.sent < state.length {
+            state.source = Source::Abandoned;
+        }
+    }
+
     fn deadline(&self, patience: &Patience) -> Instant {
         let limit: Duration = if self.is_whole() { patience.answer } else { patience.idle };
         self.0.state().moved_at + limit
@@ -110,18 +133,14 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        if state.sent < state.length {
-            state.source = Source::Abandoned;
-        }
+        self.abandon();
+        let source = self.0.source().take();
+        drop(source);
     }
 }
 
 /// A stream of exactly the bytes that were declared.
-pub(crate) struct Measured<S> {
-    source: Pin<Box<S>>,
-    shared: Shared,
-}
+pub(crate) struct Measured(Shared);
 
 /// Why a body was broken off; HTTP wants an error, the state says which.
 #[derive(Debug, thiserror::Error)]
@@ -135,28 +154,33 @@ enum Next {
     FromSource,
 }
 
-impl<S> Measured<S> {
-    pub(crate) fn new(source: S, shared: Shared) -> Self {
-        Self { source: Box::pin(source), shared }
+impl Measured {
+    pub(crate) fn new<S, E>(source: S, shared: Shared) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: 'static,
+    {
+        *shared.source() = Some(source.map_err(drop).boxed());
+        Self(shared)
     }
 }
 
-impl<S, E> Stream for Measured<S>
-where
-    S: Stream<Item = Result<Bytes, E>>,
-{
+impl Stream for Measured {
     type Item = Result<Bytes, BrokenOff>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.shared.state().next();
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.0.state().next();
         match next {
             Next::End => return Poll::Ready(None),
             Next::BrokenOff => return Poll::Ready(Some(Err(BrokenOff))),
             Next::FromSource => {}
         }
-        // The state is not locked while the source works.
-        let item = self.source.as_mut().poll_next(cx);
-        self.shared.state().note(item)
+        let item = match &mut *self.0.source() {
+            Some(source) => source.poll_next_unpin(cx),
+            // The other end was dropped this very moment.
+            None => return Poll::Ready(Some(Err(BrokenOff))),
+        };
+        self.0.state().note(item)
     }
 }
 
@@ -196,7 +220,7 @@ impl State {
 mod tests {
     use super::*;
     use futures::executor::block_on;
-    use futures::{StreamExt, stream};
+    use futures::stream;
     use proptest::prelude::*;
 
     type Part = Result<Bytes, ()>;

@@ -162,6 +162,22 @@ async fn a_dropped_upload_is_broken_off_and_its_source_let_go() {
 }
 
 #[tokio::test]
+async fn an_upload_that_was_answered_early_lets_its_source_go_though_nobody_reads_on() {
+    let plan = plan(10_000_000);
+    let chunk = plan.last();
+    let server = MockServer::start(vec![Reply::EarlyDeaf { status: 403 }]).await;
+    let (held_by_source, source_gone) = oneshot::channel::<()>();
+    let body = source(chunk).map(move |part| {
+        assert!(!held_by_source.is_closed());
+        part
+    });
+    let outcome = server.client().put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, body).await;
+    assert_eq!(code_of(&outcome), "upload_url_expired");
+    let gone = tokio::time::timeout(Duration::from_secs(5), source_gone).await;
+    assert!(gone.is_ok(), "the window of a video is not kept in a full socket's queue");
+}
+
+#[tokio::test]
 async fn a_broken_connection_leaves_it_open_whether_the_chunk_was_taken() {
     let plan = plan(1000);
     let server = MockServer::start(vec![Reply::Close]).await;

@@ -1,6 +1,8 @@
 //! A video of a thousand bytes, read ahead through a window of forty in parts
 //! of ten, from an S3 that answers late, breaks off, lies and changes its mind.
 
+use std::time::Duration;
+
 use domain::source::ObjectVersion;
 use futures::{StreamExt, TryStreamExt};
 
@@ -116,6 +118,39 @@ async fn a_part_that_breaks_off_goes_on_at_its_next_byte() {
     let mut video = video(&server, 40, 4);
     assert_eq!(all_of(video.chunk(0..40)).await, Ok(bytes(0..40)));
     assert_eq!(all_asked(&server), [0..10, 3..10, 10..20, 13..20, 20..30, 23..30, 30..40, 33..40]);
+}
+
+#[tokio::test]
+async fn a_part_that_falls_silent_goes_on_at_its_next_byte_too() {
+    let silent = reply(|requests| part(requests).silent_at(3));
+    let server = ScriptedServer::start([silent, reply(part)]).await;
+    let mut video = video(&server, 10, 1);
+    video.object.client = server.impatient_s3();
+    let given = tokio::time::timeout(Duration::from_secs(30), all_of(video.chunk(0..10))).await;
+    assert_eq!(given.unwrap(), Ok(bytes(0..10)));
+    assert_eq!(all_asked(&server), [0..10, 3..10]);
+}
+
+#[tokio::test]
+async fn every_part_and_every_read_that_goes_on_is_of_the_version_that_was_dropped() {
+    let broken = reply(|requests| part(requests).cut_at(3));
+    let server = ScriptedServer::start([broken].into_iter().chain(parts(4))).await;
+    let mut video = video(&server, 40, 1);
+    assert_eq!(all_of(video.chunk(0..40)).await, Ok(bytes(0..40)));
+    assert!(server.requests().iter().all(|request| request.line.contains("versionId=v1")));
+}
+
+#[tokio::test]
+async fn a_part_whose_task_is_gone_is_an_error_and_never_a_gap() {
+    let server = ScriptedServer::start(parts(8)).await;
+    let mut video = video(&server, 40, 0);
+    let body = video.chunk(0..40);
+    server.asked(4).await;
+    body.flow.lock().under_way[0].task.abort();
+    body.flow.lock().under_way[2].task.abort();
+    let given = all_of(body).await;
+    assert!(given == Err(BrokeOff) || given == Ok(bytes(0..40)), "{given:?}");
+    assert_eq!(all_of(video.chunk(0..40)).await, Ok(bytes(0..40)), "and a new flow has it all");
 }
 
 #[tokio::test]
