@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use domain::budget::{CALLS, INBOX, POSTS, UPLOADS, USERS};
 use domain::options::{Mode, PrivacyLevel};
 use domain::post::{Post, PostState, StateName};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use simulator::{DraftPost, Endpoint, PublishId, Settings};
 use tests::{Apart, App, Book, Casting, Cloud, Creator, Dropped, Footage, Patience};
@@ -29,6 +30,8 @@ stories![among:
     drops_that_fail_one_after_the_other_keep_the_limit_on_asking,
 ];
 
+/// How many videos are on their way into the bucket at once.
+const AT_ONCE: usize = 10;
 /// The codes of refusals that a budget is there to avoid.
 const AVOIDABLE: [&str; 4] =
     ["rate_limit_exceeded", "spam_risk_too_many_posts", "spam_risk_too_many_pending_share", "reached_active_user_cap"];
@@ -230,11 +233,8 @@ async fn private(stage: &Apart, mode: Mode) -> Result<Creator> {
 }
 
 async fn drop_all(maker: &Creator, count: usize) -> Result<Vec<Dropped>> {
-    let mut drops = Vec::new();
-    for n in 0..count {
-        drops.push(maker.drops(&format!("clip-{n:03}.mp4"), &Footage::fresh()?).await?);
-    }
-    Ok(drops)
+    let drop = async |n| maker.drops(&format!("clip-{n:03}.mp4"), &Footage::fresh()?).await;
+    stream::iter(0..count).map(drop).buffered(AT_ONCE).try_collect().await
 }
 
 /// The same in an order in which queues might deliver their events.

@@ -28,7 +28,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// The least rest of an account after a refusal: TikTok's minute, and some seconds.
 const LEAST_REST: Duration = Duration::from_secs(65);
 /// TikTok's code for too many calls a minute.
-const RATE_LIMIT: &str = "rate_limit_exceeded";
+pub(crate) const RATE_LIMIT: &str = "rate_limit_exceeded";
 /// TikTok's code for the cap on an app's posting users.
 const ACTIVE_USERS: &str = "reached_active_user_cap";
 
@@ -225,8 +225,12 @@ fn has_posted(turns: &Turns, now: jiff::Timestamp) -> Posted {
     if turns.has_posted(now) { Posted::Today } else { Posted::NotToday }
 }
 
-fn is_rate_limit(error: &tiktok::Error) -> bool {
-    matches!(error.disposition(), Disposition::Defer { .. }) && error.failure().code == RATE_LIMIT
+/// Tells whether TikTok, or a gateway before it, had too many calls: by TikTok's
+/// code, or by a status of 429 under any other, or with no answer of TikTok's at all.
+pub(crate) fn is_rate_limit(error: &tiktok::Error) -> bool {
+    let code = error.failure().code;
+    let cap = code != RATE_LIMIT && REFUSALS.contains(&code.as_str());
+    matches!(error.disposition(), Disposition::Defer { .. }) && !cap
 }
 
 fn not_closed(alias: &Alias, done: Result<(), Stop>) {

@@ -30,17 +30,18 @@ impl Posting {
     }
 
     /// Calls up whoever stands first in an account's line, where the turn comes
-    /// sooner than they were told. Where that fails they come when they were told.
-    pub(crate) async fn call_up(&self, alias: &Alias) {
-        if let Err(error) = self.try_call_up(alias).await {
+    /// sooner than they were told: of one mode, or of both after a post whose mode
+    /// nobody knew. Where that fails they come when they were told.
+    pub(crate) async fn call_up(&self, alias: &Alias, mode: Option<Mode>) {
+        if let Err(error) = self.try_call_up(alias, mode).await {
             tracing::warn!(account = %alias, error = in_full(&error), "the next post was not called up: it comes by itself");
         }
     }
 
-    async fn try_call_up(&self, alias: &Alias) -> Result<(), StoreError> {
-        let line = self.posts.front_of_line(alias).await?;
+    async fn try_call_up(&self, alias: &Alias, only: Option<Mode>) -> Result<(), StoreError> {
+        let line = self.posts.front_of_line(alias, only).await?;
         for mode in [Mode::Direct, Mode::Draft] {
-            if !line.iter().any(|post| post.mode == Some(mode)) {
+            if only.is_some_and(|only| only != mode) || !line.iter().any(|post| post.mode == Some(mode)) {
                 continue;
             }
             let turns = self.budgets.open::<Turns>(BookKey::turns(alias, mode)).await?.book;

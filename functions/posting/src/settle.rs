@@ -105,7 +105,7 @@ impl Posting {
             _ => return,
         }
         self.give_back(alias, mode, &post.id).await;
-        self.call_up(alias).await;
+        self.call_up(alias, Some(mode)).await;
     }
 
     /// Where TikTok says that the creator took the app's access away, finds out

@@ -15,6 +15,8 @@ use domain::video::VideoFacts;
 use jiff::Timestamp;
 use storage::{AppSecretError, ObjectError, SaveError, StoreError, VaultError};
 
+use crate::budget::{RATE_LIMIT, is_rate_limit};
+
 /// Why work on a post rests.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -143,7 +145,12 @@ impl From<InvalidTransition> for Stop {
 
 impl From<tiktok::Error> for Stop {
     fn from(error: tiktok::Error) -> Self {
-        Self::from_disposition(error.disposition(), error.failure())
+        let mut failure = error.failure();
+        if is_rate_limit(&error) && failure.code != RATE_LIMIT {
+            failure.message = format!("{} ({})", failure.message, failure.code);
+            RATE_LIMIT.clone_into(&mut failure.code);
+        }
+        Self::from_disposition(error.disposition(), failure)
     }
 }
 
@@ -171,5 +178,46 @@ impl From<VaultError> for Stop {
 impl From<AppSecretError> for Stop {
     fn from(error: AppSecretError) -> Self {
         Self::unless_mended(error.disposition(), &Failure::new("app_secret_unusable", in_full(&error), ""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::budget::is_limit;
+    use tiktok::{Call, Fault, Garble, Refusal};
+
+    use super::*;
+
+    fn code_of(fault: Fault) -> String {
+        match Stop::from(tiktok::Error { call: Call::DirectInit, fault }) {
+            Stop::Wait { code, message, .. } => {
+                assert!(!message.is_empty());
+                code
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(http: u16, code: &str) -> Fault {
+        Fault::Refused(Refusal { http, code: code.into(), message: String::new(), log_id: None })
+    }
+
+    #[test]
+    fn too_many_calls_are_the_accounts_limit_whoever_says_so_and_in_whatever_words() {
+        for fault in [
+            refused(429, RATE_LIMIT),
+            refused(429, "slow_down"),
+            refused(429, ""),
+            Fault::Garbled { http: 429, why: Garble::NotJson },
+        ] {
+            let code = code_of(fault);
+            assert!(code == RATE_LIMIT && is_limit(&code), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_cap_keeps_its_name_and_an_outage_is_no_limit() {
+        assert_eq!(code_of(refused(429, "spam_risk_too_many_posts")), "spam_risk_too_many_posts");
+        assert!(!is_limit(&code_of(Fault::Garbled { http: 502, why: Garble::NotJson })));
     }
 }

@@ -15,6 +15,7 @@ mod state_record;
 
 use aws_sdk_dynamodb::Client;
 use domain::identity::{Alias, PostId};
+use domain::options::Mode;
 use domain::post::Post;
 use jiff::Timestamp;
 
@@ -123,9 +124,10 @@ impl Posts {
         line::read(&self.table, account, until).await
     }
 
-    /// Reads the front of an account's line, in the order dropped.
-    pub async fn front_of_line(&self, account: &Alias) -> Result<Vec<InLine>, StoreError> {
-        line::front(&self.table, account).await
+    /// Reads the front of an account's line, in the order dropped, as far as it
+    /// takes to see who goes next in a mode; where none is named, the very front.
+    pub async fn front_of_line(&self, account: &Alias, mode: Option<Mode>) -> Result<Vec<InLine>, StoreError> {
+        line::front(&self.table, account, mode).await
     }
 
     fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {

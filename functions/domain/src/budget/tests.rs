@@ -163,9 +163,9 @@ fn who_stands_far_behind_is_told_the_day_and_that_it_is_the_days_that_are_full()
 #[test]
 fn who_stands_behind_another_waits_for_it_even_where_there_is_room() {
     let wait = Turns::default().place(limits(15), behind(2), at(0)).unwrap_err();
-    assert_eq!((wait.code.as_str(), wait.until), (TURN, at(2000)));
+    assert_eq!((wait.code.as_str(), wait.until), (TURN, at(20_000)), "no two are woken at once");
     let head = Ahead { posts: 1, head_sleeps_until: Some(at(90_000)) };
-    assert_eq!(Turns::default().place(limits(15), head, at(0)).unwrap_err().until, at(91_000));
+    assert_eq!(Turns::default().place(limits(15), head, at(0)).unwrap_err().until, at(100_000));
 }
 
 #[test]

@@ -25,8 +25,11 @@ const UPLOADS_A_MINUTE: usize = 6;
 const PENDING_DRAFTS: usize = 5;
 /// The rolling day, and a minute: TikTok's clock is not ours.
 pub(super) const DAY: Duration = Duration::from_mins(24 * 60 + 1);
-/// How far apart those who wait for one another are told to come.
-const SPACING: Duration = Duration::from_secs(1);
+/// How far apart those who wait for one another are told to come: about as far as
+/// TikTok's minute lets them go. Told to come closer together, all would be woken by
+/// one look at what is due, and all but the first in vain; whoever goes calls up the
+/// next in any case.
+const SPACING: Duration = Duration::from_secs(10);
 
 /// An upload that was begun, or was about to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,10 +10,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{HoldReason, Post, PostState, StateName};
+use crate::failure::Deferral;
 
 /// How long a lease lasts unless it is renewed. A crashed worker's post is
 /// taken up again after this.
 pub const LEASE_TERM: Duration = Duration::from_mins(2);
+
+/// What a post is put off by whose worker vanished before it had begun an upload.
+pub(super) const WORKER_LOST: &str = "worker_lost";
 
 /// Who works on a post, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +86,9 @@ impl Post {
             }
             PostState::Scheduled { .. } => (None, None, "its time has come"),
             PostState::Queued { deferral, upload, .. } => (deferral.clone(), upload.clone(), "taken up"),
+            PostState::Uploading { deferral, upload: None, .. } => {
+                (Some(lost_again(deferral.as_ref())), None, "taken over from a worker that stopped")
+            }
             PostState::Uploading { deferral, upload, .. } => {
                 (deferral.clone(), upload.clone(), "taken over from a worker that stopped")
             }
@@ -116,4 +123,11 @@ impl Post {
         self.0.due_at = Some(until);
         self
     }
+}
+
+/// Counts the workers in a row that vanished before the post's upload was begun.
+fn lost_again(before: Option<&Deferral>) -> Deferral {
+    let count = before.filter(|deferral| deferral.code == WORKER_LOST).map_or(0, |deferral| deferral.count);
+    let message = "its worker stopped before an upload was begun".to_owned();
+    Deferral { code: WORKER_LOST.to_owned(), message, count: count.saturating_add(1) }
 }

@@ -5,23 +5,29 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::claim::WORKER_LOST;
 use super::{Post, PostState};
 use crate::budget;
+use crate::failure::Deferral;
 use crate::options::Mode;
 
 /// For less than this nobody is woken earlier.
 const WORTH_IT: Duration = Duration::from_secs(1);
+/// How many workers in a row may vanish with a post before it steps aside: one
+/// may have been stopped by chance; a post that stops them all must not stop the line.
+const MOST_LOST: u32 = 2;
 
 impl Post {
     /// Tells whether the post waits for its turn, or is about to take it. One
-    /// that backs off for a reason of its own has stepped aside.
+    /// that backs off for a reason of its own has stepped aside, and so has one
+    /// that no worker survives.
     #[must_use]
     pub fn stands_in_line(&self) -> bool {
         match &self.state {
             PostState::Queued { upload: None, deferral, .. } => {
                 deferral.as_ref().is_none_or(|deferral| budget::is_limit(&deferral.code))
             }
-            PostState::Uploading { upload: None, .. } => true,
+            PostState::Uploading { upload: None, deferral, .. } => !deferral.as_ref().is_some_and(stops_its_workers),
             PostState::Queued { upload: Some(_), .. }
             | PostState::Uploading { upload: Some(_), .. }
             | PostState::Held { .. }
@@ -66,6 +72,10 @@ impl Post {
     }
 }
 
+fn stops_its_workers(deferral: &Deferral) -> bool {
+    deferral.code == WORKER_LOST && deferral.count >= MOST_LOST
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +105,27 @@ mod tests {
         assert!(post.clone().defer(POSTS, "", DAY, start()).unwrap().stands_in_line());
         assert!(!post.clone().defer("source_unreadable", "", DAY, start()).unwrap().stands_in_line());
         assert!(!post.hold(HoldReason::Sidecar, start()).unwrap().stands_in_line());
+    }
+
+    #[test]
+    fn a_post_that_no_worker_survives_steps_aside() {
+        let later = |n: u32| start() + super::super::LEASE_TERM * n;
+        let once = claimed().claim("worker-2", later(1)).unwrap();
+        assert!(once.stands_in_line(), "a worker may be stopped by chance");
+        let twice = once.clone().claim("worker-3", later(2)).unwrap();
+        assert!(!twice.stands_in_line(), "{:?}", twice.state);
+        let survived = twice.defer(POSTS, "", DAY, later(2)).unwrap();
+        assert!(survived.stands_in_line(), "it has its place again once a worker got through");
+        let again = survived.claim("worker-4", later(2) + DAY).unwrap();
+        assert!(again.claim("worker-5", later(3) + DAY).unwrap().stands_in_line(), "it counts those in a row");
+    }
+
+    #[test]
+    fn a_post_whose_account_is_connected_again_has_its_place_before_anybody_takes_it_up() {
+        let parked = claimed().defer("needs_reconnect", "", DAY, start()).unwrap();
+        assert!(!parked.stands_in_line(), "the others hear of it themselves");
+        let freed = parked.reconnected("needs_reconnect", start()).unwrap();
+        assert!(freed.stands_in_line(), "{:?}", freed.state);
     }
 
     #[test]

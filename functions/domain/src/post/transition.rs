@@ -70,9 +70,10 @@ impl Post {
     /// wait is called).
     pub fn reconnected(mut self, code: &str, now: Timestamp) -> Step {
         match &self.state {
+            // What it waited for is over: it stands in its account's line from now on, not only once it is taken up.
             PostState::Queued { deferral: Some(deferral), upload, .. } if deferral.code == code => {
-                let (deferral, upload) = (Some(deferral.clone()), upload.clone());
-                Ok(self.queue(now, deferral, upload, now, "its account is connected again"))
+                let upload = upload.clone();
+                Ok(self.queue(now, None, upload, now, "its account is connected again"))
             }
             PostState::Processing { .. } if self.due_at.is_some_and(|due| due > now) => {
                 self.0.due_at = Some(now);

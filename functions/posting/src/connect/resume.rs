@@ -1,10 +1,11 @@
 //! Posts that waited for their account go on at once, when it is connected again.
 //!
 //! They would by themselves, at the next of their looks; so whatever cannot be
-//! done here, for want of time say, is only done later.
+//! done here, for want of time say, is only done later. No bell is rung before
+//! all of them stand in the account's line again, so that they go in its order.
 
 use domain::failure::in_full;
-use domain::identity::Alias;
+use domain::identity::{Alias, PostId};
 use domain::post::{Post, StateName};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ const AT_ONCE: usize = 8;
 impl Posting {
     /// Lets an account's waiting posts go on; tells how many.
     pub(crate) async fn resume(&self, alias: &Alias, rest_by: Timestamp) -> u32 {
-        let mut resumed = 0;
+        let mut freed = Vec::new();
         let mut after = None;
         while self.now() < rest_by {
             let page = match self.posts.open_of(alias, after.take()).await {
@@ -30,35 +31,38 @@ impl Posting {
                     break;
                 }
             };
-            let freed = stream::iter(page.posts).map(|kept| self.free(kept)).buffer_unordered(AT_ONCE);
-            resumed +=
-                u32::try_from(freed.filter(|freed| std::future::ready(*freed)).count().await).unwrap_or(u32::MAX);
+            let posts = stream::iter(page.posts).map(|kept| self.free(kept)).buffered(AT_ONCE);
+            freed.extend(posts.filter_map(std::future::ready).collect::<Vec<_>>().await);
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        if resumed > 0 {
-            tracing::info!(account = %alias, posts.resumed = resumed, "posts that waited for the account go on");
+        if !freed.is_empty() {
+            tracing::info!(account = %alias, posts.resumed = freed.len(), "posts that waited for the account go on");
         }
-        resumed
+        let queued = freed.iter().filter(|(_, state)| *state == StateName::Queued);
+        stream::iter(queued).for_each_concurrent(AT_ONCE, |(id, _)| self.ring_in_time(id, rest_by)).await;
+        u32::try_from(freed.len()).unwrap_or(u32::MAX)
     }
 
-    /// Lets one post go on, if it waits for its account; tells whether it did.
-    async fn free(&self, kept: Kept<Post>) -> bool {
+    /// Lets one post go on, if it waits for its account; tells where it stands then.
+    async fn free(&self, kept: Kept<Post>) -> Option<(PostId, StateName)> {
         let (id, now) = (kept.id.clone(), self.now());
-        let Ok(freed) = kept.value.clone().reconnected(NEEDS_RECONNECT, now) else { return false };
+        let freed = kept.value.clone().reconnected(NEEDS_RECONNECT, now).ok()?;
         // What somebody else has written meanwhile waits no more, or looks soon.
-        let Ok(kept) = self.posts.save(kept, freed, now).await.inspect_err(|error| {
+        let saved = self.posts.save(kept, freed, now).await.inspect_err(|error| {
             tracing::debug!(post.id = %id, error = in_full(error), "waiting post left to its next look");
-        }) else {
-            return false;
-        };
-        if kept.state_name() == StateName::Queued
-            && let Err(error) = self.bell.ring(&id).await
-        {
+        });
+        saved.ok().map(|kept| (id, kept.state_name()))
+    }
+
+    async fn ring_in_time(&self, id: &PostId, rest_by: Timestamp) {
+        if self.now() >= rest_by {
+            return;
+        }
+        if let Err(error) = self.bell.ring(id).await {
             tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due");
         }
-        true
     }
 }

@@ -56,7 +56,7 @@ impl Posting {
         tracing::info!(post.id = %post.id, publish.id = %upload.publish_id, "upload begun");
         let begun = hold.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
         hold.save(begun).await?;
-        self.call_up(alias).await;
+        self.call_up(alias, post.mode()).await;
         Ok(())
     }
 

@@ -19,7 +19,7 @@ impl Posting {
         if let Stop::Verdict(report) = &stop {
             self.heed_consent(report, &post.account, hold.worker()).await;
         }
-        let (alias, in_line) = (post.account.clone(), post.stands_in_line());
+        let (alias, mode, in_line) = (post.account.clone(), post.mode(), post.stands_in_line());
         let next = match self.next(post, stop) {
             Ok(next) => next,
             Err(End::Overtaken) => return Ok(overtaken(&hold)),
@@ -36,7 +36,7 @@ impl Posting {
         if settled {
             self.settle_turn(hold.post()).await;
         } else if in_line {
-            self.call_up(&alias).await;
+            self.call_up(&alias, mode).await;
         }
         if handed_over && let Err(error) = self.bell.ring(&id).await {
             tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due and will be found");

@@ -19,9 +19,11 @@ const INDEX: &str = "line";
 /// How many posts of a line are read at most. Who stands further behind is told
 /// to come when these have gone, and sees further then.
 const MOST: usize = 2000;
-/// How many are read where only who goes next is looked for: more than can have
-/// taken their turns and not left the line yet.
+/// How many are read at once where only who goes next is looked for.
 const FRONT: i32 = 100;
+/// How many of a mode are enough to find who goes next in it: more than can have
+/// taken their turns and not left the line yet.
+const ENOUGH: usize = 20;
 
 /// A post that stands in its account's line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +49,16 @@ struct InLineRecord {
 
 /// Reads the line from its head up to those who were dropped at `until`.
 pub(super) async fn read(table: &Table, account: &Alias, until: Timestamp) -> Result<Vec<InLine>, StoreError> {
-    pages(table, account, until, None).await
+    pages(table, account, until, None, |_| false).await
 }
 
-/// Reads the front of the line.
-pub(super) async fn front(table: &Table, account: &Alias) -> Result<Vec<InLine>, StoreError> {
-    pages(table, account, Timestamp::MAX, Some(FRONT)).await
+/// Reads the front of the line: as far as whoever goes next in a mode stands,
+/// however many of the other mode stand before; in either mode, the first of all.
+pub(super) async fn front(table: &Table, account: &Alias, mode: Option<Mode>) -> Result<Vec<InLine>, StoreError> {
+    let enough = |line: &[InLine]| {
+        mode.is_none() || line.iter().filter(|post| post.mode.is_none() || post.mode == mode).count() >= ENOUGH
+    };
+    pages(table, account, Timestamp::MAX, Some(FRONT), enough).await
 }
 
 async fn pages(
@@ -60,6 +66,7 @@ async fn pages(
     account: &Alias,
     until: Timestamp,
     limit: Option<i32>,
+    enough: impl Fn(&[InLine]) -> bool,
 ) -> Result<Vec<InLine>, StoreError> {
     let mut line = Vec::new();
     let mut after = None;
@@ -78,16 +85,24 @@ async fn pages(
             let permission = "dynamodb:Query (on index line)";
             StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
         })?;
-        for item in answer.items() {
-            line.push(in_line(item).map_err(|error| StoreError::record(table.name(), account.as_str(), error))?);
-        }
+        line.extend(answer.items().iter().filter_map(|item| readable(table, item)));
         after = answer.last_evaluated_key;
-        if after.is_none() || limit.is_some() || line.len() >= MOST {
+        if after.is_none() || line.len() >= MOST || enough(&line) {
             break;
         }
     }
     line.sort_by(|a: &InLine, b| (a.dropped_at, &a.id).cmp(&(b.dropped_at, &b.id)));
     Ok(line)
+}
+
+/// Reads an entry. One that is none is passed over, so that it cannot keep those
+/// behind it from their turns.
+fn readable(table: &Table, item: &Item) -> Option<InLine> {
+    in_line(item)
+        .inspect_err(
+            |error| tracing::warn!(table = table.name(), error = %error, "an item of the line index is no post"),
+        )
+        .ok()
 }
 
 fn in_line(item: &Item) -> Result<InLine, RecordError> {
@@ -110,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::posts::{Posts, record};
-    use crate::scripted_server::{Answer, ScriptedServer, say};
+    use crate::scripted_server::{Answer, Line, ScriptedServer, say};
 
     fn at(millisecond: i64) -> Timestamp {
         Timestamp::from_millisecond(1_764_000_000_000 + millisecond).unwrap()
@@ -140,29 +155,28 @@ mod tests {
         assert_eq!(record::post_of(&item).unwrap().dropped_at, at(7), "its place is kept for when it comes back");
     }
 
+    fn entry(id: &PostId, ms: i64, mode: Option<&str>) -> Value {
+        let mut item = json!({ "id": { "S": id.as_str() }, "line": { "S": "anna" } });
+        item["dropped_at"] = json!({ "N": (1_764_000_000_000_i64 + ms).to_string() });
+        if let Some(mode) = mode {
+            item["line_mode"] = json!({ "S": mode });
+        }
+        item
+    }
+
+    /// A page, and after which post the next one begins, if there is one.
+    fn page(items: &[Value], next: Option<&PostId>) -> Line {
+        let mut page = json!({ "Items": items });
+        if let Some(next) = next {
+            page["LastEvaluatedKey"] = json!({ "id": { "S": next.as_str() } });
+        }
+        say(Answer::new(200, page.to_string()))
+    }
+
     #[tokio::test]
     async fn a_line_is_read_page_by_page_in_the_order_dropped() {
-        let entry = |id: &PostId, ms: i64, mode: Option<&str>| {
-            let mut item = json!({ "id": { "S": id.as_str() }, "line": { "S": "anna" } });
-            item["dropped_at"] = json!({ "N": (1_764_000_000_000_i64 + ms).to_string() });
-            if let Some(mode) = mode {
-                item["line_mode"] = json!({ "S": mode });
-            }
-            item
-        };
         let (first, second) = (post("1").id.clone(), post("2").id.clone());
-        let page = |items: Value, next: Value| {
-            let mut page = json!({ "Items": items });
-            if !next.is_null() {
-                page["LastEvaluatedKey"] = next;
-            }
-            say(Answer::new(200, page.to_string()))
-        };
-        let key = json!({ "id": { "S": first.as_str() } });
-        let pages = [
-            page(json!([entry(&first, 1, Some("draft"))]), key.clone()),
-            page(json!([entry(&second, 2, None)]), Value::Null),
-        ];
+        let pages = [page(&[entry(&first, 1, Some("draft"))], Some(&first)), page(&[entry(&second, 2, None)], None)];
         let server = ScriptedServer::start(pages).await;
         let posts = Posts::new(server.dynamodb(), "posts");
         let line = posts.line(&anna(), at(5)).await.unwrap();
@@ -173,6 +187,33 @@ mod tests {
         let asked = server.requests()[1].json();
         assert_eq!(asked["KeyConditionExpression"], "#line = :account AND #dropped <= :until");
         assert_eq!(asked["ExpressionAttributeValues"][":until"], json!({ "N": "1764000000005" }));
-        assert_eq!(asked["ExclusiveStartKey"], key);
+        assert_eq!(asked["ExclusiveStartKey"], json!({ "id": { "S": first.as_str() } }));
+    }
+
+    #[tokio::test]
+    async fn who_goes_next_in_a_mode_is_found_behind_any_number_of_the_other() {
+        let (direct, draft) = (post("1").id.clone(), post("2").id.clone());
+        let crowd: Vec<_> = (0..100).map(|n| entry(&direct, n, Some("direct"))).collect();
+        let pages = [
+            page(&crowd, Some(&direct)),
+            page(&[entry(&draft, 100, Some("draft"))], None),
+            page(&crowd, Some(&direct)),
+        ];
+        let server = ScriptedServer::start(pages).await;
+        let posts = Posts::new(server.dynamodb(), "posts");
+        let line = posts.front_of_line(&anna(), Some(Mode::Draft)).await.unwrap();
+        assert_eq!(line.last().map(|it| &it.id), Some(&draft));
+        posts.front_of_line(&anna(), Some(Mode::Direct)).await.unwrap();
+        assert_eq!(server.requests().len(), 3, "where they stand in front, a page is enough");
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_is_no_post_keeps_nobody_from_its_turn() {
+        let id = post("1").id.clone();
+        let pages =
+            [page(&[json!({ "id": { "S": id.as_str() }, "line": { "S": "anna" } }), entry(&id, 2, None)], None)];
+        let server = ScriptedServer::start(pages).await;
+        let line = Posts::new(server.dynamodb(), "posts").line(&anna(), at(5)).await.unwrap();
+        assert_eq!(line.len(), 1);
     }
 }
