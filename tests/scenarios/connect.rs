@@ -10,14 +10,14 @@ use domain::consent::{ConsentState, Expected};
 use domain::identity::Alias;
 use domain::post::{Post, PostState, StateName};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::{Ending, Endpoint, Event, Fault, OpenId, Standing, Trouble, User};
 use tests::{Cloud, Creator, Footage, PATIENCE};
 use uuid::Uuid;
 
 use crate::harness::stories;
 use crate::refusals::deferral_of;
-use crate::web::{allow, ask, come_back, come_back_as_a_person, deny, signed};
+use crate::web::{allow, ask, come_back, come_back_as_a_person, deny, signed, signed_with};
 
 stories![among:
     a_user_who_consents_is_an_account_that_can_be_posted_to,
@@ -34,6 +34,7 @@ stories![among:
     a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait,
     a_consent_whose_access_token_has_run_out_is_ended_with_a_fresh_one,
     accounts_are_shown_and_their_tokens_are_not,
+    an_operator_says_how_an_account_posts_and_is_told_what_cannot_be,
 ];
 
 pub(crate) const ALL: [&str; 5] =
@@ -291,5 +292,30 @@ async fn accounts_are_shown_and_their_tokens_are_not(cloud: Arc<Cloud>) -> Resul
     let nobody = signed(&cloud, Method::GET, "/accounts/nobody-at-all", "*/*").await?;
     assert_eq!(nobody.status(), 404);
     assert_eq!(nobody.json::<Value>().await?["code"], "account_unknown");
+    Ok(())
+}
+
+async fn an_operator_says_how_an_account_posts_and_is_told_what_cannot_be(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let path = format!("/accounts/{}", maker.alias);
+    let change = async |body: Value| -> Result<(u16, Value)> {
+        let answer = signed_with(&cloud, Method::PATCH, &path, "*/*", body.to_string()).await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    };
+    let (status, told) = change(json!({ "title_suffix": " #bread", "privacy_level": "SELF_ONLY" })).await?;
+    assert_eq!((status, told["preferences"]["title_suffix"].as_str()), (200, Some(" #bread")), "{told}");
+    for (body, status, code) in [
+        (json!({ "title_sufix": "" }), 400, "preferences_malformed"),
+        (json!({ "brand_content": true }), 422, "preferences_refused"),
+    ] {
+        let (given, problem) = change(body).await?;
+        assert_eq!((given, problem["code"].as_str()), (status, Some(code)), "{problem}");
+    }
+    let kept: Value = signed(&cloud, Method::GET, &path, "*/*").await?.json().await?;
+    assert_eq!(kept, told, "what was refused has changed nothing");
+    let dropped = maker.drops("rye.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    assert_eq!(book.ensure_published_once(&dropped)?.title, "rye #bread");
     Ok(())
 }

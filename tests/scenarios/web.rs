@@ -19,16 +19,27 @@ pub(crate) fn client() -> Result<Client> {
 
 /// Calls the API as a user of the AWS account.
 pub(crate) async fn signed(cloud: &Cloud, method: Method, path: &str, accept: &str) -> Result<Response> {
+    signed_with(cloud, method, path, accept, String::new()).await
+}
+
+/// The same, with something to say.
+pub(crate) async fn signed_with(
+    cloud: &Cloud,
+    method: Method,
+    path: &str,
+    accept: &str,
+    body: String,
+) -> Result<Response> {
     let url = format!("{}{path}", cloud.outputs().api_url);
     let mut request = client()?.request(method.clone(), &url).header("accept", accept);
-    for (name, value) in signature(cloud, &method, &url)? {
+    for (name, value) in signature(cloud, &method, &url, body.as_bytes())? {
         request = request.header(name, value);
     }
-    Ok(request.send().await?)
+    Ok(request.body(body).send().await?)
 }
 
 /// The headers of a signed request: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
-fn signature(cloud: &Cloud, method: &Method, url: &str) -> Result<Vec<(String, String)>> {
+fn signature(cloud: &Cloud, method: &Method, url: &str, body: &[u8]) -> Result<Vec<(String, String)>> {
     let identity = cloud.contract.credentials().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -37,7 +48,7 @@ fn signature(cloud: &Cloud, method: &Method, url: &str) -> Result<Vec<(String, S
         .time(SystemTime::from(runtime::clock::now()))
         .settings(SigningSettings::default())
         .build()?;
-    let request = SignableRequest::new(method.as_str(), url, std::iter::empty(), SignableBody::Bytes(&[]))?;
+    let request = SignableRequest::new(method.as_str(), url, std::iter::empty(), SignableBody::Bytes(body))?;
     let (instructions, _) = sign(request, &parameters.into())?.into_parts();
     let (headers, _) = instructions.into_parts();
     Ok(headers.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())

@@ -1,9 +1,10 @@
-//! The accounts that there are: their names, scopes and lifetimes, never their
-//! tokens; and the end of one.
+//! The accounts that there are: their names, scopes, lifetimes and preferences,
+//! never their tokens; how one posts; and the end of one.
 
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::account::{Account, Connection};
@@ -11,7 +12,7 @@ use domain::identity::Alias;
 use jiff::Timestamp;
 use posting::{ConnectError, Connecting, Revocation};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::answer::Audience;
 
@@ -30,6 +31,7 @@ pub(crate) struct Shown {
     why: Option<String>,
     access_expires_at: Timestamp,
     refresh_expires_at: Timestamp,
+    preferences: Map<String, Value>,
 }
 
 impl Shown {
@@ -53,6 +55,7 @@ impl Shown {
             why,
             access_expires_at: account.tokens.access_expires_at,
             refresh_expires_at: account.tokens.refresh_expires_at,
+            preferences: account.preferences.form(),
         }
     }
 }
@@ -84,6 +87,24 @@ async fn find(connecting: &Connecting, alias: &str) -> Result<Account, ConnectEr
     let alias = Alias::new(alias).map_err(ConnectError::Alias)?;
     let kept = connecting.posting.accounts.get(&alias).await?;
     kept.map(|kept| kept.value).ok_or(ConnectError::UnknownAccount(alias))
+}
+
+/// `PATCH /accounts/{alias}`: how the account posts, as a merge patch
+/// (<https://www.rfc-editor.org/rfc/rfc7396>). Answers with the account.
+pub(crate) async fn configure(
+    State(connecting): State<Arc<Connecting>>,
+    to: Audience,
+    Path(alias): Path<String>,
+    change: Bytes,
+) -> Response {
+    let alias = match Alias::new(&alias).map_err(ConnectError::Alias) {
+        Ok(alias) => alias,
+        Err(error) => return to.tell(&error.into()),
+    };
+    if let Err(error) = connecting.posting.configure(&alias, &change).await {
+        return to.tell(&error.into());
+    }
+    one(State(connecting), to, Path(alias.to_string())).await
 }
 
 /// `DELETE /accounts/{alias}`: the consent ends, the tokens are forgotten; what

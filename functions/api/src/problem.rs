@@ -4,8 +4,9 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::account::PreferencesError;
 use domain::failure::{Failure, in_full};
-use posting::ConnectError;
+use posting::{ConfigureError, ConnectError};
 use serde::Serialize;
 
 /// Something that was not done, and why.
@@ -60,6 +61,26 @@ impl From<ConnectError> for Problem {
             tracing::warn!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
         }
         Self::of(status, failure)
+    }
+}
+
+impl From<ConfigureError> for Problem {
+    /// States why an account was not configured.
+    fn from(error: ConfigureError) -> Self {
+        let why = in_full(&error);
+        let (status, code, advice) = match error {
+            ConfigureError::Unknown(alias) => return ConnectError::UnknownAccount(alias).into(),
+            ConfigureError::Store(error) => return ConnectError::Store(error).into(),
+            ConfigureError::Busy => return ConnectError::Busy.into(),
+            ConfigureError::Refused(PreferencesError::Malformed(_)) => {
+                (StatusCode::BAD_REQUEST, "preferences_malformed", "Mend the change; nothing of it was made.")
+            }
+            ConfigureError::Refused(PreferencesError::Refused(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "preferences_refused", "Mend the change; nothing of it was made.")
+            }
+        };
+        tracing::warn!(connect.code = code, why, "request refused");
+        Self::new(status, code, &why, advice)
     }
 }
 

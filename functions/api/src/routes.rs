@@ -20,7 +20,7 @@ pub(crate) fn all(connecting: Arc<Connecting>) -> Router {
         .route("/connect", get(connect::ask))
         .route("/oauth/callback", get(connect::take))
         .route("/accounts", get(accounts::list))
-        .route("/accounts/{alias}", get(accounts::one).delete(accounts::disconnect))
+        .route("/accounts/{alias}", get(accounts::one).patch(accounts::configure).delete(accounts::disconnect))
         .with_state(connecting)
         .merge(stateless())
         .layer(map_response(secured))
@@ -104,8 +104,9 @@ mod tests {
         let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != "AWS_IAM").collect();
         assert_eq!(open, [("GET /oauth/callback", "NONE")]);
         let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
-        for key in ["GET /health", "GET /connect", "GET /accounts", "GET /accounts/{alias}", "DELETE /accounts/{alias}"]
-        {
+        let signed = ["GET /health", "GET /connect", "GET /accounts"];
+        let of_one = ["GET /accounts/{alias}", "PATCH /accounts/{alias}", "DELETE /accounts/{alias}"];
+        for key in signed.into_iter().chain(of_one) {
             assert!(keys.contains(&key), "{key} is not in the template");
         }
     }
