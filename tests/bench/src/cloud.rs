@@ -37,6 +37,10 @@ struct Outputs {
     app_secret_arn: String,
 }
 
+/// What the template says to `publish` besides where things are.
+const AS_IN_THE_TEMPLATE: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "8388608"), ("MALLOC_TRIM_THRESHOLD_", "67108864")];
+
 /// An account of the stack, and the user of TikTok that it stands for.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
@@ -71,7 +75,9 @@ impl Cloud {
             ("TOKENS_KEY_ID", &outputs.tokens_key_id),
             ("APP_SECRET_ARN", &outputs.app_secret_arn),
         ];
-        pairs.map(|(name, value)| (name.to_owned(), value.clone())).to_vec()
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.clone()));
+        let fixed = AS_IN_THE_TEMPLATE.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        [&pairs[..], &fixed[..]].concat()
     }
 
     /// Connects a new account, whose user a simulator knows, with the program
@@ -88,5 +94,18 @@ impl Cloud {
         std::fs::remove_file(&file)?;
         ensure!(ended.success(), "no account could be connected");
         Ok(Account { user: OpenId::new(format!("open-{alias}")), alias })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_here_is_what_the_template_says() {
+        let template = include_str!("../../../template.yaml");
+        for (name, value) in AS_IN_THE_TEMPLATE {
+            assert!(template.contains(&format!("          {name}: {value}\n")), "{name}");
+        }
     }
 }
