@@ -25,6 +25,8 @@ stories![among: a_person_with_a_real_browser_connects_an_account];
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a page has to be there: what is looked for is waited for.
 const PAGE: Duration = Duration::from_secs(45);
+/// How often the driver is started anew.
+const STARTS: u32 = 5;
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -42,12 +44,7 @@ impl Browser {
             runtime::environment::variable(name).context(help)
         };
         let (program, driver) = (variable("DROPCAST_BROWSER")?, variable("DROPCAST_BROWSER_DRIVER")?);
-        let libraries = runtime::environment::variable("DROPCAST_BROWSER_LIBRARIES").unwrap_or_default();
-        let mut command = Command::new(driver);
-        command.arg("--port=0").env("LD_LIBRARY_PATH", libraries).kill_on_drop(true);
-        let mut driver = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let said = BufReader::new(driver.stdout.take().context("the driver says where it listens")?);
-        let port = tokio::time::timeout(PATIENCE, port_in(said)).await.context("the driver does not start")??;
+        let (driver, port) = start(&driver).await?;
         let http = Client::builder().no_proxy().timeout(PATIENCE).build()?;
         // Root has no sandbox, some machines have little shared memory, and the
         // local cloud's certificate is nobody's but its own.
@@ -106,14 +103,32 @@ impl Browser {
     }
 }
 
-async fn port_in(said: BufReader<tokio::process::ChildStdout>) -> Result<u16> {
+/// Starts the driver. It takes a port that is free in IPv4, and ends where
+/// somebody has the same one in IPv6; then another is tried.
+async fn start(driver: &str) -> Result<(Child, u16)> {
+    let libraries = runtime::environment::variable("DROPCAST_BROWSER_LIBRARIES").unwrap_or_default();
+    for _ in 0..STARTS {
+        let mut command = Command::new(driver);
+        command.arg("--port=0").env("LD_LIBRARY_PATH", &libraries).kill_on_drop(true);
+        let mut driver = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let said = BufReader::new(driver.stdout.take().context("the driver says where it listens")?);
+        let port = tokio::time::timeout(PATIENCE, port_in(said)).await.context("the driver does not start")??;
+        if let Some(port) = port {
+            return Ok((driver, port));
+        }
+    }
+    bail!("the driver ended without having started, {STARTS} times")
+}
+
+/// Where the driver says that it listens; nowhere, if it ends without having said so.
+async fn port_in(said: BufReader<tokio::process::ChildStdout>) -> Result<Option<u16>> {
     let mut lines = said.lines();
     while let Some(line) = lines.next_line().await? {
         if let Some(port) = line.split("started successfully on port ").nth(1) {
-            return Ok(port.trim().trim_end_matches('.').parse()?);
+            return Ok(Some(port.trim().trim_end_matches('.').parse()?));
         }
     }
-    bail!("the driver ended without having started")
+    Ok(None)
 }
 
 async fn answered(answer: reqwest::Response) -> Result<Value> {
