@@ -105,7 +105,7 @@ mod tests {
     fn what_is_said_here_is_what_the_template_says() {
         let template = include_str!("../../../template.yaml");
         for (name, value) in AS_IN_THE_TEMPLATE {
-            assert!(template.contains(&format!("          {name}: {value}\n")), "{name}");
+            assert!(template.contains(&format!("          {name}: \"{value}\"\n")), "{name}");
         }
     }
 }
