@@ -2,7 +2,8 @@
 //!
 //! The rule is one line: **a part is asked for once all of it fits into the
 //! window**, which begins at the next byte to be handed on. Two things follow.
-//! Never are more bytes in memory than the window has. And nobody ever makes a
+//! Never do more bytes wait than the window has; what the
+//! HTTP client holds while it reads an answer comes on top. And nobody ever makes a
 //! connection wait with half a part on it: what was asked for is taken off the
 //! wire at once, so S3 finds no connection idle, however slow the taker is.
 //!
