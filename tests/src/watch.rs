@@ -14,7 +14,7 @@ use crate::creator::Creator;
 
 /// How long a post is waited for, unless the story says otherwise: several times
 /// what the slowest step takes on a small machine.
-pub const PATIENCE: Patience = Patience(Duration::from_secs(90));
+pub const PATIENCE: Patience = Patience(Duration::from_mins(4));
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(300);
 /// How many of TikTok's last calls are shown.
