@@ -1,8 +1,9 @@
-"""Checks what the compiler cannot: dependencies, the template, and this folder.
+"""Checks what the compiler cannot: dependencies, the template, and these scripts.
 
 The dependencies' licences, origins and directions are deny.toml's. `sam validate
 --lint` looks at the template as written; a wrong type inside an `Events` block
-shows only in what the SAM transform makes of it, so that is linted too. Works
+shows only in what the SAM transform makes of it, so that is linted too. checkov
+knows what is unwise, and template_rules.py what this stack promises. Works
 without a network and without credentials.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import tools
 from aws import REGION
-from paths import HERE, LOGS, REPO, TEMPLATE
+from paths import HERE, INFRA, LOGS, REPO, TEMPLATE
 from processes import run
 from progress import Failure, step
 
@@ -27,8 +28,11 @@ def check() -> int:
     _check("the template", tools.SAM, "validate", "--lint", "--template-file", TEMPLATE, "--region", REGION)
     _check("that it translates", tools.SAM_PYTHON, HERE / "translate.py", TEMPLATE, TRANSLATED)
     _check("the translation", tools.CFN_LINT, "--regions", REGION, "--template", TRANSLATED)
-    how = ("--config", HERE / "ruff.toml", "--no-cache", HERE)
-    _check("infra/local", tools.RUFF, "check", *how)
+    config = ("--config-file", HERE / "checkov.yaml")
+    _check("what is known to go wrong", tools.CHECKOV, "--file", TEMPLATE, *config)
+    _check("the template's own rules", tools.SAM_PYTHON, HERE / "template_rules.py", TEMPLATE, REPO)
+    how = ("--config", HERE / "ruff.toml", "--no-cache", INFRA)
+    _check("infra", tools.RUFF, "check", *how)
     _check("its form", tools.RUFF, "format", "--check", *how)
     return 0
 

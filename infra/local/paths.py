@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent.parent
-HERE = REPO / "infra" / "local"
+INFRA = REPO / "infra"
+HERE = INFRA / "local"
 TEMPLATE = REPO / "template.yaml"
 
 TOOLS = REPO / ".tools"

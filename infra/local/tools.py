@@ -27,6 +27,7 @@ CFN_LINT = venv_bin("sam", "cfn-lint")
 CARGO_LAMBDA = venv_bin("build", "cargo-lambda")
 ZIG_PYTHON = venv_bin("zig", "python")
 RUFF = venv_bin("build", "ruff")
+CHECKOV = venv_bin("checkov", "checkov")
 CARGO_DENY = TOOLS / "bin" / "cargo-deny"
 
 CARGO_DENY_VERSION = "0.20.2"
@@ -63,7 +64,7 @@ def ensure() -> None:
 def ensure_checkers() -> None:
     """Installs what `make check` needs beyond that."""
     ensure()
-    _install([_cargo_deny()])
+    _install([_cargo_deny(), _environment("checkov")])
 
 
 def ensure_zig() -> None:

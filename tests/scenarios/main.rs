@@ -4,7 +4,7 @@
 //! knows no more of the functions than a user does: their table, their tags, and
 //! what they say of a failure. Stories are told many at once, each with a creator
 //! of its own; those that change how all of TikTok behaves are told alone, after
-//! the others. When the last has ended, the whole run is judged (`aftermath`, `secrecy`).
+//! the others. When the last has ended, the whole run is judged (`aftermath`, `secrecy`, `figures`).
 //!
 //! `README.md` in the folder above tells how to run one and how to write one.
 
@@ -40,7 +40,11 @@ mod browser;
 mod connect;
 mod web;
 
+mod operating;
+mod seeing;
+
 mod aftermath;
+mod figures;
 mod secrecy;
 
 use std::process::ExitCode;
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         videos::stories(),
         events::stories(),
         api::stories(),
+        seeing::stories(),
+        operating::stories(),
         streaming::stories(),
         outages::stories(),
         rotation::stories(),
@@ -74,6 +80,6 @@ fn main() -> ExitCode {
     ];
     harness::tell(
         stories.into_iter().flatten().collect(),
-        [aftermath::stories(), secrecy::stories()].into_iter().flatten().collect(),
+        [aftermath::stories(), secrecy::stories(), figures::stories()].into_iter().flatten().collect(),
     )
 }

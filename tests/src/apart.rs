@@ -100,6 +100,7 @@ impl Apart {
                 etag: None,
                 bytes: Some(dropped.footage.bytes.len() as u64),
                 at: Some(*at),
+                trace: None,
             };
             let submitted = played(self.posting.submit(&arrival))?;
             ensure!(submitted == Submitted::Post(dropped.post.clone()), "{submitted:?}");

@@ -9,7 +9,7 @@
 //! [`Footage`] (what is posted), [`Dropped`] (what became a post), and then the
 //! two that judge: `watch` (what the post says) and [`Book`] (what TikTok says).
 //! Where the functions' own clock is in a story's way, `staff` has workers with
-//! another one; and [`Secrets`] looks for what nobody may see.
+//! another one; [`Secrets`] looks for what nobody may see, and [`emf`] for what is counted.
 
 mod cloud;
 
@@ -25,6 +25,7 @@ mod pulse;
 mod staff;
 mod watch;
 
+pub mod emf;
 mod secrets;
 
 pub use apart::{Apart, App};

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_http::Error;
-use posting::{Config, ConnectConfig, Connecting, Posting};
+use posting::{Config, ConnectConfig, Connecting, Posting, Reading};
 use storage::Clients;
 
 #[tokio::main(flavor = "current_thread")]
@@ -28,6 +28,9 @@ async fn main() -> Result<(), Error> {
     let connect = ConnectConfig::read(runtime::environment::variable).context("api cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
+    let metrics = runtime::metrics::Metrics::start();
+    let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
+    let posting = posting.metered(Arc::new(meter));
     let connecting = Connecting::new(connect, &clients, posting);
     lambda_http::run(routes::all(Arc::new(connecting))).await
 }

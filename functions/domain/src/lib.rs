@@ -32,6 +32,7 @@ pub mod failure;
 pub mod polling;
 pub mod post;
 pub mod report;
+pub mod trace;
 pub mod upload;
 
 pub mod budget;

@@ -42,6 +42,7 @@ use crate::options::PostOptions;
 use crate::report::Links;
 use crate::settings::Settings;
 use crate::source::Source;
+use crate::trace::TraceId;
 use crate::upload::Upload;
 use crate::video::VideoFacts;
 
@@ -226,6 +227,8 @@ pub struct PostFacts {
     pub dropped_at: Timestamp,
     /// What the request itself asked for, before sidecar and metadata.
     pub request: PostOptions,
+    /// The trace in which it was dropped, to find it in logs and in X-Ray.
+    pub trace: Option<TraceId>,
     /// Whether somebody approved of it.
     pub approval: Approval,
     /// What it goes out with, once settled.
@@ -270,6 +273,7 @@ impl Post {
             created_at: now,
             dropped_at: now,
             request: PostOptions::default(),
+            trace: None,
             approval: Approval::NotGiven,
             settings: None,
             video: None,
@@ -288,6 +292,13 @@ impl Post {
     #[must_use]
     pub fn dropped(mut self, at: Timestamp) -> Self {
         self.0.dropped_at = at;
+        self
+    }
+
+    /// Says in which trace it was dropped.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<TraceId>) -> Self {
+        self.0.trace = trace;
         self
     }
 

@@ -1,9 +1,10 @@
-//! Announcing where a post stands: a line in the log, and the object's tags,
-//! for people who only have the S3 console.
+//! Announcing where a post stands: a line in the log, what is counted, and the
+//! object's tags, for people who only have the S3 console.
 
 use domain::failure::in_full;
 use domain::post::{Post, PostState};
 
+use crate::measure::Reading;
 use crate::posting::Posting;
 
 /// How often a post that keeps moving on is tagged.
@@ -18,6 +19,9 @@ impl Posting {
     /// of the newest state.
     pub(crate) async fn announce(&self, post: &Post) {
         log(post);
+        if let Some(reading) = Reading::of_state(post, self.now()) {
+            self.measure(&reading);
+        }
         let mut state = post.state_name();
         for _ in 0..TAG_TRIES {
             let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", state.as_str())];
@@ -32,6 +36,12 @@ impl Posting {
             }
         }
     }
+}
+
+/// What every line that is said of a post says of it, at whatever level.
+pub(crate) fn span_of(post: &Post) -> tracing::Span {
+    let trace = post.trace.as_ref().map(tracing::field::display);
+    tracing::error_span!("post", post.id = %post.id, account = %post.account, trace.id = trace)
 }
 
 fn log(post: &Post) {

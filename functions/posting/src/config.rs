@@ -144,7 +144,11 @@ pub(crate) fn parsed<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::connect::ConnectConfig;
 
     const REQUIRED: [&str; 6] =
         ["POSTS_TABLE", "ACCOUNTS_TABLE", "BUDGETS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
@@ -175,18 +179,45 @@ mod tests {
         assert_eq!((default_of("DefaultMode"), default_of("DefaultPrivacyLevel")), ("draft", "SELF_ONLY"));
     }
 
+    /// The variables of a part of the template, one level below its line `Variables:`.
+    fn set_in(part: &str) -> BTreeSet<String> {
+        let (before, variables) = part.split_once(" Variables:\n").unwrap_or_default();
+        let indent = before.len() - before.trim_end_matches(' ').len() + 3;
+        let lines = variables.lines().take_while(|line| line.starts_with(&" ".repeat(indent)));
+        let named = lines.filter_map(|line| line[indent..].split_once(':')).map(|(name, _)| name);
+        named.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')).map(str::to_owned).collect()
+    }
+
     #[test]
-    fn the_template_sets_for_each_function_what_it_cannot_start_without() {
+    fn the_template_sets_for_each_function_every_variable_that_it_reads_and_no_other() {
         let template = include_str!("../../../template.yaml");
-        for function in ["PublishFunction", "StatusFunction", "ApiFunction"] {
-            let resource = template.split(&format!("\n  {function}:\n")).nth(1).unwrap();
-            let variables = resource.split("\n        Variables:\n").nth(1).unwrap();
-            let set: Vec<_> = variables.lines().take_while(|line| line.starts_with("          ")).collect();
-            for required in REQUIRED {
-                let is_set = set.iter().any(|line| line.trim().starts_with(&format!("{required}: ")));
-                assert!(is_set, "{function} has no {required}");
-            }
+        let (globals, _) = template.split_once("\nResources:\n").unwrap();
+        let shared = set_in(globals.split_once("\nGlobals:\n").unwrap().1);
+        let read = RefCell::new(BTreeSet::new());
+        let noting = |name: &str| {
+            read.borrow_mut().insert(name.to_owned());
+            Some(REQUIRED.iter().find(|required| **required == name)?.to_string())
+        };
+        Config::read(noting).unwrap();
+        // The other readers of the environment: `runtime::telemetry` and `runtime::metrics`.
+        read.borrow_mut().extend(["LOG_LEVEL", "METRICS_NAMESPACE"].map(str::to_owned));
+        assert_eq!(shared, read.take());
+        let heap = ["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
+        for (function, own) in [("PublishFunction", heap.to_vec()), ("StatusFunction", vec![])] {
+            assert_eq!(set_in(resource(template, function)), own.iter().map(|name| (*name).to_owned()).collect());
         }
+        ConnectConfig::read(|name| {
+            noting(name);
+            let set = [("CONSENTS_TABLE", "consents"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
+            set.iter().find(|(required, _)| *required == name).map(|(_, value)| (*value).to_owned())
+        })
+        .unwrap();
+        assert_eq!(set_in(resource(template, "ApiFunction")), read.take());
+    }
+
+    fn resource<'a>(template: &'a str, name: &str) -> &'a str {
+        let rest = template.split(&format!("\n  {name}:\n")).nth(1).unwrap();
+        rest.split("\n\n").next().unwrap()
     }
 
     #[test]

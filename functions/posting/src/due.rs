@@ -11,7 +11,10 @@ use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use futures::{StreamExt, stream};
 use storage::{Kept, SaveError, Shard, StoreError};
+use tracing::Instrument;
 
+use crate::announce::span_of;
+use crate::measure::Reading;
 use crate::posting::{Posting, Worker};
 
 /// How many posts are looked at at once.
@@ -30,6 +33,8 @@ pub struct DueSummary {
     pub passed: u32,
     /// Posts that could not be read or written; they are due still.
     pub failed: u32,
+    /// How long the post that had waited longest had been waiting.
+    pub oldest: Duration,
 }
 
 /// What was done about one post.
@@ -37,6 +42,14 @@ enum Looked {
     Polled,
     Rung,
     Passed,
+}
+
+/// What a look at one post came to.
+struct Look {
+    /// None, where it failed.
+    looked: Option<Looked>,
+    /// How long the post had been waiting for it.
+    waited: Duration,
 }
 
 impl Posting {
@@ -58,6 +71,7 @@ impl Posting {
                 }
             }
         }
+        self.measure(&Reading::looked(summary.found(), summary.oldest));
         first_error.map_or(Ok(summary), Err)
     }
 
@@ -69,7 +83,7 @@ impl Posting {
             let looks = stream::iter(page.ids).map(|id| self.look_in_time(id, worker)).buffer_unordered(AT_ONCE / 4);
             tokio::pin!(looks);
             while let Some(looked) = looks.next().await {
-                summary.count(looked.as_ref());
+                summary.count(&looked);
             }
             match page.next {
                 Some(next) => after = Some(next),
@@ -79,35 +93,35 @@ impl Posting {
         Ok(summary)
     }
 
-    async fn look_in_time(&self, id: PostId, worker: &Worker) -> Option<Looked> {
+    async fn look_in_time(&self, id: PostId, worker: &Worker) -> Look {
+        let mut waited = Duration::ZERO;
         if self.now() >= worker.rest_by {
-            return Some(Looked::Passed);
+            return Look { looked: Some(Looked::Passed), waited };
         }
-        match self.look(&id, worker).await {
-            Ok(looked) => Some(looked),
-            Err(error) => {
-                tracing::error!(post.id = %id, error = in_full(&error), "due post not worked: it stays due");
-                None
-            }
-        }
+        let looked = self.look(&id, worker, &mut waited).await.inspect_err(
+            |error| tracing::error!(post.id = %id, error = in_full(error), "due post not worked: it stays due"),
+        );
+        Look { looked: looked.ok(), waited }
     }
 
-    async fn look(&self, id: &PostId, worker: &Worker) -> Result<Looked, StoreError> {
+    async fn look(&self, id: &PostId, worker: &Worker, waited: &mut Duration) -> Result<Looked, StoreError> {
         let Some(kept) = self.posts.get(id).await? else {
             return Ok(Looked::Passed);
         };
         let now = self.now();
+        *waited = kept.waited(now);
+        let span = span_of(&kept);
         // The index follows the table with a delay: it may name a post that has moved on.
         if kept.due_at.is_none_or(|due| due > now) {
             return Ok(Looked::Passed);
         }
         match kept.state_name() {
             StateName::Processing | StateName::Published | StateName::Delivered => {
-                Box::pin(self.poll(kept, worker)).await?;
+                Box::pin(self.poll(kept, worker)).instrument(span).await?;
                 Ok(Looked::Polled)
             }
             StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
-                self.ring(kept).await
+                self.ring(kept).instrument(span).await
             }
             _ => Ok(Looked::Passed),
         }
@@ -129,8 +143,13 @@ impl Posting {
 }
 
 impl DueSummary {
-    fn count(&mut self, looked: Option<&Looked>) {
-        match looked {
+    fn found(&self) -> u32 {
+        self.polled + self.rung + self.failed
+    }
+
+    fn count(&mut self, look: &Look) {
+        self.oldest = self.oldest.max(look.waited);
+        match look.looked {
             Some(Looked::Polled) => self.polled += 1,
             Some(Looked::Rung) => self.rung += 1,
             Some(Looked::Passed) => self.passed += 1,
@@ -143,5 +162,6 @@ impl DueSummary {
         self.rung += part.rung;
         self.passed += part.passed;
         self.failed += part.failed;
+        self.oldest = self.oldest.max(part.oldest);
     }
 }

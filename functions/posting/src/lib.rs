@@ -36,12 +36,15 @@ mod upload;
 mod due;
 mod settle;
 
+mod measure;
+
 mod connect;
 
 pub use config::{Config, ConfigError};
 pub use configure::ConfigureError;
 pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
 pub use due::DueSummary;
+pub use measure::{Meter, Metric, Reading};
 pub use posting::{Clock, Posting, Worker};
 pub use submit::{Arrival, Submitted};
 pub use tokens::{RenewalSummary, Unrefreshed};

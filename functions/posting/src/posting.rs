@@ -11,6 +11,7 @@ use storage::{Accounts, AppSecret, Bell, Budgets, Clients, Objects, Posts, Vault
 use tiktok::TikTok;
 
 use crate::config::Config;
+use crate::measure::Meter;
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -56,6 +57,7 @@ pub struct Posting {
     pub posting_users: Option<NonZeroU32>,
     /// Where the time comes from.
     pub clock: Clock,
+    pub(crate) meter: Option<Meter>,
 }
 
 impl Posting {
@@ -81,6 +83,7 @@ impl Posting {
             posts_per_day: config.posts_per_day,
             posting_users: config.posting_users,
             clock,
+            meter: None,
         })
     }
 

@@ -4,9 +4,11 @@ use domain::drop_key::{DropKey, is_sidecar_of, videos_prefix_of};
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use domain::source::{ObjectVersion, Source};
+use domain::trace::TraceId;
 use jiff::Timestamp;
 use storage::{Created, ObjectError, SaveError, StoreError};
 
+use crate::measure::Reading;
 use crate::posting::Posting;
 
 /// How often a sidecar's post is read again when somebody else changed it.
@@ -27,6 +29,8 @@ pub struct Arrival {
     pub bytes: Option<u64>,
     /// When it arrived, as the bucket says; events come in any order.
     pub at: Option<Timestamp>,
+    /// The trace that its event belongs to.
+    pub trace: Option<TraceId>,
 }
 
 /// What became of an event.
@@ -73,7 +77,7 @@ impl Posting {
                 let now = self.now();
                 // A bucket's clock is not ours: nothing was dropped in the future.
                 let dropped_at = arrival.at.map_or(now, |at| at.min(now));
-                let post = Post::submit(account, source, bytes, now).dropped(dropped_at);
+                let post = Post::submit(account, source, bytes, now).dropped(dropped_at).traced(arrival.trace.clone());
                 Ok(Submitted::Post(self.store(post).await?))
             }
             DropKey::Sidecar => Ok(Submitted::Options(self.hand_options(arrival).await?)),
@@ -87,10 +91,13 @@ impl Posting {
     async fn store(&self, post: Post) -> Result<PostId, StoreError> {
         let id = post.id.clone();
         match self.posts.create(&post).await? {
-            Created::New(_) => tracing::info!(
-                post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
-                "event received: post stored"
-            ),
+            Created::New(_) => {
+                tracing::info!(
+                    post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
+                    trace.id = post.trace.as_ref().map(tracing::field::display), "event received: post stored"
+                );
+                self.measure(&Reading::received(&post));
+            }
             Created::Already(known) => {
                 tracing::info!(post.id = %id, post.state = %known.state_name(), "event received again: post known");
             }

@@ -30,7 +30,9 @@ use domain::post::{Believe, NotClaimable, Post, Reconciled, StateName, reconcile
 use domain::report::Report;
 use domain::upload::Upload;
 use storage::{Kept, SaveError, StoreError};
+use tracing::Instrument;
 
+use crate::announce::span_of;
 use crate::posting::{Posting, Worker};
 use crate::stop::Stop;
 use hold::Hold;
@@ -102,9 +104,13 @@ impl Posting {
 
     async fn work_claimed(&self, kept: Kept<Post>, worker: &Worker) -> Result<Worked, StoreError> {
         tracing::info!(post.id = %kept.id, account = %kept.account, attempt = kept.attempt, "post claimed");
-        let mut hold = Hold::new(self, kept, worker);
-        let Err(stop) = self.work(&mut hold).await;
-        self.conclude(hold, stop).await
+        let span = span_of(&kept);
+        let work = async {
+            let mut hold = Hold::new(self, kept, worker);
+            let Err(stop) = self.work(&mut hold).await;
+            self.conclude(hold, stop).await
+        };
+        Box::pin(work).instrument(span).await
     }
 
     async fn work(&self, hold: &mut Hold<'_>) -> Result<std::convert::Infallible, Stop> {

@@ -101,6 +101,7 @@ fn of_record(record: S3EventRecord) -> Result<Option<Call>, UnknownEvent> {
         etag: object.e_tag,
         bytes: object.size.and_then(|size| u64::try_from(size).ok()),
         at: Timestamp::from_millisecond(at).ok(),
+        trace: None,
     })))
 }
 
@@ -158,6 +159,7 @@ fn of_event_bridge(event: Value) -> Result<Calls, UnknownEvent> {
         etag: object.etag,
         bytes: object.size,
         at: event.time.as_deref().and_then(|time| time.parse().ok()),
+        trace: None,
     }))])
 }
 

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use domain::failure::in_full;
+use domain::trace::TraceId;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent};
-use posting::{Posting, Submitted, Worker};
+use posting::{Arrival, Posting, Submitted, Worker};
 use runtime::deadline::Deadline;
 use serde_json::Value;
 
-use crate::event::{Call, Trigger, UnknownEvent, read_body};
+use crate::event::{Call, Calls, Trigger, read_body};
 
 /// The time before the deadline at which work must be at rest: enough to ask
 /// TikTok once more, refreshing a token on the way, and to store the answer.
@@ -23,13 +24,14 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// whoever sent it hears of it.
 pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let worker = worker(&event.context);
+    let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::of_header);
     let bare = match Trigger::read(event.payload) {
         Ok(Trigger::Queue(event)) => {
             let mut response = SqsBatchResponse::default();
-            response.batch_item_failures = queue(posting, &worker, event).await;
+            response.batch_item_failures = queue(posting, &worker, event, trace.as_ref()).await;
             return Ok(serde_json::to_value(response)?);
         }
-        Ok(Trigger::Event(calls)) => work(posting, &worker, calls).await,
+        Ok(Trigger::Event(calls)) => work(posting, &worker, calls, trace.as_ref()).await,
         Err(unknown) => Err(unknown.into()),
     };
     bare.inspect_err(|error| tracing::error!(error = in_full(&**error), "event not taken"))?;
@@ -42,12 +44,21 @@ fn worker(context: &Context) -> Worker {
 }
 
 /// Works a batch; a message that failed is named, and will come again.
-async fn queue(posting: &Posting, worker: &Worker, event: SqsEvent) -> Vec<BatchItemFailure> {
+async fn queue(
+    posting: &Posting,
+    worker: &Worker,
+    event: SqsEvent,
+    invocation: Option<&TraceId>,
+) -> Vec<BatchItemFailure> {
     let mut failures = Vec::new();
     for message in event.records {
         let id = message.message_id.clone().unwrap_or_default();
         let outcome = match read_body(message.body.as_deref().unwrap_or_default()) {
-            Ok(calls) => work(posting, worker, calls).await,
+            Ok(calls) => {
+                // Whoever put the message there may have been traced: a drop belongs to its trace.
+                let sender = message.attributes.get("AWSTraceHeader").and_then(|header| TraceId::of_header(header));
+                work(posting, worker, calls, sender.as_ref().or(invocation)).await
+            }
             Err(unknown) => Err(unknown.into()),
         };
         if let Err(error) = outcome {
@@ -63,13 +74,13 @@ async fn queue(posting: &Posting, worker: &Worker, event: SqsEvent) -> Vec<Batch
 /// Stores the posts of all calls, then works on them one after the other. A
 /// post for which no time is left is stored and due, and so not lost; a call
 /// that cannot be read keeps no other from being stored.
-async fn work(posting: &Posting, worker: &Worker, calls: Vec<Result<Call, UnknownEvent>>) -> Result<(), Error> {
+async fn work(posting: &Posting, worker: &Worker, calls: Calls, trace: Option<&TraceId>) -> Result<(), Error> {
     let mut posts = Vec::new();
     let mut unread = None;
     for call in calls {
         match call {
             Ok(Call::Bell(id)) => posts.push(id),
-            Ok(Call::Arrival(arrival)) => match posting.submit(&arrival).await? {
+            Ok(Call::Arrival(arrival)) => match posting.submit(&Arrival { trace: trace.cloned(), ..arrival }).await? {
                 Submitted::Post(id) => posts.push(id),
                 Submitted::Options(ids) => posts.extend(ids),
                 Submitted::Nothing => {}

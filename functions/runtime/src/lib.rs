@@ -9,4 +9,5 @@ pub mod chance;
 pub mod clock;
 pub mod deadline;
 pub mod environment;
+pub mod metrics;
 pub mod telemetry;

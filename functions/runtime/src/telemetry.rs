@@ -4,6 +4,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::environment;
 
+/// Who names the invocation in each line, at whatever level lines are wanted: the
+/// span is of level info, and the crate says next to nothing else.
+const INVOCATION: &str = "lambda_runtime=info";
+
 /// Crates that write whole requests into the log where they are let to, and
 /// with them tokens. No setting gets more than this out of them.
 const TALKATIVE: [&str; 8] = [
@@ -17,7 +21,8 @@ const TALKATIVE: [&str; 8] = [
     "rustls",
 ];
 
-/// Starts logging to standard output.
+/// Starts logging to standard output. Each line says in `spans` in which invocation
+/// and trace it was said, and for which post.
 ///
 /// `LOG_LEVEL` is a level (`info`, the default) or a filter in the syntax of
 /// `tracing` (`info,posting=debug`). An unreadable one is said to be so, once,
@@ -30,6 +35,7 @@ pub fn start() {
         .json()
         .flatten_event(true)
         .with_current_span(false)
+        .with_span_list(true)
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
         .init();
     if unreadable {
@@ -43,7 +49,7 @@ fn discreet(wanted: &str) -> String {
     let mentions = |directive: &&str| TALKATIVE.iter().any(|name| directive.trim().starts_with(name));
     let asked = wanted.split(',').filter(|directive| !mentions(directive)).map(str::to_owned);
     let capped = TALKATIVE.iter().map(|name| format!("{name}=info"));
-    asked.chain(capped).collect::<Vec<_>>().join(",")
+    asked.chain([INVOCATION.to_owned()]).chain(capped).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
-use posting::{Config, Posting, Worker};
+use posting::{Config, Posting, Reading, Worker};
 use runtime::deadline::Deadline;
 use serde_json::{Value, json};
 use storage::Clients;
@@ -23,6 +23,9 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(runtime::environment::variable).context("status cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
+    let metrics = runtime::metrics::Metrics::start();
+    let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
+    let posting = posting.metered(Arc::new(meter));
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| look(&posting, event.context))).await
 }
 
@@ -36,6 +39,7 @@ async fn look(posting: &Posting, context: Context) -> Result<Value, Error> {
         posts.rung = summary.rung,
         posts.passed = summary.passed,
         posts.failed = summary.failed,
+        posts.oldest_s = summary.oldest.as_secs(),
         accounts.renewed = renewals.renewed,
         accounts.failed = renewals.failed,
         "due posts worked"

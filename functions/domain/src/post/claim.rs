@@ -116,6 +116,20 @@ impl Post {
         }
     }
 
+    /// How long it has been waiting for somebody to look at it. That the bell was
+    /// rung meanwhile makes no difference.
+    #[must_use]
+    pub fn waited(&self, now: Timestamp) -> Duration {
+        let since = match &self.state {
+            PostState::Queued { not_before, .. } => Some(*not_before),
+            PostState::Scheduled { publish_at } => Some(*publish_at),
+            PostState::Uploading { lease, .. } => Some(lease.expires_at),
+            PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. } => self.due_at,
+            PostState::Held { .. } | PostState::Failed { .. } | PostState::Cancelled { .. } => None,
+        };
+        since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default()
+    }
+
     /// Notes that the bell was rung, so that it is not rung again before
     /// `until` unless the post changes in the meantime.
     #[must_use]

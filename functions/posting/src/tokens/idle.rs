@@ -5,6 +5,7 @@ use domain::identity::Alias;
 use futures::{StreamExt, stream};
 use storage::StoreError;
 
+use crate::measure::Reading;
 use crate::posting::{Posting, Worker};
 
 /// How many accounts are seen to at once.
@@ -35,6 +36,9 @@ impl Posting {
         while let Some(renewed) = renewals.next().await {
             let count = if renewed { &mut summary.renewed } else { &mut summary.failed };
             *count += 1;
+        }
+        if summary != RenewalSummary::default() {
+            self.measure(&Reading::near_end(summary.failed));
         }
         Ok(summary)
     }

@@ -17,6 +17,7 @@ use storage::{Kept, Purpose, SaveError, SealContext, StoreError};
 use tiktok::{AppCredentials, Fault, Grant, RefreshToken};
 
 use super::{Opened, unknown_account};
+use crate::measure::Reading;
 use crate::posting::Posting;
 use crate::stop::Stop;
 
@@ -126,8 +127,12 @@ impl Posting {
         tracing::error!(account = %kept.alias, why, "TikTok refuses the account's tokens: connect it again");
         let parted = Account { connection, refreshing: None, ..kept.value.clone() };
         match self.accounts.save(&kept, parted, now).await {
+            Ok(_) => {
+                self.measure(&Reading::consent_lost(kept.alias.as_str()));
+                Ok(())
+            }
             // Somebody changed the account meanwhile: the next refusal marks it.
-            Ok(_) | Err(SaveError::Overtaken) => Ok(()),
+            Err(SaveError::Overtaken) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
         }
     }

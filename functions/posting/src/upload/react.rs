@@ -5,11 +5,13 @@ use std::time::Duration;
 use domain::chunk::Chunk;
 use domain::failure::Failure;
 use domain::post::{Believe, Post, Reconciled, reconcile};
+use domain::rate::Rate;
 use domain::upload::Upload;
 use tiktok::ChunkOutcome;
 
 use super::send::under_way;
 use super::{Hold, Pace, Progress, URL_NEEDED};
+use crate::measure::Reading;
 use crate::posting::Posting;
 use crate::stop::Stop;
 
@@ -34,7 +36,13 @@ impl Posting {
         let (id, total) = (post.id.clone(), upload.plan.size().bytes());
         match outcome {
             ChunkOutcome::Complete => {
-                tracing::info!(post.id = %id, upload.offset = total, video.bytes = total, "last chunk accepted");
+                tracing::info!(
+                    post.id = %id, publish.id = %upload.publish_id, upload.offset = total, video.bytes = total,
+                    upload.bytes_per_s = pace.rate().map(Rate::bytes_a_second), "last chunk accepted"
+                );
+                if let Some(rate) = pace.rate() {
+                    self.measure(&Reading::sent(post, rate));
+                }
                 Err(Stop::Sent)
             }
             ChunkOutcome::Accepted { .. } if chunk.end() < total => {
@@ -96,7 +104,7 @@ fn tell_progress(post: &Post, chunk: Chunk) {
     tracing::info!(
         post.id = %post.id, chunk.index = chunk.index, upload.offset = upload.offset,
         video.bytes = upload.plan.size().bytes(),
-        upload.bytes_per_s = upload.rate.map(domain::rate::Rate::bytes_a_second),
+        upload.bytes_per_s = upload.rate.map(Rate::bytes_a_second),
         upload.eta_s = upload.eta().map(|eta| eta.as_secs()), "chunk accepted"
     );
 }

@@ -9,6 +9,7 @@ use domain::options::{Mode, PostOptions};
 use domain::post::{Approval, HistoryEntry, Post, PostFacts, StateName};
 use domain::settings::Settings;
 use domain::source::{ObjectVersion, Source};
+use domain::trace::TraceId;
 use domain::video::VideoFacts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,7 @@ struct FactsRecord {
     refusals: u32,
     approval: Approval,
     request: Option<PostOptions>,
+    trace: Option<TraceId>,
     settings: Option<Settings>,
     video: Option<VideoFacts>,
     history: Vec<HistoryEntry>,
@@ -104,6 +106,7 @@ impl FactsRecord {
             inits: post.inits,
             refusals: post.refusals,
             approval: post.approval,
+            trace: post.trace.clone(),
             request: (post.request != PostOptions::default()).then(|| post.request.clone()),
             settings: post.settings.clone(),
             video: post.video.clone(),
@@ -125,6 +128,7 @@ impl FactsRecord {
             created_at: self.created_at.instant("created_at")?,
             dropped_at: self.dropped_at.instant(DROPPED_AT)?,
             request: self.request.unwrap_or_default(),
+            trace: self.trace,
             approval: self.approval,
             settings: self.settings,
             video: self.video,
