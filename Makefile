@@ -1,19 +1,21 @@
 # What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
 # a C compiler; everything else is fetched, pinned, into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench build deploy
+.PHONY: help demo up down test check bench permissions build deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
 # What the functions that ship are built for: arm64 or x86_64.
 ARCH ?= arm64
+# Which stack of samconfig.toml is deployed: default, dev or prod.
+STAGE ?= default
 
 # Play against another stand-in for TikTok than our simulator:
 #   make up TIKTOK_API_URL=http://127.0.0.1:8080
 export TIKTOK_API_URL TIKTOK_UPLOAD_HOSTS TIKTOK_CLIENT_KEY TIKTOK_CLIENT_SECRET
 
 help: ## Say what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Post a video, from the bucket to its link, on this machine alone
 	@$(CLOUD) demo
@@ -37,8 +39,11 @@ check: ## Check form, lints, documentation, dependencies, template and tools
 bench: ## Measure what ships beside what could be had; BENCH=--quick for a first look
 	@$(CLOUD) bench $(BENCH)
 
+permissions: ## Take each of the functions' permissions away in turn, and see that it is missed
+	@$(CLOUD) permissions $(PERMISSIONS)
+
 build: ## Build what ships, for ARCH=arm64 or x86_64
 	@$(CLOUD) release $(ARCH)
 
-deploy: build ## Build, then deploy to AWS as samconfig.toml says; also PARAMETERS='Name=value …'
-	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS)
+deploy: build ## Build, then deploy to AWS: STAGE=dev or prod, PARAMETERS='Name=value …', DEPLOY=--guided
+	.tools/sam/bin/sam deploy --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(DEPLOY)

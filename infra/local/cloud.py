@@ -8,6 +8,7 @@
     cloud.py check          check the dependencies, the template and this folder
     cloud.py release ARCH   build what ships, for arm64 or x86_64
     cloud.py bench […]      measure what ships; tests/README.md says what with
+    cloud.py permissions    find what a function may do and does not need to
 
 `run`, `demo` and `bench` use the cloud that is up, if one is. See README.md beside this.
 """
@@ -27,6 +28,7 @@ from bench import bench
 from build import binary, detached
 from checks import check
 from paths import CLOUD_FILE, REPO
+from permissions import permissions
 from processes import Lifetime
 from progress import Failure, complain, say, step
 from release import release
@@ -144,21 +146,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("up", "down", "run", "demo", "check", "release", "bench"))
+    plain = {"up": up, "down": down, "demo": demo, "check": check}
+    taking = {
+        "run": run,
+        "release": lambda told: release(told[0]),
+        "bench": bench,
+        "permissions": permissions,
+    }
+    parser.add_argument("command", choices=(*plain, *taking))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
     asked = parser.parse_args()
     arguments = asked.arguments[1:] if asked.arguments[:1] == ["--"] else asked.arguments
-    if asked.command != "bench" and bool(arguments) != (asked.command in ("run", "release")):
-        parser.error("run takes a program, release a processor, bench options, the others nothing")
+    if (asked.command in ("run", "release") and not arguments) or (asked.command in plain and arguments):
+        parser.error(
+            "run takes a program, release a processor, bench and permissions options, others nothing"
+        )
     lifecycle.heed_signals()
     try:
-        if asked.command == "run":
-            return run(arguments)
-        if asked.command == "release":
-            return release(arguments[0])
-        if asked.command == "bench":
-            return bench(arguments)
-        return {"up": up, "down": down, "demo": demo, "check": check}[asked.command]()
+        return plain[asked.command]() if asked.command in plain else taking[asked.command](arguments)
     except Failure as failure:
         complain(failure)
         return 1

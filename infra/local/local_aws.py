@@ -26,6 +26,8 @@ from progress import Failure
 TLS = CLOUD / "tls"
 TRUST = TLS / "trust.pem"
 LOG = LOGS / "ministack.log"
+PERMISSIONS = LOGS / "permissions.log"
+"""What the functions' roles were allowed and refused; see ministack_permissions.py."""
 PATIENCE_S = 30.0
 IAM_VERSION = "2010-05-08"
 USER = "dropcast-local"
@@ -36,6 +38,7 @@ def launch(lifetime: Lifetime) -> tuple[str, Running]:
     for stale in (SCRATCH, TLS):
         shutil.rmtree(stale, ignore_errors=True)
     SCRATCH.mkdir(parents=True)
+    PERMISSIONS.unlink(missing_ok=True)
     if run([tools.MINISTACK_PYTHON, HERE / "certificate.py", TLS], cwd=HERE, log=LOG) != 0:
         raise Failure("making the certificate", LOG)
     port = _free_port()
@@ -119,6 +122,7 @@ def _environment(endpoint: str, port: int) -> dict[str, str]:
         "AWS_CA_BUNDLE": str(TRUST),
         "SSL_CERT_FILE": str(TRUST),
         "LOG_LEVEL": "INFO",
+        "DROPCAST_PERMISSIONS": str(PERMISSIONS),
     }
 
 

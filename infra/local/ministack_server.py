@@ -18,6 +18,7 @@ from pathlib import Path
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
+from ministack_permissions import note
 
 from ministack_amends import amend
 
@@ -30,6 +31,7 @@ def end_with_children(*_: object) -> None:
 async def run(tls: Path, port: int) -> None:
     """Serves until the process ends."""
     amend()
+    note(Path(os.environ["DROPCAST_PERMISSIONS"]))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.certfile = str(tls / "server.pem")

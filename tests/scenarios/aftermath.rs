@@ -18,6 +18,7 @@ stories![among:
     no_direct_post_was_published_twice,
     no_post_is_forgotten,
     nothing_ended_in_the_dead_letter_queue,
+    nobody_was_refused_what_it_asked_for,
 ];
 
 /// States in which something is still to be done by itself.
@@ -57,6 +58,17 @@ async fn nothing_ended_in_the_dead_letter_queue(cloud: Arc<Cloud>) -> Result<()>
     let told = ask.attribute_names(count.clone()).send().await?;
     let waiting = told.attributes().and_then(|all| all.get(&count)).context("the queue does not say")?;
     assert_eq!(waiting, "0");
+    Ok(())
+}
+
+/// A function that lacks a permission may get by without it: a bell that is not rung
+/// is made good by the next look. What IAM decided says so all the same.
+async fn nobody_was_refused_what_it_asked_for(cloud: Arc<Cloud>) -> Result<()> {
+    let noted = std::fs::read_to_string(cloud.contract.logs.join("permissions.log")).context("IAM decided nothing")?;
+    let decisions: Vec<Value> = noted.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    ensure!(decisions.iter().any(|fact| fact["decision"] == "Allow"), "nobody asked for anything: this says nothing");
+    let refused: Vec<_> = decisions.iter().filter(|fact| fact["decision"] == "ImplicitDeny").collect();
+    ensure!(refused.is_empty(), "{refused:#?}");
     Ok(())
 }
 

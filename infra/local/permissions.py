@@ -1,0 +1,216 @@
+"""Holds what each function may do against what it does: `make permissions`.
+
+Every story is told with IAM enforced, and a permission that nobody used is needless.
+Then each one is taken away, and stories are told that want it: the first refusal fails
+a run (`aftermath::nobody_was_refused_what_it_asked_for`), so a permission without
+which no story is refused anything shows here. That takes a while, and is no part of `make test`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import browser
+import deploy
+import lifecycle
+from aws import Caller, texts
+from local_aws import IAM_VERSION, PERMISSIONS
+from paths import LOGS, REPO
+from processes import Lifetime, run, start
+from progress import Failure, say, step
+from state import Cloud, environment
+
+NOT_ASKED_HERE = {
+    "logs:CreateLogStream": "MiniStack writes the functions' logs by itself",
+    "logs:PutLogEvents": "MiniStack writes the functions' logs by itself",
+    "sqs:ReceiveMessage": "MiniStack's event source mapping takes messages by itself",
+    "sqs:DeleteMessage": "MiniStack's event source mapping takes messages by itself",
+    "sqs:GetQueueAttributes": "MiniStack's event source mapping takes messages by itself",
+}
+"""What Lambda itself does with a function's role on AWS, and MiniStack without it."""
+
+STORIES = {
+    "publish": (
+        "drops::a_drop_is_published_once_and_its_link_comes_back",
+        "options::a_video_waits_for_its_sidecar_where_the_account_asks_for_one",
+        "tokens::a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once",
+        "limits::seven_drops_at_once_are_all_published_without_a_refusal",
+    ),
+    "status": (
+        "drops::a_drop_is_published_once_and_its_link_comes_back",
+        "schedule::a_scheduled_post_is_not_begun_before_its_time_and_is_published_after",
+        "tokens::a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publish_asked_about",
+        "drafts::",
+    ),
+    "api": (
+        "connect::a_user_who_consents_is_an_account_that_can_be_posted_to",
+        "connect::accounts_are_shown_and_their_tokens_are_not",
+        "connect::posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_again",
+        "api::",
+    ),
+}
+"""What is told without a permission, until it is missed."""
+
+TELL = ["cargo", "test", "--workspace", "--locked", "--test", "scenarios", "--profile", "local", "--"]
+PATIENCE_S = 150.0
+LOG = LOGS / "permissions-stories.log"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An action that a statement of a role allows."""
+
+    function: str
+    role: str
+    policy: str
+    sid: str
+    action: str
+    resource: str | None
+    """One of several resources; none, where the statement has one."""
+
+    def __str__(self) -> str:
+        """Names it for whoever would remove it."""
+        where = f" on {self.resource.rsplit(':', 1)[-1]}" if self.resource else ""
+        return f"{self.function}: {self.sid} ({self.action}{where})"
+
+
+def permissions(arguments: list[str]) -> int:
+    """Looks for permissions that nobody needs: those that no story used, and those that none missed.
+
+    `--used` and `--missed` do one half each.
+    """
+    with lifecycle.cloud_for_one_run() as cloud:
+        found = browser.ensure()
+        told = {**environment(cloud), **(found.environment() if found else {})}
+        grants = list(_grants(cloud))
+        say(f"  {len(grants)} actions are granted")
+        needless = []
+        if "--missed" not in arguments:
+            if run(TELL, env=_inherited(told), cwd=REPO) != 0:
+                raise Failure("the scenarios")
+            needless += _unused(grants)
+        if "--used" not in arguments:
+            needless += [str(grant) for grant in grants if not _is_missed(cloud, grant, _inherited(told))]
+    for complaint in needless:
+        say(f"  needless: {complaint}")
+    return 1 if needless else 0
+
+
+def _inherited(told: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, **told}
+
+
+def _grants(cloud: Cloud) -> Iterator[Grant]:
+    """Every action of every statement of the functions' roles, as they are deployed."""
+    for function in ("publish", "status", "api"):
+        role = _role(cloud, function)
+        for statement in _document(cloud.caller, role, function)["Statement"]:
+            for action in _list(statement["Action"]):
+                if action in NOT_ASKED_HERE or action.startswith("xray:"):
+                    continue
+                resources = _list(statement["Resource"])
+                for resource in resources:
+                    one = resource if len(resources) > 1 else None
+                    yield Grant(function, role, function, statement["Sid"], action, one)
+
+
+def _role(cloud: Cloud, function: str) -> str:
+    version = deploy.CLOUDFORMATION_VERSION
+    told = cloud.caller.query(
+        "cloudformation",
+        version,
+        "DescribeStackResources",
+        StackName=deploy.STACK,
+        LogicalResourceId=f"{function.capitalize()}Role",
+    )
+    return texts(told, "PhysicalResourceId")[0]
+
+
+def _document(caller: Caller, role: str, policy: str) -> dict[str, Any]:
+    told = caller.query("iam", IAM_VERSION, "GetRolePolicy", RoleName=role, PolicyName=policy)
+    return json.loads(urllib.parse.unquote(texts(told, "PolicyDocument")[0]))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _noted() -> list[dict[str, str]]:
+    return [json.loads(line) for line in PERMISSIONS.read_text().splitlines()] if PERMISSIONS.exists() else []
+
+
+def _unused(grants: list[Grant]) -> list[str]:
+    """What no story has used."""
+    used = {(fact["role"], fact["sid"], fact["action"]) for fact in _noted() if fact["decision"] == "Allow"}
+    unused = {
+        replace(grant, resource=None) for grant in grants if (grant.role, grant.sid, grant.action) not in used
+    }
+    return [f"{grant}: no story used it" for grant in sorted(unused, key=str)]
+
+
+def _is_missed(cloud: Cloud, grant: Grant, told: dict[str, str]) -> bool:
+    """Whether some story is refused something without it."""
+    with step(f"without {grant}") as remarks, _without(cloud.caller, grant):
+        for story in STORIES[grant.function]:
+            if _is_refused(grant, story, told):
+                remarks.append(story)
+                return True
+        remarks.append("nobody missed it")
+        return False
+
+
+def _is_refused(grant: Grant, story: str, told: dict[str, str]) -> bool:
+    PERMISSIONS.unlink(missing_ok=True)
+    telling = start("a story", [*TELL, story], env=told, log=LOG, lifetime=Lifetime.WITH_US, cwd=REPO)
+    deadline = time.monotonic() + PATIENCE_S
+    try:
+        while telling.alive() and time.monotonic() < deadline:
+            if _was_refused(grant):
+                return True
+            time.sleep(0.3)
+        return _was_refused(grant)
+    finally:
+        telling.stop()
+
+
+def _was_refused(grant: Grant) -> bool:
+    refused = (fact for fact in _noted() if fact["decision"] == "ImplicitDeny")
+    return any(fact["role"] == grant.role and fact["action"] == grant.action for fact in refused)
+
+
+@contextmanager
+def _without(caller: Caller, grant: Grant) -> Iterator[None]:
+    """A role without one permission, as long as the block lasts."""
+    whole = _document(caller, grant.role, grant.policy)
+    less = json.loads(json.dumps(whole))
+    for statement in less["Statement"]:
+        if statement["Sid"] != grant.sid:
+            continue
+        if grant.resource is None:
+            statement["Action"] = [action for action in _list(statement["Action"]) if action != grant.action]
+        else:
+            statement["Resource"] = [one for one in _list(statement["Resource"]) if one != grant.resource]
+    less["Statement"] = [statement for statement in less["Statement"] if statement["Action"]]
+    _put(caller, grant, less)
+    try:
+        yield
+    finally:
+        _put(caller, grant, whole)
+
+
+def _put(caller: Caller, grant: Grant, document: dict[str, Any]) -> None:
+    caller.query(
+        "iam",
+        IAM_VERSION,
+        "PutRolePolicy",
+        RoleName=grant.role,
+        PolicyName=grant.policy,
+        PolicyDocument=json.dumps(document),
+    )
