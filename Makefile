@@ -1,7 +1,7 @@
 # What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
 # a C compiler; everything else is fetched, pinned, into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench permissions build deploy
+.PHONY: help demo up down test check bench permissions outlive build deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
@@ -41,6 +41,9 @@ bench: ## Measure what ships beside what could be had; BENCH=--quick for a first
 
 permissions: ## Take each of the functions' permissions away in turn, and see that it is missed
 	@$(CLOUD) permissions $(PERMISSIONS)
+
+outlive: ## Update and delete a stack with posts in it, and see that nothing that matters goes
+	@$(CLOUD) outlive
 
 build: ## Build what ships, for ARCH=arm64 or x86_64
 	@$(CLOUD) release $(ARCH)

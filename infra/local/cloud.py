@@ -8,6 +8,7 @@
     cloud.py check          check the dependencies, the template and this folder
     cloud.py release ARCH   build what ships, for arm64 or x86_64
     cloud.py bench […]      measure what ships; tests/README.md says what with
+    cloud.py outlive        delete a stack with posts in it, and see what is left
     cloud.py permissions    find what a function may do and does not need to
 
 `run`, `demo` and `bench` use the cloud that is up, if one is. See README.md beside this.
@@ -27,6 +28,7 @@ import state
 from bench import bench
 from build import binary, detached
 from checks import check
+from outlive import outlive
 from paths import CLOUD_FILE, REPO
 from permissions import permissions
 from processes import Lifetime
@@ -152,6 +154,7 @@ def main() -> int:
         "release": lambda told: release(told[0]),
         "bench": bench,
         "permissions": permissions,
+        "outlive": outlive,
     }
     parser.add_argument("command", choices=(*plain, *taking))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")

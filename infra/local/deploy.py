@@ -43,8 +43,8 @@ def redirect_url(endpoint: str) -> str:
     return f"{public_url(endpoint)}/oauth/callback"
 
 
-def deploy(caller: Caller, tiktok: TikTok) -> Outputs:
-    """Makes or updates the stack and returns its outputs.
+def deploy(caller: Caller, tiktok: TikTok, **more: str) -> Outputs:
+    """Makes or updates the stack, with more parameters where there are any, and returns its outputs.
 
     Raises `Failure` with the log of `sam deploy` when it does not come to be.
     """
@@ -60,19 +60,20 @@ def deploy(caller: Caller, tiktok: TikTok) -> Outputs:
         "TikTokApiUrl": tiktok.api_url,
         "TikTokAuthorizeUrl": tiktok.api_url,
         "TikTokUploadHosts": tiktok.upload_hosts,
+        **more,
     }
     command = [str(tools.SAM), "deploy", "--template-file", str(TEMPLATE), "--config-env", "local"]
     command += ["--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", REGION]
     command += ["--tags", f"application=dropcast ms-custom-id={API_ID}"]
     command += ["--parameter-overrides", *(f'{key}="{value}"' for key, value in parameters.items())]
-    if run(command, env=_environment(caller), cwd=REPO, log=LOG) != 0:
+    if run(command, env=environment(caller), cwd=REPO, log=LOG) != 0:
         raise Failure("sam deploy", LOG)
     outputs = _outputs(caller)
     _fill_in_secret(caller, outputs, tiktok)
     return outputs
 
 
-def _environment(caller: Caller) -> dict[str, str]:
+def environment(caller: Caller) -> dict[str, str]:
     """What the SAM CLI sees: this cloud, and none of the host's own AWS settings."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),

@@ -141,6 +141,11 @@ def run(
     return code if code >= 0 else 128 - code
 
 
+def inherited(told: Mapping[str, str]) -> dict[str, str]:
+    """What this process was started with, and what it is told besides."""
+    return {**os.environ, **told}
+
+
 def _tie_to(parent: int) -> Callable[[], None]:
     """Makes a function for the child: be told when `parent` dies."""
 

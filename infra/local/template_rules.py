@@ -72,6 +72,10 @@ def no_event_is_lost(resources: Resources, _: Path) -> Iterator[str]:
                 letters = named(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
                 if letters not in watched:
                     yield f"{name}: its queue has no dead-letter queue with an alarm"
+            elif event["Type"] == "DynamoDB":
+                failed = event["Properties"].get("DestinationConfig", {}).get("OnFailure", {})
+                if named(failed.get("Destination")) not in watched:
+                    yield f"{name}: what it cannot take of its stream goes nowhere that an alarm watches"
             elif event["Type"] == "Schedule":
                 if name not in watched:
                     yield f"{name} is woken by a clock, and no alarm tells when it fails"

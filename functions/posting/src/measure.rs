@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::options::Mode;
 use domain::post::{Post, PostState, StateName};
 use domain::rate::Rate;
 use domain::report::FailReason;
@@ -132,7 +131,7 @@ impl Reading {
         let reading = match &post.state {
             PostState::Processing { .. } => Self::of([(Metric::VideoBytes, count(post.bytes.unwrap_or_default()))]),
             // Of a draft that its creator posted it was said already how fast it came.
-            PostState::Published { .. } if post.mode() == Some(Mode::Draft) => ended(&[]),
+            PostState::Published { .. } if was_delivered(post) => ended(&[]),
             PostState::Published { .. } | PostState::Delivered { .. } => {
                 let took = Duration::try_from(now.duration_since(wanted_at(post))).unwrap_or_default();
                 ended(&[(Metric::FailedShare, 0.0), (Metric::TimeToPublish, took.as_secs_f64())])
@@ -187,6 +186,10 @@ impl Posting {
             meter(reading);
         }
     }
+}
+
+fn was_delivered(post: &Post) -> bool {
+    post.history.iter().any(|entry| entry.state == StateName::Delivered)
 }
 
 /// When a post was to go out: when it was dropped, or its time had come, or a

@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use domain::chunk::{ChunkCeiling, ChunkPlan};
 use domain::failure::Failure;
-use domain::identity::Alias;
+use domain::identity::{Alias, PublishId};
+use domain::post::SentReceipt;
+use domain::report::{Links, Report, Standing};
+use domain::secret::Sealed;
+use domain::size::VideoSize;
 use domain::source::{ObjectVersion, Source};
+use domain::upload::{LastChunk, Upload};
 
 use super::*;
 
@@ -48,6 +54,49 @@ fn a_post_that_waited_for_its_time_is_not_late_for_it() {
     assert_eq!(wanted_at(&scheduled), start());
     let released = scheduled.claim("worker", held_until).unwrap();
     assert_eq!(wanted_at(&released), held_until);
+}
+
+/// A post of which TikTok has every byte.
+fn processing() -> Post {
+    let plan = ChunkPlan::new(VideoSize::new(10).unwrap(), ChunkCeiling::new(10_000_000).unwrap());
+    let upload = Upload {
+        publish_id: PublishId::new("v_pub_file~v2-1.1").unwrap(),
+        url: Sealed::new(vec![1]),
+        issued_at: start(),
+        plan,
+        offset: 0,
+        last_chunk: LastChunk::NotSent,
+        rate: None,
+    };
+    let committed = claimed().begin(upload, start()).unwrap().commit(start()).unwrap();
+    committed.sent(SentReceipt::Confirmed, start()).unwrap()
+}
+
+fn told(standing: Standing) -> Report {
+    Report { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: None }
+}
+
+fn counts(reading: &Reading, metric: Metric) -> Option<f64> {
+    reading.figures.iter().find(|(counted, _)| *counted == metric).map(|(_, value)| *value)
+}
+
+#[test]
+fn a_draft_is_timed_until_it_is_in_the_inbox_and_not_until_its_creator_posts_it() {
+    let (soon, later) = (start() + Duration::from_secs(30), start() + Duration::from_hours(9));
+    let delivered = processing().settle(&told(Standing::InInbox), soon).unwrap();
+    let reading = Reading::of_state(&delivered, soon).unwrap();
+    assert_eq!((by(&reading), counts(&reading, Metric::TimeToPublish)), (vec![("State", "delivered")], Some(30.0)));
+    let published = delivered.settle(&told(Standing::Published), later).unwrap();
+    let reading = Reading::of_state(&published, later).unwrap();
+    assert_eq!((by(&reading), counts(&reading, Metric::TimeToPublish)), (vec![("State", "published")], None));
+    assert_eq!(counts(&reading, Metric::FailedShare), None, "one post is one in the share");
+}
+
+#[test]
+fn what_tiktok_has_whole_is_counted_in_bytes() {
+    let reading = Reading::of_state(&processing(), start()).unwrap();
+    assert_eq!(reading.figures, [(Metric::VideoBytes, 10.0)]);
+    assert!(reading.about.contains(&("publish.id", "v_pub_file~v2-1.1".to_owned())));
 }
 
 #[test]
