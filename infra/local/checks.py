@@ -31,6 +31,8 @@ def check() -> int:
     config = ("--config-file", HERE / "checkov.yaml")
     _check("what is known to go wrong", tools.CHECKOV, "--file", TEMPLATE, *config)
     _check("the template's own rules", tools.SAM_PYTHON, HERE / "template_rules.py", TEMPLATE, REPO)
+    cost = (INFRA / "cost.py", "--check", REPO / "docs" / "cost.md")
+    _check("the page about costs", tools.SAM_PYTHON, *cost)
     how = ("--config", HERE / "ruff.toml", "--no-cache", INFRA)
     _check("infra", tools.RUFF, "check", *how)
     _check("its form", tools.RUFF, "format", "--check", *how)
