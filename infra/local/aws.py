@@ -45,6 +45,10 @@ class Caller:
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": target}
         return json.loads(self._send("POST", service, "/", headers, json.dumps(fields).encode()))
 
+    def rest(self, method: str, service: str, path: str, **fields: object) -> None:
+        """Calls a service that has a path for each thing."""
+        self._send(method, service, path, {"content-type": "application/json"}, json.dumps(fields).encode())
+
     def make_bucket(self, name: str) -> None:
         """Makes a bucket in the region that needs no location."""
         self._send("PUT", "s3", f"/{name}", {}, b"")
