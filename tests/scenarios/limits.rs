@@ -220,7 +220,11 @@ async fn drops_that_fail_one_after_the_other_keep_the_limit_on_asking(cloud: Arc
 }
 
 /// A stage whose TikTok knows the app by the stack's own credentials.
-async fn stage(cloud: &Cloud, settings: impl FnOnce(&mut Settings), variables: &[(&str, &str)]) -> Result<Apart> {
+pub(crate) async fn stage(
+    cloud: &Cloud,
+    settings: impl FnOnce(&mut Settings),
+    variables: &[(&str, &str)],
+) -> Result<Apart> {
     let secret = &cloud.outputs().app_secret_arn;
     let secret = aws(cloud, &["secretsmanager", "get-secret-value", "--secret-id", secret]).await?;
     let secret: Value = serde_json::from_str(secret["SecretString"].as_str().context("the app's secret is text")?)?;
@@ -230,7 +234,7 @@ async fn stage(cloud: &Cloud, settings: impl FnOnce(&mut Settings), variables: &
 }
 
 /// A creator whose posts have no public link to wait for.
-async fn private(stage: &Apart, mode: Mode) -> Result<Creator> {
+pub(crate) async fn private(stage: &Apart, mode: Mode) -> Result<Creator> {
     let casting = |casting: &mut Casting| {
         casting.defaults.mode = Some(mode);
         casting.defaults.privacy_level = Some(PrivacyLevel::SelfOnly);
@@ -267,7 +271,7 @@ fn hear_and_work(stage: &Apart, drops: &[Dropped]) -> Result<()> {
 }
 
 /// Lets time pass until all is published, and makes sure that each is once.
-async fn publish_all(stage: &Apart, maker: &Creator, drops: &[Dropped]) -> Result<Book> {
+pub(crate) async fn publish_all(stage: &Apart, maker: &Creator, drops: &[Dropped]) -> Result<Book> {
     stage.answer_bells().await?;
     while stage.tiktok.ledger().publications.len() < drops.len() {
         stage.pass().await?;

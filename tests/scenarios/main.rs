@@ -30,6 +30,7 @@ mod transfers;
 mod verdicts;
 mod workers;
 
+mod checkpoints;
 mod streaming;
 
 mod unaudited;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         refusals::stories(),
         verdicts::stories(),
         workers::stories(),
+        checkpoints::stories(),
         transfers::stories(),
         connect::stories(),
         browser::stories(),

@@ -2,18 +2,14 @@
 //! fails just when a new pair is to be stored.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_dynamodb::error::BoxError;
 use domain::account::{Account, Connection, Need};
 use domain::post::{Post, PostState, StateName};
 use simulator::{Ending, Endpoint, Fault, RefreshRotation, TokenKind, Trouble, WrongShape};
 use storage::Accounts;
-use tests::{Cloud, Creator, Dropped, Footage, PATIENCE, worker};
+use tests::{Cloud, Creator, Dropped, Footage, Hiccup, PATIENCE, worker};
 
 use crate::harness::stories;
 use crate::tokens::{die_behind_a_refresh, refreshes};
@@ -91,44 +87,17 @@ async fn a_worker_that_dies_between_the_refresh_and_the_store_costs_nothing_wher
     Ok(())
 }
 
-/// Sends some of the writes nowhere.
-#[derive(Debug)]
-struct Hiccup {
-    writes: Arc<AtomicU32>,
-    fails: std::ops::RangeInclusive<u32>,
-}
-
-impl Intercept for Hiccup {
-    fn name(&self) -> &'static str {
-        "hiccup"
-    }
-
-    fn modify_before_transmit(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        let writes = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".PutItem"));
-        if writes && self.fails.contains(&(self.writes.fetch_add(1, Ordering::SeqCst) + 1)) {
-            request.set_uri("http://127.0.0.1:1/")?;
-        }
-        Ok(())
-    }
-}
-
 async fn a_new_pair_is_stored_however_often_the_table_fails(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     let before = maker.account().await?.tokens;
-    let writes = Arc::new(AtomicU32::new(0));
     let mut posting = cloud.staff(Duration::from_mins(110))?;
     // The first write takes the lock. Each save is several tries, the SDK's own among them.
-    let hiccup = Hiccup { writes: Arc::clone(&writes), fails: 2..=14 };
+    let hiccup = Hiccup::refusing(2..=14);
+    let writes = hiccup.writes();
     let dynamodb = cloud.other_dynamodb(|config| config.interceptor(hiccup));
     posting.accounts = Accounts::new(dynamodb, &cloud.outputs().accounts_table);
     posting.keep_alive(&maker.alias, Need::Call, &worker(&posting, Duration::from_mins(5))).await?;
-    assert!(writes.load(Ordering::SeqCst) > 14, "the table did fail");
+    assert!(writes.so_far() > 14, "the table did fail");
     assert_eq!(refreshes(&cloud, &maker).await?, 1, "TikTok is not asked again for what is in hand");
     let after = maker.account().await?;
     assert_eq!((&after.connection, &after.refreshing), (&Connection::Connected, &None));

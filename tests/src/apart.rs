@@ -17,7 +17,7 @@ use domain::identity::PostId;
 use domain::post::StateName;
 use domain::source::ObjectVersion;
 use jiff::Timestamp;
-use posting::{Arrival, Posting, Submitted, Worker};
+use posting::{Arrival, Posting, Submitted, Worked, Worker};
 use simulator::{Settings, Simulator};
 use storage::{Bell, Clients};
 use tokio::runtime::Handle;
@@ -48,7 +48,8 @@ pub struct Apart {
     pub cloud: Arc<Cloud>,
     /// TikTok.
     pub tiktok: Arc<Simulator>,
-    posting: Posting,
+    /// The use cases.
+    pub posting: Posting,
     looks: AtomicU32,
 }
 
@@ -109,9 +110,20 @@ impl Apart {
     }
 
     /// Plays a worker that takes a post up.
-    pub fn work(&self, id: &PostId) -> Result<()> {
-        played(self.posting.upload(id, &self.worker()))?;
-        Ok(())
+    pub fn work(&self, id: &PostId) -> Result<Worked> {
+        Ok(played(self.posting.upload(id, &self.worker()))?)
+    }
+
+    /// Plays a worker that takes a post up, and vanishes when something is true.
+    pub fn work_until(&self, id: &PostId, it_vanishes: impl Future<Output = ()>) -> Result<()> {
+        let worker = self.worker();
+        let work = self.posting.upload(id, &worker);
+        played(async {
+            tokio::select! {
+                ended = work => anyhow::bail!("it has come to its end: {ended:?}"),
+                () = it_vanishes => Ok(()),
+            }
+        })
     }
 
     /// Lets time pass until the next thing falls due, a minute at least, and that
@@ -175,7 +187,8 @@ impl Apart {
     }
 
     fn worker(&self) -> Worker {
-        Worker { name: format!("apart/{}", Uuid::new_v4()), rest_by: self.now() + INVOCATION }
+        let since = self.now();
+        Worker { name: format!("apart/{}", Uuid::new_v4()), since, rest_by: since + INVOCATION }
     }
 }
 

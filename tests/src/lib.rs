@@ -9,7 +9,8 @@
 //! [`Footage`] (what is posted), [`Dropped`] (what became a post), and then the
 //! two that judge: `watch` (what the post says) and [`Book`] (what TikTok says).
 //! Where the functions' own clock is in a story's way, `staff` has workers with
-//! another one; [`Secrets`] looks for what nobody may see, and [`emf`] for what is counted.
+//! another one, and [`Hiccup`] a table that fails; [`Secrets`] looks for what
+//! nobody may see, and [`emf`] for what is counted.
 
 mod cloud;
 
@@ -21,6 +22,7 @@ mod dropped;
 mod apart;
 
 mod book;
+mod hiccup;
 mod pulse;
 mod staff;
 mod watch;
@@ -34,6 +36,7 @@ pub use cloud::{Cloud, Contract, Outputs};
 pub use creator::{Casting, Creator};
 pub use dropped::{Dropped, Put};
 pub use footage::Footage;
+pub use hiccup::{Hiccup, Writes};
 pub use pulse::Pulse;
 pub use secrets::Secrets;
 pub use staff::{apart, worker};

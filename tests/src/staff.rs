@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::Timestamp;
 use posting::{Config, Posting, Worker};
 use storage::Clients;
 use uuid::Uuid;
@@ -51,8 +50,8 @@ impl Cloud {
 /// A worker that nobody else is, with so much time by its own clock.
 #[must_use]
 pub fn worker(posting: &Posting, time: Duration) -> Worker {
-    let rest_by: Timestamp = (posting.clock)() + time;
-    Worker { name: format!("story/{}", Uuid::new_v4().simple()), rest_by }
+    let since = (posting.clock)();
+    Worker { name: format!("story/{}", Uuid::new_v4().simple()), since, rest_by: since + time }
 }
 
 /// Does work on a thread of its own, as a function does: its future need not be

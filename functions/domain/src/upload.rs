@@ -20,9 +20,11 @@ pub const URL_MARGIN: Duration = Duration::from_mins(10);
 
 /// What an init gave, and what became of it so far.
 ///
-/// The offset is stored after each accepted chunk and before the next leaves,
-/// and [`LastChunk::MayBeSent`] before the first byte of the last chunk. So what
-/// is stored bounds what can have happened. The mark does not follow the
+/// The offset of an accepted chunk is stored while the next one is on its way,
+/// and before the one behind that leaves; [`LastChunk::MayBeSent`] before the
+/// first byte of the last chunk. So what is stored bounds what can have happened:
+/// TikTok has what is stored, and one chunk more and a part of another at most,
+/// none of which is the last. The mark does not follow the
 /// offset: TikTok may name an earlier position after it has taken every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -34,7 +36,7 @@ pub struct Upload {
     pub issued_at: Timestamp,
     /// How the video is cut.
     pub plan: ChunkPlan,
-    /// How many bytes TikTok has accepted: a boundary of the plan.
+    /// How many bytes TikTok is known to have accepted: a boundary of the plan.
     pub offset: u64,
     /// Whether the last chunk may have left.
     pub last_chunk: LastChunk,

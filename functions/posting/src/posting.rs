@@ -16,11 +16,13 @@ use crate::measure::Meter;
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Who works, and until when.
+/// Who works, and when.
 #[derive(Debug, Clone)]
 pub struct Worker {
     /// A name that no other invocation has; it is written on leases.
     pub name: String,
+    /// When its work began.
+    pub since: Timestamp,
     /// The moment by which work must be at rest.
     pub rest_by: Timestamp,
 }

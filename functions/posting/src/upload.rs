@@ -1,15 +1,28 @@
 //! Uploading: a claimed post goes to TikTok, as far as it can.
 //!
 //! A worker claims the post, begins an upload or goes on with the one under
-//! way, and sends chunk after chunk, the bucket being read ahead meanwhile. After each accepted chunk the offset is
-//! stored, before the next leaves. So at any moment a worker may vanish, and
-//! the next one knows from the post alone what can have happened:
+//! way, and sends chunk after chunk, the bucket being read ahead meanwhile. At
+//! any moment a worker may vanish, and the next one knows from the post alone
+//! what can have happened:
 //!
 //! | the post says | then |
 //! |---|---|
 //! | no upload | TikTok may know of an init, and it has no bytes: begin |
-//! | an upload | ask TikTok what it has, then go on there with the same publish |
+//! | an upload | TikTok has as much, or up to two chunks more of which none is the last: ask it, then go on there with the same publish |
+//! | the same, and that the last chunk may have left | TikTok may have every byte: ask it, and begin nothing anew on a guess |
 //! | processing | every byte may be there: only TikTok's word counts |
+//!
+//! What is stored when:
+//!
+//! | what | is stored |
+//! |---|---|
+//! | publish id, URL and plan | before the first byte leaves |
+//! | that TikTok accepted a chunk | while the next one leaves, before that one's answer is looked at |
+//! | that the last chunk may have left | before its first byte leaves, with all that was accepted |
+//!
+//! So the bytes do not wait for the database, and never get further ahead of it
+//! than this. Where the write beside a chunk is refused, or the lease runs out
+//! over it, that chunk is broken off at once ([`Hold::during`]).
 //!
 //! Whatever ends the work is a [`Stop`], and `conclude` turns it into the
 //! post's next state.
@@ -93,7 +106,7 @@ impl Posting {
                 }
             };
             match self.posts.save(kept, claimed, self.now()).await {
-                Ok(kept) => return self.work_claimed(kept, worker).await,
+                Ok(kept) => return Box::pin(self.work_claimed(kept, worker)).await,
                 // Whoever wrote may only have noted that the bell was rung.
                 Err(SaveError::Overtaken) => {}
                 Err(SaveError::Store(error)) => return Err(error),

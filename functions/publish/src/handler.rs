@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// A bare event whose post could not be stored fails the invocation, so that
 /// whoever sent it hears of it.
 pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Result<Value, Error> {
-    let worker = worker(&event.context);
+    let worker = worker(&event.context, (posting.clock)());
     let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::of_header);
     let bare = match Trigger::read(event.payload) {
         Ok(Trigger::Queue(event)) => {
@@ -38,9 +38,9 @@ pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Resu
     Ok(Value::Null)
 }
 
-fn worker(context: &Context) -> Worker {
+fn worker(context: &Context, since: Timestamp) -> Worker {
     let rest_by: Timestamp = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
-    Worker { name: format!("publish/{}", context.request_id), rest_by }
+    Worker { name: format!("publish/{}", context.request_id), since, rest_by }
 }
 
 /// Works a batch; a message that failed is named, and will come again.

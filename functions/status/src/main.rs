@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
 
 async fn look(posting: &Posting, context: Context) -> Result<Value, Error> {
     let rest_by = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
-    let worker = Worker { name: format!("status/{}", context.request_id), rest_by };
+    let worker = Worker { name: format!("status/{}", context.request_id), since: (posting.clock)(), rest_by };
     let (summary, renewals) = tokio::join!(posting.work_due(&worker), posting.renew_idle(&worker));
     let (summary, renewals) = (summary?, renewals?);
     tracing::info!(

@@ -19,7 +19,7 @@ use domain::upload::{LastChunk, Upload};
 use domain::video::{Limits, VideoFacts};
 use storage::{Purpose, SealContext};
 
-use super::Hold;
+use super::{Hold, Pace};
 use crate::header::hold_against;
 use crate::posting::Posting;
 use crate::stop::Stop;
@@ -46,7 +46,9 @@ impl Posting {
         if let Err(stop) = self.await_turn(&post, settings.mode).await {
             return Err(stop.described(settings, facts, size.bytes()));
         }
-        let (settings, upload) = match self.take_turn(hold, settings.clone(), &facts, size).await {
+        let plan = ChunkPlan::new(size, self.chunk_ceiling);
+        Pace::default().room_for(plan.chunk_size(), hold.worker(), self.now())?;
+        let (settings, upload) = match self.take_turn(hold, settings.clone(), &facts, plan).await {
             Ok(begun) => begun,
             Err(stop) => {
                 let stop = self.heed_limit(alias, settings.mode, stop).await;
@@ -66,12 +68,11 @@ impl Posting {
         hold: &Hold<'_>,
         settings: Settings,
         facts: &VideoFacts,
-        size: VideoSize,
+        plan: ChunkPlan,
     ) -> Result<(Settings, Upload), Stop> {
         let settings = self.fit(hold, settings, facts).await?;
-        let plan = ChunkPlan::new(size, self.chunk_ceiling);
         tracing::info!(
-            post.id = %hold.post().id, video.bytes = size.bytes(), video.container = ?facts.container, title = settings.title.as_str(),
+            post.id = %hold.post().id, video.bytes = plan.size().bytes(), video.container = ?facts.container, title = settings.title.as_str(),
             privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode, chunks = plan.count(),
             "video checked: asking TikTok for an upload"
         );

@@ -1,8 +1,15 @@
 //! A worker's hold on a post: what it read, and the right to write the next.
+//!
+//! What must be true before the work goes on is [saved](Hold::save). What may
+//! follow the work is [noted](Hold::note): the next write stores it, and at the
+//! latest the one beside the next [piece of work](Hold::during), which is made
+//! before anybody looks at what that work came to. So writes of a post never
+//! overlap, and none is left behind.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use domain::post::Post;
+use domain::post::{LEASE_TERM, Post};
 use jiff::Timestamp;
 use storage::Kept;
 
@@ -18,6 +25,8 @@ const HEARTBEAT: Duration = Duration::from_secs(40);
 pub(crate) struct Hold<'a> {
     posting: &'a Posting,
     kept: Kept<Post>,
+    /// What the worker knows beyond what is stored.
+    noted: Option<Post>,
     worker: &'a Worker,
     /// Since when the lease runs: every write renews it.
     leased_at: Timestamp,
@@ -25,51 +34,91 @@ pub(crate) struct Hold<'a> {
 
 impl<'a> Hold<'a> {
     pub(crate) fn new(posting: &'a Posting, kept: Kept<Post>, worker: &'a Worker) -> Self {
-        Self { posting, kept, worker, leased_at: posting.now() }
+        Self { posting, kept, noted: None, worker, leased_at: posting.now() }
     }
 
+    /// The post as the worker knows it.
     pub(crate) fn post(&self) -> &Post {
-        &self.kept.value
+        self.noted.as_ref().unwrap_or(&self.kept.value)
     }
 
     pub(crate) fn worker(&self) -> &'a Worker {
         self.worker
     }
 
-    /// Keeps the lease from running out.
-    pub(crate) async fn renew(&mut self) -> Result<(), Stop> {
-        self.save(self.post().clone().renew(self.posting.now())?).await
+    /// Makes the next step true.
+    pub(crate) async fn save(&mut self, next: Post) -> Result<(), Stop> {
+        let now = self.posting.now();
+        self.kept = self.posting.posts.save(&self.kept, next, now).await?;
+        self.noted = None;
+        self.leased_at = now;
+        Ok(())
+    }
+
+    /// Goes on from the next step, which the next write makes true.
+    pub(crate) fn note(&mut self, next: Post) {
+        self.noted = Some(next);
     }
 
     /// Makes sure that nobody else has taken the post over, where the lease is
     /// not fresh any more.
     pub(crate) async fn freshen(&mut self) -> Result<(), Stop> {
-        if self.fresh_for().is_zero() { self.renew().await } else { Ok(()) }
+        if self.fresh_for().is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
+    }
+
+    /// Does a piece of work, and meanwhile stores what was noted and keeps the
+    /// lease from running out.
+    ///
+    /// # Errors
+    /// The post is another worker's, or may be, or it cannot be stored. The work
+    /// was dropped that very moment; or it had ended, and what it came to is
+    /// nobody's to act upon.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let mut work = pin!(work);
+        loop {
+            if let Some(next) = self.noted.clone() {
+                let left = left_of(LEASE_TERM, self.leased_at, self.posting.now());
+                let mut write = Box::pin(within(left, self.save(next)));
+                tokio::select! {
+                    biased;
+                    stored = &mut write => stored?,
+                    done = &mut work => return write.await.map(|()| done),
+                }
+            } else {
+                let fresh_for = self.fresh_for();
+                tokio::select! {
+                    biased;
+                    done = &mut work => return Ok(done),
+                    () = tokio::time::sleep(fresh_for) => self.note(self.renewed()?),
+                }
+            }
+        }
     }
 
     /// How long the lease may be left alone yet.
-    pub(crate) fn fresh_for(&self) -> Duration {
-        fresh_for(self.leased_at, self.posting.now())
+    fn fresh_for(&self) -> Duration {
+        left_of(HEARTBEAT, self.leased_at, self.posting.now())
     }
 
-    /// Makes the next step true.
-    pub(crate) async fn save(&mut self, next: Post) -> Result<(), Stop> {
-        let now = self.posting.now();
-        self.kept = self.posting.posts.save(&self.kept, next, now).await?;
-        self.leased_at = now;
-        Ok(())
+    fn renewed(&self) -> Result<Post, Stop> {
+        Ok(self.post().clone().renew(self.posting.now())?)
     }
 }
 
-fn fresh_for(leased_at: Timestamp, now: Timestamp) -> Duration {
+/// A write that comes too late to hold the post by is as good as refused: the
+/// lease has run out, and anybody may have taken the post.
+async fn within(lease: Duration, write: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    tokio::time::timeout(lease, write).await.unwrap_or(Err(Stop::Overtaken))
+}
+
+fn left_of(term: Duration, leased_at: Timestamp, now: Timestamp) -> Duration {
     let age = Duration::try_from(now.duration_since(leased_at)).unwrap_or_default();
-    HEARTBEAT.saturating_sub(age)
+    term.saturating_sub(age)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::post::LEASE_TERM;
 
     /// The longest wait before a chunk is sent again.
     const WAIT: Duration = Duration::from_secs(30);
@@ -77,9 +126,9 @@ mod tests {
     #[test]
     fn a_lease_is_renewed_by_its_age_however_often_a_chunk_was_tried_meanwhile() {
         let leased_at = Timestamp::UNIX_EPOCH;
-        let fresh_after = |seconds| fresh_for(leased_at, leased_at + Duration::from_secs(seconds)).as_secs();
+        let fresh_after = |seconds| left_of(HEARTBEAT, leased_at, leased_at + Duration::from_secs(seconds)).as_secs();
         assert_eq!([0, 15, 39, 40, 200].map(fresh_after), [40, 25, 1, 0, 0]);
-        assert_eq!(fresh_for(leased_at, leased_at - WAIT), HEARTBEAT, "a clock that was set back");
+        assert_eq!(left_of(HEARTBEAT, leased_at, leased_at - WAIT), HEARTBEAT, "a clock that was set back");
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use domain::rate::Rate;
+use jiff::Timestamp;
+
+use crate::posting::Worker;
+use crate::stop::Stop;
 
 /// The time that is kept free behind a chunk, to store what became of it.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -30,9 +34,9 @@ impl Pace {
         self.has_sent = true;
     }
 
-    /// Whether this invocation has moved the upload on.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.has_sent
+    /// Notes that a chunk was cut off: it would have taken longer than this.
+    pub(crate) fn cut_off(&mut self, bytes: u64, time: Duration) {
+        self.rate = Some(Rate::of(bytes, time));
     }
 
     /// The rate, once it was measured.
@@ -40,11 +44,34 @@ impl Pace {
         self.rate
     }
 
-    /// The time that a chunk needs at this rate, half as much again, and the
-    /// margin.
-    pub(crate) fn needed(&self, bytes: u64) -> Duration {
-        let time = self.rate.unwrap_or(UNMEASURED).time_for(bytes);
+    /// The time that a chunk takes at this rate.
+    pub(crate) fn expected(&self, bytes: u64) -> Duration {
+        self.rate.unwrap_or(UNMEASURED).time_for(bytes)
+    }
+
+    /// The same, half as much again, and the margin: so much is kept free for a
+    /// chunk before the invocation ends.
+    fn needed(&self, bytes: u64) -> Duration {
+        let time = self.expected(bytes);
         time.saturating_add(time / 2).saturating_add(MARGIN)
+    }
+
+    /// Makes sure that a chunk ends before the worker must rest.
+    ///
+    /// # Errors
+    /// The next invocation goes on at once, if this one has moved the upload on, or
+    /// has only come to the post too late. Where a whole invocation is too short, the
+    /// post waits, so that they do not chase each other.
+    pub(crate) fn room_for(&self, bytes: u64, worker: &Worker, now: Timestamp) -> Result<(), Stop> {
+        let needed = self.needed(bytes);
+        if now + needed <= worker.rest_by {
+            return Ok(());
+        }
+        if self.has_sent || worker.since + needed <= worker.rest_by {
+            return Err(Stop::HandOver);
+        }
+        let message = "the invocation is too short for a chunk: raise the function's timeout, or lower ChunkBytes";
+        Err(Stop::wait("no_time", message, Duration::from_mins(1)))
     }
 }
 
@@ -64,9 +91,47 @@ mod tests {
     fn what_an_earlier_invocation_measured_counts_until_this_one_has() {
         let mut pace = Pace::default();
         pace.recall(Some(Rate::new(1_000_000)));
-        assert_eq!((pace.rate(), pace.has_sent()), (Some(Rate::new(1_000_000)), false));
+        assert_eq!((pace.rate(), pace.has_sent), (Some(Rate::new(1_000_000)), false));
         pace.sent(9_000_000, Duration::from_secs(1));
         pace.recall(Some(Rate::new(1)));
-        assert_eq!((pace.rate(), pace.has_sent()), (Some(Rate::new(1_800_000)), true));
+        assert_eq!((pace.rate(), pace.has_sent), (Some(Rate::new(1_800_000)), true));
+    }
+
+    /// What a worker of fourteen minutes does about a chunk of 64 MB, so many
+    /// minutes after it began.
+    fn at(minutes: u64, pace: &Pace) -> String {
+        let since = Timestamp::UNIX_EPOCH;
+        let worker = Worker { name: "w".into(), since, rest_by: since + Duration::from_mins(14) };
+        match pace.room_for(64_000_000, &worker, since + Duration::from_mins(minutes)) {
+            Ok(()) => "goes on".into(),
+            Err(Stop::HandOver) => "hands over".into(),
+            Err(Stop::Wait { code, .. }) => code,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_worker_that_comes_to_a_post_too_late_hands_it_over_to_one_that_has_time() {
+        assert_eq!(
+            [0, 13, 14, 20].map(|minute| at(minute, &Pace::default())),
+            ["goes on", "goes on", "hands over", "hands over"]
+        );
+    }
+
+    #[test]
+    fn a_chunk_that_a_whole_invocation_is_too_short_for_waits_for_the_operator() {
+        let mut pace = Pace::default();
+        pace.recall(Some(Rate::new(100_000)));
+        assert_eq!([0, 13].map(|minute| at(minute, &pace)), ["no_time", "no_time"]);
+    }
+
+    #[test]
+    fn a_chunk_that_was_cut_off_is_thought_to_need_longer_than_it_had() {
+        let mut pace = Pace::default();
+        pace.cut_off(64_000_000, Duration::from_mins(2));
+        assert_eq!(pace.expected(64_000_000).as_secs(), 120);
+        assert_eq!(at(0, &pace), "goes on", "with a whole invocation before it, it is tried again");
+        pace.cut_off(64_000_000, Duration::from_mins(14));
+        assert_eq!(at(0, &pace), "no_time", "a whole invocation was not enough");
     }
 }

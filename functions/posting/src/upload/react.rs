@@ -48,7 +48,7 @@ impl Posting {
             ChunkOutcome::Accepted { .. } if chunk.end() < total => {
                 let next = post.clone().progress(chunk.end(), pace.rate(), self.now())?;
                 tell_progress(&next, chunk);
-                hold.save(next).await?;
+                hold.note(next);
                 Ok(Then::Rest(Progress::Known))
             }
             // TikTok wants more than there is: ask what it has.

@@ -29,8 +29,9 @@ pub(crate) struct Sending {
 }
 
 impl Posting {
-    /// Sends the next chunk, again where TikTok asks for it, and stores what
-    /// TikTok has.
+    /// Sends the next chunk, again where TikTok asks for it, and notes what
+    /// TikTok has: that is stored while the chunk behind it is on its way, and
+    /// before the one behind that leaves.
     pub(super) async fn send(
         &self,
         hold: &mut Hold<'_>,
@@ -78,11 +79,8 @@ impl Posting {
     /// that would be sent in vain.
     async fn in_time(&self, hold: &mut Hold<'_>, upload: &Upload, chunk: Chunk, pace: &Pace) -> Result<(), Stop> {
         let now = self.now();
-        let needed = pace.needed(chunk.len);
-        if now + needed > hold.worker().rest_by {
-            return Err(out_of_time(pace));
-        }
-        if upload.is_worth_sending(now, needed.max(URL_NEEDED)) {
+        pace.room_for(chunk.len, hold.worker(), now)?;
+        if upload.is_worth_sending(now, pace.expected(chunk.len).max(URL_NEEDED)) {
             return Ok(());
         }
         if upload.may_be_complete() {
@@ -119,10 +117,16 @@ impl Posting {
             Ok(outcome) => Ok((outcome, time)),
             Err(Broken::Off(stop)) => Err(stop),
             Err(Broken::Source(error)) => Err(unreadable(&under_way(hold)?, error)),
+            Err(Broken::Late) => {
+                sending.pace.cut_off(chunk.len, time);
+                hold.note(hold.post().clone().progress(upload.offset, sending.pace.rate(), self.now())?);
+                Err(Stop::HandOver)
+            }
         }
     }
 
-    /// One PUT, the lease being renewed meanwhile; cut off at the deadline.
+    /// One PUT under the hold: what TikTok accepted before is stored meanwhile.
+    /// Cut off at the deadline.
     async fn put(
         &self,
         hold: &mut Hold<'_>,
@@ -136,7 +140,7 @@ impl Posting {
         let Some(facts) = hold.post().video.clone() else {
             return Err(Broken::Off(Stop::Unsure("the post has no video's facts".to_owned())));
         };
-        let mut put = Box::pin(async {
+        let put = async {
             let mut body = video.chunk(chunk.first..chunk.end());
             // TikTok is not called before there is something to say.
             let outcome = match body.begun().await {
@@ -144,17 +148,11 @@ impl Posting {
                 Err(BrokeOff) => ChunkOutcome::SourceFailed(SourceFault::Erred),
             };
             video.take_failure().map_or(Ok(outcome), |error| Err(Broken::Source(error)))
-        });
+        };
         let left = Duration::try_from(hold.worker().rest_by.duration_since(self.now())).unwrap_or_default();
-        let end = tokio::time::sleep(left);
-        tokio::pin!(end);
-        loop {
-            tokio::select! {
-                biased;
-                outcome = &mut put => return outcome,
-                () = &mut end => return Err(Broken::Off(Stop::HandOver)),
-                () = tokio::time::sleep(hold.fresh_for()) => hold.renew().await.map_err(Broken::Off)?,
-            }
+        match hold.during(Box::pin(tokio::time::timeout(left, put))).await {
+            Ok(ended) => ended.unwrap_or(Err(Broken::Late)),
+            Err(stop) => Err(Broken::Off(stop)),
         }
     }
 }
@@ -164,21 +162,13 @@ pub(super) fn under_way(hold: &Hold<'_>) -> Result<Upload, Stop> {
     hold.post().upload().cloned().ok_or_else(|| Stop::Unsure("the post has no upload".to_owned()))
 }
 
-/// An invocation that has sent something hands over at once; one that came to
-/// nothing waits, so that two of them do not chase each other.
-fn out_of_time(pace: &Pace) -> Stop {
-    if pace.has_sent() {
-        return Stop::HandOver;
-    }
-    let message = "the invocation is too short for a chunk: raise the function's timeout, or lower ChunkBytes";
-    Stop::wait("no_time", message, Duration::from_mins(1))
-}
-
 /// Why a PUT came to no outcome.
 enum Broken {
     /// The bucket failed in the middle, so TikTok did not get the chunk whole.
     Source(ObjectError),
-    /// It was cut off.
+    /// The invocation is about to end.
+    Late,
+    /// It was broken off, since the post cannot be held.
     Off(Stop),
 }
 
