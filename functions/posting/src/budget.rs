@@ -3,28 +3,30 @@
 //! workers. `domain::budget` tells the rules.
 //!
 //! A call costs one write. Its place is taken after the account's token was had,
-//! so that no refresh comes between the two.
+//! so that no refresh comes between the two. A book that was read a moment ago need
+//! not be read again: the write is conditional on nobody having written since.
+
+mod books;
 
 use std::time::Duration;
 
 use domain::account::Need;
 use domain::budget::{
-    Admitted, Ahead, BUSY, CALLS, CallKind, Closed, Minute, Posted, PostingUsers, REFUSALS, TurnLimits, Turns, Wait,
+    Admitted, Ahead, CALLS, CallKind, Closed, Minute, Posted, PostingUsers, REFUSALS, TurnLimits, Turns, Wait,
 };
 use domain::failure::{Disposition, in_full};
 use domain::identity::{Alias, PostId};
 use domain::options::Mode;
 use domain::post::Post;
-use storage::{Book, BookKey, SaveError, StoreError};
+use storage::BookKey;
 use tiktok::AccessToken;
+
+pub(crate) use books::Books;
 
 use crate::posting::{Posting, Worker};
 use crate::stop::Stop;
+use crate::tokens::Bearer;
 
-/// How often a book is read again that somebody else wrote meanwhile.
-const TRIES: u32 = 12;
-/// The wait of who never came to write.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// The least rest of an account after a refusal: TikTok's minute, and some seconds.
 const LEAST_REST: Duration = Duration::from_secs(65);
 /// TikTok's code for too many calls a minute.
@@ -41,6 +43,18 @@ impl Posting {
         worker: &Worker,
         call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
     ) -> Result<T, Stop> {
+        let mut bearer = self.bearer(alias, Need::Call, worker).await?;
+        self.within_minute_of(kind, &mut bearer, call).await
+    }
+
+    /// The same with a token that was had.
+    pub(crate) async fn within_minute_of<T>(
+        &self,
+        kind: CallKind,
+        bearer: &mut Bearer<'_>,
+        call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
+    ) -> Result<T, Stop> {
+        let alias = bearer.alias();
         let budgeted = async |token| {
             if let Err(stop) = self.take_call(kind, alias).await {
                 return Ok(Err(stop));
@@ -53,19 +67,20 @@ impl Posting {
             }
             answer.map(Ok)
         };
-        self.with_token(alias, worker, budgeted).await?
+        self.with_bearer(bearer, budgeted).await?
     }
 
     /// Makes the call that begins a post's upload, where it is its turn.
     pub(crate) async fn in_turn<T>(
         &self,
         post: &Post,
-        mode: Mode,
-        worker: &Worker,
+        books: Books,
+        bearer: &mut Bearer<'_>,
         call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
     ) -> Result<T, Stop> {
+        let (mode, mut books) = (books.mode, Some(books));
         let budgeted = async |token| {
-            if let Err(stop) = self.write_turn(post, mode).await {
+            if let Err(stop) = self.write_turn(post, mode, books.take()).await {
                 return Ok(Err(stop));
             }
             let answer = call(token).await;
@@ -77,7 +92,7 @@ impl Posting {
             }
             answer.map(Ok)
         };
-        self.with_token_for(Need::Upload, &post.account, worker, budgeted).await?
+        self.with_bearer(bearer, budgeted).await?
     }
 
     /// The limits of an account in a mode.
@@ -104,10 +119,11 @@ impl Posting {
         full.map_or(Ok(()), |until| Err(Stop::limited(Wait { code: CALLS.to_owned(), message: message(), until })))
     }
 
-    async fn write_turn(&self, post: &Post, mode: Mode) -> Result<(), Stop> {
+    async fn write_turn(&self, post: &Post, mode: Mode, books: Option<Books>) -> Result<(), Stop> {
         let alias = &post.account;
+        let (turns, users) = books.map_or((None, None), |books| (Some(books.turns), books.users));
         let mut posted = Posted::NotToday;
-        self.change(BookKey::turns(alias, mode), |turns: &Turns| {
+        self.change_read(turns, BookKey::turns(alias, mode), |turns: &Turns| {
             turns.place(self.limits(mode), Ahead::default(), self.now()).map_err(Stop::limited)?;
             posted = has_posted(turns, self.now());
             Ok(Some(turns.clone().take(post.id.clone(), self.now())))
@@ -116,7 +132,7 @@ impl Posting {
         if mode == Mode::Draft {
             return Ok(());
         }
-        let admitted = self.change(BookKey::users(), |users: &PostingUsers| {
+        let admitted = self.change_read(users, BookKey::users(), |users: &PostingUsers| {
             match users.admit(alias, posted, self.posting_users, self.now()).map_err(Stop::limited)? {
                 Admitted::AsKnown => Ok(None),
                 Admitted::Written(written) => Ok(Some(written)),
@@ -179,45 +195,6 @@ impl Posting {
         tracing::warn!(account = %alias, call = kind.as_str(), "TikTok's rate limit is met: the account's calls rest a minute");
         let key = BookKey::calls(alias, kind);
         not_closed(alias, self.change(key, |minute: &Minute| Ok(Some(minute.clone().refused(self.now())))).await);
-    }
-
-    /// Changes a book, after whatever others wrote meanwhile.
-    async fn change<B: Book>(
-        &self,
-        key: BookKey,
-        mut change: impl FnMut(&B) -> Result<Option<B>, Stop>,
-    ) -> Result<(), Stop> {
-        for _ in 0..TRIES {
-            let opened = self.budgets.open::<B>(key.clone()).await?;
-            let Some(next) = change(&opened.book)? else { return Ok(()) };
-            match self.budgets.write(opened, &next, self.now()).await {
-                Ok(()) => return Ok(()),
-                Err(SaveError::Overtaken) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        let message = "many workers use the account's budget at once";
-        Err(Stop::limited(Wait { code: BUSY.to_owned(), message: message.to_owned(), until: self.now() + BUSY_WAIT }))
-    }
-
-    /// Tells whether nothing but other posts keeps the account from beginning an
-    /// upload now: of its own limits, and the app's.
-    pub(crate) async fn has_room(
-        &self,
-        alias: &Alias,
-        mode: Mode,
-        turns: &Turns,
-        ahead: Ahead,
-    ) -> Result<Result<(), Wait>, StoreError> {
-        let now = self.now();
-        if let Err(wait) = turns.place(self.limits(mode), ahead, now) {
-            return Ok(Err(wait));
-        }
-        if mode == Mode::Draft {
-            return Ok(Ok(()));
-        }
-        let users = self.budgets.open::<PostingUsers>(BookKey::users()).await?;
-        Ok(users.book.admit(alias, has_posted(turns, now), self.posting_users, now).map(|_| ()))
     }
 }
 

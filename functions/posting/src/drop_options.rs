@@ -9,6 +9,7 @@ use domain::options::{OptionsError, PostOptions};
 use domain::post::{Approval, HoldReason, Post};
 use domain::settings::Settings;
 use domain::source::Source;
+use futures::future::join_all;
 use storage::{Described, ObjectError};
 
 use crate::posting::Posting;
@@ -16,8 +17,13 @@ use crate::stop::Stop;
 
 impl Posting {
     /// Settles what the post goes out with, or tells what it waits for.
-    pub(crate) async fn settings(&self, post: &Post, object: &Described, account: &Account) -> Result<Settings, Stop> {
-        let sidecar = self.sidecar(&post.source).await?;
+    pub(crate) fn settings(
+        &self,
+        post: &Post,
+        object: &Described,
+        sidecar: Option<PostOptions>,
+        account: &Account,
+    ) -> Result<Settings, Stop> {
         if sidecar.is_none() && account.preferences.sidecar == Requirement::Required {
             return Err(Stop::Hold(HoldReason::Sidecar));
         }
@@ -46,21 +52,23 @@ impl Posting {
     }
 
     /// The sidecar's options; two sidecars for one video are one too many.
-    async fn sidecar(&self, source: &Source) -> Result<Option<PostOptions>, Stop> {
+    pub(crate) async fn sidecar(&self, source: &Source) -> Result<Option<PostOptions>, Stop> {
+        let keys = sidecars_of(&source.key);
         let mut found: Option<PostOptions> = None;
-        for key in sidecars_of(&source.key) {
-            let Some(bytes) = self.objects.sidecar(&source.bucket, &key).await.map_err(unreadable)? else {
+        let read = join_all(keys.iter().map(|key| self.objects.sidecar(&source.bucket, key))).await;
+        for (key, read) in keys.iter().zip(read) {
+            let Some(bytes) = read.map_err(unreadable)? else {
                 continue;
             };
             if found.is_some() {
-                let message = format!("two files hold its options: {} and {}", sidecars_of(&source.key)[0], key);
+                let message = format!("two files hold its options: {} and {}", keys[0], key);
                 return Err(Stop::Fail(Failure::new(
                     "options_refused",
                     message,
                     "Remove one of them, then drop the video again.",
                 )));
             }
-            let name = key.rsplit('/').next().unwrap_or(&key);
+            let name = key.rsplit('/').next().unwrap_or(key);
             let place = format!("sidecar {name}");
             found = Some(PostOptions::from_json(&bytes, &place).map_err(|error| malformed(&error))?);
         }

@@ -5,7 +5,7 @@
 //! A function only translates its trigger in and the result out. This crate
 //! reads neither the environment nor the clock; both are handed in.
 //!
-//! - [`submit`](Posting::submit): an event becomes a stored post, once.
+//! - [`submit`](Posting::submit): an event becomes a stored post, once; [`take_up`](Posting::take_up) works on it too.
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
 //! - [`Connecting`]: a user consents, and an account can be posted to.

@@ -9,24 +9,28 @@ use domain::failure::in_full;
 use domain::identity::Alias;
 use domain::options::Mode;
 use domain::post::Post;
-use storage::{BookKey, InLine, SaveError, StoreError};
+use storage::{InLine, SaveError, StoreError};
 
+use crate::budget::Books;
 use crate::posting::Posting;
 use crate::stop::Stop;
 
 impl Posting {
-    /// Makes sure that it is a post's turn.
-    pub(crate) async fn await_turn(&self, post: &Post, mode: Mode) -> Result<(), Stop> {
-        let line = self.posts.line(&post.account, post.dropped_at).await?;
-        let turns = self.budgets.open::<Turns>(BookKey::turns(&post.account, mode)).await?.book;
+    /// Makes sure that it is a post's turn, in its account's line up to it.
+    ///
+    /// # Errors
+    /// It is not; or a book cannot be read.
+    pub(crate) async fn await_turn(&self, post: &Post, mode: Mode, line: &[InLine]) -> Result<Books, Stop> {
+        let books = self.books(&post.account, mode).await?;
         let before = |other: &&InLine| (other.dropped_at, &other.id) < (post.dropped_at, &post.id);
-        let mut ahead = self.waiting(&line, mode, &turns).filter(before);
+        let mut ahead = self.waiting(line, mode, &books.turns.book).filter(before);
         let head = ahead.next();
         let ahead = Ahead {
             posts: head.map_or(0, |_| 1) + ahead.count(),
             head_sleeps_until: head.and_then(|head| head.sleeps_until),
         };
-        self.has_room(&post.account, mode, &turns, ahead).await?.map_err(Stop::limited)
+        self.has_room(&post.account, &books, ahead).map_err(Stop::limited)?;
+        Ok(books)
     }
 
     /// Calls up whoever stands first in an account's line, where the turn comes
@@ -44,10 +48,12 @@ impl Posting {
             if only.is_some_and(|only| only != mode) || !line.iter().any(|post| post.mode == Some(mode)) {
                 continue;
             }
-            let turns = self.budgets.open::<Turns>(BookKey::turns(alias, mode)).await?.book;
+            let books = self.books(alias, mode).await?;
             // One whose options nobody has read yet is on its way, and speaks for itself.
-            if let Some(head) = self.waiting(&line, mode, &turns).next().filter(|head| head.mode == Some(mode)) {
-                let room = self.has_room(alias, mode, &turns, Ahead::default()).await?;
+            if let Some(head) =
+                self.waiting(&line, mode, &books.turns.book).next().filter(|head| head.mode == Some(mode))
+            {
+                let room = self.has_room(alias, &books, Ahead::default());
                 self.wake(head, room.map_or_else(|wait| wait.until, |()| self.now())).await?;
             }
         }

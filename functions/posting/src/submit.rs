@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use storage::{Created, ObjectError, SaveError, StoreError};
 
 use crate::measure::Reading;
-use crate::posting::Posting;
+use crate::posting::{Posting, Worker};
 
 /// How often a sidecar's post is read again when somebody else changed it.
 const RELEASE_TRIES: u32 = 5;
@@ -44,6 +44,16 @@ pub enum Submitted {
     Nothing,
 }
 
+/// What an arrival is, before anything was stored of it.
+enum Received {
+    /// A video, and the post that it makes.
+    Video(Box<Post>),
+    /// Options; these posts read theirs again.
+    Options(Vec<PostId>),
+    /// Nothing to do; the log says why.
+    Nothing,
+}
+
 /// Why an event could not be taken. It must be delivered again.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -64,6 +74,42 @@ impl Posting {
     /// # Errors
     /// Nothing was stored; the event must not be acknowledged.
     pub async fn submit(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
+        Ok(match self.receive(arrival).await? {
+            Received::Video(post) => {
+                self.store(&post).await?;
+                Submitted::Post(post.id.clone())
+            }
+            Received::Options(posts) => Submitted::Options(posts),
+            Received::Nothing => Submitted::Nothing,
+        })
+    }
+
+    /// Takes an arrival, and works on what came of it. A new post is claimed by
+    /// the write that creates it, so that nobody has to read it first.
+    ///
+    /// # Errors
+    /// The event must not be acknowledged; what was stored of it is due again.
+    pub async fn take_up(&self, arrival: &Arrival, worker: &Worker) -> Result<(), SubmitError> {
+        match self.receive(arrival).await? {
+            Received::Video(post) => {
+                let id = post.id.clone();
+                let claimed = post.clone().claim(&worker.name, post.created_at);
+                match self.store(claimed.as_ref().unwrap_or(&post)).await? {
+                    Created::New(kept) if claimed.is_ok() => Box::pin(self.work_claimed(kept, worker)).await?,
+                    Created::New(_) | Created::Already(_) => self.upload(&id, worker).await?,
+                };
+            }
+            Received::Options(posts) => {
+                for post in posts {
+                    self.upload(&post, worker).await?;
+                }
+            }
+            Received::Nothing => {}
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, arrival: &Arrival) -> Result<Received, SubmitError> {
         match DropKey::parse(&arrival.key) {
             DropKey::Video { account } => {
                 let account = account.unwrap_or_else(|| self.default_account.clone());
@@ -72,37 +118,38 @@ impl Posting {
                         object.key = arrival.key,
                         "event ignored: the object is gone and its version unknown"
                     );
-                    return Ok(Submitted::Nothing);
+                    return Ok(Received::Nothing);
                 };
                 let now = self.now();
                 // A bucket's clock is not ours: nothing was dropped in the future.
                 let dropped_at = arrival.at.map_or(now, |at| at.min(now));
                 let post = Post::submit(account, source, bytes, now).dropped(dropped_at).traced(arrival.trace.clone());
-                Ok(Submitted::Post(self.store(post).await?))
+                Ok(Received::Video(Box::new(post)))
             }
-            DropKey::Sidecar => Ok(Submitted::Options(self.hand_options(arrival).await?)),
+            DropKey::Sidecar => Ok(Received::Options(self.hand_options(arrival).await?)),
             DropKey::Ignored(why) => {
                 tracing::info!(object.key = arrival.key, why = %why, "object ignored");
-                Ok(Submitted::Nothing)
+                Ok(Received::Nothing)
             }
         }
     }
 
-    async fn store(&self, post: Post) -> Result<PostId, StoreError> {
-        let id = post.id.clone();
-        match self.posts.create(&post).await? {
+    async fn store(&self, post: &Post) -> Result<Created, StoreError> {
+        let id = &post.id;
+        let created = self.posts.create(post).await?;
+        match &created {
             Created::New(_) => {
                 tracing::info!(
                     post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
                     trace.id = post.trace.as_ref().map(tracing::field::display), "event received: post stored"
                 );
-                self.measure(&Reading::received(&post));
+                self.measure(&Reading::received(post));
             }
             Created::Already(known) => {
                 tracing::info!(post.id = %id, post.state = %known.state_name(), "event received again: post known");
             }
         }
-        Ok(id)
+        Ok(created)
     }
 
     /// The pinned source of an arrival. Where the event names no version, as one

@@ -39,39 +39,75 @@ struct Opened {
     sealed: Sealed,
 }
 
+/// An account's token, had once for calls that follow one another.
+pub(crate) struct Bearer<'a> {
+    alias: &'a Alias,
+    worker: &'a Worker,
+    need: Need,
+    opened: Opened,
+}
+
+impl<'a> Bearer<'a> {
+    /// Whose it is.
+    pub(crate) fn alias(&self) -> &'a Alias {
+        self.alias
+    }
+}
+
 impl Posting {
-    /// Makes a call with the account's token; where TikTok refuses the token,
-    /// refreshes it once and repeats that one call.
+    /// The account's token for calls of one kind of need: one that lives as long,
+    /// where TikTok's lifetimes allow.
+    pub(crate) async fn bearer<'a>(
+        &self,
+        alias: &'a Alias,
+        need: Need,
+        worker: &'a Worker,
+    ) -> Result<Bearer<'a>, Stop> {
+        Ok(Bearer { alias, worker, need, opened: self.token(alias, worker, need, Look::Anew).await? })
+    }
+
+    /// The same of an account that was read a moment ago.
+    pub(crate) async fn bearer_of<'a>(
+        &self,
+        account: &'a Kept<Account>,
+        need: Need,
+        worker: &'a Worker,
+    ) -> Result<Bearer<'a>, Stop> {
+        let alias = &account.value.alias;
+        let opened = self.token(alias, worker, need, Look::At(account)).await?;
+        Ok(Bearer { alias, worker, need, opened })
+    }
+
+    /// Makes a call with the account's token.
     pub(crate) async fn with_token<T>(
         &self,
         alias: &Alias,
         worker: &Worker,
-        call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
+        call: impl AsyncFnMut(AccessToken) -> Result<T, tiktok::Error>,
     ) -> Result<T, Stop> {
-        self.with_token_for(Need::Call, alias, worker, call).await
+        let mut bearer = self.bearer(alias, Need::Call, worker).await?;
+        self.with_bearer(&mut bearer, call).await
     }
 
-    /// The same with a token that lives as long as there is need for it, where
-    /// TikTok's lifetimes allow.
-    pub(crate) async fn with_token_for<T>(
+    /// Makes a call with a token that was had; where TikTok refuses the token,
+    /// refreshes it once and repeats that one call.
+    pub(crate) async fn with_bearer<T>(
         &self,
-        need: Need,
-        alias: &Alias,
-        worker: &Worker,
-        call: impl AsyncFn(AccessToken) -> Result<T, tiktok::Error>,
+        bearer: &mut Bearer<'_>,
+        mut call: impl AsyncFnMut(AccessToken) -> Result<T, tiktok::Error>,
     ) -> Result<T, Stop> {
-        let opened = self.token(alias, worker, need, None).await?;
-        match call(opened.token).await {
+        let (alias, worker) = (bearer.alias, bearer.worker);
+        match call(bearer.opened.token.clone()).await {
             Err(error) if error.disposition() == Disposition::Refresh => {
                 tracing::info!(account = %alias, why = %error.fault, "access token refused: refreshing it once");
             }
             other => return Ok(other?),
         }
-        let fresh = self.token(alias, worker, need, Some(&opened.sealed)).await?;
-        match call(fresh.token).await {
+        bearer.opened = self.token(alias, worker, bearer.need, Look::Past(&bearer.opened.sealed)).await?;
+        match call(bearer.opened.token.clone()).await {
             Err(error) if error.disposition() == Disposition::Refresh => {
                 let kept = self.connected(alias).await?;
-                if kept.tokens.access == fresh.sealed {
+                if kept.tokens.access == bearer.opened.sealed {
                     self.mark_parted(kept, "TikTok refuses even a fresh access token").await?;
                 }
                 Err(Stop::needs_reconnect(&error.failure().message))
@@ -84,7 +120,7 @@ impl Posting {
     /// that it was taken away: a creator may have connected again since.
     pub(crate) async fn check_consent(&self, alias: &Alias, worker: &Worker) -> Result<(), Stop> {
         let refused = self.connected(alias).await?.tokens.access.clone();
-        self.token(alias, worker, Need::Call, Some(&refused)).await.map(|_| ())
+        self.token(alias, worker, Need::Call, Look::Past(&refused)).await.map(|_| ())
     }
 
     /// Has an account's pair exchanged where it does not last for the need: it
@@ -94,19 +130,21 @@ impl Posting {
     /// There is no such account, its consent is gone, or the exchange has to wait.
     /// TikTok's refusal is on the account; nothing else was changed.
     pub async fn keep_alive(&self, alias: &Alias, need: Need, worker: &Worker) -> Result<(), Unrefreshed> {
-        self.token(alias, worker, need, None).await.map(|_| ()).map_err(Unrefreshed::from)
+        self.token(alias, worker, need, Look::Anew).await.map(|_| ()).map_err(Unrefreshed::from)
     }
 
     /// A token that lives long enough and is not the one that was refused.
-    async fn token(
-        &self,
-        alias: &Alias,
-        worker: &Worker,
-        need: Need,
-        refused: Option<&Sealed>,
-    ) -> Result<Opened, Stop> {
+    async fn token(&self, alias: &Alias, worker: &Worker, need: Need, account: Look<'_>) -> Result<Opened, Stop> {
+        let (mut read, refused) = match account {
+            Look::Anew => (None, None),
+            Look::At(read) => (Some(read.clone()), None),
+            Look::Past(refused) => (None, Some(refused)),
+        };
         for _ in 0..PATIENCE {
-            let kept = self.connected(alias).await?;
+            let kept = match read.take() {
+                Some(kept) => if_connected(kept)?,
+                None => self.connected(alias).await?,
+            };
             let now = self.now();
             let usable = refused != Some(&kept.tokens.access);
             if usable && kept.tokens.lasts(need, now) {
@@ -148,17 +186,30 @@ impl Posting {
     }
 
     async fn connected(&self, alias: &Alias) -> Result<Kept<Account>, Stop> {
-        let kept = self.accounts.get(alias).await?.ok_or_else(|| unknown_account(alias))?;
-        match &kept.connection {
-            Connection::Connected => Ok(kept),
-            Connection::NeedsReconnect { why, .. } => Err(Stop::needs_reconnect(why)),
-        }
+        if_connected(self.accounts.get(alias).await?.ok_or_else(|| unknown_account(alias))?)
     }
 
     async fn open(&self, account: &Account) -> Result<Opened, Stop> {
         let sealed = account.tokens.access.clone();
         let context = SealContext::new(Purpose::AccessToken, &account.alias);
         Ok(Opened { token: AccessToken::new(self.vault.open(&context, &sealed).await?), sealed })
+    }
+}
+
+/// How the account is looked at whose token is wanted.
+enum Look<'a> {
+    /// It is read.
+    Anew,
+    /// It was read a moment ago; if that does not do, it is read again.
+    At(&'a Kept<Account>),
+    /// It is read, and this token of it was refused.
+    Past(&'a Sealed),
+}
+
+fn if_connected(kept: Kept<Account>) -> Result<Kept<Account>, Stop> {
+    match &kept.connection {
+        Connection::Connected => Ok(kept),
+        Connection::NeedsReconnect { why, .. } => Err(Stop::needs_reconnect(why)),
     }
 }
 

@@ -42,6 +42,7 @@ use domain::identity::PostId;
 use domain::post::{Believe, NotClaimable, Post, Reconciled, StateName, reconcile};
 use domain::report::Report;
 use domain::upload::Upload;
+use futures::join;
 use storage::{Kept, SaveError, StoreError};
 use tracing::Instrument;
 
@@ -50,7 +51,7 @@ use crate::posting::{Posting, Worker};
 use crate::stop::Stop;
 use hold::Hold;
 use pace::Pace;
-use send::Sending;
+use send::{Sending, under_way};
 
 /// What became of a post that was to be worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +116,7 @@ impl Posting {
         Ok(Worked::Overtaken)
     }
 
-    async fn work_claimed(&self, kept: Kept<Post>, worker: &Worker) -> Result<Worked, StoreError> {
+    pub(crate) async fn work_claimed(&self, kept: Kept<Post>, worker: &Worker) -> Result<Worked, StoreError> {
         tracing::info!(post.id = %kept.id, account = %kept.account, attempt = kept.attempt, "post claimed");
         let span = span_of(&kept);
         let work = async {
@@ -132,8 +133,8 @@ impl Posting {
         let mut doubts = 0;
         loop {
             let Some(upload) = hold.post().upload().cloned() else {
-                self.begin(hold).await?;
-                progress = Progress::Known;
+                Box::pin(self.begin(hold, &mut sending)).await?;
+                progress = self.send_first(hold, &mut sending).await?;
                 continue;
             };
             if progress != Progress::Known {
@@ -150,6 +151,14 @@ impl Posting {
             }
             progress = self.send(hold, &upload, &mut sending).await?;
         }
+    }
+
+    /// Sends the first chunk of an upload that was just begun. Whoever stands next
+    /// in the account's line is called up meanwhile.
+    async fn send_first(&self, hold: &mut Hold<'_>, sending: &mut Sending) -> Result<Progress, Stop> {
+        let upload = under_way(hold)?;
+        let (alias, mode) = (hold.post().account.clone(), hold.post().mode());
+        join!(Box::pin(self.send(hold, &upload, sending)), Box::pin(self.call_up(&alias, mode))).0
     }
 
     /// Asks TikTok how far an upload is, and brings the post in line with it.

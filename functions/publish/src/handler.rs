@@ -73,14 +73,19 @@ async fn queue(
 
 /// Stores the posts of all calls, then works on them one after the other. A
 /// post for which no time is left is stored and due, and so not lost; a call
-/// that cannot be read keeps no other from being stored.
+/// that cannot be read keeps no other from being stored. The usual event has one
+/// call, and nothing that would have to be stored before that is worked on.
 async fn work(posting: &Posting, worker: &Worker, calls: Calls, trace: Option<&TraceId>) -> Result<(), Error> {
+    let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
+    if let [Ok(Call::Arrival(arrival))] = &calls[..] {
+        return Ok(Box::pin(posting.take_up(&traced(arrival.clone()), worker)).await?);
+    }
     let mut posts = Vec::new();
     let mut unread = None;
     for call in calls {
         match call {
             Ok(Call::Bell(id)) => posts.push(id),
-            Ok(Call::Arrival(arrival)) => match posting.submit(&Arrival { trace: trace.cloned(), ..arrival }).await? {
+            Ok(Call::Arrival(arrival)) => match posting.submit(&traced(arrival)).await? {
                 Submitted::Post(id) => posts.push(id),
                 Submitted::Options(ids) => posts.extend(ids),
                 Submitted::Nothing => {}

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, Scopes};
+use domain::account::{Account, Need, Scopes};
 use domain::budget::CallKind;
 use domain::chunk::ChunkPlan;
 use domain::failure::Failure;
@@ -17,79 +17,105 @@ use domain::settings::Settings;
 use domain::size::{SizeError, VideoSize};
 use domain::upload::{LastChunk, Upload};
 use domain::video::{Limits, VideoFacts};
-use storage::{Purpose, SealContext};
+use futures::join;
+use storage::{InLine, Kept, Purpose, SealContext};
+use tiktok::UploadUrl;
 
-use super::{Hold, Pace};
+use super::{Hold, Pace, Sending};
+use crate::budget::Books;
 use crate::header::hold_against;
 use crate::posting::Posting;
 use crate::stop::Stop;
-use crate::tokens::unknown_account;
+use crate::tokens::{Bearer, unknown_account};
 
 /// How many uploads one post may begin, before a person must look.
 const MOST_INITS: u32 = 12;
 
 impl Posting {
-    pub(super) async fn begin(&self, hold: &mut Hold<'_>) -> Result<(), Stop> {
+    pub(super) async fn begin(&self, hold: &mut Hold<'_>, sending: &mut Sending) -> Result<(), Stop> {
         let post = hold.post().clone();
-        let alias = &post.account;
-        let account = self.accounts.get(alias).await?.ok_or_else(|| unknown_account(alias))?;
-        let object = self.objects.describe(&post.source).await?;
-        let size = VideoSize::new(object.bytes).map_err(wrong_size)?;
-        let settings = self.settings(&post, &object, &account).await?;
-        not_too_often(&post)?;
-        allowed(&account, settings.mode)?;
-        let facts = match &post.video {
-            // The source is pinned: what was read of it once stays true.
-            Some(facts) => facts.clone(),
-            None => self.inspect(&post.source, size.bytes()).await?,
-        };
-        if let Err(stop) = self.await_turn(&post, settings.mode).await {
-            return Err(stop.described(settings, facts, size.bytes()));
-        }
+        let Plain { account, settings, facts, size, line } = Box::pin(self.see(&post)).await?;
+        let described = |stop: Stop| stop.described(settings.clone(), facts.clone(), size.bytes());
+        let books = self.await_turn(&post, settings.mode, &line).await.map_err(described)?;
         let plan = ChunkPlan::new(size, self.chunk_ceiling);
         Pace::default().room_for(plan.chunk_size(), hold.worker(), self.now())?;
-        let (settings, upload) = match self.take_turn(hold, settings.clone(), &facts, plan).await {
+        sending.read_from(0, || self.objects.read_ahead(&post.source, size.bytes(), self.window));
+        let begun = match self.take_turn(hold, (&account, books), settings.clone(), &facts, plan).await {
             Ok(begun) => begun,
-            Err(stop) => {
-                let stop = self.heed_limit(alias, settings.mode, stop).await;
-                return Err(stop.described(settings, facts, size.bytes()));
-            }
+            Err(stop) => return Err(described(self.heed_limit(&account.alias, settings.mode, stop).await)),
         };
+        let (settings, upload, url) = begun;
         tracing::info!(post.id = %post.id, publish.id = %upload.publish_id, "upload begun");
+        sending.opened(&upload, url);
         let begun = hold.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
-        hold.save(begun).await?;
-        self.call_up(alias, post.mode()).await;
-        Ok(())
+        hold.save(begun).await
+    }
+
+    /// Reads all that decides how a post goes out: at once, since no read waits
+    /// for what another finds.
+    async fn see(&self, post: &Post) -> Result<Plain, Stop> {
+        let (account, object, sidecar, header, line) = join!(
+            Box::pin(self.accounts.get(&post.account)),
+            Box::pin(self.objects.describe(&post.source)),
+            Box::pin(self.sidecar(&post.source)),
+            Box::pin(self.header_as_told(post)),
+            Box::pin(self.posts.line(&post.account, post.dropped_at)),
+        );
+        let account = account?.ok_or_else(|| unknown_account(&post.account))?;
+        let object = object?;
+        let size = VideoSize::new(object.bytes).map_err(wrong_size)?;
+        let settings = self.settings(post, &object, sidecar?, &account)?;
+        not_too_often(post)?;
+        allowed(&account, settings.mode)?;
+        let facts = match header.filter(|_| post.bytes == Some(size.bytes())) {
+            Some(header) => header?,
+            None => self.inspect(&post.source, size.bytes()).await?,
+        };
+        Ok(Plain { account, settings, facts, size, line: line? })
+    }
+
+    /// The header of a video whose size was told with its event. The source is
+    /// pinned: what was read of it once stays true.
+    async fn header_as_told(&self, post: &Post) -> Option<Result<VideoFacts, Stop>> {
+        match (&post.video, post.bytes) {
+            (Some(facts), _) => Some(Ok(facts.clone())),
+            (None, Some(bytes)) => Some(self.inspect(&post.source, bytes).await),
+            (None, None) => None,
+        }
     }
 
     /// Begins the upload of a post whose turn it is, if nothing is against it.
     async fn take_turn(
         &self,
         hold: &Hold<'_>,
+        (account, books): (&Kept<Account>, Books),
         settings: Settings,
         facts: &VideoFacts,
         plan: ChunkPlan,
-    ) -> Result<(Settings, Upload), Stop> {
-        let settings = self.fit(hold, settings, facts).await?;
+    ) -> Result<(Settings, Upload, UploadUrl), Stop> {
+        let mut bearer = self.bearer_of(account, Need::Call, hold.worker()).await?;
+        let settings = self.fit(&mut bearer, settings, facts).await?;
+        if !account.tokens.lasts(Need::Upload, self.now()) {
+            bearer = self.bearer(&account.alias, Need::Upload, hold.worker()).await?;
+        }
         tracing::info!(
             post.id = %hold.post().id, video.bytes = plan.size().bytes(), video.container = ?facts.container, title = settings.title.as_str(),
             privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode, chunks = plan.count(),
             "video checked: asking TikTok for an upload"
         );
-        let upload = self.ticket(hold, &settings, plan).await?;
-        Ok((settings, upload))
+        let (upload, url) = self.ticket(hold.post(), &mut bearer, books, &settings, plan).await?;
+        Ok((settings, upload, url))
     }
 
     /// Holds the video and its settings against what TikTok allows: the
     /// creator's own limits, asked for afresh, where it is posted directly.
-    async fn fit(&self, hold: &Hold<'_>, settings: Settings, facts: &VideoFacts) -> Result<Settings, Stop> {
+    async fn fit(&self, bearer: &mut Bearer<'_>, settings: Settings, facts: &VideoFacts) -> Result<Settings, Stop> {
         if settings.mode == Mode::Draft {
             hold_against(facts, &Limits::draft())?;
             return Ok(settings);
         }
-        let alias = &hold.post().account;
         let ask = async |token| self.tiktok.creator(&token).await;
-        let creator = self.within_minute(CallKind::CreatorInfo, alias, hold.worker(), ask).await?;
+        let creator = self.within_minute_of(CallKind::CreatorInfo, bearer, ask).await?;
         hold_against(facts, &Limits::direct(creator.max_duration_s.map(Duration::from_secs)))?;
         creator.fit(settings).map_err(|refusal| {
             let advice = "Mend the options and drop the video again; nothing was sent to TikTok.";
@@ -97,14 +123,21 @@ impl Posting {
         })
     }
 
-    async fn ticket(&self, hold: &Hold<'_>, settings: &Settings, plan: ChunkPlan) -> Result<Upload, Stop> {
+    async fn ticket(
+        &self,
+        post: &Post,
+        bearer: &mut Bearer<'_>,
+        books: Books,
+        settings: &Settings,
+        plan: ChunkPlan,
+    ) -> Result<(Upload, UploadUrl), Stop> {
         // The URL's hour is counted from before TikTok was asked, the earliest that it can have begun.
         let issued_at = self.now();
         let begin = async |token| self.tiktok.begin(&token, settings, &plan).await;
-        let ticket = self.in_turn(hold.post(), settings.mode, hold.worker(), begin).await?;
-        let context = SealContext::new(Purpose::UploadUrl, &hold.post().account);
+        let ticket = self.in_turn(post, books, bearer, begin).await?;
+        let context = SealContext::new(Purpose::UploadUrl, &post.account);
         let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
-        Ok(Upload {
+        let upload = Upload {
             publish_id: ticket.publish_id,
             url,
             issued_at,
@@ -112,8 +145,19 @@ impl Posting {
             offset: 0,
             last_chunk: LastChunk::NotSent,
             rate: None,
-        })
+        };
+        Ok((upload, ticket.upload_url))
     }
+}
+
+/// What is known of a post when it is plain how it goes out.
+struct Plain {
+    account: Kept<Account>,
+    settings: Settings,
+    facts: VideoFacts,
+    size: VideoSize,
+    /// Its account's line, up to it.
+    line: Vec<InLine>,
 }
 
 fn wrong_size(error: SizeError) -> Stop {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::failure::{backoff, in_full};
 use domain::post::{InvalidTransition, Post, PostState, SentReceipt};
 use domain::upload::Upload;
+use futures::join;
 use storage::StoreError;
 
 use super::{Hold, Worked};
@@ -31,17 +32,19 @@ impl Posting {
             Err(Stop::Store(error)) => return Err(error),
             Err(_) => return Ok(overtaken(&hold)),
         }
-        let rests = hold.post().state_name();
-        self.announce(hold.post()).await;
-        if settled {
-            self.settle_turn(hold.post()).await;
-        } else if in_line {
-            self.call_up(&alias, mode).await;
-        }
-        if handed_over && let Err(error) = self.bell.ring(&id).await {
-            tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due and will be found");
-        }
-        Ok(Worked::Rests(rests))
+        let post = hold.post();
+        let others = async {
+            if settled {
+                self.settle_turn(post).await;
+            } else if in_line {
+                self.call_up(&alias, mode).await;
+            }
+            if handed_over && let Err(error) = self.bell.ring(&id).await {
+                tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due and will be found");
+            }
+        };
+        join!(Box::pin(self.announce(post)), Box::pin(others));
+        Ok(Worked::Rests(post.state_name()))
     }
 
     fn next(&self, post: Post, stop: Stop) -> Result<Post, End> {

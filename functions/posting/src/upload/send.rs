@@ -23,9 +23,21 @@ const TRIES: u32 = 4;
 pub(crate) struct Sending {
     /// The video, from the first chunk that is sent on.
     video: Option<ReadAhead>,
-    /// Where the bytes go, opened once: the sealed URL, and the same in the clear.
+    /// Where the bytes go, opened at most once: the sealed URL, and the same in the clear.
     url: Option<(Sealed, UploadUrl)>,
     pub(super) pace: Pace,
+}
+
+impl Sending {
+    /// Has the video read from an offset on, before anybody takes a chunk of it.
+    pub(super) fn read_from(&mut self, offset: u64, open: impl FnOnce() -> ReadAhead) {
+        self.video.get_or_insert_with(open).begin(offset);
+    }
+
+    /// Takes down where an upload's bytes go, as TikTok said it in the clear.
+    pub(super) fn opened(&mut self, upload: &Upload, url: UploadUrl) {
+        self.url = Some((upload.url.clone(), url));
+    }
 }
 
 impl Posting {
@@ -71,7 +83,7 @@ impl Posting {
         }
         let context = SealContext::new(Purpose::UploadUrl, &hold.post().account);
         let url = UploadUrl::restore(self.vault.open(&context, &upload.url).await?);
-        sending.url = Some((upload.url.clone(), url.clone()));
+        sending.opened(upload, url.clone());
         Ok(url)
     }
 

@@ -75,6 +75,14 @@ impl ReadAhead {
         Self { object, window, size, flow: None }
     }
 
+    /// Begins to read at an offset, so that the chunk that begins there finds its
+    /// first bytes.
+    ///
+    /// To be called within a Tokio runtime.
+    pub fn begin(&mut self, offset: u64) {
+        self.flow = Some(Lent { flow: self.flow_from(offset), until: offset });
+    }
+
     /// The bytes of a chunk. Where it follows the one before, and that was taken
     /// whole, its first bytes are mostly there already.
     ///
@@ -83,10 +91,14 @@ impl ReadAhead {
         let lent = self.flow.take().filter(|lent| lent.until == range.start && lent.flow.lock().at == range.start);
         let flow = match lent {
             Some(lent) => lent.flow,
-            None => Shared::begin(self.object.clone(), Parts::new(self.window, range.start..self.size), range.start),
+            None => self.flow_from(range.start),
         };
         self.flow = Some(Lent { flow: flow.clone(), until: range.end });
         ChunkBody { flow, end: range.end }
+    }
+
+    fn flow_from(&self, offset: u64) -> Shared {
+        Shared::begin(self.object.clone(), Parts::new(self.window, offset..self.size), offset)
     }
 
     /// Why the last chunk broke off, if it was the bucket's fault. It is told once.

@@ -85,6 +85,17 @@ async fn the_window_fills_while_nobody_takes_a_byte_and_no_further() {
 }
 
 #[tokio::test]
+async fn a_read_that_was_begun_early_is_gone_on_with_by_the_chunk_that_begins_there() {
+    let server = ScriptedServer::start(parts(4)).await;
+    let mut video = video(&server, 60, 0);
+    video.begin(20);
+    server.asked(4).await;
+    assert_eq!(all_asked(&server), [20..30, 30..40, 40..50, 50..60], "nobody has taken a byte");
+    assert_eq!(all_of(video.chunk(20..60)).await, Ok(bytes(20..60)));
+    assert_eq!(all_asked(&server).len(), 4, "and nothing is read twice");
+}
+
+#[tokio::test]
 async fn the_window_refills_across_the_end_of_a_chunk_before_the_next_is_begun() {
     let server = ScriptedServer::start(parts(8)).await;
     let mut video = video(&server, SIZE, 0);
