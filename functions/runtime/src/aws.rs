@@ -1,11 +1,15 @@
 //! How AWS is reached, alike in every function.
 
+mod trust;
+
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
+
+use crate::environment::variable;
 
 /// How often the SDK tries a call, with its own back-off between the tries.
 const TRIES: u32 = 5;
@@ -24,5 +28,7 @@ pub async fn config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
     let retries = RetryConfig::standard().with_max_attempts(TRIES);
     let stalls = StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build();
-    aws_config::from_env().timeout_config(timeouts).retry_config(retries).stalled_stream_protection(stalls).load().await
+    let config =
+        aws_config::from_env().timeout_config(timeouts).retry_config(retries).stalled_stream_protection(stalls);
+    trust::apply(config, variable).load().await
 }
