@@ -81,6 +81,13 @@ pub fn backoff(count: u32) -> Duration {
     Duration::from_secs(2u64.saturating_pow(count.clamp(1, 9)).min(300))
 }
 
+/// Words from outside, in one line and at most so many characters: whoever wrote
+/// them, they go into logs, items and messages.
+#[must_use]
+pub fn in_one_line(words: &str, most: usize) -> String {
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+}
+
 /// An error and its causes, in one line.
 #[must_use]
 pub fn in_full(error: &dyn std::error::Error) -> String {
@@ -96,6 +103,11 @@ mod tests {
     fn the_wait_doubles_and_is_bounded() {
         let waits: Vec<_> = [0, 1, 2, 3, 8, 9, u32::MAX].iter().map(|&n| backoff(n).as_secs()).collect();
         assert_eq!(waits, [2, 2, 4, 8, 256, 300, 300]);
+    }
+
+    #[test]
+    fn words_from_outside_are_one_line_and_cut_between_characters() {
+        assert_eq!(in_one_line("a\nb\u{7f}ü👍c", 6), "a b ü👍");
     }
 
     #[test]

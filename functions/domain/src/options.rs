@@ -8,7 +8,11 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::in_one_line;
 use crate::publish_at::PublishAt;
+
+/// How much is said of what is wrong, in characters: it may quote what was sent.
+const LONGEST_WHY: usize = 300;
 
 /// The way a video takes on TikTok's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +136,7 @@ impl PostOptions {
 
 /// Reads one JSON object and nothing else, naming the field that is wrong.
 pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T, OptionsError> {
-    let error = |why: String| OptionsError { place: place.to_owned(), why };
+    let error = |why: String| OptionsError { place: place.to_owned(), why: in_one_line(&why, LONGEST_WHY) };
     let text =
         std::str::from_utf8(bytes).map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
     let text = text.trim_start_matches('\u{feff}');
@@ -196,6 +200,15 @@ mod tests {
             assert!(error.why.contains(named), "{json}: {error}");
         }
         assert!(PostOptions::from_json(&[b'{', 0xff], "x").unwrap_err().why.contains("byte 1"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_short_line_whatever_was_written() {
+        let long = "x".repeat(60_000);
+        for json in [r#"{"a\nb":1}"#, &format!(r#"{{"{long}":1}}"#), &format!(r#"{{"mode":"{long}"}}"#)] {
+            let why = read(json).unwrap_err().why;
+            assert!(why.chars().count() <= LONGEST_WHY && !why.chars().any(char::is_control), "{why:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::envelope::Answer;
 use crate::error::{Error, Fault};
-use crate::fields::text;
+use crate::fields::exact;
 use crate::upload::UploadUrl;
 use crate::upload_hosts::UploadHosts;
 
@@ -75,10 +75,10 @@ fn post_info(settings: &Settings) -> Value {
 }
 
 fn ticket(answer: &Answer, hosts: &UploadHosts) -> Result<Ticket, Fault> {
-    let publish_id = text(&answer.data, "publish_id")
+    let publish_id = exact(&answer.data, "publish_id")
         .and_then(|id| PublishId::new(id).ok())
         .ok_or_else(|| answer.missing("publish_id"))?;
-    let upload_url = text(&answer.data, "upload_url").ok_or_else(|| answer.missing("upload_url"))?;
+    let upload_url = exact(&answer.data, "upload_url").ok_or_else(|| answer.missing("upload_url"))?;
     let upload_url = UploadUrl::restore(upload_url.into());
     match upload_url.target(hosts) {
         Some(_) => Ok(Ticket { publish_id, upload_url }),

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::error::Error;
-use crate::fields::{count, ids, is_on, text};
+use crate::fields::{count, ids, is_on, words};
 
 impl TikTok {
     /// Asks what the creator may post now.
@@ -28,8 +28,8 @@ impl TikTok {
 fn read(data: &Value) -> Option<Creator> {
     data.get("privacy_level_options")?.as_array()?;
     Some(Creator {
-        username: text(data, "creator_username").unwrap_or_default(),
-        nickname: text(data, "creator_nickname").unwrap_or_default(),
+        username: words(data, "creator_username").unwrap_or_default(),
+        nickname: words(data, "creator_nickname").unwrap_or_default(),
         privacy_levels: ids(data, "privacy_level_options"),
         comment_disabled: is_on(data, "comment_disabled"),
         duet_disabled: is_on(data, "duet_disabled"),

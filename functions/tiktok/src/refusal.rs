@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::failure::Failure;
+use domain::failure::{Failure, in_one_line};
 
 use crate::reaction;
 
@@ -45,7 +45,7 @@ impl Refusal {
         let tame = |text: &str, longest: usize| -> String {
             let open = secrets.iter().filter(|secret| !secret.is_empty());
             let hidden = open.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"));
-            hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
+            in_one_line(&hidden, longest)
         };
         self.code = tame(&self.code, LONGEST_WORD);
         self.message = tame(&self.message, LONGEST_MESSAGE);

@@ -14,7 +14,7 @@ use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::envelope::Answer;
 use crate::error::{Error, Fault};
-use crate::fields::{count, ids, text};
+use crate::fields::{count, exact, ids, words};
 
 /// Where the ids of the public videos are: today, were it spelt well, formerly.
 const ID_FIELDS: [&str; 3] = ["publicaly_available_post_id", "publicly_available_post_id", "video_id"];
@@ -33,7 +33,7 @@ impl TikTok {
 
 fn read(answer: Answer) -> Result<Report, Fault> {
     let data = &answer.data;
-    let status = text(data, "status").ok_or_else(|| answer.missing("status"))?;
+    let status = words(data, "status").ok_or_else(|| answer.missing("status"))?;
     Ok(Report {
         standing: standing(status, data),
         uploaded: count(data, "uploaded_bytes"),
@@ -50,7 +50,7 @@ fn standing(status: String, data: &Value) -> Standing {
         "SEND_TO_USER_INBOX" => Standing::InInbox,
         "PUBLISH_COMPLETE" | "PUBLISH_SUCCESS" | "PUBLISHED" => Standing::Published,
         "FAILED" => {
-            Standing::Failed { reason: text(data, "fail_reason").unwrap_or_else(|| "no_reason_given".to_owned()) }
+            Standing::Failed { reason: words(data, "fail_reason").unwrap_or_else(|| "no_reason_given".to_owned()) }
         }
         _ => Standing::Unknown { status },
     }
@@ -70,8 +70,8 @@ fn video_ids(data: &Value) -> Vec<VideoId> {
 /// The links that an object of TikTok's names, in either vocabulary.
 pub(crate) fn links(object: &Value) -> Links {
     Links {
-        share_url: text(object, "share_url"),
-        cover_url: text(object, "cover_image_url").or_else(|| text(object, "cover_url")),
+        share_url: exact(object, "share_url"),
+        cover_url: exact(object, "cover_image_url").or_else(|| exact(object, "cover_url")),
     }
 }
 
@@ -140,6 +140,18 @@ mod tests {
     fn several_ids_are_all_kept() {
         let report = of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": [3, 1, 2] }));
         assert_eq!(report.video_ids.iter().map(VideoId::as_str).collect::<Vec<_>>(), ["3", "1", "2"]);
+    }
+
+    #[test]
+    fn a_report_of_any_size_leaves_what_an_item_has_room_for() {
+        let long = "x".repeat(300_000);
+        let several: Vec<_> = (1..20_000).collect();
+        let report = of(&json!({
+            "status": "FAILED", "fail_reason": long, "publicaly_available_post_id": several, "share_url": long,
+        }));
+        assert!(format!("{report:?}").len() < 10_000);
+        assert!(matches!(report.standing, Standing::Failed { reason } if reason.starts_with("xxx")));
+        assert_eq!(report.links, Links::default(), "half a link leads nowhere");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::error::Error;
-use crate::fields::text;
+use crate::fields::{exact, words};
 
 /// A TikTok user, as far as the granted scopes show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl TikTok {
         };
         let answer = self.call(Call::UserInfo, query, token, None).await?;
         let user = answer.data.get("user").and_then(|user| {
-            let open_id = OpenId::new(text(user, "open_id")?).ok()?;
-            Some(User { open_id, username: text(user, "username"), display_name: text(user, "display_name") })
+            let open_id = OpenId::new(exact(user, "open_id")?).ok()?;
+            Some(User { open_id, username: words(user, "username"), display_name: words(user, "display_name") })
         });
         user.ok_or_else(|| Error { call: Call::UserInfo, fault: answer.missing("user.open_id") })
     }

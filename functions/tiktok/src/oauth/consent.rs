@@ -8,7 +8,7 @@
 use std::fmt;
 
 use domain::account::Scopes;
-use domain::failure::Failure;
+use domain::failure::{Failure, in_one_line};
 use domain::secret::SecretString;
 use url::Url;
 
@@ -130,7 +130,7 @@ impl ConsentAnswer {
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
             pairs.find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.into_owned())
         };
-        let words = |name: &str| value(name).map(|words| plain(&words));
+        let words = |name: &str| value(name).map(|words| in_one_line(&words, MOST_WORDS));
         let decision = match (words("error"), value("code")) {
             (Some(error), _) => Some(Decision::Refused(Denial {
                 error,
@@ -145,11 +145,6 @@ impl ConsentAnswer {
         };
         Self { state: value("state").map(SecretString::from), decision }
     }
-}
-
-/// Words from outside, in one line and not too many.
-fn plain(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_WORDS).collect()
 }
 
 impl Denial {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::credentials::{AccessToken, RefreshToken};
 use crate::error::Garble;
-use crate::fields::{count, text};
+use crate::fields::{count, exact};
 
 /// The longest lifetime that is believed: ten years, so that adding it to any
 /// time of ours is a time.
@@ -38,7 +38,7 @@ pub struct Grant {
 
 impl Grant {
     pub(crate) fn read(body: &Value) -> Result<Self, Garble> {
-        let needed = |key| text(body, key).ok_or(Garble::Missing(key));
+        let needed = |key| exact(body, key).ok_or(Garble::Missing(key));
         // By now TikTok may have ended the pair before. A pair is not thrown
         // away for want of a lifetime: it is used, and soon exchanged.
         let lifetime = |key, cautious| {
@@ -47,7 +47,7 @@ impl Grant {
         };
         Ok(Self {
             open_id: OpenId::new(needed("open_id")?).map_err(|_| Garble::Missing("open_id"))?,
-            scopes: Scopes::parse(&text(body, "scope").unwrap_or_default()),
+            scopes: Scopes::parse(&exact(body, "scope").unwrap_or_default()),
             access: AccessToken::new(needed("access_token")?.into()),
             access_lifetime: lifetime("expires_in", CAUTIOUS_ACCESS),
             refresh: RefreshToken::new(needed("refresh_token")?.into()),
