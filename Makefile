@@ -1,7 +1,7 @@
 # What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
 # a C compiler; everything else is fetched, pinned, into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench permissions outlive build deploy
+.PHONY: help demo up down test check fuzz bench permissions outlive build deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
@@ -35,6 +35,9 @@ check: ## Check form, lints, documentation, dependencies, template and tools
 	cargo clippy --workspace --locked --all-targets $(PROFILE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items $(PROFILE)
 	@$(CLOUD) check
+
+fuzz: ## Look for inputs that break a promise; FUZZ='--seconds 600 video' for more of one
+	@$(CLOUD) fuzz $(FUZZ)
 
 bench: ## Measure what ships beside what could be had; BENCH=--quick for a first look
 	@$(CLOUD) bench $(BENCH)

@@ -3,8 +3,9 @@
 The dependencies' licences, origins and directions are deny.toml's. `sam validate
 --lint` looks at the template as written; a wrong type inside an `Events` block
 shows only in what the SAM transform makes of it, so that is linted too. checkov
-knows what is unwise, and template_rules.py what this stack promises. Works
-without a network and without credentials.
+knows what is unwise, and template_rules.py what this stack promises. What parses
+the words of others is fuzzed for a moment. Works without a network and without
+credentials.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import fuzz
 import tools
 from aws import REGION
 from paths import HERE, INFRA, LOGS, REPO, TEMPLATE
@@ -36,6 +38,7 @@ def check() -> int:
     how = ("--config", HERE / "ruff.toml", "--no-cache", INFRA)
     _check("infra", tools.RUFF, "check", *how)
     _check("its form", tools.RUFF, "format", "--check", *how)
+    fuzz.check()
     return 0
 
 

@@ -10,6 +10,7 @@
     cloud.py bench […]      measure what ships; tests/README.md says what with
     cloud.py outlive        delete a stack with posts in it, and see what is left
     cloud.py permissions    find what a function may do and does not need to
+    cloud.py fuzz […]       look for inputs that break a promise
 
 `run`, `demo` and `bench` use the cloud that is up, if one is. See README.md beside this.
 """
@@ -28,6 +29,7 @@ import state
 from bench import bench
 from build import binary, detached
 from checks import check
+from fuzz import fuzz
 from outlive import outlive
 from paths import CLOUD_FILE, REPO
 from permissions import permissions
@@ -155,6 +157,7 @@ def main() -> int:
         "bench": bench,
         "permissions": permissions,
         "outlive": outlive,
+        "fuzz": fuzz,
     }
     parser.add_argument("command", choices=(*plain, *taking))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
@@ -162,7 +165,7 @@ def main() -> int:
     arguments = asked.arguments[1:] if asked.arguments[:1] == ["--"] else asked.arguments
     if (asked.command in ("run", "release") and not arguments) or (asked.command in plain and arguments):
         parser.error(
-            "run takes a program, release a processor, bench and permissions options, others nothing"
+            "run takes a program, release a processor, bench, permissions and fuzz options, others nothing"
         )
     lifecycle.heed_signals()
     try:

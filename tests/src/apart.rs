@@ -13,13 +13,14 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use domain::bell;
 use domain::identity::PostId;
 use domain::post::StateName;
-use domain::source::ObjectVersion;
+use domain::source::{Arrival, ObjectVersion};
 use jiff::Timestamp;
-use posting::{Arrival, Posting, Submitted, Worked, Worker};
+use posting::{Posting, Submitted, Worked, Worker};
 use simulator::{Settings, Simulator};
-use storage::{Bell, Clients};
+use storage::Clients;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use uuid::Uuid;
@@ -163,7 +164,7 @@ impl Apart {
             }
             let mut done = self.cloud.sqs.delete_message_batch().queue_url(queue);
             for (n, message) in batch.messages().iter().enumerate() {
-                let id = message.body().and_then(Bell::parse).context("only bells ring here")?;
+                let id = message.body().and_then(bell::post_of).context("only bells ring here")?;
                 self.work(&id)?;
                 let handle = message.receipt_handle().unwrap_or_default();
                 done = done.entries(

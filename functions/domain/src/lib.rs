@@ -10,6 +10,7 @@
 pub mod identity;
 pub mod secret;
 
+pub mod bell;
 pub mod drop_key;
 pub mod source;
 

@@ -1,8 +1,10 @@
 //! Where a post's bytes come from: one version of one object, for good.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::PostId;
+use crate::trace::TraceId;
 
 /// What pins every read to the bytes that were dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +55,25 @@ impl Source {
     pub fn file_name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or(&self.key)
     }
+}
+
+/// What is told of an object that arrived, by whom it ever is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The object's key, decoded.
+    pub key: String,
+    /// The version id, in a bucket that keeps versions.
+    pub version_id: Option<String>,
+    /// The entity tag.
+    pub etag: Option<String>,
+    /// The size in bytes.
+    pub bytes: Option<u64>,
+    /// When it arrived, as the bucket says; events come in any order.
+    pub at: Option<Timestamp>,
+    /// The trace that its event belongs to.
+    pub trace: Option<TraceId>,
 }
 
 #[cfg(test)]

@@ -46,6 +46,6 @@ pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Dis
 pub use due::DueSummary;
 pub use measure::{Meter, Metric, Reading};
 pub use posting::{Clock, Posting, Worker};
-pub use submit::{Arrival, Submitted};
+pub use submit::Submitted;
 pub use tokens::{RenewalSummary, Unrefreshed};
 pub use upload::Worked;

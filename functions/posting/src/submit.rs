@@ -3,9 +3,7 @@
 use domain::drop_key::{DropKey, is_sidecar_of, videos_prefix_of};
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
-use domain::source::{ObjectVersion, Source};
-use domain::trace::TraceId;
-use jiff::Timestamp;
+use domain::source::{Arrival, ObjectVersion, Source};
 use storage::{Created, ObjectError, SaveError, StoreError};
 
 use crate::measure::Reading;
@@ -13,25 +11,6 @@ use crate::posting::{Posting, Worker};
 
 /// How often a sidecar's post is read again when somebody else changed it.
 const RELEASE_TRIES: u32 = 5;
-
-/// What an event says of an object that arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// The bucket's name.
-    pub bucket: String,
-    /// The object's key, decoded.
-    pub key: String,
-    /// The version id, in a bucket that keeps versions.
-    pub version_id: Option<String>,
-    /// The entity tag.
-    pub etag: Option<String>,
-    /// The size in bytes.
-    pub bytes: Option<u64>,
-    /// When it arrived, as the bucket says; events come in any order.
-    pub at: Option<Timestamp>,
-    /// The trace that its event belongs to.
-    pub trace: Option<TraceId>,
-}
 
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]

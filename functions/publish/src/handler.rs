@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use domain::failure::in_full;
+use domain::source::Arrival;
 use domain::trace::TraceId;
+use intake::{Call, Calls, Trigger, read_body};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent};
-use posting::{Arrival, Posting, Submitted, Worker};
+use posting::{Posting, Submitted, Worker};
 use runtime::deadline::Deadline;
 use serde_json::Value;
-
-use crate::event::{Call, Calls, Trigger, read_body};
 
 /// The time before the deadline at which work must be at rest: enough to ask
 /// TikTok once more, refreshing a token on the way, and to store the answer.

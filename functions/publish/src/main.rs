@@ -4,7 +4,6 @@
 //! EventBridge event; all mean the same. A message is acknowledged only once
 //! its post is stored.
 
-mod event;
 mod handler;
 
 use std::sync::Arc;

@@ -1,21 +1,15 @@
-//! The bell: a message that says which post somebody should work on.
+//! The bell: a queue that is told which post somebody should work on, in the
+//! words of [`domain::bell`].
 //!
-//! It carries no more than the post's id, since the table is the truth; a bell
-//! that rings twice, late or not at all does no harm.
+//! A bell that rings twice, late or not at all does no harm: the table is the
+//! truth.
 
 use aws_sdk_sqs::Client;
+use domain::bell::message_of;
 use domain::failure::Disposition;
 use domain::identity::PostId;
-use serde::{Deserialize, Serialize};
 
 use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
-
-/// A message's body.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ring {
-    post_id: PostId,
-}
 
 /// The queue that rings.
 #[derive(Debug, Clone)]
@@ -33,15 +27,9 @@ impl Bell {
 
     /// Has somebody look at a post, soon.
     pub async fn ring(&self, id: &PostId) -> Result<(), BellError> {
-        let body = body_of(id);
+        let body = message_of(id);
         let sent = self.client.send_message().queue_url(&self.queue_url).message_body(body).send().await;
         sent.map(|_| ()).map_err(|error| self.error(AwsError::of("SQS SendMessage", &error)))
-    }
-
-    /// Reads which post a message is about; none, where it is not a bell's.
-    #[must_use]
-    pub fn parse(body: &str) -> Option<PostId> {
-        serde_json::from_str::<Ring>(body).ok().map(|ring| ring.post_id)
     }
 
     fn error(&self, source: AwsError) -> BellError {
@@ -53,11 +41,6 @@ impl Bell {
             Kind::Condition | Kind::Refused => BellError::Refused { queue, source },
         }
     }
-}
-
-/// An id is plain ASCII letters and digits, so that it stands in JSON as it is.
-fn body_of(id: &PostId) -> String {
-    format!(r#"{{"post_id":"{id}"}}"#)
 }
 
 /// The bell could not be rung.
@@ -117,6 +100,7 @@ impl BellError {
 mod tests {
     use super::*;
     use crate::scripted_server::{Answer, ScriptedServer, say};
+    use domain::bell::post_of;
     use domain::source::ObjectVersion;
 
     fn id() -> PostId {
@@ -129,7 +113,7 @@ mod tests {
         Bell::new(server.sqs(), "http://queue/intake").ring(&id()).await.unwrap();
         let asked = server.requests()[0].json();
         assert_eq!(asked["QueueUrl"], "http://queue/intake");
-        assert_eq!(Bell::parse(asked["MessageBody"].as_str().unwrap()), Some(id()));
+        assert_eq!(post_of(asked["MessageBody"].as_str().unwrap()), Some(id()));
     }
 
     #[tokio::test]
@@ -143,19 +127,6 @@ mod tests {
             let server = ScriptedServer::start([say(answer)]).await;
             let error = Bell::new(server.sqs(), "http://queue/intake").ring(&id()).await.unwrap_err();
             assert!(error.to_string().contains(named), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_message_of_another_kind_is_no_bell() {
-        for body in [
-            "",
-            "{}",
-            r#"{"post_id":"x"}"#,
-            r#"{"Records":[]}"#,
-            r#"{"post_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","Records":[]}"#,
-        ] {
-            assert_eq!(Bell::parse(body), None, "{body}");
         }
     }
 }

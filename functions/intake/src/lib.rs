@@ -1,17 +1,26 @@
-//! What wakes the function, in every form that it comes in.
+//! What wakes `publish`, in every form that it comes in: a message of the intake
+//! queue, a bare S3 notification, an S3 event of `EventBridge`, our own bell.
+//!
+//! It reads and does nothing else; it knows no bucket, no queue and no table.
+//! Its invariant: whatever the bytes are, it answers, and a call that cannot be
+//! read keeps no other from being read.
 
 use aws_lambda_events::s3::{S3Event, S3EventRecord};
 use aws_lambda_events::sqs::SqsEvent;
+use domain::bell;
+use domain::failure::in_one_line;
 use domain::identity::PostId;
+use domain::source::Arrival;
 use jiff::Timestamp;
-use posting::Arrival;
 use serde::Deserialize;
 use serde_json::Value;
-use storage::Bell;
+
+/// How much is said of what is wrong, in characters: it may quote what was sent.
+const LONGEST_WHY: usize = 300;
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Call {
+pub enum Call {
     /// An object arrived.
     Arrival(Arrival),
     /// A post wants work.
@@ -20,7 +29,7 @@ pub(crate) enum Call {
 
 /// What the function was invoked with.
 #[derive(Debug)]
-pub(crate) enum Trigger {
+pub enum Trigger {
     /// Messages of the intake queue.
     Queue(SqsEvent),
     /// One event, by hand or from a bus.
@@ -28,11 +37,11 @@ pub(crate) enum Trigger {
 }
 
 /// The calls of an event, each as far as it can be read.
-pub(crate) type Calls = Vec<Result<Call, UnknownEvent>>;
+pub type Calls = Vec<Result<Call, UnknownEvent>>;
 
 /// Something that is none of the events that the function knows.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum UnknownEvent {
+pub enum UnknownEvent {
     /// It is not even JSON.
     #[error("the message is no JSON: expected an S3 notification, an EventBridge S3 event or {{\"post_id\": …}}")]
     NotJson(#[source] serde_json::Error),
@@ -51,7 +60,10 @@ pub(crate) enum UnknownEvent {
 
 impl Trigger {
     /// Reads the payload of an invocation.
-    pub(crate) fn read(payload: Value) -> Result<Self, UnknownEvent> {
+    ///
+    /// # Errors
+    /// Says what was expected; of a batch, the messages are still to be read.
+    pub fn read(payload: Value) -> Result<Self, UnknownEvent> {
         if payload.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs") {
             return serde_json::from_value(payload).map(Self::Queue).map_err(|e| malformed("SQS event", &e));
         }
@@ -60,13 +72,16 @@ impl Trigger {
 }
 
 /// Reads the body of a message of the intake queue.
-pub(crate) fn read_body(body: &str) -> Result<Calls, UnknownEvent> {
+///
+/// # Errors
+/// Says what was expected where the whole message is none of the events.
+pub fn read_body(body: &str) -> Result<Calls, UnknownEvent> {
     calls_of(serde_json::from_str(body).map_err(UnknownEvent::NotJson)?)
 }
 
 fn calls_of(event: Value) -> Result<Calls, UnknownEvent> {
     if event.get("post_id").is_some() {
-        let id = Bell::parse(&event.to_string());
+        let id = bell::post_of(&event.to_string());
         let id = id.ok_or(UnknownEvent::Malformed { kind: "bell", why: "post_id is no post's id".to_owned() });
         return Ok(vec![id.map(Call::Bell)]);
     }
@@ -164,7 +179,7 @@ fn of_event_bridge(event: Value) -> Result<Calls, UnknownEvent> {
 }
 
 fn malformed(kind: &'static str, error: &serde_json::Error) -> UnknownEvent {
-    UnknownEvent::Malformed { kind, why: error.to_string() }
+    UnknownEvent::Malformed { kind, why: in_one_line(&error.to_string(), LONGEST_WHY) }
 }
 
 #[cfg(test)]
@@ -233,6 +248,14 @@ mod tests {
             let error = read.unwrap_err().to_string();
             assert!(error.contains("S3 notification") || error.contains("bell"), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_short_line_whatever_was_sent() {
+        let mut event = recorded("eventbridge-s3-object-created.json");
+        event["detail"]["object"]["size"] = "x\n".repeat(60_000).into();
+        let error = calls_of(event).unwrap_err().to_string();
+        assert!(error.len() < 500 && !error.contains('\n'), "{error}");
     }
 
     #[test]
