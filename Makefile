@@ -1,7 +1,7 @@
 # What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
 # a C compiler; everything else is fetched, pinned, into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check fuzz bench permissions outlive build deploy
+.PHONY: help demo up down test check fuzz bench permissions outlive build sbom audit deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
@@ -50,6 +50,12 @@ outlive: ## Update and delete a stack with posts in it, and see that nothing tha
 
 build: ## Build what ships, for ARCH=arm64 or x86_64
 	@$(CLOUD) release $(ARCH)
+
+sbom: ## List every crate in what ships, for ARCH, into target/sbom
+	@$(CLOUD) sbom $(ARCH)
+
+audit: ## Look the dependencies up in RustSec's database, which is fetched
+	@$(CLOUD) audit
 
 deploy: build ## Build, then deploy to AWS: STAGE=dev or prod, PARAMETERS='Name=value …', DEPLOY=--guided
 	.tools/sam/bin/sam deploy --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(DEPLOY)

@@ -20,6 +20,13 @@ from paths import HERE, INFRA, LOGS, REPO, TEMPLATE
 from processes import run
 from progress import Failure, step
 
+CONFIGURATION = REPO / "docs" / "configuration.md"
+OF_GITHUB = (
+    ("the workflows", "vendor.github-workflows", ".github/workflows/*.yml"),
+    ("dependabot's settings", "vendor.dependabot", ".github/dependabot.yml"),
+)
+"""What GitHub reads, and its own schema of it."""
+
 TRANSLATED = REPO / "target" / "cloud" / "template.translated.json"
 
 
@@ -35,10 +42,27 @@ def check() -> int:
     _check("the template's own rules", tools.SAM_PYTHON, HERE / "template_rules.py", TEMPLATE, REPO)
     cost = (INFRA / "cost.py", "--check", REPO / "docs" / "cost.md")
     _check("the page about costs", tools.SAM_PYTHON, *cost)
+    page = ("--check", TEMPLATE, CONFIGURATION)
+    _check("its page in docs", tools.SAM_PYTHON, HERE / "configuration.py", *page)
     how = ("--config", HERE / "ruff.toml", "--no-cache", INFRA)
     _check("infra", tools.RUFF, "check", *how)
     _check("its form", tools.RUFF, "format", "--check", *how)
+    for what, schema, path in OF_GITHUB:
+        _check(what, tools.CHECK_JSONSCHEMA, "--builtin-schema", schema, *sorted(REPO.glob(path)))
     fuzz.check()
+    return 0
+
+
+def audit() -> int:
+    """Looks every dependency up in RustSec's database, twice: as locked, and as deny.toml takes it.
+
+    The database is a git repository, so this wants a network where `check` does not.
+    """
+    tools.ensure_checkers()
+    everything = dict(os.environ)
+    _check("for known holes", tools.CARGO_AUDIT, "audit", "--deny", "unsound", env=everything)
+    advisories = ("--all-features", "--locked", "check", "--hide-inclusion-graph", "advisories")
+    _check("for advisories", tools.CARGO_DENY, *advisories, env=everything)
     return 0
 
 

@@ -6,7 +6,9 @@
     cloud.py run -- CMD …   start it, run CMD with DROPCAST_CLOUD, take it down
     cloud.py demo           the same with the demo and a video made for it
     cloud.py check          check the dependencies, the template and this folder
+    cloud.py audit          look the dependencies up in a database that is fetched
     cloud.py release ARCH   build what ships, for arm64 or x86_64
+    cloud.py sbom ARCH      list what ships is made of
     cloud.py bench […]      measure what ships; tests/README.md says what with
     cloud.py outlive        delete a stack with posts in it, and see what is left
     cloud.py permissions    find what a function may do and does not need to
@@ -28,7 +30,7 @@ import processes
 import state
 from bench import bench
 from build import binary, detached
-from checks import check
+from checks import audit, check
 from fuzz import fuzz
 from outlive import outlive
 from paths import CLOUD_FILE, REPO
@@ -36,6 +38,7 @@ from permissions import permissions
 from processes import Lifetime
 from progress import Failure, complain, say, step
 from release import release
+from sbom import sbom
 
 DEFAULT_ACCOUNT = "default"
 """Of a video directly under drop/, as template.yaml has it."""
@@ -150,10 +153,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    plain = {"up": up, "down": down, "demo": demo, "check": check}
+    plain = {"up": up, "down": down, "demo": demo, "check": check, "audit": audit}
     taking = {
         "run": run,
         "release": lambda told: release(told[0]),
+        "sbom": lambda told: sbom(told[0]),
         "bench": bench,
         "permissions": permissions,
         "outlive": outlive,
@@ -163,9 +167,12 @@ def main() -> int:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
     asked = parser.parse_args()
     arguments = asked.arguments[1:] if asked.arguments[:1] == ["--"] else asked.arguments
-    if (asked.command in ("run", "release") and not arguments) or (asked.command in plain and arguments):
+    if (asked.command in ("run", "release", "sbom") and not arguments) or (
+        asked.command in plain and arguments
+    ):
         parser.error(
-            "run takes a program, release a processor, bench, permissions and fuzz options, others nothing"
+            "run takes a program, release and sbom a processor, bench, permissions and fuzz options"
+            ", others nothing"
         )
     lifecycle.heed_signals()
     try:

