@@ -18,7 +18,7 @@ stories![among:
     what_is_configured_reaches_tiktok_and_yields_to_what_a_drop_says,
     a_title_that_is_too_long_is_cut_and_the_accounts_frame_is_not,
     accounts_side_by_side_post_each_in_its_own_way,
-    a_configured_requirement_holds_the_next_drop_and_no_other,
+    a_configured_requirement_holds_drops_for_as_long_as_it_is_one,
     a_time_without_an_offset_is_read_on_the_clocks_of_the_account,
     a_time_without_an_offset_is_not_guessed_where_the_account_has_no_zone,
     a_change_that_no_post_could_go_out_with_is_refused_and_changes_nothing,
@@ -91,8 +91,9 @@ async fn accounts_side_by_side_post_each_in_its_own_way(cloud: Arc<Cloud>) -> Re
     Ok(())
 }
 
-async fn a_configured_requirement_holds_the_next_drop_and_no_other(cloud: Arc<Cloud>) -> Result<()> {
+async fn a_configured_requirement_holds_drops_for_as_long_as_it_is_one(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
+    let mut drops = Vec::new();
     for (change, reason) in [
         (json!({ "sidecar": "required" }), HoldReason::Sidecar),
         (json!({ "sidecar": null, "review": "required" }), HoldReason::Review),
@@ -101,13 +102,15 @@ async fn a_configured_requirement_holds_the_next_drop_and_no_other(cloud: Arc<Cl
         let dropped = maker.drops("held.mp4", &Footage::fresh()?).await?;
         let post = cloud.await_state(&dropped.post, StateName::Held).await?;
         assert_eq!(post.state, PostState::Held { reason });
+        drops.push(dropped);
     }
     maker.book().await?.ensure_never_begun()?;
     configure(&maker, &json!({ "review": "optional" })).await?;
-    let dropped = maker.drops("free.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    maker.book().await?.ensure_published_once(&dropped)?;
-    Ok(())
+    drops.push(maker.drops("free.mp4", &Footage::fresh()?).await?);
+    for dropped in &drops {
+        cloud.await_state(&dropped.post, StateName::Published).await?;
+    }
+    maker.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())
 }
 
 /// What the clocks show there, so far ahead of now, as people write it.

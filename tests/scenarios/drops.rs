@@ -64,7 +64,7 @@ async fn await_tags(cloud: &Cloud, dropped: &Dropped, state: &str) -> Result<()>
     }
 }
 
-async fn tags_of(cloud: &Cloud, dropped: &Dropped) -> Result<Vec<(String, String)>> {
+pub(crate) async fn tags_of(cloud: &Cloud, dropped: &Dropped) -> Result<Vec<(String, String)>> {
     let domain::source::ObjectVersion::Id(version) = &dropped.source.version else {
         anyhow::bail!("the bucket keeps versions");
     };

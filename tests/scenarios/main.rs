@@ -39,6 +39,7 @@ mod unknowns;
 mod api;
 mod browser;
 mod connect;
+mod posts;
 mod web;
 
 mod operating;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         checkpoints::stories(),
         transfers::stories(),
         connect::stories(),
+        posts::stories(),
         browser::stories(),
         tokens::stories(),
         lifetimes::stories(),

@@ -38,6 +38,16 @@ pub(crate) async fn signed_with(
     Ok(request.body(body).send().await?)
 }
 
+/// Calls the API as a program does: the status, and what is answered.
+pub(crate) async fn call(cloud: &Cloud, method: Method, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let answer = signed_with(cloud, method.clone(), path, "application/json", body).await?;
+    let status = answer.status().as_u16();
+    let text = answer.text().await?;
+    let answer = serde_json::from_str(&text).with_context(|| format!("{method} {path}: {status} {text}"))?;
+    Ok((status, answer))
+}
+
 /// The headers of a signed request: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 fn signature(cloud: &Cloud, method: &Method, url: &str, body: &[u8]) -> Result<Vec<(String, String)>> {
     let identity = cloud.contract.credentials().into();

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::account::{Account, Connection};
@@ -15,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Audience;
+use crate::stated::Stated;
 
 /// An account as it is shown.
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ pub(crate) async fn configure(
     State(connecting): State<Arc<Connecting>>,
     to: Audience,
     Path(alias): Path<String>,
-    change: Bytes,
+    Stated(change): Stated,
 ) -> Response {
     let alias = match Alias::new(&alias).map_err(ConnectError::Alias) {
         Ok(alias) => alias,

@@ -1,18 +1,21 @@
-//! The HTTP API: connecting accounts, and what there is of them.
+//! The HTTP API: posts and accounts, looked up and acted upon.
 //!
 //! A request is translated into a use case of `posting`, and its result into
 //! JSON, a page or a problem. Who may pass is API Gateway's matter: each route
 //! of the template says so. In reading order: [`routes`] (what is where),
-//! [`connect`] and [`accounts`] (what answers), [`answer`] and [`problem`] (in
-//! which form), [`page`] (for people).
+//! [`posts`], [`accounts`] and [`connect`] (what answers), [`names`] and [`stated`]
+//! (what is asked), [`answer`] and [`problem`] (in which form), [`page`] (for people).
 
 mod accounts;
 mod answer;
 mod connect;
+mod names;
 mod page;
+mod posts;
 mod problem;
 mod rest;
 mod routes;
+mod stated;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::account::PreferencesError;
 use domain::failure::{Failure, in_full};
-use posting::{ConfigureError, ConnectError};
+use posting::{ConfigureError, ConnectError, InterveneError};
 use serde::Serialize;
 
 /// Something that was not done, and why.
@@ -82,6 +82,38 @@ impl From<ConfigureError> for Problem {
         tracing::warn!(connect.code = code, why, "request refused");
         Self::new(status, code, &why, advice)
     }
+}
+
+impl From<InterveneError> for Problem {
+    /// States why nothing was done about a post.
+    fn from(error: InterveneError) -> Self {
+        let (status, code, advice) = match &error {
+            InterveneError::Unknown(_) => {
+                (StatusCode::NOT_FOUND, "post_unknown", "GET /posts lists those that there are.")
+            }
+            InterveneError::Refused(refusal) => (StatusCode::CONFLICT, refusal.code(), refusal.advice()),
+            InterveneError::Options(_) => {
+                (StatusCode::BAD_REQUEST, "options_malformed", "Mend the options; nothing was changed.")
+            }
+            InterveneError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a moment."),
+            InterveneError::Store(_) => {
+                let advice = "The operator finds the cause in the log of the api function.";
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", advice)
+            }
+        };
+        let why = in_full(&error);
+        if status.is_server_error() {
+            tracing::error!(problem.code = code, why, "request refused");
+        } else {
+            tracing::warn!(problem.code = code, why, "request refused");
+        }
+        Self::new(status, code, &capitalised(&error.to_string()), advice)
+    }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn status_of(error: &ConnectError) -> StatusCode {

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use posting::Connecting;
 use serde_json::json;
 
 use crate::answer::Audience;
 use crate::problem::Problem;
-use crate::{accounts, connect};
+use crate::{accounts, connect, posts, stated};
 
 /// Everything that is answered.
 pub(crate) fn all(connecting: Arc<Connecting>) -> Router {
@@ -21,8 +22,14 @@ pub(crate) fn all(connecting: Arc<Connecting>) -> Router {
         .route("/oauth/callback", get(connect::take))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{alias}", get(accounts::one).patch(accounts::configure).delete(accounts::disconnect))
+        .route("/posts", get(posts::list))
+        .route("/posts/{id}", get(posts::one).patch(posts::reword))
+        .route("/posts/{id}/approve", post(posts::approve))
+        .route("/posts/{id}/cancel", post(posts::cancel))
+        .route("/posts/{id}/retry", post(posts::retry))
         .with_state(connecting)
         .merge(stateless())
+        .layer(DefaultBodyLimit::max(stated::MOST))
         .layer(map_response(secured))
 }
 
@@ -106,7 +113,9 @@ mod tests {
         let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
         let signed = ["GET /health", "GET /connect", "GET /accounts"];
         let of_one = ["GET /accounts/{alias}", "PATCH /accounts/{alias}", "DELETE /accounts/{alias}"];
-        for key in signed.into_iter().chain(of_one) {
+        let posts = ["GET /posts", "GET /posts/{id}", "PATCH /posts/{id}"];
+        let wishes = ["POST /posts/{id}/approve", "POST /posts/{id}/cancel", "POST /posts/{id}/retry"];
+        for key in signed.into_iter().chain(of_one).chain(posts).chain(wishes) {
             assert!(keys.contains(&key), "{key} is not in the template");
         }
     }

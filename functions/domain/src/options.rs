@@ -7,6 +7,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::failure::in_one_line;
 use crate::publish_at::PublishAt;
@@ -115,6 +116,23 @@ impl PostOptions {
         }
     }
 
+    /// Reads a change of these options: what it leaves out stays, and `null` leaves
+    /// the matter to the next source (<https://www.rfc-editor.org/rfc/rfc7396>).
+    ///
+    /// # Errors
+    /// As [`PostOptions::from_json`], of the change.
+    pub fn changed(&self, change: &[u8], place: &str) -> Result<Self, OptionsError> {
+        // Read by itself first, so that what is wrong is said of what was written.
+        Self::from_json(change, place)?;
+        let change: Map<String, Value> = from_object(change, place)?;
+        let unwritten = |error: serde_json::Error| OptionsError { place: place.to_owned(), why: error.to_string() };
+        let mut changed = serde_json::to_value(self).map_err(unwritten)?;
+        if let Value::Object(options) = &mut changed {
+            options.extend(change);
+        }
+        serde_json::from_value(changed).map_err(unwritten)
+    }
+
     /// Lets what a more specific source left open be said by another.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -214,6 +232,16 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_null_are_harmless() {
         assert_eq!(read("\u{feff}{\"title\":null}"), Ok(PostOptions::default()));
+    }
+
+    #[test]
+    fn a_change_names_only_what_it_changes_and_null_takes_back() {
+        let said = read(r#"{"title":"a","disable_duet":true,"publish_at":"2026-12-01T09:00:00+01:00"}"#).unwrap();
+        let changed = said.changed(br#"{"title":null,"mode":"draft"}"#, "request").unwrap();
+        assert_eq!(changed, PostOptions { title: None, mode: Some(Mode::Draft), ..said.clone() });
+        assert_eq!(said.changed(b"{}", "request").as_ref(), Ok(&said));
+        let refused = said.changed(br#"{"titel":"b"}"#, "request").unwrap_err();
+        assert!(refused.to_string().contains("request") && refused.why.contains("titel"), "{refused}");
     }
 
     #[test]

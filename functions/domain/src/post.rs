@@ -20,6 +20,7 @@
 //! to `Queued`.
 
 mod claim;
+mod intervene;
 mod line;
 mod settle;
 mod transition;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use claim::{LEASE_TERM, Lease, NotClaimable};
+pub use intervene::Refusal;
 pub use settle::{Believe, Reconciled, reconcile};
 pub use transition::{InvalidTransition, SentReceipt};
 
@@ -108,6 +110,8 @@ pub enum PostState {
     Failed {
         /// Why, and what to do.
         failure: Failure,
+        /// Whether it may be posted all the same.
+        outcome: Outcome,
         /// TikTok's id of the publish, if one was begun.
         publish_id: Option<PublishId>,
         /// When this was learnt.
@@ -139,6 +143,16 @@ pub enum Receipt {
     Confirmed,
     /// The answer to the last chunk was lost; this is how far the upload was.
     Unconfirmed(Upload),
+}
+
+/// Whether a failed post may be posted all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is not: TikTok never had every byte, or said itself that it failed.
+    NotPosted,
+    /// TikTok may have had every byte, and never said what became of them.
+    Unknown,
 }
 
 /// Whether somebody approved of a post whose account asks for a review.

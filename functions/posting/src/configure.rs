@@ -1,7 +1,8 @@
 //! Configuring: an operator says how an account's posts go out.
 
-use domain::account::{Account, Preferences, PreferencesError};
+use domain::account::{Account, Preferences, PreferencesError, Requirement};
 use domain::identity::Alias;
+use domain::post::HoldReason;
 use storage::{SaveError, StoreError};
 
 use crate::posting::Posting;
@@ -30,10 +31,12 @@ pub enum ConfigureError {
 impl Posting {
     /// Changes an account's preferences as a JSON object says
     /// (`domain::account::Preferences`): what it leaves out stays, `null` takes
-    /// back. Posts that are taken up from now on go by them.
+    /// back. Posts that are taken up from now on go by them; those that are held for
+    /// what is not asked for any more go on.
     ///
     /// # Errors
-    /// Nothing was changed; the error says what of it is wrong.
+    /// Nothing was changed, and the error says what of it is wrong; or, where a
+    /// table fails in the middle, what is held goes on when the same is said again.
     pub async fn configure(&self, alias: &Alias, change: &[u8]) -> Result<Preferences, ConfigureError> {
         for _ in 0..TRIES {
             let kept = self.accounts.get(alias).await?.ok_or_else(|| ConfigureError::Unknown(alias.clone()))?;
@@ -42,6 +45,7 @@ impl Posting {
             match self.accounts.save(kept, configured, self.now()).await {
                 Ok(_) => {
                     tracing::info!(account = %alias, "account configured");
+                    self.let_go_on(alias, &preferences).await?;
                     return Ok(preferences);
                 }
                 Err(SaveError::Overtaken) => {}
@@ -49,5 +53,19 @@ impl Posting {
             }
         }
         Err(ConfigureError::Busy)
+    }
+
+    async fn let_go_on(&self, alias: &Alias, preferences: &Preferences) -> Result<(), StoreError> {
+        for (requirement, reason) in
+            [(preferences.sidecar, HoldReason::Sidecar), (preferences.review, HoldReason::Review)]
+        {
+            if requirement == Requirement::Optional {
+                let released = self.release_held(alias, reason).await?;
+                if released > 0 {
+                    tracing::info!(account = %alias, posts.released = released, ?reason, "held posts go on");
+                }
+            }
+        }
+        Ok(())
     }
 }

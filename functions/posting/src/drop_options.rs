@@ -24,7 +24,8 @@ impl Posting {
         sidecar: Option<PostOptions>,
         account: &Account,
     ) -> Result<Settings, Stop> {
-        if sidecar.is_none() && account.preferences.sidecar == Requirement::Required {
+        let said = sidecar.is_some() || post.request != PostOptions::default();
+        if !said && account.preferences.sidecar == Requirement::Required {
             return Err(Stop::Hold(HoldReason::Sidecar));
         }
         let metadata = object.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));

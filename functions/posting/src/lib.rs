@@ -11,6 +11,8 @@
 //! - [`Connecting`]: a user consents, and an account can be posted to.
 //! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
 //! - [`configure`](Posting::configure): an operator says how an account posts.
+//! - [`approve`](Posting::approve), [`cancel`](Posting::cancel), [`retry`](Posting::retry),
+//!   [`reword`](Posting::reword): what people ask of a post.
 //!
 //! Everything that can go wrong ends in one of three places: on the post, as a
 //! failure that says what to do; on the post, as a time to try again; or, where
@@ -34,6 +36,7 @@ mod stop;
 mod upload;
 
 mod due;
+mod intervene;
 mod settle;
 
 mod measure;
@@ -44,6 +47,7 @@ pub use config::{Config, ConfigError};
 pub use configure::ConfigureError;
 pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
 pub use due::DueSummary;
+pub use intervene::InterveneError;
 pub use measure::{Meter, Metric, Reading};
 pub use posting::{Clock, Posting, Worker};
 pub use submit::Submitted;

@@ -9,7 +9,7 @@ use domain::budget::{CallKind, Closed, REFUSALS, Wait};
 use domain::failure::{Deferral, Failure};
 use domain::identity::Alias;
 use domain::options::Mode;
-use domain::post::{Post, PostState};
+use domain::post::{Outcome, Post, PostState};
 use domain::report::{Links, Report, Standing};
 use storage::{Kept, SaveError, StoreError};
 
@@ -20,8 +20,6 @@ use crate::stop::Stop;
 const CONSENT_GONE: &str = "auth_removed";
 /// TikTok's codes for a publish that it will not speak of any more.
 const NO_MORE_KNOWN: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
-/// The codes of failures in which nobody knows whether the video was posted.
-const MAY_BE_POSTED: [&str; 3] = [NO_MORE_KNOWN[0], NO_MORE_KNOWN[1], "upload_unconfirmed"];
 /// The wait after TikTok, or something before it, refused to tell.
 const REFUSED_LOOK: Duration = Duration::from_mins(15);
 /// The least wait after a question that failed.
@@ -99,7 +97,7 @@ impl Posting {
                 }
             }
             // It may have been posted: then its turn was used.
-            PostState::Failed { failure, .. } if MAY_BE_POSTED.contains(&failure.code.as_str()) => return,
+            PostState::Failed { outcome: Outcome::Unknown, .. } => return,
             PostState::Failed { .. } | PostState::Cancelled { .. } => {}
             PostState::Published { .. } if mode == Mode::Draft => {}
             _ => return,

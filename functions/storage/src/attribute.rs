@@ -17,7 +17,7 @@ use crate::table::{Item, RecordError};
 /// An instant in whole milliseconds since 1970, as an index orders it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Millis(i64);
+pub(crate) struct Millis(pub(crate) i64);
 
 impl Millis {
     /// The last whole millisecond that has begun by then.
@@ -32,6 +32,11 @@ impl Millis {
         let Self(floor) = Self::floor(at);
         let exact = at.as_nanosecond().rem_euclid(1_000_000) == 0;
         Self(if exact { floor } else { floor.saturating_add(1) })
+    }
+
+    /// The millisecond before this one.
+    pub(crate) fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
     }
 
     /// The instant.

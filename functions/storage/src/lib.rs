@@ -45,6 +45,6 @@ pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
     ObjectError, Objects, ReadAhead, Window, WindowError,
 };
-pub use posts::{Created, Cursor, DuePage, InLine, OpenPage, Posts, Shard};
+pub use posts::{Created, Cursor, DuePage, InLine, InvalidPlace, Listed, Listing, OpenPage, Place, Posts, Shard};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

@@ -9,6 +9,7 @@
 mod by_account;
 mod due;
 mod line;
+mod listing;
 mod record;
 mod shard;
 mod state_record;
@@ -17,14 +18,19 @@ use aws_sdk_dynamodb::Client;
 use domain::identity::{Alias, PostId};
 use domain::options::Mode;
 use domain::post::Post;
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 pub use due::{Cursor, DuePage};
 pub use line::InLine;
+pub use listing::{InvalidPlace, Listing, Place};
 pub use shard::Shard;
 
 use crate::kept::{Kept, Revision};
 use crate::table::{Condition, Item, Put, RecordError, SaveError, StoreError, Table, revision_of};
+
+/// How many posts of a page are read at once.
+const AT_ONCE: usize = 16;
 
 /// What became of a post that was to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +48,15 @@ pub struct OpenPage {
     pub posts: Vec<Kept<Post>>,
     /// Where the next page begins, if there may be more.
     pub next: Option<Cursor>,
+}
+
+/// A page of the posts that were looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The posts, the newest first; there may be none, and more behind.
+    pub posts: Vec<Kept<Post>>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<Place>,
 }
 
 /// The posts table.
@@ -105,6 +120,22 @@ impl Posts {
         let (items, next) = by_account::page(&self.table, alias, after).await?;
         let posts = items.iter().filter_map(|item| self.readable(item)).collect();
         Ok(OpenPage { posts, next })
+    }
+
+    /// Looks posts up, the newest first, at most so many. What an index says may
+    /// lag behind a little; a post that has left the state that was asked for is
+    /// not shown in it.
+    pub async fn list(&self, wanted: &Listing, after: Option<Place>, most: usize) -> Result<Listed, StoreError> {
+        let (items, next) = listing::page(&self.table, wanted, after, most).await?;
+        let posts = if wanted.account.is_some() {
+            items.iter().filter_map(|item| self.readable(item)).collect()
+        } else {
+            let ids: Vec<_> = items.iter().filter_map(record::id_of).collect();
+            let posts = stream::iter(ids).map(|id| async move { self.get(&id).await }).buffered(AT_ONCE);
+            posts.try_filter_map(|post| std::future::ready(Ok(post))).try_collect::<Vec<_>>().await?
+        };
+        let fits = |post: &Kept<Post>| wanted.state.is_none_or(|state| post.state_name() == state);
+        Ok(Listed { posts: posts.into_iter().filter(fits).collect(), next })
     }
 
     /// Reads a post of an index; one that cannot be read is passed over, so that

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{InvalidTransition, Post, PostState, Receipt};
+use super::{InvalidTransition, Outcome, Post, PostState, Receipt};
 use crate::failure::{Deferral, Failure, backoff};
 use crate::identity::{PublishId, VideoId};
 use crate::options::{Mode, PrivacyLevel};
@@ -125,7 +125,7 @@ impl Post {
     #[must_use]
     pub fn forgotten(self, failure: Failure, now: Timestamp) -> Self {
         match self.state {
-            PostState::Processing { .. } => self.end_in_failure(failure, now),
+            PostState::Processing { .. } => self.end_in_failure(failure, Outcome::Unknown, now),
             _ => self.without_attention(),
         }
     }
@@ -230,7 +230,9 @@ impl Post {
                 let publish_id = self.publish_id().cloned();
                 self.enter(PostState::Cancelled { publish_id, at: now }, None, now, "cancelled")
             }
-            FailReaction::Again | FailReaction::ConsentGone | FailReaction::Never => self.end_in_failure(failure, now),
+            FailReaction::Again | FailReaction::ConsentGone | FailReaction::Never => {
+                self.end_in_failure(failure, Outcome::NotPosted, now)
+            }
         }
     }
 
@@ -284,7 +286,7 @@ impl Post {
             _ if now > since + A_DAY => {
                 let message = "TikTok never said whether it has got the whole video";
                 let advice = "It may have been posted: look at the account's profile before you drop the video again.";
-                self.end_in_failure(Failure::new("upload_unconfirmed", message, advice), now)
+                self.end_in_failure(Failure::new("upload_unconfirmed", message, advice), Outcome::Unknown, now)
             }
             _ => self,
         }

@@ -1,12 +1,13 @@
 //! What a post's life promises, told as sentences.
 
 mod histories;
+mod wishes;
 
 use std::time::Duration;
 
 use super::*;
 use crate::chunk::ChunkCeiling;
-use crate::options::{Mode, PrivacyLevel};
+use crate::options::{Mode, PostOptions, PrivacyLevel};
 use crate::report::{Report, Standing};
 use crate::secret::Sealed;
 use crate::settings::StackDefaults;

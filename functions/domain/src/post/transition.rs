@@ -1,10 +1,10 @@
-//! The steps of a post under a claim, and those a person makes it take.
+//! The steps of a post under a claim, and those that what it waits for makes it take.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Approval, HistoryEntry, HoldReason, LEASE_TERM, Lease, Post, PostState, Receipt, StateName};
+use super::{HistoryEntry, HoldReason, LEASE_TERM, Lease, Outcome, Post, PostState, Receipt, StateName};
 use crate::failure::{Deferral, Failure};
 use crate::polling::next_poll;
 use crate::rate::Rate;
@@ -80,15 +80,6 @@ impl Post {
                 Ok(self)
             }
             _ => Err(self.not("continued")),
-        }
-    }
-
-    /// Approves of a post that waits for a review.
-    pub fn approve(mut self, now: Timestamp) -> Step {
-        self.0.approval = Approval::Given;
-        match &self.state {
-            PostState::Held { reason: HoldReason::Review } => Ok(self.queue(now, None, None, now, "approved")),
-            _ => Err(self.not("approved")),
         }
     }
 
@@ -205,13 +196,13 @@ impl Post {
             PostState::Queued { .. } | PostState::Uploading { .. } if !may_be_complete => {}
             _ => return Err(self.not("failed")),
         }
-        Ok(self.end_in_failure(failure, now))
+        Ok(self.end_in_failure(failure, Outcome::NotPosted, now))
     }
 
-    pub(super) fn end_in_failure(self, failure: Failure, now: Timestamp) -> Self {
+    pub(super) fn end_in_failure(self, failure: Failure, outcome: Outcome, now: Timestamp) -> Self {
         let note = failure.to_string();
         let publish_id = self.publish_id().cloned();
-        self.enter(PostState::Failed { failure, publish_id, at: now }, None, now, &note)
+        self.enter(PostState::Failed { failure, outcome, publish_id, at: now }, None, now, &note)
     }
 
     pub(super) fn queue(
@@ -232,7 +223,7 @@ impl Post {
         self
     }
 
-    fn note(&mut self, at: Timestamp, note: &str) {
+    pub(super) fn note(&mut self, at: Timestamp, note: &str) {
         if self.history.len() >= HISTORY {
             self.0.history.remove(1);
         }

@@ -1,8 +1,8 @@
 //! A post as an item: flat, with a name for everything, for whoever opens the
 //! table in the console.
 //!
-//! `title` and `updated_at` are there for people alone; reading a post ignores
-//! them. What exists only in one state is in [`StateRecord`], in the same item.
+//! `title` and `updated_at` are there for people alone, `kind` for the index `time`;
+//! reading a post ignores them. What exists only in one state is in [`StateRecord`], in the same item.
 
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};
@@ -26,6 +26,17 @@ pub(super) const DUE_SHARD: &str = "due_shard";
 /// The due index's order.
 pub(super) const DUE_AT: &str = "due_at";
 
+/// The account index's partition.
+pub(super) const ACCOUNT: &str = "account";
+/// The order of the indexes that posts are looked up in.
+pub(super) const CREATED_AT: &str = "created_at";
+/// The state's name.
+pub(super) const STATE: &str = "state";
+/// The time index's partition, in which all posts are.
+pub(super) const KIND: &str = "kind";
+/// What a post is in it.
+pub(super) const POST: &str = "post";
+
 /// The line index's partition.
 pub(super) const LINE: &str = "line";
 /// The line index's order.
@@ -35,6 +46,7 @@ pub(super) const DROPPED_AT: &str = "dropped_at";
 #[derive(Debug, Serialize, Deserialize)]
 struct FactsRecord {
     id: PostId,
+    kind: String,
     account: Alias,
     state: StateName,
     title: Option<String>,
@@ -76,6 +88,11 @@ pub(super) fn post_of(item: &Item) -> Result<Post, RecordError> {
     facts.restore(state)
 }
 
+/// Reads the id of a post from the attributes that an index has of it.
+pub(super) fn id_of(item: &Item) -> Option<PostId> {
+    PostId::new(item.get(KEY)?.as_s().ok()?).ok()
+}
+
 impl FactsRecord {
     fn of(post: &Post, now: Timestamp) -> Self {
         let (version_id, etag) = match &post.source.version {
@@ -86,6 +103,7 @@ impl FactsRecord {
         let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
         Self {
             id: post.id.clone(),
+            kind: POST.to_owned(),
             account: post.account.clone(),
             state: post.state_name(),
             title: settled.or(post.request.title.as_deref()).map(str::to_owned),
@@ -125,7 +143,7 @@ impl FactsRecord {
             account: self.account,
             source: Source { bucket: self.bucket, key: self.key, version },
             bytes: self.bytes,
-            created_at: self.created_at.instant("created_at")?,
+            created_at: self.created_at.instant(CREATED_AT)?,
             dropped_at: self.dropped_at.instant(DROPPED_AT)?,
             request: self.request.unwrap_or_default(),
             trace: self.trace,

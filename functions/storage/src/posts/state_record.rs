@@ -6,7 +6,7 @@
 use domain::chunk::ChunkPlan;
 use domain::failure::{Deferral, Failure};
 use domain::identity::{PublishId, VideoId};
-use domain::post::{HoldReason, Lease, PostState, Receipt, StateName};
+use domain::post::{HoldReason, Lease, Outcome, PostState, Receipt, StateName};
 use domain::rate::Rate;
 use domain::report::Links;
 use domain::size::VideoSize;
@@ -55,6 +55,7 @@ pub(super) struct StateRecord {
     failure_message: Option<String>,
     failure_log_id: Option<String>,
     failure_advice: Option<String>,
+    outcome: Option<Outcome>,
 }
 
 impl StateRecord {
@@ -86,11 +87,12 @@ impl StateRecord {
                 Self { video_ids, share_url, cover_url, ..empty }.ended(Some(publish_id), at)
             }
             PostState::Delivered { publish_id, at } => empty.ended(Some(publish_id), at),
-            PostState::Failed { failure, publish_id, at } => Self {
+            PostState::Failed { failure, outcome, publish_id, at } => Self {
                 failure_code: Some(failure.code),
                 failure_message: Some(failure.message),
                 failure_log_id: failure.log_id,
                 failure_advice: Some(failure.advice),
+                outcome: Some(outcome),
                 ..empty
             }
             .ended(publish_id, at),
@@ -157,6 +159,7 @@ impl StateRecord {
             },
             StateName::Failed => PostState::Failed {
                 at: needed(self.ended_at, "ended_at")?,
+                outcome: needed(self.outcome, "outcome")?,
                 publish_id: self.publish_id.take(),
                 failure: self.failure()?,
             },

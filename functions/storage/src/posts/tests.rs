@@ -88,6 +88,9 @@ enum Step {
     Schedule,
     SidecarArrives,
     Approve,
+    Cancel,
+    Retry,
+    Reword,
     Describe,
     Begin,
     SendAChunk,
@@ -107,7 +110,7 @@ enum Step {
     IsRefusedForNow,
 }
 
-const STEPS: [Step; 23] = {
+const STEPS: [Step; 26] = {
     use Step::*;
     [
         Claim,
@@ -116,6 +119,9 @@ const STEPS: [Step; 23] = {
         Schedule,
         SidecarArrives,
         Approve,
+        Cancel,
+        Retry,
+        Reword,
         Describe,
         Begin,
         SendAChunk,
@@ -155,6 +161,11 @@ fn take(post: &Post, step: Step, now: Timestamp) -> Post {
         Step::Schedule => post.clone().schedule(now + Duration::from_millis(1234), now).ok(),
         Step::SidecarArrives => post.clone().options_arrived(now).ok(),
         Step::Approve => post.clone().approve(now).ok(),
+        Step::Cancel => post.clone().cancel(now).ok(),
+        Step::Retry => post.clone().retry(now).ok(),
+        Step::Reword => {
+            post.clone().reworded(PostOptions { mode: Some(Mode::Draft), ..PostOptions::default() }, now).ok()
+        }
         Step::Describe => Some(post.clone().described(settings(), video(), SIZE)),
         Step::Begin => post.clone().begin(upload(now), now).ok(),
         Step::SendAChunk => {

@@ -11,12 +11,21 @@ enum Act {
     Begin,
     Advance,
     Commit,
-    SendLast { answered: bool },
+    SendLast {
+        answered: bool,
+    },
     Defer,
     Reconnect,
     HandOver,
     Abandon,
     Fail,
+    /// The last chunk leaves, and its worker vanishes.
+    Vanish,
+    Hold(HoldReason),
+    Approve,
+    Reword,
+    Cancel,
+    Retry,
     Settle(Report),
     Pass(u64),
 }
@@ -44,6 +53,12 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => Just(Act::HandOver),
         1 => Just(Act::Abandon),
         1 => Just(Act::Fail),
+        1 => Just(Act::Vanish),
+        1 => prop::sample::select(vec![HoldReason::Review, HoldReason::Sidecar]).prop_map(Act::Hold),
+        1 => Just(Act::Approve),
+        1 => Just(Act::Reword),
+        1 => Just(Act::Cancel),
+        2 => Just(Act::Retry),
         3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(Report { uploaded, ..report(standing) })),
         3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Act::Pass),
     ]
@@ -81,6 +96,16 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
         Act::HandOver => post.hand_over(*now).map_err(|_| ()),
         Act::Abandon => post.abandon(*now, "x").map_err(|_| ()),
         Act::Fail => post.fail(Failure::new("x", "x", "x"), *now).map_err(|_| ()),
+        Act::Vanish => {
+            let working = post.state_name() == StateName::Uploading;
+            world.may_hold_all |= working && post.upload().is_some_and(Upload::may_be_complete);
+            Err(())
+        }
+        Act::Hold(reason) => post.hold(*reason, *now).map_err(|_| ()),
+        Act::Approve => post.approve(*now).map_err(|_| ()),
+        Act::Reword => post.reworded(PostOptions::default(), *now).map_err(|_| ()),
+        Act::Cancel => post.cancel(*now).map_err(|_| ()),
+        Act::Retry => post.retry(*now).map_err(|_| ()),
         Act::Settle(told) => {
             // TikTok's number may lag, but not beyond the upload URL's death.
             let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
@@ -123,6 +148,25 @@ proptest! {
                 StateName::Held | StateName::Published | StateName::Delivered | StateName::Failed | StateName::Cancelled
             );
             prop_assert!(at_rest || post.due_at.is_some(), "nobody would look at {post:?}");
+        }
+    }
+
+    #[test]
+    fn no_wish_of_a_persons_is_granted_while_tiktok_may_hold_every_byte(history in prop::collection::vec(acts(), 1..60)) {
+        let (mut post, mut now, mut world) = (submitted(), start(), World::default());
+        for what in &history {
+            let before = post.clone();
+            post = act(post, what, &mut now, &mut world);
+            let verdict = matches!(what, Act::Settle(Report { standing: Standing::Failed { .. }, .. }));
+            if verdict && post != before {
+                world.may_hold_all = false;
+            }
+            let wish = matches!(what, Act::Approve | Act::Reword | Act::Cancel | Act::Retry);
+            if wish && post != before {
+                prop_assert!(!world.may_hold_all, "{what:?} of {before:?}");
+                prop_assert_eq!(&post.id, &before.id);
+                prop_assert!(post.history.len() > before.history.len() || before.history.len() >= 50);
+            }
         }
     }
 

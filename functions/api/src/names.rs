@@ -1,0 +1,24 @@
+//! Whom or what a path names.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use domain::identity::PostId;
+
+use crate::problem::Problem;
+
+/// The post that a path names.
+pub(crate) struct PostNamed(pub(crate) PostId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PostNamed {
+    type Rejection = Problem;
+
+    /// What cannot be a post's id is no post's: there is none.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, state).await.ok();
+        named.and_then(|Path(text)| PostId::new(text).ok()).map(Self).ok_or_else(|| {
+            let advice = "A post's id has 32 characters of a-z and 2-7. GET /posts lists those that there are.";
+            Problem::new(StatusCode::NOT_FOUND, "post_unknown", "There is no such post", advice)
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! What people ask of a post, made true: approve, cancel, retry, other options.
+//!
+//! The post itself decides what is possible ([`domain::post::Refusal`]). It is
+//! written on the condition that nobody wrote since it was read, so a wish and a
+//! worker that meet are told apart: the second to write sees what the first did.
+
+use domain::failure::in_full;
+use domain::identity::{Alias, PostId};
+use domain::options::{OptionsError, PostOptions};
+use domain::post::{Approval, HoldReason, Post, Refusal, StateName};
+use jiff::Timestamp;
+use storage::{Kept, Listing, SaveError, StoreError};
+
+use crate::posting::Posting;
+
+/// How often a post is read again that somebody else wrote meanwhile: whoever
+/// uploads it writes after each chunk.
+const TRIES: u32 = 10;
+/// How many held posts are looked at at once.
+const A_PAGE: usize = 50;
+
+/// Why nothing was done about a post.
+#[derive(Debug, thiserror::Error)]
+pub enum InterveneError {
+    /// There is no such post.
+    #[error("there is no post {0}")]
+    Unknown(PostId),
+    /// The post does not allow it any more, or yet.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The options cannot be read.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The post changed each time that it was to be changed.
+    #[error("the post is being changed by others")]
+    Busy,
+    /// The post could not be read or written.
+    #[error("the post could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+impl Posting {
+    /// Lets a post go out that waits for a review; one that was approved already
+    /// stays as it is.
+    pub async fn approve(&self, id: &PostId) -> Result<Kept<Post>, InterveneError> {
+        self.intervene(
+            id,
+            |post, now| {
+                if post.approval == Approval::Given { Ok(None) } else { Ok(Some(post.approve(now)?)) }
+            },
+        )
+        .await
+    }
+
+    /// Stops a post for good; one that is stopped already stays as it is.
+    pub async fn cancel(&self, id: &PostId) -> Result<Kept<Post>, InterveneError> {
+        self.intervene(id, |post, now| {
+            if post.state_name() == StateName::Cancelled { Ok(None) } else { Ok(Some(post.cancel(now)?)) }
+        })
+        .await
+    }
+
+    /// Tries a post again that has failed.
+    pub async fn retry(&self, id: &PostId) -> Result<Kept<Post>, InterveneError> {
+        self.intervene(id, |post, now| Ok(Some(post.retry(now)?))).await
+    }
+
+    /// Changes what the request for a post says of it, as a JSON object does: what
+    /// that leaves out stays, `null` leaves the matter to the next source.
+    pub async fn reword(&self, id: &PostId, change: &[u8]) -> Result<Kept<Post>, InterveneError> {
+        // What is wrong with the change itself is said first, and whatever the post is.
+        PostOptions::from_json(change, "change")?;
+        self.intervene(id, |post, now| {
+            let request = post.request.changed(change, "change")?;
+            if request == post.request { Ok(None) } else { Ok(Some(post.reworded(request, now)?)) }
+        })
+        .await
+    }
+
+    /// Makes a wish true, and has somebody go on with what follows from it.
+    async fn intervene(
+        &self,
+        id: &PostId,
+        wish: impl Fn(Post, Timestamp) -> Result<Option<Post>, InterveneError>,
+    ) -> Result<Kept<Post>, InterveneError> {
+        for _ in 0..TRIES {
+            let kept = self.posts.get(id).await?.ok_or_else(|| InterveneError::Unknown(id.clone()))?;
+            let now = self.now();
+            let Some(next) = wish(kept.value.clone(), now)? else { return Ok(kept) };
+            let was = kept.value.clone();
+            match self.posts.save(kept, next, now).await {
+                Ok(kept) => {
+                    self.follow_up(&was, &kept).await;
+                    return Ok(kept);
+                }
+                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(InterveneError::Busy)
+    }
+
+    /// Whatever of this fails is made up for: a post that wants work is due.
+    async fn follow_up(&self, was: &Post, post: &Post) {
+        self.announce(post).await;
+        if post.state_name() == StateName::Cancelled {
+            self.settle_turn(post).await;
+            if was.stands_in_line() && was.mode().is_none() {
+                self.call_up(&post.account, None).await;
+            }
+        }
+        if post.wants_work(self.now())
+            && let Err(error) = self.bell.ring(&post.id).await
+        {
+            tracing::warn!(post.id = %post.id, error = in_full(&error), "bell not rung: the post is due and will be found");
+        }
+    }
+
+    /// Lets the posts of an account go on that are held for what it does not ask
+    /// for any more; tells how many.
+    pub(crate) async fn release_held(&self, alias: &Alias, reason: HoldReason) -> Result<u32, StoreError> {
+        let held = Listing { account: Some(alias.clone()), state: Some(StateName::Held), ..Listing::default() };
+        let (mut released, mut after) = (0, None);
+        loop {
+            let page = self.posts.list(&held, after.take(), A_PAGE).await?;
+            for kept in page.posts {
+                let done = self.intervene(&kept.id, |post, now| Ok(post.no_longer_held(reason, now).ok())).await;
+                match done {
+                    Ok(post) if post.state_name() != StateName::Held => released += 1,
+                    Ok(_) | Err(InterveneError::Unknown(_)) => {}
+                    Err(InterveneError::Store(error)) => return Err(error),
+                    Err(error) => tracing::warn!(post.id = %kept.id, error = in_full(&error), "post not released"),
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(released),
+            }
+        }
+    }
+}
