@@ -58,7 +58,7 @@ class Caller:
             self.endpoint + path,
             data=body,
             method=method,
-            headers=self._signed(method, service, path, headers, body),
+            headers=self.signed(method, service, path, headers, body),
         )
         trust = ssl.create_default_context(cafile=str(self.trust))
         # No proxy of the host's may get between us and the loopback address.
@@ -72,9 +72,10 @@ class Caller:
             told = refused.read().decode(errors="replace")
             raise Failure(f"{service} answered {refused.code}: {told}") from refused
 
-    def _signed(
-        self, method: str, service: str, path: str, headers: dict[str, str], body: bytes
+    def signed(
+        self, method: str, service: str, path: str, headers: dict[str, str], body: bytes, *, query: str = ""
     ) -> dict[str, str]:
+        """The headers of a request with those that sign it; path and query are as they are sent."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{now[:8]}/{REGION}/{service}/aws4_request"
         body_hash = hashlib.sha256(body).hexdigest()
@@ -86,7 +87,9 @@ class Caller:
         }
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-        canonical = f"{method}\n{urllib.parse.quote(path)}\n\n{lines}\n{names}\n{body_hash}"
+        asked = sorted(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        asked = urllib.parse.urlencode(asked, quote_via=urllib.parse.quote, safe="-_.~")
+        canonical = f"{method}\n{urllib.parse.quote(path)}\n{asked}\n{lines}\n{names}\n{body_hash}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         key = f"AWS4{self.secret_access_key}".encode()
         for part in scope.split("/"):

@@ -62,6 +62,9 @@ STORIES = {
         "connect::a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait",
         "connect::posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_again",
         "api::",
+        "posts::a_held_post_that_is_cancelled_never_reaches_tiktok",
+        "posts::posts_are_listed_the_newest_first_and_page_by_page",
+        "uploads::",
     ),
 }
 """What is told without a permission, until it is missed."""

@@ -16,7 +16,7 @@ use tests::{Cloud, Creator, Footage, PATIENCE};
 use uuid::Uuid;
 
 use crate::harness::stories;
-use crate::refusals::deferral_of;
+use crate::refusals::{deferral_of, refusal};
 use crate::web::{allow, ask, come_back, come_back_as_a_person, deny, signed, signed_with};
 
 stories![among:
@@ -31,6 +31,7 @@ stories![among:
     of_two_who_were_asked_for_one_alias_the_first_gets_it_and_the_others_consent_is_given_back,
     a_user_who_is_connected_does_not_get_a_second_alias,
     posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_again,
+    a_consent_that_tiktok_refused_once_is_revoked_all_the_same,
     a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait,
     a_consent_whose_access_token_has_run_out_is_ended_with_a_fresh_one,
     accounts_are_shown_and_their_tokens_are_not,
@@ -240,6 +241,18 @@ async fn posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_ag
     Ok(())
 }
 
+async fn a_consent_that_tiktok_refused_once_is_revoked_all_the_same(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    maker.age(Duration::from_hours(48)).await?;
+    maker.suffers(refusal(Endpoint::Token, 400, "invalid_grant")).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    assert_eq!(deferral_of(&cloud, &dropped).await?.0, "needs_reconnect");
+    let path = format!("/accounts/{}", maker.alias);
+    let told: Value = signed(&cloud, Method::DELETE, &path, "application/json").await?.json().await?;
+    assert_eq!(told["revocation"]["outcome"], "revoked", "{told}");
+    Ok(())
+}
+
 async fn a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     let path = format!("/accounts/{}", maker.alias);
@@ -299,7 +312,8 @@ async fn an_operator_says_how_an_account_posts_and_is_told_what_cannot_be(cloud:
     let maker = Creator::connect(&cloud).await?;
     let path = format!("/accounts/{}", maker.alias);
     let change = async |body: Value| -> Result<(u16, Value)> {
-        let answer = signed_with(&cloud, Method::PATCH, &path, "*/*", body.to_string()).await?;
+        let answer =
+            signed_with(&cloud, Method::PATCH, &path, &[("accept", "*/*")], body.to_string().into_bytes()).await?;
         Ok((answer.status().as_u16(), answer.json().await?))
     };
     let (status, told) = change(json!({ "title_suffix": " #bread", "privacy_level": "SELF_ONLY" })).await?;

@@ -40,6 +40,7 @@ mod api;
 mod browser;
 mod connect;
 mod posts;
+mod uploads;
 mod web;
 
 mod operating;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         transfers::stories(),
         connect::stories(),
         posts::stories(),
+        uploads::stories(),
         browser::stories(),
         tokens::stories(),
         lifetimes::stories(),

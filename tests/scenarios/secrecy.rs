@@ -68,7 +68,7 @@ async fn log_of(cloud: &Cloud, function: &str, telltale: &str) -> Result<Vec<Fou
 
 async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
     let outputs = cloud.outputs();
-    for (table, telltale) in [(&outputs.posts_table, "drop/"), (&outputs.accounts_table, "open-")] {
+    for (table, telltale) in [(&outputs.posts_table, "-intake-"), (&outputs.accounts_table, "open-")] {
         judge(&cloud, &values_in(&cloud, table).await?, telltale).await?;
     }
     let secrets = secrets(&cloud).await?;

@@ -19,7 +19,7 @@ pub(crate) fn client() -> Result<Client> {
 
 /// Calls the API as a user of the AWS account.
 pub(crate) async fn signed(cloud: &Cloud, method: Method, path: &str, accept: &str) -> Result<Response> {
-    signed_with(cloud, method, path, accept, String::new()).await
+    signed_with(cloud, method, path, &[("accept", accept)], Vec::new()).await
 }
 
 /// The same, with something to say.
@@ -27,12 +27,15 @@ pub(crate) async fn signed_with(
     cloud: &Cloud,
     method: Method,
     path: &str,
-    accept: &str,
-    body: String,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
 ) -> Result<Response> {
     let url = format!("{}{path}", cloud.outputs().api_url);
-    let mut request = client()?.request(method.clone(), &url).header("accept", accept);
-    for (name, value) in signature(cloud, &method, &url, body.as_bytes())? {
+    let mut request = client()?.request(method.clone(), &url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    for (name, value) in signature(cloud, &method, &url, &body)? {
         request = request.header(name, value);
     }
     Ok(request.body(body).send().await?)
@@ -41,7 +44,19 @@ pub(crate) async fn signed_with(
 /// Calls the API as a program does: the status, and what is answered.
 pub(crate) async fn call(cloud: &Cloud, method: Method, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
     let body = body.map(Value::to_string).unwrap_or_default();
-    let answer = signed_with(cloud, method.clone(), path, "application/json", body).await?;
+    call_saying(cloud, method, path, &[], body.into_bytes()).await
+}
+
+/// The same with headers of one's own, and a body that need not be JSON.
+pub(crate) async fn call_saying(
+    cloud: &Cloud,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Result<(u16, Value)> {
+    let headers = [&[("accept", "application/json")][..], headers].concat();
+    let answer = signed_with(cloud, method.clone(), path, &headers, body).await?;
     let status = answer.status().as_u16();
     let text = answer.text().await?;
     let answer = serde_json::from_str(&text).with_context(|| format!("{method} {path}: {status} {text}"))?;

@@ -18,7 +18,7 @@ use domain::identity::PostId;
 use domain::post::StateName;
 use domain::source::{Arrival, ObjectVersion};
 use jiff::Timestamp;
-use posting::{Posting, Submitted, Worked, Worker};
+use posting::{Intake, Posting, Submitted, Worked, Worker};
 use simulator::{Settings, Simulator};
 use storage::Clients;
 use tokio::runtime::Handle;
@@ -108,6 +108,15 @@ impl Apart {
             ensure!(submitted == Submitted::Post(dropped.post.clone()), "{submitted:?}");
         }
         Ok(())
+    }
+
+    /// Asks for an address to upload a video to, as a request does.
+    pub fn ask_upload(&self, request: &serde_json::Value) -> Result<PostId> {
+        let bucket = self.cloud.outputs().intake_bucket.clone();
+        let intake = Intake::read(|_| Some(bucket.clone()))?;
+        let request = request.to_string();
+        let asked = self.posting.ask_upload(&intake, None, &[7; 32], request.as_bytes());
+        Ok(played(asked)?.post.id.clone())
     }
 
     /// Plays a worker that takes a post up.

@@ -31,6 +31,8 @@ pub struct Contract {
     pub logs: PathBuf,
     /// The AWS CLI that belongs to this cloud.
     pub aws_cli: PathBuf,
+    /// The certificates to trust, for other programs.
+    pub trust: PathBuf,
 }
 
 /// The outputs of the stack.
@@ -160,6 +162,12 @@ impl Contract {
             .credentials_provider(self.credentials())
             .load()
             .await
+    }
+
+    /// The key that requests are signed with, as curl takes it.
+    #[must_use]
+    pub fn curl_user(&self) -> String {
+        format!("{}:{}", self.access_key_id, self.secret_access_key)
     }
 
     /// The variables with which the AWS CLI uses this cloud and no other.

@@ -1,10 +1,11 @@
 //! The accounts that there are: their names, scopes, lifetimes and preferences,
 //! never their tokens; how one posts; and the end of one.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::account::{Account, Connection};
 use domain::identity::Alias;
@@ -14,10 +15,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Audience;
+use crate::names::AccountNamed;
+use crate::problem::Problem;
+use crate::rest::Clerk;
 use crate::stated::Stated;
 
 /// An account as it is shown.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Account"))]
 pub(crate) struct Shown {
     alias: String,
     open_id: String,
@@ -26,11 +31,15 @@ pub(crate) struct Shown {
     scopes: Vec<String>,
     connection: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     access_expires_at: Timestamp,
+    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     refresh_expires_at: Timestamp,
+    #[cfg_attr(test, schemars(with = "crate::contract::Preferences"))]
     preferences: Map<String, Value>,
 }
 
@@ -75,7 +84,7 @@ pub(crate) async fn list(State(connecting): State<Arc<Connecting>>, to: Audience
 pub(crate) async fn one(
     State(connecting): State<Arc<Connecting>>,
     to: Audience,
-    Path(alias): Path<String>,
+    AccountNamed(alias): AccountNamed,
 ) -> Response {
     match find(&connecting, &alias).await {
         Ok(account) => Json(Shown::of(&account)).into_response(),
@@ -83,10 +92,49 @@ pub(crate) async fn one(
     }
 }
 
-async fn find(connecting: &Connecting, alias: &str) -> Result<Account, ConnectError> {
-    let alias = Alias::new(alias).map_err(ConnectError::Alias)?;
-    let kept = connecting.posting.accounts.get(&alias).await?;
-    kept.map(|kept| kept.value).ok_or(ConnectError::UnknownAccount(alias))
+async fn find(connecting: &Connecting, alias: &Alias) -> Result<Account, ConnectError> {
+    let kept = connecting.posting.accounts.get(alias).await?;
+    kept.map(|kept| kept.value).ok_or_else(|| ConnectError::UnknownAccount(alias.clone()))
+}
+
+/// What a creator may post at this moment.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Creator"))]
+pub(crate) struct ShownCreator {
+    /// The name in links, without the `@`.
+    username: String,
+    /// The name as shown.
+    nickname: String,
+    /// The privacy levels that can be chosen now, as TikTok writes them.
+    privacy_levels: Vec<String>,
+    comment_disabled: bool,
+    duet_disabled: bool,
+    stitch_disabled: bool,
+    /// The longest video that can be posted, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_duration_seconds: Option<u64>,
+}
+
+/// `GET /accounts/{alias}/creator`: asks TikTok what the creator may post now.
+pub(crate) async fn creator(
+    State(connecting): State<Arc<Connecting>>,
+    clerk: Clerk,
+    AccountNamed(alias): AccountNamed,
+) -> Result<Json<ShownCreator>, Problem> {
+    // A question within a budget stays on its thread, which a handler need not: it gets one.
+    let here = tokio::runtime::Handle::current();
+    let worker = clerk.begin((connecting.posting.clock)());
+    let ask = move || here.block_on(connecting.posting.creator(&alias, &worker));
+    let creator = tokio::task::spawn_blocking(ask).await.unwrap_or_else(|end| resume_unwind(end.into_panic()))?;
+    Ok(Json(ShownCreator {
+        username: creator.username,
+        nickname: creator.nickname,
+        privacy_levels: creator.privacy_levels,
+        comment_disabled: creator.comment_disabled,
+        duet_disabled: creator.duet_disabled,
+        stitch_disabled: creator.stitch_disabled,
+        max_duration_seconds: creator.max_duration_s,
+    }))
 }
 
 /// `PATCH /accounts/{alias}`: how the account posts, as a merge patch
@@ -94,17 +142,13 @@ async fn find(connecting: &Connecting, alias: &str) -> Result<Account, ConnectEr
 pub(crate) async fn configure(
     State(connecting): State<Arc<Connecting>>,
     to: Audience,
-    Path(alias): Path<String>,
+    AccountNamed(alias): AccountNamed,
     Stated(change): Stated,
 ) -> Response {
-    let alias = match Alias::new(&alias).map_err(ConnectError::Alias) {
-        Ok(alias) => alias,
-        Err(error) => return to.tell(&error.into()),
-    };
     if let Err(error) = connecting.posting.configure(&alias, &change).await {
         return to.tell(&error.into());
     }
-    one(State(connecting), to, Path(alias.to_string())).await
+    one(State(connecting), to, AccountNamed(alias)).await
 }
 
 /// `DELETE /accounts/{alias}`: the consent ends, the tokens are forgotten; what
@@ -112,13 +156,9 @@ pub(crate) async fn configure(
 pub(crate) async fn disconnect(
     State(connecting): State<Arc<Connecting>>,
     to: Audience,
-    Path(alias): Path<String>,
+    AccountNamed(alias): AccountNamed,
 ) -> Response {
-    let done = match Alias::new(&alias) {
-        Ok(alias) => connecting.disconnect(&alias).await,
-        Err(invalid) => Err(ConnectError::Alias(invalid)),
-    };
-    match done {
+    match connecting.disconnect(&alias).await {
         Ok(done) => {
             let revocation = match done.revocation {
                 Revocation::Revoked => json!({ "outcome": "revoked" }),

@@ -36,8 +36,7 @@ pub(crate) async fn ask(
         return to.tell(&Problem::new(StatusCode::BAD_REQUEST, "alias_missing", "No alias is named", advice));
     };
     let Ok(unguessable) = runtime::chance::unguessable() else {
-        let title = "The system gives no randomness, without which no request is safe";
-        return to.tell(&Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", title, "Try again."));
+        return to.tell(&Problem::no_randomness());
     };
     let asked = match Alias::new(&wanted.alias) {
         Ok(alias) => connecting.ask(&alias, &ConsentState::new(unguessable)).await,

@@ -9,6 +9,8 @@
 mod accounts;
 mod answer;
 mod connect;
+#[cfg(test)]
+mod contract;
 mod names;
 mod page;
 mod posts;
@@ -21,7 +23,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_http::Error;
-use posting::{Config, ConnectConfig, Connecting, Posting, Reading};
+use posting::{Config, ConnectConfig, Connecting, Intake, Posting, Reading};
 use storage::Clients;
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,11 +31,12 @@ async fn main() -> Result<(), Error> {
     runtime::telemetry::start();
     let config = Config::read(runtime::environment::variable).context("api cannot start")?;
     let connect = ConnectConfig::read(runtime::environment::variable).context("api cannot start")?;
+    let intake = Intake::read(runtime::environment::variable).context("api cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
     let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
     let posting = posting.metered(Arc::new(meter));
     let connecting = Connecting::new(connect, &clients, posting);
-    lambda_http::run(routes::all(Arc::new(connecting))).await
+    lambda_http::run(routes::all(Arc::new(connecting), Arc::new(intake))).await
 }

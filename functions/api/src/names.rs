@@ -3,9 +3,24 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use domain::identity::PostId;
+use domain::identity::{Alias, PostId};
+use posting::ConnectError;
 
 use crate::problem::Problem;
+
+/// The account that a path names.
+pub(crate) struct AccountNamed(pub(crate) Alias);
+
+impl<S: Send + Sync> FromRequestParts<S> for AccountNamed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, state).await;
+        // What is not UTF-8 is no more an alias than what is empty.
+        let named = named.map_or_else(|_| String::new(), |Path(text)| text);
+        Alias::new(&named).map(Self).map_err(|invalid| ConnectError::Alias(invalid).into())
+    }
+}
 
 /// The post that a path names.
 pub(crate) struct PostNamed(pub(crate) PostId);

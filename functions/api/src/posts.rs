@@ -1,5 +1,6 @@
 //! The posts: looked up, shown, and acted upon by people.
 
+mod asks;
 mod shown;
 mod wanted;
 
@@ -17,7 +18,10 @@ use crate::names::PostNamed;
 use crate::problem::Problem;
 use crate::stated::Stated;
 
-use shown::Shown;
+#[cfg(test)]
+pub(crate) use asks::Offered;
+pub(crate) use asks::{complete, post, upload};
+pub(crate) use shown::Shown;
 use wanted::Wanted;
 
 /// `GET /posts`.

@@ -2,15 +2,18 @@
 //!
 //! `code` is stable; so is `type`, which is the same as a URN.
 
-use axum::http::{StatusCode, header};
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::account::PreferencesError;
 use domain::failure::{Failure, in_full};
-use posting::{ConfigureError, ConnectError, InterveneError};
+use posting::{AskError, ConfigureError, ConnectError, CreatorError, InterveneError};
 use serde::Serialize;
 
 /// Something that was not done, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
     kind: String,
@@ -25,12 +28,32 @@ pub(crate) struct Problem {
     /// TikTok's id of the answer, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tiktok_log_id: Option<String>,
+    /// The least wait before it is worth trying again.
+    #[serde(skip)]
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
     /// States a problem.
     pub(crate) fn new(status: StatusCode, code: &str, title: &str, detail: &str) -> Self {
         Self::of(status, Failure::new(code, title, detail))
+    }
+
+    /// States an error, and logs it, once.
+    fn told(status: StatusCode, code: &str, error: &dyn std::error::Error, advice: &str) -> Self {
+        let why = in_full(error);
+        if status.is_server_error() {
+            tracing::error!(problem.code = code, why, "request refused");
+        } else {
+            tracing::warn!(problem.code = code, why, "request refused");
+        }
+        Self::new(status, code, &capitalised(&error.to_string()), advice)
+    }
+
+    /// States that nothing can be made that nobody could guess.
+    pub(crate) fn no_randomness() -> Self {
+        let title = "The system gives no randomness, without which no request is safe";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", title, "Try again.")
     }
 
     fn of(status: StatusCode, failure: Failure) -> Self {
@@ -41,6 +64,7 @@ impl Problem {
             detail: failure.advice,
             code: failure.code,
             tiktok_log_id: failure.log_id,
+            retry_after: None,
         }
     }
 
@@ -84,6 +108,74 @@ impl From<ConfigureError> for Problem {
     }
 }
 
+impl From<AskError> for Problem {
+    /// States why a post was not made of a request.
+    fn from(error: AskError) -> Self {
+        let (status, code, advice) = match &error {
+            AskError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Mend the request."),
+            AskError::UnknownAccount(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "account_unknown", "GET /accounts lists those that there are.")
+            }
+            AskError::NoObject { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "object_unknown", "Put it there first, or name another one.")
+            }
+            AskError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_refused", "Choose another video."),
+            AskError::FileName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "file_name_refused", "Choose another name."),
+            AskError::ContentType(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "content_type_refused", "Export the video as MP4, MOV or WebM.")
+            }
+            AskError::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Repeat that request to the letter, or choose a new key for this one.",
+            ),
+            AskError::Exists(_) => {
+                (StatusCode::CONFLICT, "post_exists", "To post it once more, give the request an Idempotency-Key.")
+            }
+            AskError::UnknownPost(_) => {
+                (StatusCode::NOT_FOUND, "post_unknown", "GET /posts lists those that there are.")
+            }
+            AskError::NotInParts(_) => (StatusCode::CONFLICT, "not_in_parts", "GET the post to see where it stands."),
+            AskError::PartsMissing(_) => {
+                (StatusCode::CONFLICT, "parts_missing", "Send these parts, whole, and complete the upload again.")
+            }
+            AskError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", OPERATOR),
+            AskError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+        };
+        Self::told(status, code, &error, advice)
+    }
+}
+
+const OPERATOR: &str = "The operator finds the cause in the log of the api function.";
+
+impl From<CreatorError> for Problem {
+    /// States why it is not known what a creator may post.
+    fn from(error: CreatorError) -> Self {
+        let again = "Try again after the time that Retry-After names.";
+        match &error {
+            CreatorError::Unknown(alias) => ConnectError::UnknownAccount(alias.clone()).into(),
+            CreatorError::NeedsReconnect(_) => {
+                Self::told(StatusCode::CONFLICT, "needs_reconnect", &error, "Have its user consent: GET /connect.")
+            }
+            CreatorError::Limited { after, .. } => {
+                let problem = Self::told(StatusCode::TOO_MANY_REQUESTS, "rate_limited", &error, again);
+                Self { retry_after: Some(*after), ..problem }
+            }
+            CreatorError::Refused(failure) => {
+                let problem = Self::told(StatusCode::BAD_GATEWAY, "tiktok_refused", &error, &failure.advice);
+                Self { tiktok_log_id: failure.log_id.clone(), ..problem }
+            }
+            CreatorError::Unavailable { after, .. } => {
+                let problem = Self::told(StatusCode::SERVICE_UNAVAILABLE, "tiktok_unavailable", &error, again);
+                Self { retry_after: Some(*after), ..problem }
+            }
+            CreatorError::Store(_) => {
+                Self::told(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error, OPERATOR)
+            }
+        }
+    }
+}
+
 impl From<InterveneError> for Problem {
     /// States why nothing was done about a post.
     fn from(error: InterveneError) -> Self {
@@ -96,22 +188,13 @@ impl From<InterveneError> for Problem {
                 (StatusCode::BAD_REQUEST, "options_malformed", "Mend the options; nothing was changed.")
             }
             InterveneError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a moment."),
-            InterveneError::Store(_) => {
-                let advice = "The operator finds the cause in the log of the api function.";
-                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", advice)
-            }
+            InterveneError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
         };
-        let why = in_full(&error);
-        if status.is_server_error() {
-            tracing::error!(problem.code = code, why, "request refused");
-        } else {
-            tracing::warn!(problem.code = code, why, "request refused");
-        }
-        Self::new(status, code, &capitalised(&error.to_string()), advice)
+        Self::told(status, code, &error, advice)
     }
 }
 
-fn capitalised(sentence: &str) -> String {
+pub(crate) fn capitalised(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
@@ -135,7 +218,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         // A problem has nothing that JSON could not say.
         let body = serde_json::to_string(&self).unwrap_or_default();
-        (self.status(), [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status(), kind, body).into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

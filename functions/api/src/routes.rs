@@ -7,8 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use posting::Connecting;
+use axum::{Extension, Json, Router};
+use posting::{Connecting, Intake};
 use serde_json::json;
 
 use crate::answer::Audience;
@@ -16,17 +16,21 @@ use crate::problem::Problem;
 use crate::{accounts, connect, posts, stated};
 
 /// Everything that is answered.
-pub(crate) fn all(connecting: Arc<Connecting>) -> Router {
+pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>) -> Router {
     Router::new()
         .route("/connect", get(connect::ask))
         .route("/oauth/callback", get(connect::take))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{alias}", get(accounts::one).patch(accounts::configure).delete(accounts::disconnect))
-        .route("/posts", get(posts::list))
+        .route("/accounts/{alias}/creator", get(accounts::creator))
+        .route("/posts", get(posts::list).post(posts::post))
         .route("/posts/{id}", get(posts::one).patch(posts::reword))
         .route("/posts/{id}/approve", post(posts::approve))
         .route("/posts/{id}/cancel", post(posts::cancel))
         .route("/posts/{id}/retry", post(posts::retry))
+        .route("/uploads", post(posts::upload))
+        .route("/uploads/{id}/complete", post(posts::complete))
+        .layer(Extension(intake))
         .with_state(connecting)
         .merge(stateless())
         .layer(DefaultBodyLimit::max(stated::MOST))
@@ -36,9 +40,15 @@ pub(crate) fn all(connecting: Arc<Connecting>) -> Router {
 /// What needs nothing.
 fn stateless() -> Router {
     Router::new()
+        .route("/openapi.json", get(contract))
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .fallback(async |to: Audience| to.tell(&nothing_here()))
         .method_not_allowed_fallback(async |to: Audience| to.tell(&not_so()))
+}
+
+/// The contract, as it is kept beside the manifest; `contract` makes it, in a test.
+async fn contract() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json"))
 }
 
 fn nothing_here() -> Problem {
@@ -105,17 +115,50 @@ mod tests {
             .collect()
     }
 
+    /// Closed to whoever neither signs nor, where the stack names an issuer, has a token of it.
+    const CLOSED: &str = "!If [HasOidc, JWT, AWS_IAM]";
+
+    #[test]
+    fn a_route_that_asks_for_a_token_names_who_checks_it() {
+        let template = include_str!("../../../template.yaml");
+        let checked = "AuthorizerId: !If [HasOidc, !Ref HttpApiAuthorizer, !Ref AWS::NoValue]";
+        assert_eq!(template.matches(CLOSED).count(), template.matches(checked).count());
+        assert!(
+            template
+                .contains("\n  HttpApiAuthorizer:\n    Type: AWS::ApiGatewayV2::Authorizer\n    Condition: HasOidc\n")
+        );
+    }
+
+    /// The local cloud does not heed it, so the template is held to it.
+    #[test]
+    fn no_page_of_another_origin_is_let_in_unless_it_is_named() {
+        let template = include_str!("../../../template.yaml");
+        let opened: Vec<_> = template.split("CorsConfiguration: ").skip(1).collect();
+        assert_eq!(opened.len(), 2, "the API and the bucket");
+        for cors in opened {
+            let (when, rest) = cors.split_once('\n').unwrap();
+            let (condition, origins) = rest.split_once('\n').unwrap();
+            assert_eq!((when, condition.trim()), ("!If", "- HasCors"));
+            let origins = origins.lines().find(|line| line.contains("Origins:")).unwrap();
+            assert!(origins.ends_with("Origins: !Split [\",\", !Ref CorsOrigins]"), "{origins}");
+        }
+        let parameter = template.split("\n  CorsOrigins:\n").nth(1).unwrap();
+        let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: "));
+        assert_eq!(default, Some("\"\""), "nobody is named by default");
+    }
+
     #[test]
     fn the_template_opens_one_route_to_everybody_and_that_is_the_callback() {
         let template = include_str!("../../../template.yaml");
-        let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != "AWS_IAM").collect();
+        let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != CLOSED).collect();
         assert_eq!(open, [("GET /oauth/callback", "NONE")]);
         let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
-        let signed = ["GET /health", "GET /connect", "GET /accounts"];
+        let signed = ["GET /openapi.json", "GET /health", "GET /connect", "GET /accounts"];
         let of_one = ["GET /accounts/{alias}", "PATCH /accounts/{alias}", "DELETE /accounts/{alias}"];
-        let posts = ["GET /posts", "GET /posts/{id}", "PATCH /posts/{id}"];
+        let posts = ["GET /accounts/{alias}/creator", "GET /posts", "GET /posts/{id}", "PATCH /posts/{id}"];
         let wishes = ["POST /posts/{id}/approve", "POST /posts/{id}/cancel", "POST /posts/{id}/retry"];
-        for key in signed.into_iter().chain(of_one).chain(posts).chain(wishes) {
+        let asks = ["POST /posts", "POST /uploads", "POST /uploads/{id}/complete"];
+        for key in signed.into_iter().chain(of_one).chain(posts).chain(wishes).chain(asks) {
             assert!(keys.contains(&key), "{key} is not in the template");
         }
     }

@@ -5,10 +5,12 @@
 //! `<file>.mp4.json`, holds its options. Everything else is nobody's, and is
 //! said to be so in the log.
 
-use crate::identity::Alias;
+use crate::identity::{Alias, PostId};
 
 /// The folder that is watched, with its slash.
 pub const DROP_PREFIX: &str = "drop/";
+/// The folder that the API's uploads land in, with its slash.
+pub const UPLOAD_PREFIX: &str = "uploads/";
 /// The files that are taken for videos, by their ending, in any case.
 pub const VIDEO_ENDINGS: [&str; 3] = ["mp4", "mov", "webm"];
 
@@ -22,6 +24,11 @@ pub enum DropKey {
     },
     /// Options for a video of the same name.
     Sidecar,
+    /// The bytes that a post waits for.
+    Upload {
+        /// The post.
+        post: PostId,
+    },
     /// Not ours.
     Ignored(Ignored),
 }
@@ -29,8 +36,8 @@ pub enum DropKey {
 /// Why a key is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
-    /// Outside `drop/`.
-    #[error("it is not under drop/")]
+    /// Outside `drop/`, and no post's under `uploads/`.
+    #[error("it is neither under drop/ nor a post's under uploads/")]
     Elsewhere,
     /// A folder's own marker.
     #[error("it is a folder")]
@@ -50,6 +57,9 @@ impl DropKey {
     /// Reads a decoded key.
     #[must_use]
     pub fn parse(key: &str) -> Self {
+        if let Some((post, _)) = key.strip_prefix(UPLOAD_PREFIX).and_then(|path| path.split_once('/')) {
+            return PostId::new(post).map_or(Self::Ignored(Ignored::Elsewhere), |post| Self::Upload { post });
+        }
         let Some(path) = key.strip_prefix(DROP_PREFIX) else {
             return Self::Ignored(Ignored::Elsewhere);
         };
@@ -70,6 +80,24 @@ impl DropKey {
             }
             _ => Self::Ignored(Ignored::Ending),
         }
+    }
+}
+
+/// The name of a file that cannot be part of a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("file_name must have 1 to 200 bytes without '/' or control characters, and not begin with a dot")]
+pub struct InvalidFileName;
+
+/// The key at which the bytes that a post waits for land.
+///
+/// # Errors
+/// Refuses the name of a file that would not end the key.
+pub fn upload_key(post: &PostId, file_name: &str) -> Result<String, InvalidFileName> {
+    let fits = (1..=200).contains(&file_name.len()) && !file_name.starts_with('.');
+    if fits && !file_name.contains(|c: char| c == '/' || c.is_control()) {
+        Ok(format!("{UPLOAD_PREFIX}{post}/{file_name}"))
+    } else {
+        Err(InvalidFileName)
     }
 }
 
@@ -133,6 +161,17 @@ mod tests {
         ];
         for (key, expected) in table {
             assert_eq!(DropKey::parse(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn an_upload_lands_at_its_post() {
+        let post = PostId::new("a".repeat(32)).unwrap();
+        let key = upload_key(&post, "Ü 1.mp4").unwrap();
+        assert_eq!(key, format!("uploads/{post}/Ü 1.mp4"));
+        assert_eq!(DropKey::parse(&key), DropKey::Upload { post: post.clone() });
+        for name in ["", "a/b.mp4", ".mp4", "..", "a\n.mp4", &"x".repeat(201)] {
+            assert_eq!(upload_key(&post, name), Err(InvalidFileName), "{name}");
         }
     }
 

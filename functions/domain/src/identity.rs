@@ -10,6 +10,7 @@ use data_encoding::{BASE32_NOPAD, Specification};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::request::IdempotencyKey;
 use crate::source::ObjectVersion;
 
 /// A text that cannot be the id it was taken for.
@@ -112,11 +113,28 @@ impl PostId {
     #[must_use]
     pub fn of_object(bucket: &str, key: &str, version: &ObjectVersion) -> Self {
         let (kind, version) = match version {
-            ObjectVersion::Id(id) => ("version", id),
-            ObjectVersion::ETag(etag) => ("etag", etag),
+            ObjectVersion::Id(id) => ("version", id.as_str()),
+            ObjectVersion::ETag(etag) => ("etag", etag.as_str()),
+            ObjectVersion::Awaited => ("awaited", ""),
         };
+        Self::of_parts(&["dropcast post of object", bucket, key, kind, version].map(str::as_bytes))
+    }
+
+    /// Derives the id of the post that a request is for, from the request's name.
+    #[must_use]
+    pub fn of_request(name: &IdempotencyKey) -> Self {
+        Self::of_parts(&["dropcast post of request", name.as_str()].map(str::as_bytes))
+    }
+
+    /// The id of a post that a request without a name is for.
+    #[must_use]
+    pub fn of_chance(unguessable: &[u8; 32]) -> Self {
+        Self::of_parts(&[b"dropcast post of chance".as_slice(), unguessable.as_slice()])
+    }
+
+    fn of_parts(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
-        for part in ["dropcast post of object", bucket, key, kind, version] {
+        for part in parts {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -214,6 +232,14 @@ mod tests {
         assert_ne!(id("ab", "c", "1"), id("a", "bc", "1"));
         let etag = PostId::of_object("b", "k", &ObjectVersion::ETag("1".into()));
         assert_ne!(etag, id("b", "k", "1"));
+    }
+
+    #[test]
+    fn a_request_that_comes_again_is_the_same_post_and_another_is_another() {
+        let named = |name| PostId::of_request(&IdempotencyKey::parse(name).unwrap());
+        assert_eq!(named("order-7"), named("\"order-7\""));
+        assert_ne!(named("order-7"), named("order-8"));
+        assert_ne!(PostId::of_chance(&[1; 32]), PostId::of_chance(&[2; 32]));
     }
 
     #[test]

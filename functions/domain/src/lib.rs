@@ -33,6 +33,7 @@ pub mod failure;
 pub mod polling;
 pub mod post;
 pub mod report;
+pub mod request;
 pub mod trace;
 pub mod upload;
 

@@ -5,8 +5,8 @@
 //! field that is unknown or malformed is an error: a misspelt `privacy_levle`
 //! must not end in a public post.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::failure::in_one_line;
@@ -77,6 +77,7 @@ pub struct PostOptions {
     /// No stitches.
     pub disable_stitch: Option<bool>,
     /// The frame shown as cover, in milliseconds from the start.
+    #[serde(deserialize_with = "not_negative")]
     pub cover_timestamp_ms: Option<i32>,
     /// A paid partnership with a third party.
     pub brand_content: Option<bool>,
@@ -106,14 +107,7 @@ impl PostOptions {
     /// Names the place, and what is wrong there: not UTF-8, not JSON, an
     /// unknown field, a value of the wrong type.
     pub fn from_json(bytes: &[u8], place: &str) -> Result<Self, OptionsError> {
-        let options: Self = from_object(bytes, place)?;
-        match options.cover_timestamp_ms {
-            Some(ms) if ms < 0 => {
-                let why = format!("cover_timestamp_ms must not be negative, and is {ms}");
-                Err(OptionsError { place: place.to_owned(), why })
-            }
-            _ => Ok(options),
-        }
+        from_object(bytes, place)
     }
 
     /// Reads a change of these options: what it leaves out stays, and `null` leaves
@@ -149,6 +143,14 @@ impl PostOptions {
             ai_generated: self.ai_generated.or(other.ai_generated),
             publish_at: self.publish_at.or(other.publish_at),
         }
+    }
+}
+
+/// A cover's place: TikTok counts from the start.
+fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
+    match Option::<i32>::deserialize(deserializer)? {
+        Some(ms) if ms < 0 => Err(D::Error::custom(format!("it must not be negative, and is {ms}"))),
+        place => Ok(place),
     }
 }
 

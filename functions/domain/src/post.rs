@@ -19,6 +19,7 @@
 //! one begun. From then on only TikTok's own word ([`Post::settle`]) leads back
 //! to `Queued`.
 
+mod ask;
 mod claim;
 mod intervene;
 mod line;
@@ -33,6 +34,7 @@ use std::ops::Deref;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use ask::{Request, upload_term};
 pub use claim::{LEASE_TERM, Lease, NotClaimable};
 pub use intervene::Refusal;
 pub use settle::{Believe, Reconciled, reconcile};
@@ -42,6 +44,7 @@ use crate::failure::{Deferral, Failure};
 use crate::identity::{Alias, PostId, PublishId, VideoId};
 use crate::options::PostOptions;
 use crate::report::Links;
+use crate::request::RequestDigest;
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::trace::TraceId;
@@ -126,6 +129,22 @@ pub enum PostState {
     },
 }
 
+impl PostState {
+    fn name(&self) -> StateName {
+        match self {
+            PostState::Held { .. } => StateName::Held,
+            PostState::Scheduled { .. } => StateName::Scheduled,
+            PostState::Queued { .. } => StateName::Queued,
+            PostState::Uploading { .. } => StateName::Uploading,
+            PostState::Processing { .. } => StateName::Processing,
+            PostState::Published { .. } => StateName::Published,
+            PostState::Delivered { .. } => StateName::Delivered,
+            PostState::Failed { .. } => StateName::Failed,
+            PostState::Cancelled { .. } => StateName::Cancelled,
+        }
+    }
+}
+
 /// What a held post waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -134,6 +153,8 @@ pub enum HoldReason {
     Review,
     /// The file with its options.
     Sidecar,
+    /// Its bytes, which are to be uploaded; until they never came.
+    Upload,
 }
 
 /// Whether TikTok said that it has every byte.
@@ -243,6 +264,10 @@ pub struct PostFacts {
     pub request: PostOptions,
     /// The trace in which it was dropped, to find it in logs and in X-Ray.
     pub trace: Option<TraceId>,
+    /// The request that it was made for; none for a drop.
+    pub asked: Option<RequestDigest>,
+    /// S3's name for the upload of its video in parts, where that comes so.
+    pub parts: Option<String>,
     /// Whether somebody approved of it.
     pub approval: Approval,
     /// What it goes out with, once settled.
@@ -288,6 +313,8 @@ impl Post {
             dropped_at: now,
             request: PostOptions::default(),
             trace: None,
+            asked: None,
+            parts: None,
             approval: Approval::NotGiven,
             settings: None,
             video: None,
@@ -325,17 +352,7 @@ impl Post {
     /// The state's name.
     #[must_use]
     pub fn state_name(&self) -> StateName {
-        match self.state {
-            PostState::Held { .. } => StateName::Held,
-            PostState::Scheduled { .. } => StateName::Scheduled,
-            PostState::Queued { .. } => StateName::Queued,
-            PostState::Uploading { .. } => StateName::Uploading,
-            PostState::Processing { .. } => StateName::Processing,
-            PostState::Published { .. } => StateName::Published,
-            PostState::Delivered { .. } => StateName::Delivered,
-            PostState::Failed { .. } => StateName::Failed,
-            PostState::Cancelled { .. } => StateName::Cancelled,
-        }
+        self.state.name()
     }
 
     /// The upload under way, if there is one.

@@ -13,9 +13,17 @@ pub enum ObjectVersion {
     Id(String),
     /// The entity tag, without its quotes, in a bucket that does not.
     ETag(String),
+    /// None yet: the bytes are on their way. Nothing can be read of it.
+    Awaited,
 }
 
 impl ObjectVersion {
+    /// Tells whether there is something to read.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        *self != Self::Awaited
+    }
+
     /// Reads the version from what an event or a `HeadObject` says.
     ///
     /// S3 calls the version of an object from before versioning `null`; it can

@@ -22,6 +22,9 @@ impl Posting {
         if let Some(reading) = Reading::of_state(post, self.now()) {
             self.measure(&reading);
         }
+        if !post.source.version.is_known() {
+            return;
+        }
         let mut state = post.state_name();
         for _ in 0..TAG_TRIES {
             let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", state.as_str())];

@@ -148,6 +148,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::ask::Intake;
     use crate::connect::ConnectConfig;
 
     const REQUIRED: [&str; 6] =
@@ -210,6 +211,11 @@ mod tests {
             noting(name);
             let set = [("CONSENTS_TABLE", "consents"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
             set.iter().find(|(required, _)| *required == name).map(|(_, value)| (*value).to_owned())
+        })
+        .unwrap();
+        Intake::read(|name| {
+            noting(name);
+            Some("intake".to_owned())
         })
         .unwrap();
         assert_eq!(set_in(resource(template, "ApiFunction")), read.take());

@@ -45,7 +45,7 @@ impl Posting {
             match self.accounts.save(kept, configured, self.now()).await {
                 Ok(_) => {
                     tracing::info!(account = %alias, "account configured");
-                    self.let_go_on(alias, &preferences).await?;
+                    Box::pin(self.let_go_on(alias, &preferences)).await?;
                     return Ok(preferences);
                 }
                 Err(SaveError::Overtaken) => {}

@@ -29,6 +29,8 @@ pub struct DueSummary {
     pub polled: u32,
     /// Posts that were sent to be worked on.
     pub rung: u32,
+    /// Posts that were given up, since their bytes never came.
+    pub given_up: u32,
     /// Posts that had moved on already.
     pub passed: u32,
     /// Posts that could not be read or written; they are due still.
@@ -41,6 +43,7 @@ pub struct DueSummary {
 enum Looked {
     Polled,
     Rung,
+    GivenUp,
     Passed,
 }
 
@@ -120,10 +123,24 @@ impl Posting {
                 Box::pin(self.poll(kept, worker)).instrument(span).await?;
                 Ok(Looked::Polled)
             }
+            StateName::Held => self.give_up(kept).await,
             StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
                 self.ring(kept).instrument(span).await
             }
             _ => Ok(Looked::Passed),
+        }
+    }
+
+    /// Ends a post whose bytes never came; nothing else that is held is ever due.
+    async fn give_up(&self, kept: Kept<Post>) -> Result<Looked, StoreError> {
+        let Ok(failed) = kept.value.clone().never_arrived(self.now()) else { return Ok(Looked::Passed) };
+        match self.posts.save(kept, failed, self.now()).await {
+            Ok(kept) => {
+                self.announce(&kept).await;
+                Ok(Looked::GivenUp)
+            }
+            Err(SaveError::Overtaken) => Ok(Looked::Passed),
+            Err(SaveError::Store(error)) => Err(error),
         }
     }
 
@@ -152,6 +169,7 @@ impl DueSummary {
         match look.looked {
             Some(Looked::Polled) => self.polled += 1,
             Some(Looked::Rung) => self.rung += 1,
+            Some(Looked::GivenUp) => self.given_up += 1,
             Some(Looked::Passed) => self.passed += 1,
             None => self.failed += 1,
         }
@@ -160,6 +178,7 @@ impl DueSummary {
     fn add(&mut self, part: &Self) {
         self.polled += part.polled;
         self.rung += part.rung;
+        self.given_up += part.given_up;
         self.passed += part.passed;
         self.failed += part.failed;
         self.oldest = self.oldest.max(part.oldest);

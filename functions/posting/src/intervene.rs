@@ -90,7 +90,7 @@ impl Posting {
             let was = kept.value.clone();
             match self.posts.save(kept, next, now).await {
                 Ok(kept) => {
-                    self.follow_up(&was, &kept).await;
+                    Box::pin(self.follow_up(&was, &kept)).await;
                     return Ok(kept);
                 }
                 Err(SaveError::Overtaken) => {}
@@ -105,13 +105,23 @@ impl Posting {
         self.announce(post).await;
         if post.state_name() == StateName::Cancelled {
             self.settle_turn(post).await;
+            if was.awaits_bytes()
+                && let Some(parts) = &was.parts
+            {
+                self.give_parts_up(&was.source.bucket, &was.source.key, parts).await;
+            }
             if was.stands_in_line() && was.mode().is_none() {
                 self.call_up(&post.account, None).await;
             }
         }
-        if post.wants_work(self.now())
-            && let Err(error) = self.bell.ring(&post.id).await
-        {
+        if post.wants_work(self.now()) {
+            self.ring_for(post).await;
+        }
+    }
+
+    /// Has somebody work on a post that is due, at once if that can be.
+    pub(crate) async fn ring_for(&self, post: &Post) {
+        if let Err(error) = self.bell.ring(&post.id).await {
             tracing::warn!(post.id = %post.id, error = in_full(&error), "bell not rung: the post is due and will be found");
         }
     }

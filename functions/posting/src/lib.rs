@@ -6,10 +6,12 @@
 //! reads neither the environment nor the clock; both are handed in.
 //!
 //! - [`submit`](Posting::submit): an event becomes a stored post, once; [`take_up`](Posting::take_up) works on it too.
+//! - [`ask_post`](Posting::ask_post), [`ask_upload`](Posting::ask_upload): so does a request.
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
 //! - [`Connecting`]: a user consents, and an account can be posted to.
 //! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
+//! - [`creator`](Posting::creator): what a creator may post at this moment.
 //! - [`configure`](Posting::configure): an operator says how an account posts.
 //! - [`approve`](Posting::approve), [`cancel`](Posting::cancel), [`retry`](Posting::retry),
 //!   [`reword`](Posting::reword): what people ask of a post.
@@ -23,6 +25,7 @@ mod config;
 mod posting;
 
 mod configure;
+mod creator;
 mod submit;
 mod tokens;
 
@@ -30,6 +33,7 @@ mod budget;
 mod line;
 
 mod announce;
+mod ask;
 mod drop_options;
 mod header;
 mod stop;
@@ -43,9 +47,11 @@ mod measure;
 
 mod connect;
 
+pub use ask::{AskError, AskedUpload, Intake, PartOffer, UploadOffer};
 pub use config::{Config, ConfigError};
 pub use configure::ConfigureError;
 pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
+pub use creator::CreatorError;
 pub use due::DueSummary;
 pub use intervene::InterveneError;
 pub use measure::{Meter, Metric, Reading};

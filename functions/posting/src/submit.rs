@@ -27,6 +27,8 @@ pub enum Submitted {
 enum Received {
     /// A video, and the post that it makes.
     Video(Box<Post>),
+    /// The bytes that this post waited for; it is pinned to them.
+    Bytes(PostId),
     /// Options; these posts read theirs again.
     Options(Vec<PostId>),
     /// Nothing to do; the log says why.
@@ -58,6 +60,7 @@ impl Posting {
                 self.store(&post).await?;
                 Submitted::Post(post.id.clone())
             }
+            Received::Bytes(post) => Submitted::Post(post),
             Received::Options(posts) => Submitted::Options(posts),
             Received::Nothing => Submitted::Nothing,
         })
@@ -77,6 +80,9 @@ impl Posting {
                     Created::New(kept) if claimed.is_ok() => Box::pin(self.work_claimed(kept, worker)).await?,
                     Created::New(_) | Created::Already(_) => self.upload(&id, worker).await?,
                 };
+            }
+            Received::Bytes(post) => {
+                self.upload(&post, worker).await?;
             }
             Received::Options(posts) => {
                 for post in posts {
@@ -105,12 +111,47 @@ impl Posting {
                 let post = Post::submit(account, source, bytes, now).dropped(dropped_at).traced(arrival.trace.clone());
                 Ok(Received::Video(Box::new(post)))
             }
+            DropKey::Upload { post } => self.pin(post, arrival).await,
             DropKey::Sidecar => Ok(Received::Options(self.hand_options(arrival).await?)),
             DropKey::Ignored(why) => {
                 tracing::info!(object.key = arrival.key, why = %why, "object ignored");
                 Ok(Received::Nothing)
             }
         }
+    }
+
+    /// Pins a post that waits for its bytes to those that have arrived. Whatever
+    /// else arrives where they were to is nobody's.
+    async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Received, SubmitError> {
+        for _ in 0..RELEASE_TRIES {
+            let Some(kept) = self.posts.get(&id).await?.filter(|kept| kept.source.key == arrival.key) else {
+                tracing::warn!(object.key = arrival.key, "object ignored: no post waits for it");
+                return Ok(Received::Nothing);
+            };
+            let Some((source, bytes)) = self.source_of(arrival).await? else {
+                tracing::warn!(object.key = arrival.key, "event ignored: the object is gone and its version unknown");
+                return Ok(Received::Nothing);
+            };
+            if kept.source == source {
+                tracing::info!(post.id = %id, post.state = %kept.state_name(), "event received again: post known");
+                return Ok(Received::Bytes(id));
+            }
+            let Ok(arrived) = kept.value.clone().arrived(source.version, bytes, self.now()) else {
+                let state = kept.state_name();
+                tracing::warn!(post.id = %id, post.state = %state, "object ignored: its post has its bytes, or is cancelled");
+                return Ok(Received::Nothing);
+            };
+            let arrived = arrived.traced(arrival.trace.clone());
+            match self.posts.save(kept, arrived, self.now()).await {
+                Ok(_) => {
+                    tracing::info!(post.id = %id, video.bytes = bytes, "event received: the post has its bytes");
+                    return Ok(Received::Bytes(id));
+                }
+                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(SubmitError::Busy)
     }
 
     async fn store(&self, post: &Post) -> Result<Created, StoreError> {

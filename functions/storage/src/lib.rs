@@ -43,7 +43,7 @@ pub use consents::Consents;
 pub use kept::{Kept, Revision};
 pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
-    ObjectError, Objects, ReadAhead, Window, WindowError,
+    ObjectError, Objects, ReadAhead, Slot, UploadedPart, Window, WindowError,
 };
 pub use posts::{Created, Cursor, DuePage, InLine, InvalidPlace, Listed, Listing, OpenPage, Place, Posts, Shard};
 pub use table::{RecordError, SaveError, StoreError};

@@ -15,11 +15,13 @@ mod range;
 mod read_ahead;
 mod sidecar;
 mod tags;
+mod uploads;
 mod window;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use bytes::{Bytes, BytesMut};
+use domain::secret::SecretString;
 use domain::source::{ObjectVersion, Source};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
@@ -27,6 +29,7 @@ use futures::stream::BoxStream;
 pub use error::ObjectError;
 pub use read_ahead::{BrokeOff, ChunkBody, ReadAhead};
 pub use sidecar::MAX_SIDECAR;
+pub use uploads::{Slot, UploadedPart};
 pub use window::{MAX_WINDOW, MIN_WINDOW, Window, WindowError};
 
 use crate::aws::AwsError;
@@ -110,6 +113,66 @@ impl Objects {
         Ok(Some(Current { source, bytes }))
     }
 
+    /// Finds a version of a key; none where there is no such one.
+    pub async fn version(&self, bucket: &str, key: &str, version: &str) -> Result<Option<Current>, ObjectError> {
+        let version = ObjectVersion::Id(version.to_owned());
+        let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
+        match self.describe(&source).await {
+            Ok(described) => Ok(Some(Current { source, bytes: described.bytes })),
+            // 400 is what S3 says of what cannot be a version's id.
+            Err(ObjectError::Gone { .. } | ObjectError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Signs an address to which a whole object of this length and kind can be put.
+    pub async fn sign_whole(
+        &self,
+        slot: Slot<'_>,
+        bytes: u64,
+        content_type: &str,
+    ) -> Result<SecretString, ObjectError> {
+        uploads::sign_whole(&self.client, slot, bytes, content_type).await
+    }
+
+    /// Signs an address to which a part of this length can be put.
+    pub async fn sign_part(
+        &self,
+        slot: Slot<'_>,
+        upload: &str,
+        number: i32,
+        bytes: u64,
+    ) -> Result<SecretString, ObjectError> {
+        uploads::sign_part(&self.client, slot, upload, number, bytes).await
+    }
+
+    /// Begins an upload in parts; answers with S3's name for it.
+    pub async fn begin_parts(&self, bucket: &str, key: &str, content_type: &str) -> Result<String, ObjectError> {
+        uploads::begin(&self.client, bucket, key, content_type).await
+    }
+
+    /// Lists the parts that are there; none where S3 knows no such upload, because
+    /// it was completed or given up.
+    pub async fn parts(&self, bucket: &str, key: &str, upload: &str) -> Result<Option<Vec<UploadedPart>>, ObjectError> {
+        uploads::parts(&self.client, bucket, key, upload).await
+    }
+
+    /// Makes one object of parts.
+    pub async fn complete_parts(
+        &self,
+        bucket: &str,
+        key: &str,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> Result<(), ObjectError> {
+        uploads::complete(&self.client, bucket, key, upload, parts).await
+    }
+
+    /// Gives an upload in parts up.
+    pub async fn abort_parts(&self, bucket: &str, key: &str, upload: &str) -> Result<(), ObjectError> {
+        uploads::abort(&self.client, bucket, key, upload).await
+    }
+
     /// Lists the keys that begin with a prefix, in S3's order: ten thousand at
     /// the most.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, ObjectError> {
@@ -178,6 +241,8 @@ fn pins(source: &Source) -> (Option<String>, Option<String>) {
     match &source.version {
         ObjectVersion::Id(id) => (Some(id.clone()), None),
         ObjectVersion::ETag(etag) => (None, Some(format!("\"{etag}\""))),
+        // No object has this tag: what is not there yet is not read.
+        ObjectVersion::Awaited => (None, Some("\"awaited\"".to_owned())),
     }
 }
 

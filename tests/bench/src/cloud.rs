@@ -27,6 +27,7 @@ pub(crate) struct Cloud {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Outputs {
+    intake_bucket: String,
     intake_queue_url: String,
     posts_table: String,
     accounts_table: String,
@@ -70,6 +71,7 @@ impl Cloud {
             ("ACCOUNTS_TABLE", &outputs.accounts_table),
             ("BUDGETS_TABLE", &outputs.budgets_table),
             ("CONSENTS_TABLE", &outputs.consents_table),
+            ("INTAKE_BUCKET", &outputs.intake_bucket),
             ("REDIRECT_URL", &outputs.redirect_url),
             ("INTAKE_QUEUE_URL", &outputs.intake_queue_url),
             ("TOKENS_KEY_ID", &outputs.tokens_key_id),

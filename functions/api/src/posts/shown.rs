@@ -11,25 +11,32 @@ use serde::Serialize;
 
 /// A post.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Post"))]
 pub(crate) struct Shown {
     id: String,
     account: String,
+    #[cfg_attr(test, schemars(with = "crate::contract::State"))]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
     source: ShownSource,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
+    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     created_at: Timestamp,
     /// When somebody looks at it next.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     due_at: Option<Timestamp>,
     /// What it waits for a person for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::contract::HeldFor>"))]
     held_for: Option<HoldReason>,
+    #[cfg_attr(test, schemars(with = "crate::contract::Approval"))]
     approval: Approval,
     /// Not before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     publish_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deferral: Option<ShownDeferral>,
@@ -47,11 +54,14 @@ pub(crate) struct Shown {
     failure: Option<ShownFailure>,
     /// When what became of it was learnt.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     ended_at: Option<Timestamp>,
     /// What the request said; sidecar, metadata, account and stack fill in the rest.
+    #[cfg_attr(test, schemars(with = "crate::contract::Options"))]
     options: PostOptions,
     /// What it goes out with, once settled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::contract::Settings>"))]
     settings: Option<Settings>,
     /// How many workers took it up.
     attempts: u32,
@@ -59,12 +69,14 @@ pub(crate) struct Shown {
     uploads_begun: u32,
     /// What happened, the oldest first; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<crate::contract::HistoryEntry>>"))]
     history: Option<Vec<HistoryEntry>>,
 }
 
-/// The object that is posted.
+/// The object that is posted; without a version, its bytes are on their way.
 #[derive(Debug, Serialize)]
-struct ShownSource {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Source"))]
+pub(crate) struct ShownSource {
     bucket: String,
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,16 +87,19 @@ struct ShownSource {
 
 /// Why a post waits, and until when.
 #[derive(Debug, Serialize)]
-struct ShownDeferral {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Deferral"))]
+pub(crate) struct ShownDeferral {
     code: String,
     message: String,
+    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     not_before: Timestamp,
     count: u32,
 }
 
 /// How far an upload is.
 #[derive(Debug, Serialize)]
-struct Progress {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Progress"))]
+pub(crate) struct Progress {
     /// What TikTok has accepted.
     bytes_sent: u64,
     bytes_total: u64,
@@ -96,13 +111,15 @@ struct Progress {
 
 /// Why a post failed, and what to do.
 #[derive(Debug, Serialize)]
-struct ShownFailure {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Failure"))]
+pub(crate) struct ShownFailure {
     code: String,
     message: String,
     advice: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tiktok_log_id: Option<String>,
     /// Whether it can be tried again, or may be posted all the same.
+    #[cfg_attr(test, schemars(with = "crate::contract::Outcome"))]
     outcome: Outcome,
 }
 
@@ -117,6 +134,7 @@ impl Shown {
         let (version_id, etag) = match post.source.version.clone() {
             ObjectVersion::Id(id) => (Some(id), None),
             ObjectVersion::ETag(etag) => (None, Some(etag)),
+            ObjectVersion::Awaited => (None, None),
         };
         let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
         let shown = Self {

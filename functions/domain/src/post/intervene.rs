@@ -31,6 +31,9 @@ pub enum Refusal {
     /// It was to be tried again, and has not failed.
     #[error("it is {0} and has not failed")]
     NotFailed(StateName),
+    /// It was to be tried again, and its bytes never came.
+    #[error("its video was never uploaded")]
+    NoBytes,
     /// It was to be tried again, and may be posted.
     #[error("TikTok may have had every byte and never said what became of them, so a second try could post it twice")]
     OutcomeUnknown,
@@ -46,6 +49,7 @@ impl Refusal {
             Self::AtAnEnd(_) => "post_ended",
             Self::UnderWay => "upload_under_way",
             Self::NotFailed(_) => "not_failed",
+            Self::NoBytes => "no_bytes",
             Self::OutcomeUnknown => "outcome_unknown",
         }
     }
@@ -62,6 +66,7 @@ impl Refusal {
             Self::AtAnEnd(_) => "Nothing more happens to it by itself.",
             Self::UnderWay => "Cancel it while that is possible, then post the video again with other options.",
             Self::NotFailed(_) => "Only a post that has failed can be tried again.",
+            Self::NoBytes => "Ask for a new upload, and send the video there.",
             Self::OutcomeUnknown => {
                 "Look at the account's profile. If the video is not there, post it again as another post."
             }
@@ -107,6 +112,7 @@ impl Post {
     /// been posted. It keeps its id, its history and its place in the line.
     pub fn retry(mut self, now: Timestamp) -> Wish {
         match &self.state {
+            PostState::Failed { .. } if !self.source.version.is_known() => Err(Refusal::NoBytes),
             PostState::Failed { outcome: Outcome::NotPosted, .. } => {
                 (self.0.inits, self.0.refusals, self.0.settings) = (0, 0, None);
                 Ok(self.queue(now, None, None, now, "tried again on request"))
@@ -122,9 +128,8 @@ impl Post {
     pub fn reworded(mut self, request: PostOptions, now: Timestamp) -> Wish {
         let note = "its options were changed";
         let stays = match &self.state {
-            PostState::Held { reason: HoldReason::Review } | PostState::Failed { outcome: Outcome::NotPosted, .. } => {
-                true
-            }
+            PostState::Held { reason: HoldReason::Review | HoldReason::Upload }
+            | PostState::Failed { outcome: Outcome::NotPosted, .. } => true,
             PostState::Held { reason: HoldReason::Sidecar }
             | PostState::Scheduled { .. }
             | PostState::Queued { upload: None, .. }

@@ -1,5 +1,6 @@
 //! What a post's life promises, told as sentences.
 
+mod asks;
 mod histories;
 mod wishes;
 

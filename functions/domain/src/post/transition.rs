@@ -36,6 +36,8 @@ impl Post {
         let note = match reason {
             HoldReason::Review => "waits for approval",
             HoldReason::Sidecar => "waits for its sidecar",
+            // Its bytes are there: somebody has it.
+            HoldReason::Upload => return Err(self.not("held for its bytes")),
         };
         Ok(self.enter(PostState::Held { reason }, None, now, note))
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, Connection};
+use domain::account::Account;
 use domain::failure::{Failure, in_full};
 use domain::identity::Alias;
 use storage::{Kept, Purpose, SaveError, SealContext};
@@ -53,13 +53,15 @@ impl Connecting {
     pub async fn disconnect(&self, alias: &Alias) -> Result<Disconnected, ConnectError> {
         let unknown = || ConnectError::UnknownAccount(alias.clone());
         let mut kept = self.posting.accounts.get(alias).await?.ok_or_else(unknown)?;
-        let revocation = match &kept.connection {
-            Connection::NeedsReconnect { .. } => Revocation::NotNeeded,
-            Connection::Connected => match tokio::time::timeout(PATIENCE, self.revoke(&kept)).await {
+        // A consent whose tokens TikTok refused once may live on for all we know.
+        let revocation = if kept.tokens.is_forgotten() {
+            Revocation::NotNeeded
+        } else {
+            match tokio::time::timeout(PATIENCE, self.revoke(&kept)).await {
                 Ok(Ok(())) => Revocation::Revoked,
                 Ok(Err(why)) => Revocation::Failed { why },
                 Err(_) => Revocation::Failed { why: "TikTok did not answer in time".to_owned() },
-            },
+            }
         };
         for _ in 0..FORGET_TRIES {
             if kept.tokens.is_forgotten() {

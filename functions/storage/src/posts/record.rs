@@ -7,6 +7,7 @@
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};
 use domain::post::{Approval, HistoryEntry, Post, PostFacts, StateName};
+use domain::request::RequestDigest;
 use domain::settings::Settings;
 use domain::source::{ObjectVersion, Source};
 use domain::trace::TraceId;
@@ -69,6 +70,8 @@ struct FactsRecord {
     approval: Approval,
     request: Option<PostOptions>,
     trace: Option<TraceId>,
+    request_sha256: Option<RequestDigest>,
+    parts_id: Option<String>,
     settings: Option<Settings>,
     video: Option<VideoFacts>,
     history: Vec<HistoryEntry>,
@@ -96,6 +99,7 @@ pub(super) fn id_of(item: &Item) -> Option<PostId> {
 impl FactsRecord {
     fn of(post: &Post, now: Timestamp) -> Self {
         let (version_id, etag) = match &post.source.version {
+            ObjectVersion::Awaited => (None, None),
             ObjectVersion::Id(id) => (Some(id.clone()), None),
             ObjectVersion::ETag(etag) => (None, Some(etag.clone())),
         };
@@ -126,6 +130,8 @@ impl FactsRecord {
             approval: post.approval,
             trace: post.trace.clone(),
             request: (post.request != PostOptions::default()).then(|| post.request.clone()),
+            request_sha256: post.asked.clone(),
+            parts_id: post.parts.clone(),
             settings: post.settings.clone(),
             video: post.video.clone(),
             history: post.history.clone(),
@@ -136,7 +142,7 @@ impl FactsRecord {
         let version = match (self.version_id, self.etag) {
             (Some(id), _) => ObjectVersion::Id(id),
             (None, Some(etag)) => ObjectVersion::ETag(etag),
-            (None, None) => return Err(RecordError::Missing { name: "version_id or etag" }),
+            (None, None) => ObjectVersion::Awaited,
         };
         Ok(Post::restore(PostFacts {
             id: self.id,
@@ -147,6 +153,8 @@ impl FactsRecord {
             dropped_at: self.dropped_at.instant(DROPPED_AT)?,
             request: self.request.unwrap_or_default(),
             trace: self.trace,
+            asked: self.request_sha256,
+            parts: self.parts_id,
             approval: self.approval,
             settings: self.settings,
             video: self.video,

@@ -9,9 +9,10 @@ use domain::chunk::{ChunkCeiling, ChunkPlan, MIN_CHUNK};
 use domain::failure::Failure;
 use domain::identity::{PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
-use domain::post::{HoldReason, PostState, SentReceipt, StateName};
+use domain::post::{HoldReason, PostState, Request, SentReceipt, StateName};
 use domain::rate::Rate;
 use domain::report::{Links, Report, Standing};
+use domain::request::RequestDigest;
 use domain::secret::Sealed;
 use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
@@ -245,6 +246,24 @@ fn a_post_of_every_state_comes_back_as_it_was() {
         let item = record::item_of(&post, at(9)).unwrap();
         assert_eq!(record::post_of(&item).unwrap(), post, "{state}");
     }
+}
+
+#[test]
+fn a_post_whose_bytes_are_on_their_way_comes_back_as_it_was() {
+    let request = Request {
+        id: PostId::new("a".repeat(32)).unwrap(),
+        account: Alias::new("anna").unwrap(),
+        options: PostOptions::default(),
+        digest: RequestDigest::of("uploads", "{}"),
+    };
+    let place = ("intake".to_owned(), "uploads/a/clip.mp4".to_owned());
+    let size = VideoSize::new(SIZE).unwrap();
+    let post = Post::await_upload(request, place, size, Some("parts-1".to_owned()), at(0));
+    let item = record::item_of(&post, at(0)).unwrap();
+    assert!(!item.contains_key("version_id") && !item.contains_key("etag") && item.contains_key("due_at"));
+    assert_eq!(record::post_of(&item).unwrap(), post);
+    let arrived = post.arrived(ObjectVersion::Id("v1".into()), None, at(5)).unwrap();
+    assert_eq!(record::post_of(&record::item_of(&arrived, at(5)).unwrap()).unwrap(), arrived);
 }
 
 #[test]

@@ -26,6 +26,10 @@ enum Act {
     Reword,
     Cancel,
     Retry,
+    /// An upload to the post's address; which one.
+    Arrive(u8),
+    /// The look at what is due.
+    GiveUp,
     Settle(Report),
     Pass(u64),
 }
@@ -59,6 +63,8 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => Just(Act::Reword),
         1 => Just(Act::Cancel),
         2 => Just(Act::Retry),
+        1 => (0..3u8).prop_map(Act::Arrive),
+        1 => Just(Act::GiveUp),
         3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(Report { uploaded, ..report(standing) })),
         3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Act::Pass),
     ]
@@ -106,6 +112,8 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
         Act::Reword => post.reworded(PostOptions::default(), *now).map_err(|_| ()),
         Act::Cancel => post.cancel(*now).map_err(|_| ()),
         Act::Retry => post.retry(*now).map_err(|_| ()),
+        Act::Arrive(which) => post.arrived(asks::version(&which.to_string()), None, *now).map_err(|_| ()),
+        Act::GiveUp => post.never_arrived(*now).map_err(|_| ()),
         Act::Settle(told) => {
             // TikTok's number may lag, but not beyond the upload URL's death.
             let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
@@ -167,6 +175,19 @@ proptest! {
                 prop_assert_eq!(&post.id, &before.id);
                 prop_assert!(post.history.len() > before.history.len() || before.history.len() >= 50);
             }
+        }
+    }
+
+    #[test]
+    fn a_post_is_pinned_to_the_first_bytes_that_come_and_never_begun_before(history in prop::collection::vec(acts(), 1..60)) {
+        let (mut post, mut now, mut world) = (asks::awaited(), start(), World::default());
+        for what in &history {
+            let before = post.clone();
+            post = act(post, what, &mut now, &mut world);
+            prop_assert!(!before.source.version.is_known() || post.source == before.source, "{what:?} of {before:?}");
+            prop_assert!(post.source.version.is_known() || post.attempt == 0, "{what:?} of {before:?}");
+            let waits = post.awaits_bytes();
+            prop_assert!(!waits || post.due_at.is_some(), "nobody would give {post:?} up");
         }
     }
 

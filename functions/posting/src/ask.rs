@@ -1,0 +1,116 @@
+//! Asking: a post of an object that is in the bucket, or of a video that is yet to
+//! be uploaded there, to an address that is handed out for it.
+//!
+//! A request that has a name ([`IdempotencyKey`]) is one post, however often it
+//! comes: the post's id follows from the name. Nobody has to wait where it comes
+//! twice at once, since the post is made by one conditional write: the second
+//! finds what the first made, and is answered the same.
+
+mod error;
+mod upload;
+
+use domain::identity::{Alias, PostId};
+use domain::post::{Post, Request};
+use domain::request::{IdempotencyKey, PostForm, RequestDigest};
+use domain::size::VideoSize;
+use domain::source::Source;
+use storage::{Created, Kept};
+
+pub use error::AskError;
+pub use upload::{AskedUpload, PartOffer, UploadOffer};
+
+use crate::config::ConfigError;
+use crate::measure::Reading;
+use crate::posting::Posting;
+
+/// The bucket that requests are about.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    bucket: String,
+}
+
+impl Intake {
+    /// Reads `INTAKE_BUCKET` from wherever `variable` finds it.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let name = "INTAKE_BUCKET";
+        let unset = || ConfigError { name, problem: "is not set; the template sets it".into() };
+        Ok(Self { bucket: variable(name).ok_or_else(unset)? })
+    }
+}
+
+impl Posting {
+    /// Makes a post of an object that is in the bucket: as a JSON object says it,
+    /// once for each version of an object, or once for each name of a request.
+    ///
+    /// # Errors
+    /// No post was made.
+    pub async fn ask_post(
+        &self,
+        intake: &Intake,
+        name: Option<&IdempotencyKey>,
+        body: &[u8],
+    ) -> Result<Kept<Post>, AskError> {
+        let form = PostForm::read(body)?;
+        let digest = form.digest();
+        let named = name.map(PostId::of_request);
+        if let Some(id) = &named
+            && let Some(known) = self.posts.get(id).await?
+        {
+            return the_same(known, &digest).ok_or(AskError::KeyReused);
+        }
+        let account = self.known(form.account).await?;
+        let (source, size) = self.object(intake, form.key, form.version_id).await?;
+        let id = named.clone().unwrap_or_else(|| source.post_id());
+        let request = Request { id, account, options: form.options, digest: digest.clone() };
+        match self.posts.create(&Post::ask(request, source, size.bytes(), self.now())).await? {
+            Created::New(kept) => {
+                tracing::info!(post.id = %kept.id, account = %kept.account, object.key = kept.source.key, "post asked for");
+                self.measure(&Reading::received(&kept));
+                self.ring_for(&kept).await;
+                Ok(kept)
+            }
+            Created::Already(known) => {
+                let id = known.id.clone();
+                let other = if named.is_some() { AskError::KeyReused } else { AskError::Exists(id) };
+                the_same(known, &digest).ok_or(other)
+            }
+        }
+    }
+
+    /// The account of this alias, or the default one, if anybody connected it.
+    async fn known(&self, alias: Option<Alias>) -> Result<Alias, AskError> {
+        let alias = alias.unwrap_or_else(|| self.default_account.clone());
+        match self.accounts.get(&alias).await? {
+            Some(_) => Ok(alias),
+            None => Err(AskError::UnknownAccount(alias)),
+        }
+    }
+
+    /// The object that a request names, pinned to its version.
+    async fn object(
+        &self,
+        intake: &Intake,
+        key: String,
+        version_id: Option<String>,
+    ) -> Result<(Source, VideoSize), AskError> {
+        let bucket = &intake.bucket;
+        let none = version_id.as_ref().is_some_and(String::is_empty);
+        if none || key.is_empty() || key.len() > 1024 || key.ends_with('/') {
+            return Err(AskError::NoObject { key });
+        }
+        let found = match version_id {
+            Some(version) => self.objects.version(bucket, &key, &version).await,
+            None => self.objects.current(bucket, &key).await,
+        };
+        let found = found?.ok_or(AskError::NoObject { key })?;
+        Ok((found.source, VideoSize::new(found.bytes)?))
+    }
+}
+
+/// A post that was made for the very same request.
+fn the_same(known: Kept<Post>, digest: &RequestDigest) -> Option<Kept<Post>> {
+    Some(known).filter(|known| known.asked.as_ref() == Some(digest))
+}
