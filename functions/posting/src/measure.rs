@@ -4,16 +4,17 @@
 //! here. What numbers are counted *by* is bounded: states, and codes out of tables.
 //! A post and its account are named beside the numbers, and never counted by.
 
+mod reason;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::post::{Post, PostState, StateName};
 use domain::rate::Rate;
-use domain::report::FailReason;
 use jiff::Timestamp;
-use tiktok::reaction;
 
 use crate::posting::Posting;
+use reason::bounded;
 
 /// Takes what was measured.
 pub type Meter = Arc<dyn Fn(&Reading) + Send + Sync>;
@@ -198,66 +199,6 @@ fn wanted_at(post: &Post) -> Timestamp {
     let waits = |state| matches!(state, StateName::Held | StateName::Scheduled);
     let left = post.history.windows(2).rfind(|steps| waits(steps[0].state) && !waits(steps[1].state));
     left.map_or(post.dropped_at, |steps| steps[1].at)
-}
-
-/// Our own words for why a post waits or has failed. TikTok's are in its tables.
-const OURS: [&str; 44] = [
-    // the account's limits
-    "turn",
-    "uploads_per_minute",
-    "posts_per_day",
-    "drafts_pending",
-    "posting_users_per_day",
-    "calls_per_minute",
-    "budget_busy",
-    // its consent
-    "needs_reconnect",
-    "account_unknown",
-    "token_refresh_busy",
-    "tokens_not_stored",
-    "no_time_to_refresh",
-    "access_token_unusable",
-    // the video and its options
-    "file_empty",
-    "file_too_large",
-    "options_malformed",
-    "options_refused",
-    "source_gone",
-    "source_changed",
-    "source_unreadable",
-    // TikTok, and the way to it
-    "tiktok_unreachable",
-    "tiktok_unanswered",
-    "tiktok_garbled",
-    "upload_host_refused",
-    "upload_refused",
-    "upload_given_up",
-    "upload_unsteady",
-    "upload_never_ends",
-    "upload_unconfirmed",
-    "upload_unanswered",
-    "upload_unknown",
-    "upload_timeout",
-    "upload_rate_limited",
-    "upload_out_of_step",
-    "upload_moved",
-    "upload_malformed",
-    "upload_garbled",
-    "upload_failed",
-    "no_reason_given",
-    // the stack
-    "key_unusable",
-    "app_secret_unusable",
-    "no_time",
-    "worker_lost",
-    "internal_fault",
-];
-
-/// A code, where it is one of those that are known; anything that TikTok, or somebody
-/// between, may think of is one metric together.
-fn bounded(code: &str) -> &str {
-    let known = OURS.contains(&code) || reaction::find(code).is_some() || FailReason::find(code).is_some();
-    if known { code } else { "other" }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a metric is a float: 4 GB are far from where one is not exact")]

@@ -1,0 +1,64 @@
+//! The reasons that posts are counted by: few enough that each can be a metric.
+
+use domain::report::FailReason;
+use tiktok::reaction;
+
+/// Our own words for why a post waits or has failed. TikTok's are in its tables.
+const OURS: [&str; 44] = [
+    // the account's limits
+    "turn",
+    "uploads_per_minute",
+    "posts_per_day",
+    "drafts_pending",
+    "posting_users_per_day",
+    "calls_per_minute",
+    "budget_busy",
+    // its consent
+    "needs_reconnect",
+    "account_unknown",
+    "token_refresh_busy",
+    "tokens_not_stored",
+    "no_time_to_refresh",
+    "access_token_unusable",
+    // the video and its options
+    "file_empty",
+    "file_too_large",
+    "options_malformed",
+    "options_refused",
+    "source_gone",
+    "source_changed",
+    "source_unreadable",
+    // TikTok, and the way to it
+    "tiktok_unreachable",
+    "tiktok_unanswered",
+    "tiktok_garbled",
+    "upload_host_refused",
+    "upload_refused",
+    "upload_given_up",
+    "upload_unsteady",
+    "upload_never_ends",
+    "upload_unconfirmed",
+    "upload_unanswered",
+    "upload_unknown",
+    "upload_timeout",
+    "upload_rate_limited",
+    "upload_out_of_step",
+    "upload_moved",
+    "upload_malformed",
+    "upload_garbled",
+    "upload_failed",
+    "no_reason_given",
+    // the stack
+    "key_unusable",
+    "app_secret_unusable",
+    "no_time",
+    "worker_lost",
+    "internal_fault",
+];
+
+/// A code, where it is one of those that are known; anything that TikTok, or somebody
+/// between, may think of is one metric together.
+pub(super) fn bounded(code: &str) -> &str {
+    let known = OURS.contains(&code) || reaction::find(code).is_some() || FailReason::find(code).is_some();
+    if known { code } else { "other" }
+}
