@@ -1,11 +1,11 @@
-"""Checks what the compiler cannot: dependencies, the template, and these scripts.
+"""Checks what the compiler cannot: dependencies, the template, these scripts, and the API's contract.
 
 The dependencies' licences, origins and directions are deny.toml's. `sam validate
 --lint` looks at the template as written; a wrong type inside an `Events` block
 shows only in what the SAM transform makes of it, so that is linted too. checkov
 knows what is unwise, and template_rules.py what this stack promises. What parses
-the words of others is fuzzed for a moment. Works without a network and without
-credentials.
+the words of others is fuzzed for a moment, and the running API is held against
+its contract. Works without a network and without credentials.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import contract
 import fuzz
+import lifecycle
 import tools
 from aws import REGION
 from paths import HERE, INFRA, LOGS, REPO, TEMPLATE
@@ -50,6 +52,8 @@ def check() -> int:
     for what, schema, path in OF_GITHUB:
         _check(what, tools.CHECK_JSONSCHEMA, "--builtin-schema", schema, *sorted(REPO.glob(path)))
     fuzz.check()
+    with lifecycle.cloud_for_one_run() as cloud:
+        contract.hold(cloud)
     return 0
 
 

