@@ -1,7 +1,7 @@
 # What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
 # a C compiler; everything else is fetched, pinned, into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check fuzz bench permissions outlive build sbom audit deploy
+.PHONY: help demo up down test check fuzz bench chaos permissions outlive build sbom audit deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
@@ -41,6 +41,9 @@ fuzz: ## Look for inputs that break a promise; FUZZ='--seconds 600 video' for mo
 
 bench: ## Measure what ships beside what could be had; BENCH=--quick for a first look
 	@$(CLOUD) bench $(BENCH)
+
+chaos: ## Break posts off at every step and in every way; CHAOS=word for a part
+	@$(CLOUD) run -- cargo test --workspace --locked --test chaos $(PROFILE) -- campaign $(CHAOS)
 
 permissions: ## Take each of the functions' permissions away in turn, and see that it is missed
 	@$(CLOUD) permissions $(PERMISSIONS)

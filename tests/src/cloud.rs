@@ -113,7 +113,10 @@ impl Cloud {
     }
 
     /// Makes the clients of a contract.
-    pub(crate) async fn of(contract: Contract, lock_file: PathBuf) -> Result<Self> {
+    ///
+    /// # Errors
+    /// TikTok is not played by our simulator in it.
+    pub async fn of(contract: Contract, lock_file: PathBuf) -> Result<Self> {
         let simulator = contract
             .simulator
             .as_deref()

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use lambda::Environment;
 use serde::Deserialize;
 use serde_json::Value;
 use simulator::OpenId;
 use tokio::process::Command;
 use uuid::Uuid;
-
-use crate::function::Environment;
 
 /// What `cloud.json` says. It holds a key, so it has no `Debug`.
 #[derive(Deserialize)]

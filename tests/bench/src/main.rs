@@ -20,8 +20,6 @@ mod measure;
 mod stage;
 
 mod cloud;
-mod function;
-mod runtime_api;
 mod server;
 
 mod drain;

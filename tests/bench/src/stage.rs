@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use lambda::{Environment, Function};
 use serde_json::{Value, json};
 use simulator::{Control, Entry};
 
 use crate::cloud::{Account, Cloud};
 use crate::drain::{RECEIVED, WHOLE};
 use crate::film::Film;
-use crate::function::{Environment, Function};
 use crate::pipe::Manner;
 use crate::server::Server;
 use crate::store::{calls_at, difference};
@@ -126,7 +127,7 @@ impl Stage {
         let log = self.places.scratch.join("publish.log");
         let before = self.received().await?;
         let mut publish = Function::start(&self.function("publish"), &environment, &log).await?;
-        let (answer, took) = publish.invoke(event(order.film, &account)).await?;
+        let (answer, took) = publish.invoke(event(order.film, &account), deadline()).await?;
         let peak_memory = publish.peak_memory()?;
         publish.stop().await?;
         ensure!(answer == json!({ "batchItemFailures": [] }), "publish did not take the event: {answer}");
@@ -182,6 +183,12 @@ pub(crate) async fn run(program: &Path, arguments: &[&str]) -> Result<String> {
     let output = tokio::time::timeout(Duration::from_mins(10), output).await??;
     ensure!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// When an invocation ends that begins now: the time that the template gives to `publish`.
+#[expect(clippy::disallowed_methods, reason = "a deadline is a time of day, and nothing else here reads one")]
+fn deadline() -> Timestamp {
+    Timestamp::now() + Duration::from_mins(15)
 }
 
 /// The recorded event of a drop, with this film and account in it.

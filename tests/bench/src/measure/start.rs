@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use lambda::Function;
 use serde::Serialize;
 
 use super::Extent;
-use crate::function::Function;
 use crate::numbers::{greatest, median};
 use crate::stage::Stage;
 

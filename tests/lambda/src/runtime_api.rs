@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
@@ -12,13 +12,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use jiff::Timestamp;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-
-use crate::serve::serve;
-
-/// The time that an invocation has, as the template gives it to `publish`.
-const TIMEOUT: Duration = Duration::from_mins(15);
+use tokio::task::JoinHandle;
 
 /// What a function says to the runtime.
 enum Said {
@@ -29,22 +28,30 @@ enum Said {
 }
 
 /// The side of the runtime.
-pub(crate) struct RuntimeApi {
-    pub(crate) address: SocketAddr,
-    events: mpsc::UnboundedSender<Value>,
+pub struct RuntimeApi {
+    /// Where it is, for `AWS_LAMBDA_RUNTIME_API`.
+    pub address: SocketAddr,
+    events: mpsc::UnboundedSender<Event>,
     said: mpsc::UnboundedReceiver<Said>,
+    server: JoinHandle<()>,
 }
+
+/// An event, and when its invocation ends.
+type Event = (Value, Timestamp);
 
 #[derive(Clone)]
 struct Desk {
-    events: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Value>>>,
+    events: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>>,
     says: mpsc::UnboundedSender<Said>,
     asked: Arc<Mutex<bool>>,
 }
 
 impl RuntimeApi {
-    /// Serves on a free port.
-    pub(crate) async fn start() -> Result<Self> {
+    /// Serves on a free port, until it is dropped.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn start() -> Result<Self> {
         let (events, receiver) = mpsc::unbounded_channel();
         let (says, said) = mpsc::unbounded_channel();
         let desk = Desk { events: Arc::new(tokio::sync::Mutex::new(receiver)), says, asked: Arc::default() };
@@ -53,11 +60,19 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/invocation/{id}/{end}", post(ended))
             .route("/2018-06-01/runtime/init/error", post(failed))
             .with_state(desk);
-        Ok(Self { address: serve(routes).await?, events, said })
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        // Answers are smaller than a packet, and nothing may wait for a second one.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let server = tokio::spawn(async move { drop(axum::serve(listener, routes).await) });
+        Ok(Self { address, events, said, server })
     }
 
     /// Waits until the function first asks for an event.
-    pub(crate) async fn ready(&mut self) -> Result<Instant> {
+    ///
+    /// # Errors
+    /// It said instead that it cannot start.
+    pub async fn ready(&mut self) -> Result<Instant> {
         match self.said().await? {
             Said::Ready(at) => Ok(at),
             Said::Answer(_) => bail!("the function answered before it was asked"),
@@ -65,9 +80,13 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands an event to a function that is ready, and returns its answer.
-    pub(crate) async fn invoke(&mut self, event: Value) -> Result<Value> {
-        self.events.send(event)?;
+    /// Hands an event to a function that is ready, with the end of the
+    /// invocation, and returns its answer.
+    ///
+    /// # Errors
+    /// The function reported an error.
+    pub async fn invoke(&mut self, event: Value, deadline: Timestamp) -> Result<Value> {
+        self.events.send((event, deadline))?;
         match self.said().await? {
             Said::Answer(answer) => Ok(serde_json::from_slice(&answer)?),
             Said::Error(error) => bail!("the invocation failed: {}", String::from_utf8_lossy(&error)),
@@ -80,26 +99,27 @@ impl RuntimeApi {
     }
 }
 
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
 async fn next(State(desk): State<Desk>) -> Response {
     let first = desk.asked.lock().is_ok_and(|mut asked| !std::mem::replace(&mut *asked, true));
     if first {
         desk.hear(Said::Ready(Instant::now()));
     }
-    let Some(event) = desk.events.lock().await.recv().await else {
+    let Some((event, deadline)) = desk.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
     let headers = [
         ("lambda-runtime-aws-request-id", uuid::Uuid::new_v4().to_string()),
-        ("lambda-runtime-deadline-ms", deadline_ms().to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:111122223333:function:bench".to_owned()),
+        ("lambda-runtime-deadline-ms", deadline.as_millisecond().to_string()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:111122223333:function:played".to_owned()),
         ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()),
     ];
     (headers, axum::Json(event)).into_response()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a deadline is a time of day, and nothing else here reads one")]
-fn deadline_ms() -> i64 {
-    (jiff::Timestamp::now() + TIMEOUT).as_millisecond()
 }
 
 async fn ended(State(desk): State<Desk>, Path((_, end)): Path<(String, String)>, body: Bytes) -> StatusCode {
@@ -136,7 +156,7 @@ mod tests {
         let mut runtime = RuntimeApi::start().await.unwrap();
         let playing = tokio::spawn(function(runtime.address, end, said));
         runtime.ready().await.unwrap();
-        let answer = runtime.invoke(json!({ "an": "event" })).await;
+        let answer = runtime.invoke(json!({ "an": "event" }), Timestamp::UNIX_EPOCH).await;
         playing.await.unwrap();
         answer
     }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -14,27 +15,30 @@ use crate::runtime_api::RuntimeApi;
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The variables of a function.
-pub(crate) type Environment = Vec<(String, String)>;
+pub type Environment = Vec<(String, String)>;
 
 /// A function that has started and is ready for an event.
-pub(crate) struct Function {
+pub struct Function {
     child: Child,
     runtime: RuntimeApi,
     /// From the start of the process to its first call for an event.
-    pub(crate) start: Duration,
+    pub start: Duration,
 }
 
 impl Function {
     /// Starts a program with this environment and no other; its log goes to a file.
-    pub(crate) async fn start(program: &Path, environment: &Environment, log: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// It is not there, or it ended before it asked for an event.
+    pub async fn start(program: &Path, environment: &Environment, log: &Path) -> Result<Self> {
         let mut runtime = RuntimeApi::start().await?;
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = Command::new(program);
         command.env_clear().envs(environment.iter().cloned());
         command.env("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string());
-        command.envs([("AWS_LAMBDA_FUNCTION_NAME", "bench"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")]);
-        command.envs([("AWS_LAMBDA_FUNCTION_VERSION", "1"), ("AWS_LAMBDA_LOG_GROUP_NAME", "bench")]);
-        command.env("AWS_LAMBDA_LOG_STREAM_NAME", "bench");
+        command.envs([("AWS_LAMBDA_FUNCTION_NAME", "played"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")]);
+        command.envs([("AWS_LAMBDA_FUNCTION_VERSION", "1"), ("AWS_LAMBDA_LOG_GROUP_NAME", "played")]);
+        command.env("AWS_LAMBDA_LOG_STREAM_NAME", "played");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let began = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
@@ -45,25 +49,35 @@ impl Function {
         Ok(Self { child, runtime, start: ready.duration_since(began) })
     }
 
-    /// Hands it an event; returns its answer, and the time from one to the other.
-    pub(crate) async fn invoke(&mut self, event: Value) -> Result<(Value, Duration)> {
+    /// Hands it an event, with the end of the invocation; returns its answer, and
+    /// the time from one to the other.
+    ///
+    /// # Errors
+    /// It reported an error, or ended.
+    pub async fn invoke(&mut self, event: Value, deadline: Timestamp) -> Result<(Value, Duration)> {
         let began = Instant::now();
         let answer = tokio::select! {
-            answer = tokio::time::timeout(PATIENCE, self.runtime.invoke(event)) => answer.context("no answer in time")??,
+            answer = tokio::time::timeout(PATIENCE, self.runtime.invoke(event, deadline)) => answer.context("no answer in time")??,
             ended = self.child.wait() => bail!("the function ended in the middle: {}", ended?),
         };
         Ok((answer, began.elapsed()))
     }
 
     /// The most memory that it has had resident so far, in bytes.
-    pub(crate) fn peak_memory(&self) -> Result<u64> {
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn peak_memory(&self) -> Result<u64> {
         let pid = self.child.id().context("the function has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         peak_of(&status).context("the system does not tell the peak of a process's memory")
     }
 
-    /// Ends it.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    /// Kills it, and waits until it is gone.
+    ///
+    /// # Errors
+    /// It could not be killed.
+    pub async fn stop(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 }

@@ -1,0 +1,142 @@
+//! Proof by fault: posts are broken off at each of their steps, and in every way
+//! that can be thought of, and TikTok's ledger says what became of them.
+//!
+//! ```text
+//!                 Runtime API (`lambda`)
+//!                    │ event, or SIGKILL
+//!   clock ──▶ publish, status, api ──▶ gate ──▶ AWS in memory, TikTok's simulator
+//! ```
+//!
+//! The functions are the real ones, in processes of their own. They are pointed
+//! at other addresses, as an operator may point them, and live by a clock that
+//! is moved from outside; nothing in them knows it.
+//!
+//! Without arguments, or with a filter, it is a test binary with a share of
+//! everything. With `campaign` first it does all of it, prints a table and
+//! writes `target/chaos.json`.
+//!
+//! Reading order: [`crashes`] for what is done, [`story`] and [`judge`] for what
+//! a run is, then `stage`, `gate` and `aws` for what it takes.
+
+mod crashes;
+mod faults;
+mod histories;
+mod slow;
+
+mod campaign;
+mod report;
+
+mod dropped;
+mod judge;
+mod story;
+
+mod aws;
+mod clock;
+mod gate;
+mod stage;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use histories::History;
+use report::{Report, Row};
+use stage::Places;
+use story::{DOCUMENTED, EACH, OPEN, Story, TikTok};
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|first| first == "campaign") {
+        return campaign(&arguments[2..]).unwrap_or_else(|error| {
+            drop(writeln!(std::io::stderr(), "{error:#}"));
+            ExitCode::FAILURE
+        });
+    }
+    let mut arguments = Arguments::from_args();
+    // Each has threads of its own.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, share()).exit_code()
+}
+
+/// The share of `make test`.
+fn share() -> Vec<Trial> {
+    let kill = |name: &str, story: Story, step: usize| {
+        trial(name, move |places| crashes::enumerate(places, story, DOCUMENTED, step))
+    };
+    vec![
+        kill("a_small_post_survives_a_kill_at_each_of_its_calls", Story::OneChunk, 1),
+        kill("a_post_in_chunks_survives_a_kill_at_any_third_of_its_calls", Story::ManyChunks, 3),
+        kill("a_draft_survives_a_kill_at_any_third_of_its_calls", Story::Draft, 3),
+        kill("a_scheduled_post_survives_a_kill_at_any_third_of_its_calls", Story::Scheduled, 3),
+        kill("a_post_that_needs_new_tokens_survives_a_kill_at_any_third_of_its_calls", Story::Renewed, 3),
+        trial("a_small_post_survives_every_fifth_of_the_faults_at_its_calls", |places| {
+            faults::enumerate(places, Story::OneChunk, DOCUMENTED, 5)
+        }),
+        trial("the_histories_that_are_kept_and_a_few_random_ones_end_well", |places| Ok(random(places, 0..40))),
+    ]
+}
+
+fn trial(name: &str, prove: impl FnOnce(&Places) -> Result<Row> + Send + 'static) -> Trial {
+    let told = move || {
+        let mut report = Report::default();
+        report.add(prove(&Places::find()?)?);
+        ensure!(report.is_clean(), "the claim does not hold:\n{report}");
+        Ok(())
+    };
+    Trial::test(name, move || told().map_err(|error: anyhow::Error| Failed::from(format!("{error:#}"))))
+}
+
+/// What a campaign is called, and what it does.
+type Campaign = (String, Box<dyn FnOnce(&Places) -> Result<Row>>);
+
+/// All of it, or what has one of these words in its name.
+fn campaign(words: &[String]) -> Result<ExitCode> {
+    let (places, mut report) = (Places::find()?, Report::default());
+    for (name, prove) in campaigns() {
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let row = prove(&places)?;
+        write!(std::io::stdout(), "{row}")?;
+        report.add(row);
+    }
+    let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/chaos.json");
+    report.write(&json)?;
+    writeln!(std::io::stdout(), "\n{report}\nWritten to {}", json.display())?;
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn campaigns() -> Vec<Campaign> {
+    let mut all: Vec<Campaign> = Vec::new();
+    let mut under = |story: Story, tiktok: TikTok| {
+        let name = format!("{} {}", story.name(), tiktok.name);
+        all.push((format!("killed {name}"), Box::new(move |places| crashes::enumerate(places, story, tiktok, 1))));
+        all.push((format!("faults {name}"), Box::new(move |places| faults::enumerate(places, story, tiktok, 1))));
+    };
+    for story in Story::ALL {
+        under(story, DOCUMENTED);
+    }
+    for tiktok in OPEN {
+        under(if tiktok.name.starts_with("refresh") { Story::Renewed } else { Story::ManyChunks }, tiktok);
+    }
+    all.push(("stalls".to_owned(), Box::new(|places| faults::stall(places, Story::OneChunk, DOCUMENTED))));
+    all.push(("histories".to_owned(), Box::new(|places| Ok(random(places, 0..MANY)))));
+    all.push(("slow".to_owned(), Box::new(|places| Ok(slow::largest(places)))));
+    all
+}
+
+/// Those that are kept, and those of some seeds.
+fn random(places: &Places, seeds: std::ops::Range<u64>) -> Row {
+    let mut all = History::kept();
+    all.extend(seeds.map(History::of));
+    let row = Row::new("histories", &format!("{} of them", all.len()), EACH, 0);
+    campaign::histories(places, row, all, HISTORIES_AT_ONCE)
+}
+
+/// How many random histories `campaign` plays.
+const MANY: u64 = 2000;
+/// How many are played at a time.
+const HISTORIES_AT_ONCE: usize = 3;

@@ -1,0 +1,153 @@
+//! A stage: AWS and TikTok with the gate before them, a clock, and the
+//! functions as real processes. One run after the other is played on it.
+
+mod lambda;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use simulator::{Config, Settings, Simulator};
+use tests::{Cloud, Contract};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+pub(crate) use lambda::{Lambda, Rest};
+
+use crate::aws::{ACCOUNTS, Aws, BUCKET, BUDGETS, CLIENT_KEY, CLIENT_SECRET, CONSENTS, POSTS};
+use crate::clock::{self, Clock};
+use crate::gate::{self, Door, Gate, Killing};
+
+/// Where the functions' programs and logs are.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) functions: PathBuf,
+    pub(crate) scratch: PathBuf,
+    shim: PathBuf,
+}
+
+impl Places {
+    /// Finds what the local cloud built, and makes what is missing.
+    pub(crate) fn find() -> Result<Self> {
+        static FOUND: OnceLock<Result<Places, String>> = OnceLock::new();
+        FOUND
+            .get_or_init(|| Self::prepare().map_err(|error| format!("{error:#}")))
+            .clone()
+            .map_err(|error| anyhow!(error))
+    }
+
+    fn prepare() -> Result<Self> {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        let (functions, scratch) = (target.join("lambda"), target.join("chaos"));
+        for name in ["publish", "status", "api"] {
+            let program = functions.join(name).join("bootstrap");
+            ensure!(program.exists(), "there is no {}: run `make test` or `make chaos`", program.display());
+        }
+        std::fs::create_dir_all(&scratch)?;
+        Ok(Self { functions, shim: clock::shim(&scratch)?, scratch })
+    }
+}
+
+/// The stage.
+pub(crate) struct Stage {
+    /// What is on it, as the scenarios see their cloud.
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) aws: Arc<Aws>,
+    pub(crate) tiktok: Arc<Simulator>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) address: String,
+    places: Places,
+    killings: Mutex<mpsc::UnboundedReceiver<Killing>>,
+    doors: [JoinHandle<()>; 2],
+}
+
+impl Stage {
+    /// Sets it up, empty.
+    pub(crate) async fn set_up(places: &Places) -> Result<Self> {
+        let (aws, clock) = (Arc::new(Aws::default()), Arc::new(Clock::new(&places.scratch)?));
+        let (gate, killings) = Gate::new(Arc::clone(&aws), Arc::clone(&clock))?;
+        let ((front, address), (side, side_address)) = (gate::listener().await?, gate::listener().await?);
+        let mut config = Config::new(CLIENT_KEY, CLIENT_SECRET);
+        config.public_url = Some(format!("http://{address}"));
+        let tiktok = Arc::new(Simulator::start(config).await?);
+        gate.lead_to(Arc::clone(&tiktok));
+        let doors = [
+            tokio::spawn(gate::serve(front, Arc::clone(&gate), Door::Front)),
+            tokio::spawn(gate::serve(side, Arc::clone(&gate), Door::Side)),
+        ];
+        let contract = contract(&format!("http://{side_address}"), tiktok.url(), &places.scratch);
+        let contract: Contract = serde_json::from_value(contract).context("the contract has changed")?;
+        let cloud = Arc::new(Cloud::of(contract, PathBuf::new()).await?);
+        let (address, places, killings) = (address.to_string(), places.clone(), Mutex::new(killings));
+        Ok(Self { cloud, aws, tiktok, gate, clock, address, places, killings, doors })
+    }
+
+    /// Clears it for another run, with TikTok set as wanted.
+    pub(crate) fn clear(&self, settings: impl FnOnce(&mut Settings)) -> Result<()> {
+        self.tiktok.reset();
+        self.aws.clear();
+        self.clock.set(0)?;
+        self.gate.order(Vec::new());
+        self.tiktok.change_settings(settings)?;
+        Ok(())
+    }
+
+    /// What the time is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets seconds pass for everybody.
+    pub(crate) fn advance(&self, seconds: u64) -> Result<()> {
+        self.clock.advance(seconds)?;
+        self.tiktok.advance(seconds);
+        Ok(())
+    }
+
+    /// The variables of every function.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let gate = format!("http://{}", self.address);
+        let own = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "chaos"),
+            ("AWS_SECRET_ACCESS_KEY", "chaos"),
+            ("AWS_ENDPOINT_URL", &gate),
+            ("POSTS_TABLE", POSTS),
+            ("ACCOUNTS_TABLE", ACCOUNTS),
+            ("BUDGETS_TABLE", BUDGETS),
+            ("CONSENTS_TABLE", CONSENTS),
+            ("INTAKE_BUCKET", BUCKET),
+            ("INTAKE_QUEUE_URL", &format!("{gate}/intake")),
+            ("TOKENS_KEY_ID", "tokens"),
+            ("APP_SECRET_ARN", "app"),
+            ("REDIRECT_URL", "https://dropcast.example/oauth/callback"),
+            ("TIKTOK_API_URL", &gate),
+            ("TIKTOK_UPLOAD_HOSTS", &self.address),
+            ("DEFAULT_MODE", "direct"),
+        ];
+        own.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.doors.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// What `cloud.json` would say of it.
+fn contract(endpoint: &str, simulator: &str, scratch: &Path) -> Value {
+    json!({
+        "endpoint": endpoint, "region": "us-east-1", "access_key_id": "chaos", "secret_access_key": "chaos",
+        "simulator": simulator, "logs": scratch, "aws_cli": "", "trust": "",
+        "outputs": {
+            "IntakeBucket": BUCKET, "IntakeQueueUrl": format!("{endpoint}/intake"), "DeadLetterQueueUrl": "",
+            "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "BudgetsTable": BUDGETS, "ConsentsTable": CONSENTS,
+            "TokensKeyId": "tokens", "AppSecretArn": "app", "PublishFunction": "publish", "StatusFunction": "status",
+            "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",
+        },
+    })
+}
