@@ -73,5 +73,5 @@ pub use settings::{
     WebhookSpelling,
 };
 pub use tokens::{Scope, TokenKind, TokenPair};
-pub use users::{PrivacyLevel, Standing, User, Visibility};
+pub use users::{PrivacyLevel, Standing, User, Visibility, Webhooks};
 pub use webhooks::Delivery;

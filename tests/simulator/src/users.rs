@@ -37,6 +37,21 @@ pub struct User {
     /// Direct posts in 24 hours, where it differs from the setting.
     #[serde(default)]
     pub daily_post_cap: Option<u32>,
+    /// Whether the app's webhook hears of this creator.
+    #[serde(default)]
+    pub webhooks: Webhooks,
+}
+
+/// Whether the app's webhook hears of a creator. TikTok promises to tell, and a
+/// client has to do without.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Webhooks {
+    /// It does.
+    #[default]
+    Told,
+    /// Nothing is ever sent.
+    Withheld,
 }
 
 /// What TikTok holds against a creator.
@@ -96,6 +111,7 @@ impl User {
             max_video_post_duration_sec: five_minutes(),
             standing: Standing::Good,
             daily_post_cap: None,
+            webhooks: Webhooks::Told,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::post::{FailReason, Flow, Life, Post, Step, Video};
 use crate::settings::{BodyCheck, Settings};
 use crate::tokens::Grants;
-use crate::users::{PrivacyLevel, Standing, User};
+use crate::users::{PrivacyLevel, Standing, User, Webhooks};
 use crate::webhooks::{About, News, Outbox};
 
 /// The longest video that an inbox takes, in milliseconds.
@@ -213,13 +213,23 @@ impl World {
     /// Tells the app's webhook about a publish.
     pub(crate) fn tell(&mut self, index: usize, news: &News, at: Timestamp) {
         let post = &self.posts[index];
+        if !self.is_told_of(&post.user) {
+            return;
+        }
         let about = About { client_key: &self.app.client_key, user: &post.user, publish: Some((&post.id, post.flow)) };
         self.outbox.tell(news, about, &self.settings, at);
+    }
+
+    fn is_told_of(&self, user: &OpenId) -> bool {
+        self.users.get(user).is_none_or(|user| user.webhooks == Webhooks::Told)
     }
 
     /// Removes what a user agreed to, and tells the app's webhook why.
     pub(crate) fn remove_consent(&mut self, user: &OpenId, reason: u8, now: Timestamp) {
         self.grants.revoke(user);
+        if !self.is_told_of(user) {
+            return;
+        }
         let about = About { client_key: &self.app.client_key, user, publish: None };
         let news = News::AuthorizationRemoved(reason);
         self.outbox.tell(&news, about, &self.settings, now);

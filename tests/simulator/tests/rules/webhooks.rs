@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use simulator::{Settings, WebhookOrder};
+use simulator::{Settings, User, WebhookOrder, Webhooks};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -119,6 +119,20 @@ async fn what_is_not_answered_with_200_is_told_again() {
         tokio::task::yield_now().await;
     }
     assert_eq!(client.tiktok.webhooks()[0].attempts, 3);
+}
+
+#[tokio::test]
+async fn a_creator_of_whom_nothing_is_told_leaves_the_others_told_of() {
+    let (client, mut received) = listen(0, Settings::default()).await;
+    let user = User { webhooks: Webhooks::Withheld, ..User::new(client.user.as_str(), "maker") };
+    client.tiktok.put_user(user.clone());
+    client.upload().await;
+    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.tiktok.advance(3);
+    client.tiktok.put_user(User { webhooks: Webhooks::Told, ..user });
+    client.tiktok.disconnect(&client.user, 1).unwrap();
+    assert_eq!(received.recv().await.unwrap().event(), "authorization.removed");
+    assert_eq!(client.tiktok.webhooks().len(), 1);
 }
 
 #[tokio::test]
