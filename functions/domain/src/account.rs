@@ -166,11 +166,17 @@ impl Account {
         }
     }
 
+    /// The account whose consent has ended: it must be connected again.
+    #[must_use]
+    pub fn parted(self, why: &str, now: Timestamp) -> Self {
+        let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
+        Self { connection, refreshing: None, ..self }
+    }
+
     /// The account without its tokens; its posts wait for another consent.
     #[must_use]
     pub fn disconnected(self, why: &str, now: Timestamp) -> Self {
-        let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
-        Self { connection, tokens: TokenPair::forgotten(now), refreshing: None, ..self }
+        Self { tokens: TokenPair::forgotten(now), ..self.parted(why, now) }
     }
 
     /// The user whom another consent has to come from; anybody's will do once

@@ -21,6 +21,7 @@
 
 mod ask;
 mod claim;
+mod heed;
 mod intervene;
 mod line;
 mod settle;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ask::{Request, upload_term};
 pub use claim::{LEASE_TERM, Lease, NotClaimable};
+pub use heed::Unheeded;
 pub use intervene::Refusal;
 pub use settle::{Believe, Reconciled, reconcile};
 pub use transition::{InvalidTransition, SentReceipt};
@@ -43,7 +45,7 @@ pub use transition::{InvalidTransition, SentReceipt};
 use crate::failure::{Deferral, Failure};
 use crate::identity::{Alias, PostId, PublishId, VideoId};
 use crate::options::PostOptions;
-use crate::report::Links;
+use crate::report::{Links, Sighting};
 use crate::request::RequestDigest;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -101,6 +103,8 @@ pub enum PostState {
         video_ids: Vec<VideoId>,
         /// Where people see it, as far as TikTok lets us know.
         links: Links,
+        /// What TikTok said by itself of who can see which video.
+        sightings: Vec<Sighting>,
     },
     /// The draft is in the user's inbox; the user goes on in the app.
     Delivered {

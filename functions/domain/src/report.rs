@@ -1,9 +1,10 @@
 //! What TikTok says of a publish, whether asked or by itself.
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::identity::VideoId;
+use crate::identity::{PublishId, VideoId};
 
 /// Where a publish stands on TikTok's side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,50 @@ pub struct Report {
     pub log_id: Option<String>,
 }
 
+/// What TikTok says of a publish by itself: at least once, in any order.
+/// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The publish that it is about.
+    pub publish_id: PublishId,
+    /// When it came to be, by TikTok's clock, in whole seconds.
+    pub at: Timestamp,
+    /// What it says.
+    pub tidings: Tidings,
+}
+
+/// What a [`Word`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tidings {
+    /// The publish stands there now.
+    Stands(Standing),
+    /// Everybody can see this video of the publish.
+    Public(VideoId),
+    /// Not everybody can see it any more.
+    Withdrawn(VideoId),
+}
+
+/// Whether everybody can see a video, by TikTok's newest word on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The video.
+    pub video: VideoId,
+    /// What the word says.
+    pub visibility: Visibility,
+    /// When the word came to be.
+    pub at: Timestamp,
+}
+
+/// Whether everybody can see a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// They can.
+    Public,
+    /// They could.
+    Withdrawn,
+}
+
 /// The links of a published video.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
@@ -58,6 +103,12 @@ impl Links {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self { share_url: self.share_url.or(other.share_url), cover_url: self.cover_url.or(other.cover_url) }
+    }
+
+    /// Tells whether they lead to this video.
+    #[must_use]
+    pub fn lead_to(&self, id: &VideoId) -> bool {
+        self.share_url.as_ref().is_some_and(|url| url.contains(id.as_str()))
     }
 
     /// The link that TikTok's ids make, where the creator's name is known.

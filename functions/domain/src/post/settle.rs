@@ -12,7 +12,7 @@ use crate::failure::{Deferral, Failure, backoff};
 use crate::identity::{PublishId, VideoId};
 use crate::options::{Mode, PrivacyLevel};
 use crate::polling::{next_look, next_poll};
-use crate::report::{FailReaction, FailReason, Links, Report, Standing};
+use crate::report::{FailReaction, FailReason, Links, Report, Sighting, Standing, Visibility};
 use crate::settings::Settings;
 use crate::upload::Upload;
 
@@ -76,6 +76,20 @@ fn is_short(upload: &Upload, report: &Report) -> bool {
     report.uploaded.is_some_and(|uploaded| uploaded.saturating_add(1) < upload.plan.size().bytes())
 }
 
+/// What people can see of a published post.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) video_ids: Vec<VideoId>,
+    pub(super) links: Links,
+    pub(super) sightings: Vec<Sighting>,
+}
+
+impl Seen {
+    fn is_withdrawn(&self, id: &VideoId) -> bool {
+        self.sightings.iter().any(|known| known.video == *id && known.visibility == Visibility::Withdrawn)
+    }
+}
+
 impl Post {
     /// Applies TikTok's report of the post's publish.
     ///
@@ -96,8 +110,9 @@ impl Post {
     /// Adds links that were found elsewhere to a published post.
     pub fn linked(self, links: Links, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self.state.clone() {
-            PostState::Published { publish_id, at, video_ids, links: known } => {
-                Ok(self.publish(publish_id, at, video_ids, known.or(links), now))
+            PostState::Published { publish_id, at, video_ids, links: known, sightings } => {
+                let seen = Seen { video_ids, links: known.or(links), sightings };
+                Ok(self.publish(publish_id, at, seen, now))
             }
             _ => Err(self.not("linked")),
         }
@@ -131,36 +146,45 @@ impl Post {
     }
 
     fn published(self, publish_id: PublishId, report: &Report, now: Timestamp) -> Self {
-        let (at, mut video_ids, known) = match &self.state {
-            PostState::Published { at, video_ids, links, .. } => (*at, video_ids.clone(), links.clone()),
-            _ => (now, Vec::new(), Links::default()),
-        };
+        let (at, mut seen) = self.seen(now);
         for id in &report.video_ids {
-            if !video_ids.contains(id) {
-                video_ids.push(id.clone());
+            if !seen.video_ids.contains(id) && !seen.is_withdrawn(id) {
+                seen.video_ids.push(id.clone());
             }
         }
-        self.publish(publish_id, at, video_ids, report.links.clone().or(known), now)
+        let gone =
+            seen.sightings.iter().any(|known| seen.is_withdrawn(&known.video) && report.links.lead_to(&known.video));
+        if !gone {
+            seen.links = report.links.clone().or(seen.links);
+        }
+        self.publish(publish_id, at, seen, now)
     }
 
-    fn publish(
-        mut self,
-        publish_id: PublishId,
-        at: Timestamp,
-        video_ids: Vec<VideoId>,
-        links: Links,
-        now: Timestamp,
-    ) -> Self {
+    /// Since when the post is known to be published, and what is seen of it.
+    pub(super) fn seen(&self, now: Timestamp) -> (Timestamp, Seen) {
+        match &self.state {
+            PostState::Published { publish_id: _, at, video_ids, links, sightings } => {
+                let (video_ids, links, sightings) = (video_ids.clone(), links.clone(), sightings.clone());
+                (*at, Seen { video_ids, links, sightings })
+            }
+            _ => (now, Seen::default()),
+        }
+    }
+
+    pub(super) fn publish(mut self, publish_id: PublishId, at: Timestamp, seen: Seen, now: Timestamp) -> Self {
+        let Seen { video_ids, links, sightings } = seen;
         let own = |s: &Settings| s.mode == Mode::Direct && s.privacy_level == PrivacyLevel::SelfOnly;
         let private = self.settings.as_ref().is_some_and(own);
         let complete = links.share_url.is_some() && links.cover_url.is_some();
-        let due_at = if complete || private { None } else { next_look(at, now) };
+        let gone = video_ids.is_empty() && !sightings.is_empty();
+        let due_at = if complete || private || gone { None } else { next_look(at, now) };
         let note = match &links.share_url {
             Some(url) => format!("published: {url}"),
+            None if gone => "published, and not public any more".to_owned(),
             None if private => "published, for its creator alone: there is no public link".to_owned(),
             None => "published; its link is not known yet".to_owned(),
         };
-        let state = PostState::Published { publish_id, at, video_ids, links };
+        let state = PostState::Published { publish_id, at, video_ids, links, sightings };
         if self.state == state {
             self.0.due_at = due_at;
             return self;
@@ -292,7 +316,7 @@ impl Post {
         }
     }
 
-    fn without_attention(mut self) -> Self {
+    pub(super) fn without_attention(mut self) -> Self {
         self.0.due_at = None;
         self
     }

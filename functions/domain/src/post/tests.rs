@@ -1,6 +1,7 @@
 //! What a post's life promises, told as sentences.
 
 mod asks;
+mod heed;
 mod histories;
 mod wishes;
 

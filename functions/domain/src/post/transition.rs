@@ -85,6 +85,24 @@ impl Post {
         }
     }
 
+    /// Has a post that waits to be worked on wait for its account instead, whose
+    /// consent is gone (`code` is what such a wait is called). An upload under way is kept.
+    ///
+    /// # Errors
+    /// Refuses where it does not wait to be worked on, or waits for its account already.
+    pub fn parked(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Step {
+        match self.state.clone() {
+            PostState::Queued { deferral, upload, .. }
+                if deferral.as_ref().is_none_or(|deferral| deferral.code != code) =>
+            {
+                let until = now + wait;
+                let deferral = Deferral { code: code.to_owned(), message: message.to_owned(), count: 1 };
+                Ok(self.queue(until, Some(deferral), upload, now, &format!("waits until {until}: {message}")))
+            }
+            _ => Err(self.not("parked")),
+        }
+    }
+
     /// Notes what the post goes out with. It stays where it is.
     #[must_use]
     pub fn described(mut self, settings: Settings, video: VideoFacts, bytes: u64) -> Self {

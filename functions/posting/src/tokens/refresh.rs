@@ -123,9 +123,8 @@ impl Posting {
 
     pub(super) async fn mark_parted(&self, kept: Kept<Account>, why: &str) -> Result<(), StoreError> {
         let now = self.now();
-        let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
         tracing::error!(account = %kept.alias, why, "TikTok refuses the account's tokens: connect it again");
-        let parted = Account { connection, refreshing: None, ..kept.value.clone() };
+        let parted = kept.value.clone().parted(why, now);
         match self.accounts.save(&kept, parted, now).await {
             Ok(_) => {
                 self.measure(&Reading::consent_lost(kept.alias.as_str()));

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::report::{Tidings, Word};
 
 /// What may happen to a post, as random histories are made of.
 #[derive(Debug, Clone)]
@@ -31,7 +32,26 @@ enum Act {
     /// The look at what is due.
     GiveUp,
     Settle(Report),
+    Hear(Word),
     Pass(u64),
+}
+
+/// What TikTok may say by itself: in any order, and of an earlier publish too.
+fn words() -> impl Strategy<Value = Word> {
+    let publish = prop::sample::select(vec!["v_pub_file~v2-1.1", "v_pub_file~v2-1.0"]);
+    let tidings = prop::sample::select(vec![
+        Tidings::Stands(Standing::Published),
+        Tidings::Stands(Standing::InInbox),
+        Tidings::Stands(Standing::Failed { reason: "internal".into() }),
+        Tidings::Stands(Standing::Failed { reason: "spam_risk".into() }),
+        Tidings::Public(video_id("12")),
+        Tidings::Withdrawn(video_id("12")),
+    ]);
+    (publish, tidings, 0..5i64).prop_map(|(publish, tidings, second)| Word {
+        publish_id: PublishId::new(publish).unwrap(),
+        at: Timestamp::from_second(second).unwrap(),
+        tidings,
+    })
 }
 
 fn acts() -> impl Strategy<Value = Act> {
@@ -66,6 +86,7 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => (0..3u8).prop_map(Act::Arrive),
         1 => Just(Act::GiveUp),
         3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(Report { uploaded, ..report(standing) })),
+        2 => words().prop_map(Act::Hear),
         3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Act::Pass),
     ]
 }
@@ -121,6 +142,7 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
             let lie = world.may_hold_all && missing && dead && told.standing == Standing::Uploading;
             if lie { Err(()) } else { post.settle(told, *now).map_err(|_| ()) }
         }
+        Act::Hear(said) => post.heed(said, *now).map_err(|_| ()),
         Act::Pass(seconds) => {
             *now += Duration::from_secs(*seconds);
             Err(())
@@ -136,7 +158,11 @@ proptest! {
         for what in &history {
             let before = post.clone();
             post = act(post, what, &mut now, &mut world);
-            let failed_by_tiktok = matches!(what, Act::Settle(Report { standing: Standing::Failed { .. }, .. }));
+            let failed_by_tiktok = matches!(
+                what,
+                Act::Settle(Report { standing: Standing::Failed { .. }, .. })
+                    | Act::Hear(Word { tidings: Tidings::Stands(Standing::Failed { .. }), .. })
+            );
             if failed_by_tiktok && post != before {
                 world.may_hold_all = false;
             }
@@ -199,5 +225,23 @@ proptest! {
             post = act(post, what, &mut now, &mut world);
             prop_assert!(!was_published || post.state_name() == StateName::Published);
         }
+    }
+
+    #[test]
+    fn the_same_words_in_another_order_end_in_the_same_place(
+        (said, heard) in prop::collection::vec(words(), 1..12).prop_flat_map(|said| (Just(said.clone()), Just(said).prop_shuffle())),
+    ) {
+        // Of one publish TikTok says one end; and what it fails itself leads to another one.
+        let one_end = |word: &&Word| !matches!(word.tidings, Tidings::Stands(Standing::Failed { .. }));
+        let told = |words: &[Word]| {
+            let hear = |post: Post, word: &Word| post.clone().heed(word, start()).unwrap_or(post);
+            let mut facts = (*words.iter().filter(one_end).fold(processing(), hear)).clone();
+            facts.history.clear();
+            if let PostState::Published { sightings, .. } = &mut facts.state {
+                sightings.sort_by(|a, b| a.video.cmp(&b.video));
+            }
+            (facts.state, facts.due_at)
+        };
+        prop_assert_eq!(told(&said), told(&heard));
     }
 }
