@@ -43,6 +43,11 @@ def redirect_url(endpoint: str) -> str:
     return f"{public_url(endpoint)}/oauth/callback"
 
 
+def webhook_url(endpoint: str) -> str:
+    """Where TikTok tells what became of a post."""
+    return f"{public_url(endpoint)}/webhooks/tiktok"
+
+
 def deploy(caller: Caller, tiktok: TikTok, **more: str) -> Outputs:
     """Makes or updates the stack, with more parameters where there are any, and returns its outputs.
 

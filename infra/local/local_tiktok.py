@@ -12,6 +12,7 @@ import secrets
 import time
 import urllib.parse
 from dataclasses import dataclass
+from pathlib import Path
 
 from build import detached
 from paths import CLOUD, LOGS
@@ -55,10 +56,19 @@ def elsewhere() -> TikTok | None:
     )
 
 
-def simulate(lifetime: Lifetime, redirect_url: str) -> tuple[TikTok, Running]:
+@dataclass(frozen=True)
+class Addresses:
+    """What the app's developer enters in TikTok's portal."""
+
+    redirect: str
+    webhook: str
+
+
+def simulate(lifetime: Lifetime, addresses: Addresses, trust: Path) -> tuple[TikTok, Running]:
     """Starts the simulator on a free port and waits until it says where it listens.
 
-    The redirect URL is registered for the app, under the rules of a deployed one.
+    The addresses are registered for the app, under the rules of a deployed one. `trust`
+    has the certificate of the one that webhooks go to.
     """
     client_secret = secrets.token_urlsafe(24)
     running = start(
@@ -66,11 +76,14 @@ def simulate(lifetime: Lifetime, redirect_url: str) -> tuple[TikTok, Running]:
         [
             detached("simulator"),
             *("--listen", "127.0.0.1:0", "--client-key", CLIENT_KEY),
-            *("--redirect-uri", redirect_url, "--loopback-redirects", "web"),
+            *("--redirect-uri", addresses.redirect, "--loopback-redirects", "web"),
+            *("--webhook-url", addresses.webhook),
         ],
         env={
             "PATH": os.environ.get("PATH", os.defpath),
             "SIMULATOR_CLIENT_SECRET": client_secret,
+            "SSL_CERT_FILE": str(trust),
+            "NO_PROXY": "127.0.0.1",
             "RUST_BACKTRACE": "1",
         },
         log=LOG,

@@ -45,6 +45,9 @@ mod web;
 
 mod operating;
 mod seeing;
+mod forgeries;
+mod post_office;
+mod webhooks;
 
 mod aftermath;
 mod figures;
@@ -75,6 +78,8 @@ fn main() -> ExitCode {
         options::stories(),
         videos::stories(),
         events::stories(),
+        webhooks::stories(),
+        forgeries::stories(),
         api::stories(),
         seeing::stories(),
         operating::stories(),

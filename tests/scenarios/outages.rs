@@ -10,8 +10,12 @@ use tests::{Cloud, Creator, Footage};
 use crate::aftermath::aws;
 use crate::events::{invoke, message, notification};
 use crate::harness::stories;
+use crate::post_office::{PostOffice, webhook};
 
-stories![alone: an_event_is_not_acknowledged_before_its_post_is_stored];
+stories![alone:
+    an_event_is_not_acknowledged_before_its_post_is_stored,
+    a_webhook_is_not_answered_with_200_before_what_it_says_is_stored,
+];
 
 /// The name of the policy that closes the posts table.
 const CLOSED: &str = "closed-for-a-story";
@@ -63,4 +67,27 @@ async fn while_closed(cloud: &Cloud, maker: &Creator, publish: &str) -> Result<t
     assert!(cloud.posts.get(&dropped.post).await?.is_none(), "nothing was stored");
     maker.book().await?.ensure_never_begun()?;
     Ok(dropped)
+}
+
+async fn a_webhook_is_not_answered_with_200_before_what_it_says_is_stored(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let dropped = maker.drops_saying("clip.mp4", &Footage::fresh()?, &[("mode", "draft")]).await?;
+    let post = cloud.await_state(&dropped.post, StateName::Delivered).await?;
+    let content = json!({ "publish_id": post.publish_id(), "post_id": "12" });
+    let known = webhook(&maker, "post.publish.publicly_available", runtime::clock::now(), &content);
+    let unknown = webhook(&maker, "post.publish.renamed", runtime::clock::now(), &content);
+    let office = PostOffice::open(&cloud).await?;
+    let role = role_of(&cloud, &cloud.outputs().api_function).await?;
+    close(&cloud, &role).await?;
+    let told = futures::future::join(office.deliver(&known), office.deliver(&unknown)).await;
+    open(&cloud, &role).await?;
+    assert_eq!((told.0?, told.1?), (503, 503), "TikTok is to come again");
+    assert!(office.kept(known.as_bytes()).await?.is_none(), "nothing was stored");
+    // It does.
+    for body in [&known, &unknown] {
+        assert_eq!(office.deliver(body).await?, 200);
+    }
+    assert_eq!(office.outcome(&known).await?, "the post was delivered and is published");
+    assert!(office.kept(unknown.as_bytes()).await?.is_some());
+    Ok(())
 }

@@ -72,8 +72,8 @@ async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
         judge(&cloud, &values_in(&cloud, table).await?, telltale).await?;
     }
     let secrets = secrets(&cloud).await?;
-    // Not every run connects somebody on TikTok's page, or comes as far as to use a budget.
-    for table in [&outputs.consents_table, &outputs.budgets_table] {
+    // Not every run connects somebody on TikTok's page, uses a budget, or hears a webhook.
+    for table in [&outputs.consents_table, &outputs.budgets_table, &outputs.inbox_table] {
         let values = values_in(&cloud, table).await?;
         values.iter().try_for_each(|(place, content)| secrets.ensure_absent(content, place))?;
     }

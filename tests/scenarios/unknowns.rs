@@ -11,14 +11,17 @@ use domain::account::Connection;
 use domain::identity::VideoId;
 use domain::post::{Post, PostState, StateName};
 use simulator::{
-    ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, Fault, PostIds, RefreshRotation, RepeatedRange,
-    Settings, StatusShape, TokenKind, Trouble, UploadedBytes,
+    ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, FailReason, Fault, PostIds, RefreshRotation,
+    RepeatedRange, Settings, StatusShape, TokenKind, Trouble, UploadedBytes, WebhookOrder, WebhookSignature,
+    WebhookSpelling,
 };
 use tests::{Cloud, Creator, Footage, PATIENCE};
 
 use crate::harness::stories;
+use crate::options::failure_of;
 use crate::refusals::deferral_of;
 use crate::transfers::{TWO_CHUNKS, each_is_published_once};
+use crate::webhooks::{self, told_of};
 
 stories![alone:
     progress_as_a_count_in_headers_and_an_index_in_the_status,
@@ -26,6 +29,7 @@ stories![alone:
     the_older_answer_to_the_status,
     a_public_video_whose_id_never_comes,
     a_refresh_token_that_stays_the_same_and_one_that_is_refused_under_http_200,
+    webhooks_that_come_twice_in_reverse_and_in_other_words_end_in_the_same_place,
 ];
 
 /// The trouble in which it matters how TikTok counts, and what it says to a chunk that it has.
@@ -147,5 +151,22 @@ async fn a_refresh_token_that_stays_the_same_and_one_that_is_refused_under_http_
     assert_eq!(code, "needs_reconnect", "a refusal is one under HTTP 200 too");
     let connection = maker.account().await?.connection;
     assert!(matches!(connection, Connection::NeedsReconnect { .. }), "{connection:?}");
+    Ok(())
+}
+
+async fn webhooks_that_come_twice_in_reverse_and_in_other_words_end_in_the_same_place(cloud: Arc<Cloud>) -> Result<()> {
+    with(&cloud, |settings| {
+        settings.webhook_copies = 2;
+        settings.webhook_order = WebhookOrder::Reversed;
+        settings.webhook_signature = WebhookSignature::Kept;
+        settings.webhook_spelling = WebhookSpelling::AsReported;
+    })
+    .await?;
+    let (maker, spam) = (told_of(&cloud).await?, told_of(&cloud).await?);
+    spam.suffers(Fault::new(Endpoint::Upload, Trouble::FailPost { reason: FailReason::SpamRiskText })).await?;
+    let refused = spam.drops("clip.mp4", &Footage::fresh()?).await?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    webhooks::linked(&cloud, &maker, &dropped).await?;
+    assert_eq!(failure_of(&cloud, &refused).await?.code, "spam_risk_text");
     Ok(())
 }

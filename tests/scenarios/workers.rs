@@ -19,12 +19,13 @@ use domain::upload::{LastChunk, Upload};
 use domain::video::{Inspector, Step, VideoFacts};
 use futures::stream;
 use serde_json::json;
-use simulator::Endpoint;
+use simulator::{Endpoint, Webhooks};
 use storage::{Kept, Purpose, SaveError, SealContext};
 use tests::{Cloud, Creator, Dropped, Footage};
 use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
 
 use crate::harness::stories;
+use crate::post_office::{PostOffice, told};
 use crate::transfers::TWO_CHUNKS;
 
 stories![among:
@@ -35,6 +36,7 @@ stories![among:
     a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post,
     a_worker_that_comes_back_after_the_takeover_can_write_no_more,
     an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one,
+    what_tiktok_tells_before_anybody_stored_the_publish_is_left_to_the_poll,
 ];
 
 /// How long ago the worker took the post: longer than a lease lasts.
@@ -102,6 +104,23 @@ async fn a_worker_that_comes_back_after_the_takeover_can_write_no_more(cloud: Ar
     Ok(())
 }
 
+async fn what_tiktok_tells_before_anybody_stored_the_publish_is_left_to_the_poll(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::cast(&cloud, |casting| casting.user.webhooks = Webhooks::Told).await?;
+    let dropped = scheduled_drop_of(&maker).await?;
+    let late = DeadWorker::new(&maker).await?;
+    let (kept, post) = late.work_unstored(&dropped, Died::WithTheLastChunkSent).await?;
+    let publish = post.publish_id().context("the worker has a publish id")?.as_str();
+    let office = PostOffice::open(&cloud).await?;
+    let complete = told(&cloud, |told| told.publish_id.as_ref().is_some_and(|id| id.as_str() == publish)).await?;
+    assert_eq!(office.outcome(&complete.body).await?, "no post has this publish");
+    cloud.posts.save(kept, post, runtime::clock::now()).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let book = maker.book().await?;
+    book.ensure_published_once(&dropped)?;
+    assert_eq!(book.publishes.len(), 1, "it is the publish that TikTok told of");
+    Ok(())
+}
+
 async fn an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one(cloud: Arc<Cloud>) -> Result<()> {
     let (maker, dropped) = scheduled_drop(&cloud).await?;
     let mut slow = DeadWorker::new(&maker).await?;
@@ -122,11 +141,16 @@ async fn an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one
 /// does: it is scheduled far ahead.
 async fn scheduled_drop(cloud: &Arc<Cloud>) -> Result<(Creator, Dropped)> {
     let maker = Creator::connect(cloud).await?;
+    let dropped = scheduled_drop_of(&maker).await?;
+    Ok((maker, dropped))
+}
+
+async fn scheduled_drop_of(maker: &Creator) -> Result<Dropped> {
     let far = runtime::clock::now() + Duration::from_hours(24);
     maker.options("clip.json", &json!({ "publish_at": far.to_string() })).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
-    cloud.await_state(&dropped.post, StateName::Scheduled).await?;
-    Ok((maker, dropped))
+    maker.cloud.await_state(&dropped.post, StateName::Scheduled).await?;
+    Ok(dropped)
 }
 
 /// Lets a worker die, waits for the post to be published, and counts the PUTs of both.
@@ -161,11 +185,16 @@ impl<'a> DeadWorker<'a> {
     }
 
     async fn work(&self, dropped: &Dropped, died: Died) -> Result<Kept<Post>> {
+        let (kept, post) = self.work_unstored(dropped, died).await?;
+        Ok(self.maker.cloud.posts.save(kept, post, runtime::clock::now()).await?)
+    }
+
+    /// Does the same, and stores nothing yet.
+    async fn work_unstored(&self, dropped: &Dropped, died: Died) -> Result<(Kept<Post>, Post)> {
         let size = VideoSize::new(dropped.footage.bytes.len() as u64)?;
         let plan = ChunkPlan::new(size, ChunkCeiling::new(CEILING)?);
         let (upload, url) = self.begin(plan).await?;
-        let posts = &self.maker.cloud.posts;
-        let kept = posts.get(&dropped.post).await?.context("the post is there")?;
+        let kept = self.maker.cloud.posts.get(&dropped.post).await?.context("the post is there")?;
         let then = runtime::clock::now() - LONG_AGO;
         let claimed = kept.value.clone().options_arrived(then)?.claim("publish/dead", then)?;
         let mut post = claimed.described(settings()?, facts(&dropped.footage)?, size.bytes()).begin(upload, then)?;
@@ -184,7 +213,7 @@ impl<'a> DeadWorker<'a> {
         if died >= Died::WithTheLastChunkSent {
             self.send(&url, &plan, last, &dropped.footage).await?;
         }
-        Ok(posts.save(kept, post, runtime::clock::now()).await?)
+        Ok((kept, post))
     }
 
     /// Asks TikTok for an upload, as every worker does.

@@ -69,6 +69,10 @@ pub struct Outputs {
     pub redirect_url: String,
     /// The table of requests for consent.
     pub consents_table: String,
+    /// Where TikTok's webhooks go.
+    pub webhook_url: String,
+    /// The table of what they said.
+    pub inbox_table: String,
 }
 
 /// The local cloud, as a user of it sees it.

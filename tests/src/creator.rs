@@ -12,7 +12,7 @@ use domain::account::{Account, Connection, Preferences, Requirement, Scopes, Tok
 use domain::identity::{Alias, OpenId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::secret::SecretString;
-use simulator::{Fault, Scope, User};
+use simulator::{Fault, Scope, User, Webhooks};
 use storage::{Purpose, SaveError, SealContext};
 use uuid::Uuid;
 
@@ -48,9 +48,12 @@ pub struct Creator {
 impl Casting {
     fn ordinary() -> Self {
         let id = &Uuid::new_v4().simple().to_string()[..12];
+        let mut user = User::new(format!("open-{id}"), format!("maker.{id}"));
+        // Without webhooks everything has to be as true, and polls are what most stories are about.
+        user.webhooks = Webhooks::Withheld;
         Self {
             alias: format!("maker-{id}"),
-            user: User::new(format!("open-{id}"), format!("maker.{id}")),
+            user,
             scopes: Scope::ALL.to_vec(),
             defaults: PostOptions {
                 mode: Some(Mode::Direct),

@@ -1,9 +1,9 @@
-//! The HTTP API: posts and accounts, looked up and acted upon.
+//! The HTTP API: posts and accounts, looked up and acted upon; and TikTok's webhooks.
 //!
 //! A request is translated into a use case of `posting`, and its result into
 //! JSON, a page or a problem. Who may pass is API Gateway's matter: each route
 //! of the template says so. In reading order: [`routes`] (what is where),
-//! [`posts`], [`accounts`] and [`connect`] (what answers), [`names`] and [`stated`]
+//! [`posts`], [`accounts`], [`connect`] and [`webhook`] (what answers), [`names`] and [`stated`]
 //! (what is asked), [`answer`] and [`problem`] (in which form), [`page`] (for people).
 
 mod accounts;
@@ -18,13 +18,14 @@ mod problem;
 mod rest;
 mod routes;
 mod stated;
+mod webhook;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_http::Error;
-use posting::{Config, ConnectConfig, Connecting, Intake, Posting, Reading};
-use storage::Clients;
+use posting::{Config, ConnectConfig, Connecting, HearConfig, Intake, Posting, Reading};
+use storage::{Clients, Inbox};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -32,11 +33,13 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(runtime::environment::variable).context("api cannot start")?;
     let connect = ConnectConfig::read(runtime::environment::variable).context("api cannot start")?;
     let intake = Intake::read(runtime::environment::variable).context("api cannot start")?;
+    let hear = HearConfig::read(runtime::environment::variable).context("api cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
     let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
     let posting = posting.metered(Arc::new(meter));
+    let inbox = Inbox::new(clients.dynamodb.clone(), hear.inbox_table);
     let connecting = Connecting::new(connect, &clients, posting);
-    lambda_http::run(routes::all(Arc::new(connecting), Arc::new(intake))).await
+    lambda_http::run(routes::all(Arc::new(connecting), Arc::new(intake), inbox)).await
 }

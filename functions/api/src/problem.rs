@@ -56,7 +56,8 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", title, "Try again.")
     }
 
-    fn of(status: StatusCode, failure: Failure) -> Self {
+    /// States a failure as a problem.
+    pub(crate) fn of(status: StatusCode, failure: Failure) -> Self {
         Self {
             kind: format!("urn:dropcast:problem:{}", failure.code),
             title: failure.message,

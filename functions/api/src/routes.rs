@@ -10,14 +10,19 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use posting::{Connecting, Intake};
 use serde_json::json;
+use storage::Inbox;
 
 use crate::answer::Audience;
 use crate::problem::Problem;
+use crate::webhook::{self, Listener};
 use crate::{accounts, connect, posts, stated};
 
 /// Everything that is answered.
-pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>) -> Router {
+pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>, inbox: Inbox) -> Router {
+    let listener = Listener { connecting: Arc::clone(&connecting), inbox };
+    let heard = post(webhook::take).layer(DefaultBodyLimit::max(webhook::MOST_BYTES)).with_state(listener);
     Router::new()
+        .route("/webhooks/tiktok", heard)
         .route("/connect", get(connect::ask))
         .route("/oauth/callback", get(connect::take))
         .route("/accounts", get(accounts::list))
@@ -148,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn the_template_opens_one_route_to_everybody_and_that_is_the_callback() {
+    fn the_template_opens_two_routes_to_everybody_and_those_are_tiktoks() {
         let template = include_str!("../../../template.yaml");
         let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != CLOSED).collect();
-        assert_eq!(open, [("GET /oauth/callback", "NONE")]);
+        assert_eq!(open, [("GET /oauth/callback", "NONE"), ("POST /webhooks/tiktok", "NONE")]);
         let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
         let signed = ["GET /openapi.json", "GET /health", "GET /connect", "GET /accounts"];
         let of_one = ["GET /accounts/{alias}", "PATCH /accounts/{alias}", "DELETE /accounts/{alias}"];

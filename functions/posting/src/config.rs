@@ -150,6 +150,7 @@ mod tests {
     use super::*;
     use crate::ask::Intake;
     use crate::connect::ConnectConfig;
+    use crate::hear::HearConfig;
 
     const REQUIRED: [&str; 6] =
         ["POSTS_TABLE", "ACCOUNTS_TABLE", "BUDGETS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
@@ -218,6 +219,7 @@ mod tests {
             Some("intake".to_owned())
         })
         .unwrap();
+        HearConfig::read(|name| noting(name).or_else(|| Some("inbox".to_owned()))).unwrap();
         assert_eq!(set_in(resource(template, "ApiFunction")), read.take());
     }
 

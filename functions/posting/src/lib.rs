@@ -9,6 +9,7 @@
 //! - [`ask_post`](Posting::ask_post), [`ask_upload`](Posting::ask_upload): so does a request.
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
+//! - [`hear`](Posting::hear): TikTok says by itself what became of a publish.
 //! - [`Connecting`]: a user consents, and an account can be posted to.
 //! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
 //! - [`creator`](Posting::creator): what a creator may post at this moment.
@@ -40,6 +41,7 @@ mod stop;
 mod upload;
 
 mod due;
+mod hear;
 mod intervene;
 mod settle;
 
@@ -53,6 +55,7 @@ pub use configure::ConfigureError;
 pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
 pub use creator::CreatorError;
 pub use due::DueSummary;
+pub use hear::{HearConfig, HearError};
 pub use intervene::InterveneError;
 pub use measure::{Meter, Metric, Reading};
 pub use posting::{Clock, Posting, Worker};

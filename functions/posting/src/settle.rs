@@ -1,16 +1,18 @@
 //! Settling: TikTok is asked about a publish, and its word is applied.
 //!
-//! The poller comes through here; whatever else brings TikTok's word feeds the
-//! same `Post::settle`.
+//! The poller comes through here; what TikTok says by itself ([`crate::hear`])
+//! feeds the same `Post::settle`.
 
 use std::time::Duration;
 
+use domain::account::Account;
 use domain::budget::{CallKind, Closed, REFUSALS, Wait};
 use domain::failure::{Deferral, Failure};
 use domain::identity::Alias;
 use domain::options::Mode;
 use domain::post::{Outcome, Post, PostState};
 use domain::report::{Links, Report, Standing};
+use jiff::Timestamp;
 use storage::{Kept, SaveError, StoreError};
 
 use crate::posting::{Posting, Worker};
@@ -20,6 +22,8 @@ use crate::stop::Stop;
 const CONSENT_GONE: &str = "auth_removed";
 /// TikTok's codes for a publish that it will not speak of any more.
 const NO_MORE_KNOWN: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
+/// The scope without which no cover's link is to be had.
+const COVERS: &str = "video.list";
 /// The wait after TikTok, or something before it, refused to tell.
 const REFUSED_LOOK: Duration = Duration::from_mins(15);
 /// The least wait after a question that failed.
@@ -130,22 +134,36 @@ impl Posting {
         }
         let account = self.accounts.get(&post.account).await.ok().flatten();
         let mut found = Links::default();
-        if account.as_ref().is_some_and(|account| account.scopes.allow("video.list")) {
+        if account.as_ref().is_some_and(|account| account.scopes.allow(COVERS)) {
             let asked = self.with_token(&post.account, worker, async |token| self.tiktok.links(&token, &id).await);
             match asked.await {
                 Ok(links) => found = links,
                 Err(stop) => tracing::warn!(post.id = %post.id, why = ?stop, "links not found yet"),
             }
         }
-        let username = account.and_then(|account| account.username.clone());
-        let made = username.map_or_else(Links::default, |name| Links::of_video(&name, &id));
-        post.clone().linked(found.or(made), self.now()).unwrap_or(post)
+        linked(post, account.as_deref(), found, self.now())
+    }
+}
+
+/// Adds to a published post the links that were found, and the one that its first
+/// video's id makes. Where there is nothing left that its account lets us learn,
+/// nobody looks again.
+pub(crate) fn linked(post: Post, account: Option<&Account>, found: Links, now: Timestamp) -> Post {
+    let PostState::Published { video_ids, .. } = &post.state else {
+        return post;
+    };
+    let username = account.and_then(|account| account.username.as_ref());
+    let made = username.zip(video_ids.first()).map(|(name, id)| Links::of_video(name, id));
+    let linked = post.clone().linked(found.or(made.unwrap_or_default()), now).unwrap_or(post);
+    match account {
+        Some(account) if !account.scopes.allow(COVERS) => linked.known_in_full(),
+        _ => linked,
     }
 }
 
 /// TikTok refuses to speak of the publish. What it knows already stays true;
 /// what was open stays unknown, and only a person can look.
-fn unknown_to_tiktok(post: Post, failure: Failure, now: jiff::Timestamp) -> Post {
+fn unknown_to_tiktok(post: Post, failure: Failure, now: Timestamp) -> Post {
     let advice = "It may have been posted: look at the account's profile before you drop the video again.";
     post.forgotten(Failure { advice: advice.to_owned(), ..failure }, now)
 }

@@ -120,7 +120,7 @@ pub(crate) const NEEDS_RECONNECT: &str = "needs_reconnect";
 /// How often it is looked whether an operator's mistake was mended.
 const OPERATOR_LOOK: Duration = Duration::from_mins(5);
 /// How often it is looked whether an account was connected again.
-const RECONNECT_LOOK: Duration = Duration::from_mins(15);
+pub(crate) const RECONNECT_LOOK: Duration = Duration::from_mins(15);
 
 impl From<SaveError> for Stop {
     fn from(error: SaveError) -> Self {

@@ -1,5 +1,8 @@
 //! The TikTok app's own credentials, which its operator keeps in Secrets
-//! Manager as `{"client_key": "…", "client_secret": "…"}`.
+//! Manager as `{"client_key": "…", "client_secret": "…"}`. While the secret is
+//! exchanged, `"previous_client_secret"` beside them is the one before: TikTok may
+//! sign with it yet. It stands there, rather than among Secrets Manager's versions,
+//! so that its operator decides when it ends.
 //!
 //! They are read when they are needed, and kept for [`FRESH_FOR`], so that a new
 //! secret is used soon and a warm function does not ask each time. Where Secrets
@@ -27,6 +30,8 @@ pub struct AppCredentials {
     pub client_key: String,
     /// The app's secret.
     pub client_secret: SecretString,
+    /// The one before, while TikTok may sign with it yet. Nothing is asked with it.
+    pub previous_client_secret: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +40,8 @@ struct Form {
     client_key: String,
     #[serde(default)]
     client_secret: String,
+    #[serde(default)]
+    previous_client_secret: Option<String>,
 }
 
 /// The secret that holds the credentials.
@@ -96,7 +103,14 @@ impl AppSecret {
         if form.client_secret.trim().is_empty() {
             return Err(AppSecretError::Empty { arn: arn(), field: "client_secret" });
         }
-        Ok(AppCredentials { client_key: form.client_key, client_secret: form.client_secret.into() })
+        Ok(AppCredentials {
+            client_key: form.client_key,
+            client_secret: form.client_secret.into(),
+            previous_client_secret: form
+                .previous_client_secret
+                .filter(|secret| !secret.trim().is_empty())
+                .map(SecretString::from),
+        })
     }
 
     fn error(&self, source: AwsError) -> AppSecretError {

@@ -22,6 +22,7 @@ mod table;
 mod accounts;
 mod budgets;
 mod consents;
+mod inbox;
 mod posts;
 
 mod objects;
@@ -40,6 +41,7 @@ pub use bell::{Bell, BellError};
 pub use budgets::{Book, BookKey, Budgets, Opened};
 pub use clients::Clients;
 pub use consents::Consents;
+pub use inbox::{Inbox, Letter};
 pub use kept::{Kept, Revision};
 pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,

@@ -4,9 +4,11 @@
 //! The index `due` has a post only while it should be looked at by a certain
 //! time, in one of eight shards. What it says may lag behind: it names posts,
 //! and whoever works on one reads it first. The index `line` is as sparse: it has
-//! the posts that wait for their account's turn.
+//! the posts that wait for their account's turn. The index `publish` finds the post
+//! of TikTok's id of a publish, from when it is stored: before the first byte leaves.
 
 mod by_account;
+mod by_publish;
 mod due;
 mod line;
 mod listing;
@@ -15,7 +17,7 @@ mod shard;
 mod state_record;
 
 use aws_sdk_dynamodb::Client;
-use domain::identity::{Alias, PostId};
+use domain::identity::{Alias, PostId, PublishId};
 use domain::options::Mode;
 use domain::post::Post;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -159,6 +161,12 @@ impl Posts {
     /// takes to see who goes next in a mode; where none is named, the very front.
     pub async fn front_of_line(&self, account: &Alias, mode: Option<Mode>) -> Result<Vec<InLine>, StoreError> {
         line::front(&self.table, account, mode).await
+    }
+
+    /// Finds the posts whose newest publish has this id: one, or none. The index
+    /// lags behind a little: whoever works on one reads it first.
+    pub async fn of_publish(&self, id: &PublishId) -> Result<Vec<PostId>, StoreError> {
+        by_publish::find(&self.table, id).await
     }
 
     fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {

@@ -11,7 +11,7 @@
 //! In reading order: [`TikTok`] is the client, with a method a call; [`Error`]
 //! is how a call ends badly, [`reaction`] what to do then, as one table;
 //! [`upload::answer`] is the same for the upload URL, [`oauth::reaction`] for
-//! OAuth.
+//! OAuth. [`Webhook`] is what TikTok says unasked.
 
 mod client;
 mod credentials;
@@ -38,6 +38,8 @@ mod user;
 
 pub mod oauth;
 
+mod webhook;
+
 #[cfg(test)]
 mod mock_server;
 
@@ -53,3 +55,4 @@ pub use refusal::Refusal;
 pub use upload::{ChunkOutcome, SourceFault, UploadUrl};
 pub use upload_hosts::{InvalidUploadHosts, UploadHosts};
 pub use user::User;
+pub use webhook::{Event, Removal, SIGNATURE_HEADER, SignatureError, Webhook, WebhookError};

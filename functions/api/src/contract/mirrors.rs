@@ -135,6 +135,25 @@ pub(crate) struct HistoryEntry {
     note: String,
 }
 
+/// A webhook, as TikTok writes it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(example = json!({
+    "client_key": "ck", "event": "post.publish.complete", "create_time": 1_615_338_610, "user_openid": "o1",
+    "content": "{\"publish_id\":\"v_pub_file~v2-1.1\",\"publish_type\":\"DIRECT_POST\"}"
+}))]
+pub(crate) struct Webhook {
+    client_key: Option<String>,
+    /// What has happened.
+    #[schemars(length(min = 1))]
+    event: String,
+    /// When, in seconds since 1970.
+    create_time: Option<i64>,
+    /// Whom it concerns.
+    user_openid: Option<String>,
+    /// Text that holds JSON of its own.
+    content: Option<String>,
+}
+
 /// A request to post an object that is in the bucket.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod posts;
+mod webhooks;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -105,6 +106,12 @@ impl<'a> Route<'a> {
         self
     }
 
+    /// An answer that has no body.
+    fn nothing(mut self, status: u16, about: &str) -> Self {
+        self.answers.insert(status.to_string(), json!({ "description": about }));
+        self
+    }
+
     /// Says which header an answer has besides.
     fn telling(mut self, status: u16, header: &str, about: &str) -> Self {
         let headers = json!({ header: { "description": about, "schema": { "type": "string" } } });
@@ -141,7 +148,14 @@ impl<'a> Route<'a> {
 /// Every route.
 pub(super) fn paths(schemas: &mut Schemas) -> Value {
     let mut paths = service(schemas);
-    for more in [accounts::accounts(schemas), posts::posts(schemas), posts::wishes(schemas), posts::uploads(schemas)] {
+    let others = [
+        accounts::accounts(schemas),
+        posts::posts(schemas),
+        posts::wishes(schemas),
+        posts::uploads(schemas),
+        webhooks::webhooks(schemas),
+    ];
+    for more in others {
         if let (Value::Object(paths), Value::Object(more)) = (&mut paths, more) {
             paths.extend(more);
         }

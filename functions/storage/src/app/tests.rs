@@ -65,6 +65,23 @@ async fn a_secret_that_is_not_filled_in_says_what_is_missing_and_is_read_again()
 }
 
 #[tokio::test]
+async fn the_secret_before_is_there_while_its_operator_says_so() {
+    let whole = |previous: serde_json::Value| {
+        let form = json!({ "client_key": "key-1", "client_secret": "new", "previous_client_secret": previous });
+        secret(&form.to_string())
+    };
+    let script = [say(whole(json!("old"))), say(whole(json!(""))), say(whole(json!(null))), say(credentials(1))];
+    let server = ScriptedServer::start(script).await;
+    let app = app(&server);
+    for (second, expected) in [(0, Some("old")), (300, None), (600, None), (900, None)] {
+        let credentials = app.get(at(second)).await.unwrap();
+        let previous = credentials.previous_client_secret.as_ref().map(ExposeSecret::expose_secret);
+        assert_eq!(previous, expected, "{second} s");
+        assert!(!format!("{credentials:?}").contains("old"));
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_secret_is_not_quoted() {
     for text in [r#""secret-1""#, r#"{"client_key":"key-1","client_secret":["secret-1"]}"#, "secret-1"] {
         let server = ScriptedServer::start([say(secret(text))]).await;

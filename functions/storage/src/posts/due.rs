@@ -60,17 +60,17 @@ pub(super) async fn page(
         let permission = "dynamodb:Query (on index due)";
         StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
     })?;
-    let ids = answer.items().iter().filter_map(|item| id_of(table, item)).collect();
+    let ids = answer.items().iter().filter_map(|item| id_of(table, INDEX, item)).collect();
     Ok(DuePage { ids, next: answer.last_evaluated_key.map(Cursor::of) })
 }
 
 /// Reads an entry's id. One that is none is passed over, so that it cannot keep
 /// the posts behind it from being found.
-fn id_of(table: &Table, item: &Item) -> Option<PostId> {
+pub(super) fn id_of(table: &Table, index: &str, item: &Item) -> Option<PostId> {
     let text = item.get(KEY).and_then(|key| key.as_s().ok()).map_or("", String::as_str);
     PostId::new(text)
         .inspect_err(
-            |error| tracing::warn!(table = table.name(), error = %error, "an item of the due index is no post"),
+            |error| tracing::warn!(table = table.name(), index, error = %error, "an item of an index is no post"),
         )
         .ok()
 }

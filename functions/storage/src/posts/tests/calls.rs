@@ -130,3 +130,22 @@ async fn what_is_due_is_asked_of_a_shard_and_given_a_page_at_a_time() {
     );
     assert_eq!(two.json()["ExclusiveStartKey"], entry);
 }
+
+#[tokio::test]
+async fn the_post_of_a_publish_is_looked_for_in_the_index_by_publish() {
+    let id = submitted().id.clone();
+    let found = json!({ "Items": [{ "id": { "S": "?" } }, { "id": { "S": id.as_str() } }] });
+    let server = ScriptedServer::start([say(Answer::new(200, found.to_string()))]).await;
+    let publish = PublishId::new("v_pub_file~v2-1.7").unwrap();
+    assert_eq!(Posts::new(server.dynamodb(), "posts").of_publish(&publish).await.unwrap(), [id]);
+    let asked = server.requests()[0].json();
+    assert_eq!(asked["IndexName"], "publish");
+    assert_eq!(asked["ExpressionAttributeValues"], json!({ ":publish": { "S": "v_pub_file~v2-1.7" } }));
+}
+
+#[tokio::test]
+async fn a_post_is_under_its_publish_from_before_the_first_byte_until_that_is_given_up() {
+    let post = take(&take(&submitted(), Step::Claim, at(1)), Step::Begin, at(2));
+    assert_eq!(shown(&post).await["publish_id"], json!({ "S": "v_pub_file~v2-1.7" }));
+    assert_eq!(shown(&take(&post, Step::Abandon, at(3))).await["publish_id"], json!(null));
+}

@@ -1,0 +1,67 @@
+//! TikTok's webhooks. Anybody can call this; only what TikTok has signed counts.
+//!
+//! TikTok takes nothing but 200 for an answer and else comes again, for three
+//! days. So 200 says that what it told is stored, 5xx that it should come again,
+//! and 4xx that it was not TikTok.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::failure::in_full;
+use posting::{Connecting, HearError};
+use storage::Inbox;
+use tiktok::{SIGNATURE_HEADER, WebhookError};
+
+use crate::problem::Problem;
+use crate::rest::RestBy;
+
+/// The most bytes that a webhook may have: a hundred times what TikTok's have.
+pub(crate) const MOST_BYTES: usize = 64 * 1024;
+
+/// Who listens, and where what is heard is kept.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    pub(crate) connecting: Arc<Connecting>,
+    pub(crate) inbox: Inbox,
+}
+
+/// `POST /webhooks/tiktok`.
+pub(crate) async fn take(
+    State(listener): State<Listener>,
+    RestBy(rest_by): RestBy,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else {
+        let title = "A webhook is smaller than this";
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "webhook_too_large", title, "").into_response();
+    };
+    // A value that is no text is no signature either.
+    let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or_default());
+    match listener.connecting.posting.hear(&listener.inbox, signature, &body, rest_by).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+impl From<HearError> for Problem {
+    /// States why a webhook was not taken, and logs it, once.
+    fn from(error: HearError) -> Self {
+        let why = in_full(&error);
+        let HearError::Refused(refusal) = error else {
+            tracing::error!(why, "webhook not taken: TikTok comes again");
+            let title = "What this says cannot be stored now";
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "webhook_not_stored", title, "Send it again.");
+        };
+        tracing::warn!(why, "webhook refused");
+        let status = match refusal {
+            WebhookError::Unproven(_) => StatusCode::UNAUTHORIZED,
+            WebhookError::Malformed => StatusCode::BAD_REQUEST,
+        };
+        Self::of(status, refusal.failure())
+    }
+}
