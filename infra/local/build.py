@@ -18,7 +18,7 @@ from processes import run
 from progress import Failure, say
 
 PROFILE = "local"
-FUNCTIONS = ("publish", "status", "api")
+FUNCTIONS = ("publish", "status", "notices", "api")
 LOG = LOGS / "build.log"
 
 

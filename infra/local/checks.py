@@ -39,6 +39,7 @@ def check() -> int:
     _check("the template", tools.SAM, "validate", "--lint", "--template-file", TEMPLATE, "--region", REGION)
     _check("that it translates", tools.SAM_PYTHON, HERE / "translate.py", TEMPLATE, TRANSLATED)
     _check("the translation", tools.CFN_LINT, "--regions", REGION, "--template", TRANSLATED)
+    _check("what others are told", tools.SAM_PYTHON, HERE / "event_schema.py", REPO / "events" / "notices")
     config = ("--config-file", HERE / "checkov.yaml")
     _check("what is known to go wrong", tools.CHECKOV, "--file", TEMPLATE, *config)
     _check("the template's own rules", tools.SAM_PYTHON, HERE / "template_rules.py", TEMPLATE, REPO)

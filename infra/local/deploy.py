@@ -2,7 +2,7 @@
 
 What differs from AWS are parameters: the processor, direct posts by default,
 small chunks, where TikTok and the HTTP API are, what users are asked to allow,
-and how often the clock ticks.
+how often the clock ticks, and whom mail about failures would go to.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ API_ID = "dropcast"
 
 SCOPES = "user.info.basic,user.info.profile,video.list,video.publish,video.upload"
 """All that Dropcast can use: what is played here is drafts as well as direct posts, links and covers."""
+
+FAILURE_EMAIL = "operator@example.com"
+"""Who is told of failures. Nothing leaves this machine: MiniStack notes such mail in its log."""
 
 Outputs = dict[str, str]
 
@@ -60,6 +63,7 @@ def deploy(caller: Caller, tiktok: TikTok, **more: str) -> Outputs:
         "DefaultMode": "direct",
         # MiniStack's clock ticks every 10 s, and this lets every tick count.
         "StatusSchedule": "rate(0 minutes)",
+        "FailureEmail": FAILURE_EMAIL,
         "PublicUrl": public_url(caller.endpoint),
         "ConnectScopes": SCOPES,
         "TikTokApiUrl": tiktok.api_url,

@@ -69,7 +69,9 @@ def start(lifetime: Lifetime) -> Cloud:
             say(f"            {tiktok.api_url} plays TikTok")
         else:
             with step("our simulator plays TikTok") as remarks:
-                addresses = local_tiktok.Addresses(deploy.redirect_url(endpoint), deploy.webhook_url(endpoint))
+                addresses = local_tiktok.Addresses(
+                    redirect=deploy.redirect_url(endpoint), webhook=deploy.webhook_url(endpoint)
+                )
                 tiktok, simulator = local_tiktok.simulate(lifetime, addresses, caller.trust)
                 started.append(simulator)
                 remarks.append(tiktok.api_url)

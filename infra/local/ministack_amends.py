@@ -7,11 +7,12 @@ Imported inside MiniStack's environment only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from ministack.services import dynamodb, s3
+from ministack.services import dynamodb, lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -22,6 +23,7 @@ def amend() -> None:
     _read_ranges_of_versions()
     _take_numbers_of_event_source_mappings()
     _parse_expressions_once()
+    _repeat_what_a_stream_function_could_not_take()
 
 
 def _read_ranges_of_versions() -> None:
@@ -88,3 +90,24 @@ def _parse_expressions_once() -> None:
     parse = lru_cache(maxsize=1024)(dynamodb._tokenize)
     dynamodb._tokenize = lambda expression: list(parse(expression))
     dynamodb._condition_syntax_error = lru_cache(maxsize=1024)(dynamodb._condition_syntax_error)
+
+
+def _repeat_what_a_stream_function_could_not_take() -> None:
+    """A stream's records come again from the first that the function names as failed.
+
+    MiniStack takes such an answer for success. Here the whole batch comes again, of which AWS
+    spares those in front. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+    """
+    execute = lambda_svc._execute_function
+
+    def amended(function: dict[str, Any], event: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+        result = execute(function, event, *arguments, **named)
+        records = event.get("Records") if isinstance(event, dict) else None
+        of_stream = bool(records) and records[0].get("eventSource") == "aws:dynamodb"
+        body = result.get("body")
+        answer = json.loads(body) if of_stream and isinstance(body, str) and body else body
+        if of_stream and isinstance(answer, dict) and answer.get("batchItemFailures"):
+            return {**result, "error": True}
+        return result
+
+    lambda_svc._execute_function = amended

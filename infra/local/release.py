@@ -1,4 +1,4 @@
-"""Builds what ships: the three functions, optimised, for one processor.
+"""Builds what ships: the functions, optimised, for one processor.
 
 Linked with zig against the C library of Amazon Linux 2023, so that it does not
 matter which machine builds. Has nothing to do with the local cloud but the tools.

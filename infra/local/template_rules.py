@@ -58,7 +58,8 @@ def functions_log_for_a_while(resources: Resources, _: Path) -> Iterator[str]:
 def no_event_is_lost(resources: Resources, _: Path) -> Iterator[str]:
     """A queue that feeds a function has a dead-letter queue, which has an alarm.
 
-    What a clock wakes has an alarm itself: it is not tried again, since the next tick does the same.
+    What a clock wakes has an alarm itself: it is not tried again, since the next tick does the same. What a
+    function cannot take of a stream is named in such a queue too.
     """
     watched = {
         named(dimension["Value"])
@@ -67,20 +68,24 @@ def no_event_is_lost(resources: Resources, _: Path) -> Iterator[str]:
     }
     for name, function in of_type(resources, "AWS::Serverless::Function"):
         for event in function.get("Events", {}).values():
-            if event["Type"] == "SQS":
-                queue = resources[named(event["Properties"]["Queue"])]["Properties"]
-                letters = named(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
-                if letters not in watched:
-                    yield f"{name}: its queue has no dead-letter queue with an alarm"
-            elif event["Type"] == "DynamoDB":
-                failed = event["Properties"].get("DestinationConfig", {}).get("OnFailure", {})
-                if named(failed.get("Destination")) not in watched:
-                    yield f"{name}: what it cannot take of its stream goes nowhere that an alarm watches"
-            elif event["Type"] == "Schedule":
-                if name not in watched:
-                    yield f"{name} is woken by a clock, and no alarm tells when it fails"
-            else:
-                yield f"{name}: nobody has thought of what becomes of lost {event['Type']} events"
+            complaint = _unwatched(resources, watched, name, event)
+            if complaint:
+                yield f"{name} {complaint}"
+
+
+def _unwatched(resources: Resources, watched: set[str], name: str, event: dict[str, Any]) -> str:
+    """What is wrong with an event of a function that nobody would hear of if it got lost, or nothing."""
+    kind, properties = event["Type"], event["Properties"]
+    if kind == "SQS":
+        queue = resources[named(properties["Queue"])]["Properties"]
+        letters = named(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        return "" if letters in watched else "has a queue without a dead-letter queue with an alarm"
+    if kind == "Schedule":
+        return "" if name in watched else "is woken by a clock, and no alarm tells when it fails"
+    if kind == "DynamoDB":
+        untaken = named(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+        return "" if untaken in watched else "leaves what it cannot take of a stream to no queue with an alarm"
+    return f"is woken by {kind}, and nobody has thought of what becomes of lost events"
 
 
 def queues_outlast_functions(resources: Resources, repo: Path) -> Iterator[str]:

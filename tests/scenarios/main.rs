@@ -43,10 +43,11 @@ mod posts;
 mod uploads;
 mod web;
 
-mod operating;
-mod seeing;
 mod forgeries;
+mod notices;
+mod operating;
 mod post_office;
+mod seeing;
 mod webhooks;
 
 mod aftermath;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         events::stories(),
         webhooks::stories(),
         forgeries::stories(),
+        notices::stories(),
         api::stories(),
         seeing::stories(),
         operating::stories(),

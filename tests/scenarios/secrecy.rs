@@ -41,6 +41,7 @@ async fn no_secret_is_in_a_functions_log(cloud: Arc<Cloud>) -> Result<()> {
         (&outputs.publish_function, recorded("sqs-post-due.json")?, "there is no such post"),
         (&outputs.status_function, json!({}), "due posts worked"),
         (&outputs.api_function, recorded("http-get-health.json")?, "REPORT"),
+        (&outputs.notices_function, recorded("dynamodb-stream-posts.json")?, "REPORT"),
     ] {
         invoke(&cloud, function, &event).await?;
         let log = log_of(&cloud, function, telltale).await?;

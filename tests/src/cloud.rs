@@ -73,6 +73,12 @@ pub struct Outputs {
     pub webhook_url: String,
     /// The table of what they said.
     pub inbox_table: String,
+    /// The topic that an operator hears of failures by.
+    pub failure_topic: String,
+    /// The function that tells others.
+    pub notices_function: String,
+    /// What of the stream could not be told.
+    pub untold_queue_url: String,
 }
 
 /// The local cloud, as a user of it sees it.

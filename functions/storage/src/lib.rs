@@ -1,5 +1,6 @@
 //! Where things are kept: posts and accounts in DynamoDB, videos in S3, tokens
-//! under a KMS key, the app's credentials in Secrets Manager, the bell in SQS.
+//! under a KMS key, the app's credentials in Secrets Manager, the bell in SQS, and
+//! EventBridge, where others are told.
 //!
 //! This crate alone knows the names of attributes, the formats of keys, the
 //! expressions of conditions, and AWS's errors. It does not know what happens
@@ -29,6 +30,7 @@ mod objects;
 
 mod app;
 mod bell;
+mod event_bus;
 mod vault;
 
 #[cfg(test)]
@@ -41,12 +43,15 @@ pub use bell::{Bell, BellError};
 pub use budgets::{Book, BookKey, Budgets, Opened};
 pub use clients::Clients;
 pub use consents::Consents;
+pub use event_bus::{EventBus, Telling, Untold};
 pub use inbox::{Inbox, Letter};
 pub use kept::{Kept, Revision};
 pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
     ObjectError, Objects, ReadAhead, Slot, UploadedPart, Window, WindowError,
 };
-pub use posts::{Created, Cursor, DuePage, InLine, InvalidPlace, Listed, Listing, OpenPage, Place, Posts, Shard};
+pub use posts::{
+    Created, Cursor, DuePage, InLine, InvalidPlace, Listed, Listing, OpenPage, Place, Posts, Shard, change_of,
+};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

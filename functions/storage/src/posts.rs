@@ -9,6 +9,7 @@
 
 mod by_account;
 mod by_publish;
+mod change;
 mod due;
 mod line;
 mod listing;
@@ -23,6 +24,7 @@ use domain::post::Post;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
+pub use change::change_of;
 pub use due::{Cursor, DuePage};
 pub use line::InLine;
 pub use listing::{InvalidPlace, Listing, Place};

@@ -189,6 +189,19 @@ impl ScriptedServer {
             .endpoint_url(&self.url)
     }
 
+    pub(crate) fn event_bus(&self) -> crate::EventBus {
+        use aws_sdk_eventbridge::config::{
+            BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
+        };
+        let config = aws_types::SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+            .retry_config(RetryConfig::disabled())
+            .endpoint_url(&self.url);
+        crate::EventBus::new(&config.build(), "default")
+    }
+
     pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
         use aws_sdk_kms::config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig};
         let config = Config::builder()

@@ -38,9 +38,13 @@ struct Outputs {
     app_secret_arn: String,
 }
 
-/// What the template says to `publish` besides where things are.
-const AS_IN_THE_TEMPLATE: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "8388608"), ("MALLOC_TRIM_THRESHOLD_", "67108864")];
+/// What the template says to `publish`, and to `notices`, besides where things are.
+const AS_IN_THE_TEMPLATE: [(&str, &str); 4] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "8388608"),
+    ("MALLOC_TRIM_THRESHOLD_", "67108864"),
+    ("EVENT_BUS", "default"),
+];
 
 /// An account of the stack, and the user of TikTok that it stands for.
 #[derive(Debug, Clone)]
@@ -59,7 +63,7 @@ impl Cloud {
 
     /// The variables of a function that finds AWS here.
     pub(crate) fn environment(&self) -> Environment {
-        let (outputs, trust) = (&self.outputs, self.trust.display().to_string());
+        let (outputs, trust, stack) = (&self.outputs, self.trust.display().to_string(), "bench".to_owned());
         let pairs = [
             ("AWS_REGION", &self.region),
             ("AWS_ACCESS_KEY_ID", &self.access_key_id),
@@ -73,6 +77,7 @@ impl Cloud {
             ("CONSENTS_TABLE", &outputs.consents_table),
             ("INBOX_TABLE", &outputs.inbox_table),
             ("INTAKE_BUCKET", &outputs.intake_bucket),
+            ("STACK_NAME", &stack),
             ("REDIRECT_URL", &outputs.redirect_url),
             ("INTAKE_QUEUE_URL", &outputs.intake_queue_url),
             ("TOKENS_KEY_ID", &outputs.tokens_key_id),

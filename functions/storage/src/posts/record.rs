@@ -1,8 +1,9 @@
 //! A post as an item: flat, with a name for everything, for whoever opens the
 //! table in the console.
 //!
-//! `title` and `updated_at` are there for people alone, `kind` for the index `time`;
-//! reading a post ignores them. What exists only in one state is in [`StateRecord`], in the same item.
+//! `title` and `updated_at` are there for people, and for those who are told of the
+//! change, `kind` for the index `time`; reading a post ignores them. What exists
+//! only in one state is in [`StateRecord`], in the same item.
 
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};
@@ -94,6 +95,11 @@ pub(super) fn post_of(item: &Item) -> Result<Post, RecordError> {
 /// Reads the id of a post from the attributes that an index has of it.
 pub(super) fn id_of(item: &Item) -> Option<PostId> {
     PostId::new(item.get(KEY)?.as_s().ok()?).ok()
+}
+
+/// When an item was written.
+pub(super) fn written_at(item: &Item) -> Result<Timestamp, RecordError> {
+    attribute::record_of(item).map(|facts: FactsRecord| facts.updated_at)
 }
 
 impl FactsRecord {

@@ -14,7 +14,7 @@ pub(crate) type Sizes = BTreeMap<&'static str, f64>;
 /// Measures.
 pub(crate) fn measure(stage: &Stage) -> Result<Sizes> {
     let mut sizes = Sizes::new();
-    for name in ["publish", "status", "api"] {
+    for name in ["publish", "status", "notices", "api"] {
         let package = stage.function(name).with_file_name("bootstrap.zip");
         if package.exists() {
             sizes.insert(name, mb(package.metadata()?.len()));

@@ -37,7 +37,7 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Start> {
     environment.retain(|(name, _)| !is_of_the_local_cloud(name));
     let log = stage.places.scratch.join("start.log");
     let mut programs = vec![("empty", stage.program("empty"))];
-    programs.extend(["publish", "status", "api"].map(|name| (name, stage.function(name))));
+    programs.extend(["publish", "status", "notices", "api"].map(|name| (name, stage.function(name))));
     let mut starts: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
     for _ in 0..runs {
         for (name, program) in &programs {
