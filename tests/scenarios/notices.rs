@@ -105,7 +105,9 @@ async fn a_posts_whole_life_is_told_in_order_to_whoever_has_a_rule_for_it(cloud:
         state = detail["state"].clone();
     }
     let states: Vec<_> = told.values().filter(|d| d["state"] != d["previous_state"]).map(|d| &d["state"]).collect();
-    assert_eq!(states, ["queued", "uploading", "processing", "published"]);
+    // Whoever hears of a drop may take its post up as it stores it.
+    let states: Vec<_> = states.into_iter().skip_while(|state| *state == "queued").collect();
+    assert_eq!(states, ["uploading", "processing", "published"]);
     let book = maker.book().await?;
     let publication = book.ensure_published_once(&dropped)?;
     let last = told.values().last().context("something was told")?;
