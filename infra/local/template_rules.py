@@ -84,7 +84,7 @@ def _unwatched(resources: Resources, watched: set[str], name: str, event: dict[s
         return "" if name in watched else "is woken by a clock, and no alarm tells when it fails"
     if kind == "DynamoDB":
         untaken = named(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
-        return "" if untaken in watched else "leaves what it cannot take of a stream to no queue with an alarm"
+        return "" if untaken in watched else "leaves what it cannot take to no queue with an alarm"
     return f"is woken by {kind}, and nobody has thought of what becomes of lost events"
 
 
