@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -17,6 +18,8 @@ pub(crate) struct Job {
     pub(crate) story: Story,
     pub(crate) tiktok: TikTok,
     pub(crate) orders: Vec<Order>,
+    /// How long nothing happens after a kill.
+    pub(crate) outage: Duration,
     /// What is done to which call, for people.
     pub(crate) what: String,
 }
@@ -28,7 +31,7 @@ pub(crate) struct Job {
 pub(crate) fn rehearse(places: &Places, story: Story, tiktok: TikTok) -> Result<Played> {
     let played = alone(async {
         let stage = Stage::set_up(places).await?;
-        play(&stage, story, tiktok, Vec::new()).await
+        play(&stage, story, tiktok, Vec::new(), Duration::ZERO).await
     })?;
     if played.verdict.is_clean() {
         return Ok(played);
@@ -67,7 +70,7 @@ async fn work(
     let stage = Stage::set_up(places).await?;
     let mut next = Some(first);
     while let Some(job) = next {
-        let played = play(&stage, job.story, job.tiktok, job.orders.clone()).await;
+        let played = play(&stage, job.story, job.tiktok, job.orders.clone(), job.outage).await;
         let broken = played.is_err();
         note(&job, played);
         next = if broken { None } else { take() };

@@ -2,6 +2,8 @@
 //! with it on the side of AWS and of TikTok, once, and the rest of the story
 //! goes on as it will.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use simulator::{Effect, Ending, Trouble as TikToks, WrongShape};
 
@@ -39,7 +41,8 @@ fn each(
     let jobs = rehearsed.calls.iter().enumerate().flat_map(|(at, call)| {
         troubles(call).into_iter().map(move |trouble| {
             let what = format!("{} at {} (call {at})", trouble.name(), call.name);
-            Job { story, tiktok, orders: vec![Order { at: At::Named(at, call.name.clone()), trouble }], what }
+            let outage = Duration::ZERO;
+            Job { story, tiktok, outage, orders: vec![Order { at: At::Named(at, call.name.clone()), trouble }], what }
         })
     });
     let row = Row::new(campaign, story.name(), tiktok, rehearsed.calls.len());

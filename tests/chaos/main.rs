@@ -45,7 +45,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use histories::History;
 use report::{Report, Row};
 use stage::Places;
-use story::{DOCUMENTED, EACH, OPEN, Story, TikTok};
+use story::{DOCUMENTED, EACH, OPEN, SILENT, Story, TikTok};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
@@ -72,6 +72,9 @@ fn share() -> Vec<Trial> {
         kill("a_draft_survives_a_kill_at_any_third_of_its_calls", Story::Draft, 3),
         kill("a_scheduled_post_survives_a_kill_at_any_third_of_its_calls", Story::Scheduled, 3),
         kill("a_post_that_needs_new_tokens_survives_a_kill_at_any_third_of_its_calls", Story::Renewed, 3),
+        trial("no_kill_leads_to_a_second_post_where_tiktok_is_silent_and_the_url_is_dead", |places| {
+            crashes::with_outage(places, Story::ManyChunks, SILENT)
+        }),
         trial("a_small_post_survives_every_fifth_of_the_faults_at_its_calls", |places| {
             faults::enumerate(places, Story::OneChunk, DOCUMENTED, 5)
         }),
@@ -121,6 +124,10 @@ fn campaigns() -> Vec<Campaign> {
     }
     for tiktok in OPEN {
         under(if tiktok.name.starts_with("refresh") { Story::Renewed } else { Story::ManyChunks }, tiktok);
+    }
+    for tiktok in OPEN.into_iter().chain([DOCUMENTED, SILENT]) {
+        let name = format!("outage {}", tiktok.name);
+        all.push((name, Box::new(move |places| crashes::with_outage(places, Story::ManyChunks, tiktok))));
     }
     all.push(("stalls".to_owned(), Box::new(|places| faults::stall(places, Story::OneChunk, DOCUMENTED))));
     all.push(("histories".to_owned(), Box::new(|places| Ok(random(places, 0..MANY)))));

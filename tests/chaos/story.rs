@@ -76,6 +76,16 @@ pub(crate) struct TikTok {
 /// As documented, or as the documents are read most strictly.
 pub(crate) const DOCUMENTED: TikTok = TikTok { name: "as documented", set: |_| {} };
 
+/// One that works on a video for hours, and meanwhile says nothing of its bytes:
+/// after the URL's hour, only what was stored can keep a second upload from being begun.
+pub(crate) const SILENT: TikTok = TikTok {
+    name: "hours long, and silent",
+    set: |it| {
+        it.uploaded_bytes = UploadedBytes::Absent;
+        it.processing_ms = 3 * 3600 * 1000;
+    },
+};
+
 /// In a row that is about all of them.
 pub(crate) const EACH: TikTok = TikTok { name: "each setting", set: |_| {} };
 
@@ -106,7 +116,13 @@ pub(crate) struct Played {
 
 /// Plays a story to its end, with what was ordered; then tells the system of the
 /// same drop once more, hours later; then judges.
-pub(crate) async fn play(stage: &Stage, story: Story, tiktok: TikTok, orders: Vec<Order>) -> Result<Played> {
+pub(crate) async fn play(
+    stage: &Stage,
+    story: Story,
+    tiktok: TikTok,
+    orders: Vec<Order>,
+    outage: Duration,
+) -> Result<Played> {
     stage.clear(tiktok.set)?;
     let maker = Creator::connect(&stage.cloud).await?;
     if story == Story::Renewed {
@@ -118,6 +134,7 @@ pub(crate) async fn play(stage: &Stage, story: Story, tiktok: TikTok, orders: Ve
     let begun = stage.now();
     stage.gate.order(orders);
     let mut lambda = Lambda::new(stage, CHUNK);
+    lambda.outage = outage;
     conclude(stage, &mut lambda, &[maker], &[dropped], begun).await
 }
 

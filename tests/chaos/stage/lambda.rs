@@ -33,7 +33,9 @@ pub(crate) struct Lambda<'a> {
     environment: Environment,
     /// How long `publish` may take: the template's own, unless a story has less.
     pub(crate) publish: Duration,
-    /// When a process was first killed.
+    /// How long nothing happens after the first kill.
+    pub(crate) outage: Duration,
+    /// When a process was first killed, or that outage ended.
     pub(crate) killed_at: Option<Timestamp>,
     /// How often `publish` was invoked.
     pub(crate) invocations: u32,
@@ -56,7 +58,17 @@ impl<'a> Lambda<'a> {
         environment.extend(stage.clock.environment(&stage.places.shim));
         environment.push(("CHUNK_BYTES".to_owned(), chunk.to_string()));
         let (running, publish) = (BTreeMap::new(), Duration::from_mins(15));
-        Self { stage, chunk, running, environment, publish, killed_at: None, invocations: 0, reconnects: 0 }
+        Self {
+            stage,
+            chunk,
+            running,
+            environment,
+            publish,
+            outage: Duration::ZERO,
+            killed_at: None,
+            invocations: 0,
+            reconnects: 0,
+        }
     }
 
     /// Invokes a function, on the process that is there or on a fresh one.
@@ -73,8 +85,11 @@ impl<'a> Lambda<'a> {
                 Err(_) => Ended::Failed,
             },
             killing = killings.recv() => {
-                self.killed_at.get_or_insert(self.stage.now());
                 function.stop().await?;
+                if self.killed_at.is_none() {
+                    self.stage.advance(self.outage.as_secs())?;
+                    self.killed_at = Some(self.stage.now());
+                }
                 if let Some(dead) = killing {
                     // Whoever ordered it may have gone with the process.
                     let _ = dead.send(());
