@@ -31,6 +31,7 @@ pub(crate) const POSTS: &str = "posts";
 pub(crate) const ACCOUNTS: &str = "accounts";
 pub(crate) const BUDGETS: &str = "budgets";
 pub(crate) const CONSENTS: &str = "consents";
+pub(crate) const INBOX: &str = "inbox";
 
 /// The app that TikTok and the stack both know.
 pub(crate) const CLIENT_KEY: &str = "chaos";

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use lambda::{Lambda, Rest};
 
-use crate::aws::{ACCOUNTS, Aws, BUCKET, BUDGETS, CLIENT_KEY, CLIENT_SECRET, CONSENTS, POSTS};
+use crate::aws::{ACCOUNTS, Aws, BUCKET, BUDGETS, CLIENT_KEY, CLIENT_SECRET, CONSENTS, INBOX, POSTS};
 use crate::clock::{self, Clock};
 use crate::gate::{self, Door, Gate, Killing};
 
@@ -119,6 +119,7 @@ impl Stage {
             ("ACCOUNTS_TABLE", ACCOUNTS),
             ("BUDGETS_TABLE", BUDGETS),
             ("CONSENTS_TABLE", CONSENTS),
+            ("INBOX_TABLE", INBOX),
             ("INTAKE_BUCKET", BUCKET),
             ("INTAKE_QUEUE_URL", &format!("{gate}/intake")),
             ("TOKENS_KEY_ID", "tokens"),
@@ -148,6 +149,7 @@ fn contract(endpoint: &str, simulator: &str, scratch: &Path) -> Value {
             "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "BudgetsTable": BUDGETS, "ConsentsTable": CONSENTS,
             "TokensKeyId": "tokens", "AppSecretArn": "app", "PublishFunction": "publish", "StatusFunction": "status",
             "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",
+            "WebhookUrl": "", "InboxTable": INBOX, "FailureTopic": "", "NoticesFunction": "", "UntoldQueueUrl": "",
         },
     })
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::expression::{Expression, compare};
-use super::{ACCOUNTS, BUDGETS, CONSENTS, POSTS, Refusal, unknown};
+use super::{ACCOUNTS, BUDGETS, CONSENTS, INBOX, POSTS, Refusal, unknown};
 
 /// An item as DynamoDB writes it.
 pub(crate) type Item = Map<String, Value>;
@@ -33,12 +33,13 @@ enum Has {
 }
 
 /// The stack's tables, as template.yaml has them: name, key and indexes.
-const FORMS: [(&str, &str, &[Index]); 4] = [
+const FORMS: [(&str, &str, &[Index]); 5] = [
     (
         POSTS,
         "id",
         &[
             Index { name: "due", partition: "due_shard", order: Some("due_at"), has: Has::Keys },
+            Index { name: "publish", partition: "publish_id", order: None, has: Has::Keys },
             Index { name: "account", partition: "account", order: Some("created_at"), has: Has::All },
             Index {
                 name: "line",
@@ -58,6 +59,7 @@ const FORMS: [(&str, &str, &[Index]); 4] = [
     ),
     (BUDGETS, "book", &[]),
     (CONSENTS, "state_sha256", &[]),
+    (INBOX, "body_sha256", &[]),
 ];
 
 /// All tables.
