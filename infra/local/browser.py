@@ -68,7 +68,9 @@ def _on_path() -> Browser | None:
 
 def _unpacked() -> Browser:
     chromium = FOLDER / "usr" / "lib" / "chromium"
-    libraries = [chromium, FOLDER / "usr" / "lib" / f"{platform.machine()}-linux-gnu"]
+    shared = FOLDER / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+    # libpulse finds its other half by a path that is only right once it is installed.
+    libraries = [chromium, shared, shared / "pulseaudio"]
     return Browser(
         program=str(chromium / "chromium-headless-shell"),
         driver=str(FOLDER / "usr" / "bin" / "chromedriver"),
