@@ -23,6 +23,7 @@ stories![among:
     a_post_whose_video_never_comes_fails_and_says_so,
     an_upload_that_is_cancelled_is_not_posted_when_its_bytes_come,
     an_object_that_is_in_the_bucket_is_posted_on_request,
+    what_was_dropped_is_no_second_post_whatever_a_request_is_called,
     a_request_that_no_post_can_be_made_of_says_why,
 ];
 
@@ -239,6 +240,27 @@ async fn an_object_that_is_in_the_bucket_is_posted_on_request(cloud: Arc<Cloud>)
     cloud.await_state(&drop.post, StateName::Published).await?;
     assert_eq!(other_maker.book().await?.ensure_published_once(&drop)?.title, "another");
     Ok(())
+}
+
+async fn what_was_dropped_is_no_second_post_whatever_a_request_is_called(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let drop = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&drop.post, StateName::Published).await?;
+    let wanted = json!({ "account": maker.alias.as_str(), "key": drop.source.key }).to_string().into_bytes();
+    let name = format!("twice-{}", maker.alias);
+    let (status, problem) =
+        call_saying(&cloud, Method::POST, "/posts", &[("idempotency-key", name.as_str())], wanted).await?;
+    assert_eq!((status, &problem["code"]), (409, &json!("post_exists")), "{problem}");
+    let footage = Footage::fresh()?;
+    let answer = asked(&cloud, "/uploads", &request(&maker, &footage)).await?;
+    let upload = dropped(&answer["post"], &footage)?;
+    assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200);
+    cloud.await_state(&upload.post, StateName::Published).await?;
+    let key = cloud.post(&upload.post).await?.source.key.clone();
+    let wanted = json!({ "account": maker.alias.as_str(), "key": key });
+    let (status, problem) = call(&cloud, Method::POST, "/posts", Some(&wanted)).await?;
+    assert_eq!((status, &problem["code"]), (409, &json!("post_exists")), "{problem}");
+    maker.book().await?.ensure_published_each_once(&[&drop, &upload])
 }
 
 async fn a_request_that_no_post_can_be_made_of_says_why(cloud: Arc<Cloud>) -> Result<()> {

@@ -9,6 +9,7 @@
 mod error;
 mod upload;
 
+use domain::drop_key::DropKey;
 use domain::identity::{Alias, PostId};
 use domain::post::{Post, Request};
 use domain::request::{IdempotencyKey, PostForm, RequestDigest};
@@ -43,7 +44,9 @@ impl Intake {
 
 impl Posting {
     /// Makes a post of an object that is in the bucket: as a JSON object says it,
-    /// once for each version of an object, or once for each name of a request.
+    /// once for each version of an object, or once for each name of a request. A
+    /// version that was dropped is its drop's post, and an upload its own, whatever
+    /// the request is called.
     ///
     /// # Errors
     /// No post was made.
@@ -63,7 +66,12 @@ impl Posting {
         }
         let account = self.known(form.account).await?;
         let (source, size) = self.object(intake, form.key, form.version_id).await?;
-        let id = named.clone().unwrap_or_else(|| source.post_id());
+        let id = match DropKey::parse(&source.key) {
+            // What lies there is posted by itself, and so under no other id than its own.
+            DropKey::Video { .. } => source.post_id(),
+            DropKey::Upload { post } => return Err(AskError::Exists(post)),
+            DropKey::Sidecar | DropKey::Ignored(_) => named.clone().unwrap_or_else(|| source.post_id()),
+        };
         let request = Request { id, account, options: form.options, digest: digest.clone() };
         match self.posts.create(&Post::ask(request, source, size.bytes(), self.now())).await? {
             Created::New(kept) => {
@@ -74,7 +82,7 @@ impl Posting {
             }
             Created::Already(known) => {
                 let id = known.id.clone();
-                let other = if named.is_some() { AskError::KeyReused } else { AskError::Exists(id) };
+                let other = if named.as_ref() == Some(&id) { AskError::KeyReused } else { AskError::Exists(id) };
                 the_same(known, &digest).ok_or(other)
             }
         }

@@ -35,7 +35,7 @@ pub enum AskError {
     #[error("another request came under this Idempotency-Key")]
     KeyReused,
     /// The object is a post already, and the request has no name that would make
-    /// it another.
+    /// it another, or lies where it is posted by itself.
     #[error("this version of the object is the post {0} already")]
     Exists(PostId),
     /// There is no such post.
