@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 pub(crate) use bucket::{BUCKET, Bucket};
 pub(crate) use film::Film;
 pub(crate) use queue::Queue;
-pub(crate) use tables::{Item, Tables};
+pub(crate) use tables::{Form, Item, Tables, forms};
 
 /// What the functions call the tables, and the rest.
 pub(crate) const POSTS: &str = "posts";
@@ -112,11 +112,14 @@ impl Aws {
 
     /// Answers a call; `now` is the queue's time.
     pub(crate) fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
+        let mut kept = self.kept();
         let Some(target) = target_of(request) else {
-            return bucket::answer(&mut self.kept().bucket, request).unwrap_or_else(|refusal| refusal.xml());
+            return bucket::answer(&mut kept.bucket, request).unwrap_or_else(|refusal| {
+                kept.note(&refusal, "");
+                refusal.xml()
+            });
         };
         let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let mut kept = self.kept();
         let answered = match target.split_once('.').unwrap_or_default() {
             ("DynamoDB_20120810", operation) => kept.tables.answer(operation, &asked),
             ("AmazonSQS", "SendMessage") => Ok(kept.queue.send(&asked, now)),
@@ -127,11 +130,18 @@ impl Aws {
         match answered {
             Ok(answer) => reply(200, "application/x-amz-json-1.0", answer.to_string()),
             Err(refusal) => {
-                if refusal.code == UNKNOWN {
-                    kept.unknown.push(format!("{}: {asked}", refusal.message));
-                }
+                kept.note(&refusal, &asked.to_string());
                 refusal.json()
             }
+        }
+    }
+}
+
+impl Kept {
+    /// Remembers what nobody here could play.
+    fn note(&mut self, refusal: &Refusal, asked: &str) {
+        if refusal.code == UNKNOWN {
+            self.unknown.push(format!("{}: {asked}", refusal.message));
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::gate::Order;
 use crate::histories::History;
 use crate::report::Row;
 use crate::stage::{Places, Stage};
-use crate::story::{Played, Story, TikTok, play};
+use crate::story::{Played, Story, play};
+use crate::unknowns::TikTok;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -37,6 +38,11 @@ pub(crate) fn rehearse(places: &Places, story: Story, tiktok: TikTok) -> Result<
         return Ok(played);
     }
     Err(anyhow!("without any trouble: {}", played.verdict.notes.join("\n")))
+}
+
+/// How many cores there are to play on.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Plays jobs, so many at a time, each thread on a stage of its own.

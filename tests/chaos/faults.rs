@@ -7,16 +7,17 @@ use std::time::Duration;
 use anyhow::Result;
 use simulator::{Effect, Ending, Trouble as TikToks, WrongShape};
 
-use crate::campaign::{Job, rehearse, run};
+use crate::campaign::{Job, cores, rehearse, run};
 use crate::gate::{At, Call, Moment, Order, Service, Trouble};
 use crate::report::Row;
 use crate::stage::Places;
-use crate::story::{Story, TikTok};
+use crate::story::Story;
+use crate::unknowns::TikTok;
 
-/// How many runs there are at a time: they wait for the functions' own pauses.
-const AT_ONCE: usize = 8;
+/// How many runs there are at a time for each core: they wait for the functions' own pauses.
+const AT_ONCE: usize = 4;
 /// The same for stalls, in which nothing happens for long.
-const STALLS_AT_ONCE: usize = 24;
+const STALLS_AT_ONCE: usize = 12;
 
 /// Has each call meet each trouble, or every `step`-th pair of all.
 pub(crate) fn enumerate(places: &Places, story: Story, tiktok: TikTok, step: usize) -> Result<Row> {
@@ -46,7 +47,7 @@ fn each(
         })
     });
     let row = Row::new(campaign, story.name(), tiktok, rehearsed.calls.len());
-    Ok(run(places, row, jobs.step_by(step).collect(), at_once))
+    Ok(run(places, row, jobs.step_by(step).collect(), at_once * cores()))
 }
 
 /// What can go wrong with a call.

@@ -10,32 +10,30 @@
 //! side door for those who arrange and judge, where nothing is counted.
 
 mod call;
+mod passage;
 mod trouble;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::body::Body;
-use axum::http::{Request, Response, header};
-use bytes::Bytes;
-use futures::stream;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use simulator::{Fault, Simulator};
+use simulator::Simulator;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use call::{Call, Service};
-pub(crate) use trouble::{At, Moment, Order, Trouble};
+pub(crate) use passage::{Door, serve};
+pub(crate) use trouble::{At, Deed, Moment, Order, Trouble};
 
-use crate::aws::{Answer, Aws, reply};
+use crate::aws::Aws;
 use crate::clock::Clock;
 
-/// An order to kill the process that calls; answered when it is dead.
-pub(crate) type Killing = oneshot::Sender<()>;
+/// What is to happen while a call waits; answered when it has.
+pub(crate) enum Interruption {
+    /// The process that calls is killed.
+    Kill(oneshot::Sender<()>),
+    /// Somebody else does something, which has this name.
+    Meanwhile(Deed, String, oneshot::Sender<()>),
+}
 
 /// The gate.
 pub(crate) struct Gate {
@@ -44,7 +42,7 @@ pub(crate) struct Gate {
     tiktok: OnceLock<Arc<Simulator>>,
     http: reqwest::Client,
     watch: Mutex<Watch>,
-    kills: mpsc::UnboundedSender<Killing>,
+    interrupts: mpsc::UnboundedSender<Interruption>,
 }
 
 /// What has passed, and what was ordered.
@@ -54,31 +52,21 @@ struct Watch {
     orders: Vec<Order>,
     /// What was carried out, by name.
     fired: Vec<String>,
+    /// What was left to the simulator to carry out, by name, and by the simulator's own.
+    handed_on: Vec<(String, u64)>,
+    /// Whether TikTok tells the end of a publish before it answers anybody who asks.
+    tells_first: bool,
     /// Seconds that pass with each chunk.
     slowness_s: u64,
 }
 
-/// Where a connection came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// Counted.
-    Front,
-    /// Not counted.
-    Side,
-}
-
-/// The connection ends here, without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("broken off, as ordered")]
-struct Broken;
-
 impl Gate {
-    /// Builds it; whoever takes the other end kills.
-    pub(crate) fn new(aws: Arc<Aws>, clock: Arc<Clock>) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Killing>)> {
-        let (kills, killings) = mpsc::unbounded_channel();
+    /// Builds it; whoever takes the other end kills, and lets others act.
+    pub(crate) fn new(aws: Arc<Aws>, clock: Arc<Clock>) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Interruption>)> {
+        let (interrupts, interruptions) = mpsc::unbounded_channel();
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
-        let gate = Self { aws, clock, tiktok: OnceLock::new(), http, watch: Mutex::default(), kills };
-        Ok((Arc::new(gate), killings))
+        let gate = Self { aws, clock, tiktok: OnceLock::new(), http, watch: Mutex::default(), interrupts };
+        Ok((Arc::new(gate), interruptions))
     }
 
     /// Says who plays TikTok.
@@ -97,14 +85,29 @@ impl Gate {
         self.watch().slowness_s = seconds_a_chunk;
     }
 
+    /// Has TikTok tell the end of each publish by itself, from here on, before it
+    /// answers anybody who asks.
+    pub(crate) fn tell_first(&self) {
+        self.watch().tells_first = true;
+    }
+
     /// The calls so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.watch().calls.clone()
     }
 
-    /// What was carried out, by name.
+    /// What was carried out, by name; what the simulator was to do only where it did.
     pub(crate) fn fired(&self) -> Vec<String> {
-        self.watch().fired.clone()
+        let faults = self.tiktok.get().map(|tiktok| tiktok.faults()).unwrap_or_default();
+        let met = |id: u64| faults.iter().any(|fault| fault.id == id && fault.fired > 0);
+        let watch = self.watch();
+        let handed_on = watch.handed_on.iter().filter(|(_, id)| met(*id)).map(|(name, _)| name);
+        watch.fired.iter().chain(handed_on).cloned().collect()
+    }
+
+    /// Writes down what somebody else did.
+    pub(crate) fn note(&self, done: String) {
+        self.watch().fired.push(done);
     }
 
     /// Has the call after so many others meet trouble.
@@ -132,141 +135,11 @@ impl Gate {
         let meant = watch.orders.iter().position(|order| order.is_for(number, &call, chunk));
         let ordered = meant.map(|order| watch.orders.remove(order).trouble);
         watch.calls.push(call);
-        watch.fired.extend(ordered.as_ref().map(Trouble::name));
+        // Who is to act meanwhile, or on TikTok's side, may find nothing to do.
+        let sure = ordered.as_ref().filter(|it| !matches!(it, Trouble::Meanwhile(..) | Trouble::TikTok(_)));
+        watch.fired.extend(sure.map(Trouble::name));
         let slow = (is_chunk && watch.slowness_s > 0).then_some(Trouble::Pass(watch.slowness_s));
         ordered.or(slow)
-    }
-
-    async fn pass(&self, request: Request<Incoming>, door: Door) -> Result<Answer, Broken> {
-        let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-        let request = Request::from_parts(parts, body);
-        let trouble = if door == Door::Front { self.count(Call::of(&request)) } else { None };
-        match trouble {
-            None => self.answer(&request).await,
-            Some(trouble) => self.suffer(&request, trouble).await,
-        }
-    }
-
-    async fn suffer(&self, request: &Request<Bytes>, trouble: Trouble) -> Result<Answer, Broken> {
-        match trouble {
-            Trouble::Kill(moment) => {
-                self.until(moment, request).await;
-                self.kill().await;
-                Err(Broken)
-            }
-            Trouble::Lose(moment) => {
-                self.until(moment, request).await;
-                Err(Broken)
-            }
-            Trouble::Stall(moment) => {
-                self.until(moment, request).await;
-                std::future::pending().await
-            }
-            Trouble::Refuse(status, code) => Ok(refusal(request, status, code)),
-            Trouble::Cut => cut(self.answer(request).await?).await,
-            Trouble::Garble => {
-                self.answer(request).await?;
-                Ok(reply(200, "text/html", "<html><body>Bad Gateway</body></html>"))
-            }
-            Trouble::TikTok(trouble) => {
-                if let (Some(endpoint), Some(tiktok)) = (call::endpoint_of(request), self.tiktok.get()) {
-                    tiktok.inject(Fault::new(endpoint, trouble));
-                }
-                self.answer(request).await
-            }
-            Trouble::Pass(seconds) => {
-                self.advance(seconds)?;
-                self.answer(request).await
-            }
-        }
-    }
-
-    /// Has a call take as much effect as it has by then.
-    async fn until(&self, moment: Moment, request: &Request<Bytes>) {
-        match moment {
-            Moment::Before => {}
-            // What came of it is not told to anybody.
-            Moment::After => drop(self.answer(request).await),
-        }
-    }
-
-    /// Lets time pass for everybody.
-    fn advance(&self, seconds: u64) -> Result<(), Broken> {
-        self.clock.advance(seconds).map_err(|_| Broken)?;
-        if let Some(tiktok) = self.tiktok.get() {
-            tiktok.advance(seconds);
-        }
-        Ok(())
-    }
-
-    async fn kill(&self) {
-        let (dead, killed) = oneshot::channel();
-        if self.kills.send(dead).is_ok() {
-            // An error says that nobody waits any more, which is as good.
-            drop(killed.await);
-        }
-    }
-
-    async fn answer(&self, request: &Request<Bytes>) -> Result<Answer, Broken> {
-        if call::endpoint_of(request).is_some() {
-            return self.forward(request).await;
-        }
-        Ok(self.aws.answer(request, self.clock.now()))
-    }
-
-    /// Hands a call on to TikTok.
-    async fn forward(&self, request: &Request<Bytes>) -> Result<Answer, Broken> {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let url = format!("{}{path}", self.tiktok.get().ok_or(Broken)?.url());
-        let mut on = self.http.request(request.method().clone(), url);
-        let connection = [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING];
-        for (name, value) in request.headers().iter().filter(|(name, _)| !connection.contains(name)) {
-            on = on.header(name, value);
-        }
-        let answer = on.body(request.body().clone()).send().await.map_err(|_| Broken)?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let mut passed = Response::new(Body::from(answer.bytes().await.map_err(|_| Broken)?));
-        *passed.status_mut() = status;
-        *passed.headers_mut() = headers;
-        passed.headers_mut().remove(header::TRANSFER_ENCODING);
-        Ok(passed)
-    }
-}
-
-/// A refusal in the words of the service that is called.
-fn refusal(request: &Request<Bytes>, status: u16, code: &'static str) -> Answer {
-    let refusal = crate::aws::Refusal { status, ..crate::aws::Refusal::new(code, "refused, as ordered") };
-    if crate::aws::target_of(request).is_some() { refusal.json() } else { refusal.xml() }
-}
-
-/// Ends an answer in the middle of its body, as announced by its length.
-async fn cut(answer: Answer) -> Result<Answer, Broken> {
-    let (mut parts, body) = answer.into_parts();
-    let whole = body.collect().await.map_err(|_| Broken)?.to_bytes();
-    if whole.is_empty() {
-        return Err(Broken);
-    }
-    parts.headers.insert(header::CONTENT_LENGTH, whole.len().into());
-    let half = whole.slice(..whole.len() / 2);
-    Ok(Response::from_parts(parts, Body::from_stream(stream::iter([Ok(half), Err(Broken)]))))
-}
-
-/// Serves a door until the task is dropped.
-pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, door: Door) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Too many connections at once: some will end.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        drop(stream.set_nodelay(true));
-        let gate = Arc::clone(&gate);
-        tokio::spawn(async move {
-            let service = service_fn(|request| gate.pass(request, door));
-            // It ends in error where a call was broken off, as ordered.
-            drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
     }
 }
 

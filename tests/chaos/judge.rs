@@ -1,12 +1,14 @@
 //! The claim, held against TikTok's ledger: every drop is published once, with
 //! its own bytes, no rule is broken on the way, and nothing is sent twice for
-//! nothing. What the functions say of themselves only has to agree.
+//! nothing; or it comes to another end that its [`Model`](crate::model::Model)
+//! permits. What the functions say of themselves only has to agree.
 
 use anyhow::Result;
 use simulator::{Entry, Flow, Ledger, UploadedBytes};
 
-use crate::aws::{Item, POSTS};
+use crate::aws::POSTS;
 use crate::dropped::Drop;
+use crate::model::End;
 use crate::stage::{Rest, Stage};
 
 /// The failure of a post of which TikTok never said how much it has.
@@ -21,6 +23,8 @@ pub(crate) struct Judged<'a> {
     /// The ceiling of a chunk, in bytes: a single trouble costs one at the most.
     /// A last chunk may be twice as long.
     pub(crate) chunk: u64,
+    /// Answers that were none to give.
+    pub(crate) untrue: &'a [String],
 }
 
 /// How it was.
@@ -30,6 +34,8 @@ pub(crate) struct Verdict {
     pub(crate) duplicates: usize,
     /// Drops that were not published, or whose post does not say so.
     pub(crate) lost: usize,
+    /// Answers, and ends of posts, that the model does not permit.
+    pub(crate) forbidden: usize,
     /// Drops of which TikTok would never say whether it has them whole: the post
     /// says so, asks a person to look, and is not sent again on a guess.
     pub(crate) unsure: usize,
@@ -43,7 +49,7 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     pub(crate) fn is_clean(&self) -> bool {
-        self.duplicates + self.lost + self.wrong_bytes + self.broken_rules == 0
+        self.duplicates + self.lost + self.forbidden + self.wrong_bytes + self.broken_rules == 0
     }
 }
 
@@ -52,22 +58,10 @@ impl Judged<'_> {
         let ledger = stage.tiktok.ledger();
         let mut verdict = Verdict::default();
         for dropped in self.drops {
-            let times = times_published(&ledger, &dropped.film.sha256);
-            if times > 1 {
-                verdict.duplicates += times - 1;
-                verdict.notes.push(format!("{} was published {times} times", dropped.key));
-            }
-            let states = states_of(stage, dropped);
-            let told = states.iter().any(|state| state == "published" || state == "delivered");
-            // Where TikTok does not say how much it has, nobody can know.
-            let mute = stage.tiktok.settings().uploaded_bytes == UploadedBytes::Absent;
-            if times == 0 && mute && ended_for(stage, dropped, UNCONFIRMED) {
-                verdict.unsure += 1;
-            } else if times == 0 || !told {
-                verdict.lost += 1;
-                verdict.notes.push(format!("{} was published {times} times, and its post is {states:?}", dropped.key));
-            }
+            judge_drop(stage, &ledger, dropped, &mut verdict);
         }
+        verdict.forbidden += self.untrue.len();
+        verdict.notes.extend_from_slice(self.untrue);
         for entry in &ledger.publishes {
             self.judge_entry(entry, &mut verdict);
         }
@@ -102,11 +96,43 @@ impl Judged<'_> {
     async fn story(&self, stage: &Stage) -> Result<String> {
         let mut story = String::new();
         for dropped in self.drops {
-            let post = tests::Dropped::at(crate::aws::BUCKET, &dropped.key, &dropped.version, &tests::Footage::of(""));
-            story.push_str(&stage.cloud.story(&post.post).await?);
+            story.push_str(&stage.cloud.story(&dropped.post).await?);
         }
         Ok(story)
     }
+}
+
+fn judge_drop(stage: &Stage, ledger: &Ledger, dropped: &Drop, verdict: &mut Verdict) {
+    let times = times_published(ledger, &dropped.film.sha256);
+    if times > 1 {
+        verdict.duplicates += times - 1;
+        verdict.notes.push(format!("{} was published {times} times", dropped.key));
+    }
+    // Where TikTok does not say how much it has, nobody can know.
+    let mute = stage.tiktok.settings().uploaded_bytes == UploadedBytes::Absent;
+    if times == 0 && mute && failure_of(stage, dropped).as_deref() == Some(UNCONFIRMED) {
+        verdict.unsure += 1;
+        return;
+    }
+    let stored = stage.state_of(&dropped.post);
+    let end = match (times, stored.as_deref()) {
+        (1.., Some("published" | "delivered")) => Some(End::Posted),
+        (0, Some("cancelled")) => Some(End::Cancelled),
+        (0, Some("failed")) => Some(End::Failed),
+        (0, None) => Some(End::Absent),
+        _ => None,
+    };
+    if end.is_some_and(|end| dropped.model.permits(end)) {
+        return;
+    }
+    // What was not posted, and was to be, is lost; everything else was forbidden.
+    if dropped.model.permits(End::Posted) {
+        verdict.lost += 1;
+    } else {
+        verdict.forbidden += 1;
+    }
+    let (key, model) = (&dropped.key, &dropped.model);
+    verdict.notes.push(format!("{key} was published {times} times, and its post is {stored:?}; {model:?}"));
 }
 
 /// How often a file was published, or delivered to an inbox.
@@ -117,20 +143,9 @@ fn times_published(ledger: &Ledger, sha256: &str) -> usize {
     ledger.times_published(sha256) + ledger.publishes.iter().filter(delivered).count()
 }
 
-/// Whether the post of a drop failed for this reason.
-fn ended_for(stage: &Stage, dropped: &Drop, code: &str) -> bool {
+/// Why the post of a drop failed, if it did.
+fn failure_of(stage: &Stage, dropped: &Drop) -> Option<String> {
     let kept = stage.aws.kept();
-    let mut of_it = kept.tables.items(POSTS).filter(|item| is_of(item, dropped));
-    of_it.any(|item| item.get("failure_code").is_some_and(|it| it["S"] == code))
-}
-
-fn is_of(post: &Item, dropped: &Drop) -> bool {
-    post.get("version_id").is_some_and(|version| version["S"] == dropped.version.as_str())
-}
-
-/// What the post of a drop says.
-fn states_of(stage: &Stage, dropped: &Drop) -> Vec<String> {
-    let kept = stage.aws.kept();
-    let of_it = kept.tables.items(POSTS).filter(|item| is_of(item, dropped));
-    of_it.filter_map(|item| item["state"]["S"].as_str().map(str::to_owned)).collect()
+    let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == dropped.post.as_str());
+    posts.next()?.get("failure_code")?["S"].as_str().map(str::to_owned)
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::story::{Played, TikTok};
+use crate::story::Played;
+use crate::unknowns::TikTok;
 
 /// How many findings of a row are told in full.
 const TOLD: usize = 5;
@@ -24,6 +25,7 @@ pub(crate) struct Row {
     pub(crate) injected: usize,
     pub(crate) duplicates: usize,
     pub(crate) lost: usize,
+    pub(crate) forbidden: usize,
     pub(crate) wrong_bytes: usize,
     pub(crate) broken_rules: usize,
     /// How often TikTok's answer to a refresh was lost with the token in it, and
@@ -63,6 +65,7 @@ impl Row {
         let verdict = &played.verdict;
         self.duplicates += verdict.duplicates;
         self.lost += verdict.lost;
+        self.forbidden += verdict.forbidden;
         self.wrong_bytes += verdict.wrong_bytes;
         self.broken_rules += verdict.broken_rules;
         self.unsure += verdict.unsure;
@@ -81,7 +84,8 @@ impl Row {
 
     /// Whether the claim holds, and was tried at all.
     pub(crate) fn is_clean(&self) -> bool {
-        self.duplicates + self.lost + self.wrong_bytes + self.broken_rules + self.void == 0 && self.injected > 0
+        let broken = self.duplicates + self.lost + self.forbidden + self.wrong_bytes + self.broken_rules;
+        broken + self.void == 0 && self.injected > 0
     }
 }
 
@@ -91,6 +95,7 @@ pub(crate) struct Report {
     pub(crate) injected: usize,
     pub(crate) duplicates: usize,
     pub(crate) lost: usize,
+    pub(crate) forbidden: usize,
     pub(crate) wrong_bytes: usize,
     pub(crate) broken_rules: usize,
     pub(crate) void: usize,
@@ -103,6 +108,7 @@ impl Report {
         self.injected += row.injected;
         self.duplicates += row.duplicates;
         self.lost += row.lost;
+        self.forbidden += row.forbidden;
         self.wrong_bytes += row.wrong_bytes;
         self.broken_rules += row.broken_rules;
         self.void += row.void;
@@ -120,21 +126,30 @@ impl Report {
 }
 
 /// A table's line.
-struct Line<'a>([&'a dyn fmt::Display; 11]);
+struct Line<'a>([&'a dyn fmt::Display; 12]);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [campaign, story, tiktok, calls, runs, injected, twice, lost, wrong, rules, recovery] =
+        let [campaign, story, tiktok, calls, runs, injected, twice, lost, forbidden, wrong, rules, recovery] =
             self.0.map(ToString::to_string);
         writeln!(
             f,
-            "{campaign:<10} {story:<14} {tiktok:<28} {calls:>5} {runs:>6} {injected:>8} {twice:>10} {lost:>4} {wrong:>11} \
+            "{campaign:<11} {story:<14} {tiktok:<28} {calls:>5} {runs:>6} {injected:>8} {twice:>10} {lost:>4} {forbidden:>9} {wrong:>11} \
              {rules:>12} {recovery:>10}"
         )
     }
 }
 
-const HEAD: [&dyn fmt::Display; 11] = [
+/// The table's first line.
+pub(crate) struct Head;
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Line(HEAD))
+    }
+}
+
+const HEAD: [&dyn fmt::Display; 12] = [
     &"campaign",
     &"story",
     &"TikTok",
@@ -143,6 +158,7 @@ const HEAD: [&dyn fmt::Display; 11] = [
     &"injected",
     &"duplicates",
     &"lost",
+    &"forbidden",
     &"wrong bytes",
     &"broken rules",
     &"recovery s",
@@ -150,7 +166,7 @@ const HEAD: [&dyn fmt::Display; 11] = [
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers: [&dyn fmt::Display; 11] = [
+        let numbers: [&dyn fmt::Display; 12] = [
             &self.campaign,
             &self.story,
             &self.tiktok,
@@ -159,6 +175,7 @@ impl fmt::Display for Row {
             &self.injected,
             &self.duplicates,
             &self.lost,
+            &self.forbidden,
             &self.wrong_bytes,
             &self.broken_rules,
             &self.longest_recovery_s,
@@ -169,10 +186,10 @@ impl fmt::Display for Row {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Line(HEAD))?;
+        write!(f, "{Head}")?;
         self.breakdown.iter().try_for_each(|row| write!(f, "{row}"))?;
         let runs: usize = self.breakdown.iter().map(|row| row.runs).sum();
-        let numbers: [&dyn fmt::Display; 11] = [
+        let numbers: [&dyn fmt::Display; 12] = [
             &"all",
             &"",
             &"",
@@ -181,6 +198,7 @@ impl fmt::Display for Report {
             &self.injected,
             &self.duplicates,
             &self.lost,
+            &self.forbidden,
             &self.wrong_bytes,
             &self.broken_rules,
             &self.longest_recovery_s,

@@ -10,7 +10,8 @@ use crate::campaign::alone;
 use crate::gate::{At, Moment, Order, Trouble};
 use crate::report::Row;
 use crate::stage::{Lambda, Places, Stage};
-use crate::story::{DOCUMENTED, Played, conclude};
+use crate::story::{Played, conclude};
+use crate::unknowns::DOCUMENTED;
 
 /// The most that a video may have, in bytes.
 const LARGEST: u64 = 4_000_000_000;
@@ -37,7 +38,7 @@ pub(crate) fn largest(places: &Places) -> Row {
         stage.gate.slow_down(CHUNK_TAKES_S);
         let mut lambda = Lambda::new(&stage, LARGE_CHUNK);
         lambda.publish = SHORT;
-        let played = conclude(&stage, &mut lambda, &[maker], &[dropped], begun).await?;
+        let played = conclude(&stage, &mut lambda, &[maker], &mut [dropped], begun).await?;
         ensure!(stage.tiktok.ledger().publishes.len() == 1, "more than one upload was begun");
         ensure!(lambda.invocations > 12, "it took {} invocations: that was not slow", lambda.invocations);
         Ok(played)

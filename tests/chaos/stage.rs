@@ -1,7 +1,10 @@
 //! A stage: AWS and TikTok with the gate before them, a clock, and the
 //! functions as real processes. One run after the other is played on it.
 
+mod api;
 mod lambda;
+mod letterbox;
+mod rest;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -14,11 +17,19 @@ use tests::{Cloud, Contract};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-pub(crate) use lambda::{Lambda, Rest};
+pub(crate) use api::{Request, Said, Wish};
+pub(crate) use lambda::Lambda;
+pub(crate) use letterbox::sign;
+pub(crate) use rest::{ENDS, Rest};
 
 use crate::aws::{ACCOUNTS, Aws, BUCKET, BUDGETS, CLIENT_KEY, CLIENT_SECRET, CONSENTS, INBOX, POSTS};
 use crate::clock::{self, Clock};
-use crate::gate::{self, Door, Gate, Killing};
+use crate::gate::{self, Door, Gate, Interruption};
+use letterbox::Letter;
+
+/// A few certificates.
+const CERTIFICATES: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/runtime/src/aws/amazon_trust_services.pem");
 
 /// Where the functions' programs and logs are.
 #[derive(Debug, Clone)]
@@ -60,29 +71,35 @@ pub(crate) struct Stage {
     pub(crate) clock: Arc<Clock>,
     pub(crate) address: String,
     places: Places,
-    killings: Mutex<mpsc::UnboundedReceiver<Killing>>,
-    doors: [JoinHandle<()>; 2],
+    interruptions: Mutex<mpsc::UnboundedReceiver<Interruption>>,
+    letters: Mutex<mpsc::UnboundedReceiver<Letter>>,
+    doors: [JoinHandle<()>; 3],
 }
 
 impl Stage {
     /// Sets it up, empty.
     pub(crate) async fn set_up(places: &Places) -> Result<Self> {
         let (aws, clock) = (Arc::new(Aws::default()), Arc::new(Clock::new(&places.scratch)?));
-        let (gate, killings) = Gate::new(Arc::clone(&aws), Arc::clone(&clock))?;
+        let (gate, interruptions) = Gate::new(Arc::clone(&aws), Arc::clone(&clock))?;
         let ((front, address), (side, side_address)) = (gate::listener().await?, gate::listener().await?);
+        let (letterbox, letterbox_address) = gate::listener().await?;
+        let (letters, letterbox) = letterbox::serve(letterbox);
         let mut config = Config::new(CLIENT_KEY, CLIENT_SECRET);
         config.public_url = Some(format!("http://{address}"));
+        config.settings.webhook_url = Some(format!("http://{letterbox_address}"));
         let tiktok = Arc::new(Simulator::start(config).await?);
         gate.lead_to(Arc::clone(&tiktok));
         let doors = [
             tokio::spawn(gate::serve(front, Arc::clone(&gate), Door::Front)),
             tokio::spawn(gate::serve(side, Arc::clone(&gate), Door::Side)),
+            letterbox,
         ];
         let contract = contract(&format!("http://{side_address}"), tiktok.url(), &places.scratch);
         let contract: Contract = serde_json::from_value(contract).context("the contract has changed")?;
         let cloud = Arc::new(Cloud::of(contract, PathBuf::new()).await?);
-        let (address, places, killings) = (address.to_string(), places.clone(), Mutex::new(killings));
-        Ok(Self { cloud, aws, tiktok, gate, clock, address, places, killings, doors })
+        let (address, places) = (address.to_string(), places.clone());
+        let (interruptions, letters) = (Mutex::new(interruptions), Mutex::new(letters));
+        Ok(Self { cloud, aws, tiktok, gate, clock, address, places, interruptions, letters, doors })
     }
 
     /// Clears it for another run, with TikTok set as wanted.
@@ -115,6 +132,8 @@ impl Stage {
             ("AWS_ACCESS_KEY_ID", "chaos"),
             ("AWS_SECRET_ACCESS_KEY", "chaos"),
             ("AWS_ENDPOINT_URL", &gate),
+            // Nobody here speaks TLS, and reading all that the host believes takes longer than starting.
+            ("SSL_CERT_FILE", CERTIFICATES),
             ("POSTS_TABLE", POSTS),
             ("ACCOUNTS_TABLE", ACCOUNTS),
             ("BUDGETS_TABLE", BUDGETS),

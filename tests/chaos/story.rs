@@ -1,24 +1,29 @@
-//! What is played over and over: one drop, from its event to its end.
+//! What is played over and over: one post, from what asks for it to its end.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use jiff::Timestamp;
-use simulator::{ExpiredUpload, RefreshRotation, RepeatedRange, Settings, UploadedBytes};
+use simulator::{Scope, Standing, User, Webhooks};
 use tests::Creator;
 
 use crate::aws::Film;
-use crate::dropped::Drop;
+use crate::dropped::{Drop, named};
 use crate::gate::{Call, Order};
 use crate::judge::{Judged, Verdict};
-use crate::stage::{Lambda, Rest, Stage};
+use crate::stage::{Lambda, Rest, Stage, Wish};
+use crate::unknowns::TikTok;
 
 /// The smallest chunk that TikTok takes where there are several, in bytes.
 pub(crate) const CHUNK: u64 = 5_242_880;
 /// After this, an account's tokens are too old for an upload.
 const TOKENS_AGE: Duration = Duration::from_mins(90);
+/// After this, a message that was handed out can be seen again, and a lease has run out.
+const A_WHILE: Duration = Duration::from_mins(17);
+/// How often somebody wishes something of a post, at the most.
+const MOST_WISHES: usize = 12;
 
 /// A story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,10 +38,31 @@ pub(crate) enum Story {
     Scheduled,
     /// A small one whose account's tokens must be exchanged first.
     Renewed,
+    /// A small one whose end TikTok tells by itself, before it answers those who ask.
+    Told,
+    /// A small one that lies in the bucket, and is asked for by a request.
+    Asked,
+    /// A small one that is uploaded to an address that is asked for.
+    Uploaded,
+    /// A small one that waits for its time, and is cancelled meanwhile.
+    Cancelled,
+    /// A small one that TikTok refuses, and that is tried again on request.
+    Retried,
 }
 
 impl Story {
-    pub(crate) const ALL: [Self; 5] = [Self::OneChunk, Self::ManyChunks, Self::Draft, Self::Scheduled, Self::Renewed];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::OneChunk,
+        Self::ManyChunks,
+        Self::Draft,
+        Self::Scheduled,
+        Self::Renewed,
+        Self::Told,
+        Self::Asked,
+        Self::Uploaded,
+        Self::Cancelled,
+        Self::Retried,
+    ];
 
     /// What it is called in the report.
     pub(crate) fn name(self) -> &'static str {
@@ -46,59 +72,83 @@ impl Story {
             Self::Draft => "draft",
             Self::Scheduled => "scheduled",
             Self::Renewed => "old tokens",
+            Self::Told => "webhook",
+            Self::Asked => "asked for",
+            Self::Uploaded => "uploaded",
+            Self::Cancelled => "cancelled",
+            Self::Retried => "retried",
         }
     }
 
     fn bytes(self) -> u64 {
-        match self {
-            Self::ManyChunks => 3 * CHUNK + 17,
-            Self::OneChunk | Self::Draft | Self::Scheduled | Self::Renewed => 100_000,
-        }
+        if self == Self::ManyChunks { 3 * CHUNK + 17 } else { 100_000 }
     }
 
     fn metadata(self, stage: &Stage) -> Vec<(&'static str, String)> {
         match self {
             Self::Draft => vec![("mode", "draft".to_owned())],
-            Self::Scheduled => vec![("publish-at", (stage.now() + Duration::from_hours(2)).to_string())],
-            Self::OneChunk | Self::ManyChunks | Self::Renewed => Vec::new(),
+            Self::Scheduled | Self::Cancelled => {
+                vec![("publish-at", (stage.now() + Duration::from_hours(2)).to_string())]
+            }
+            _ => Vec::new(),
         }
+    }
+
+    async fn cast(self, stage: &Stage) -> Result<Creator> {
+        let maker = Creator::cast(&stage.cloud, |casting| match self {
+            Self::Told => {
+                casting.user.webhooks = Webhooks::Told;
+                // A cover's link is not told: it would be asked for.
+                casting.scopes.retain(|scope| *scope != Scope::VideoList);
+            }
+            Self::Retried => casting.user.standing = Standing::Risky,
+            _ => {}
+        });
+        let maker = maker.await?;
+        if self == Self::Renewed {
+            stage.advance(TOKENS_AGE.as_secs())?;
+        }
+        Ok(maker)
+    }
+
+    /// Makes the post, and what people do about it.
+    async fn begin(self, stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator) -> Result<Drop> {
+        let film = film(self.bytes())?;
+        match self {
+            Self::Asked => return lambda.ask_post(maker, &film).await,
+            Self::Uploaded => return lambda.ask_upload(maker, &film).await,
+            _ => {}
+        }
+        let metadata = self.metadata(stage);
+        let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut dropped = stage.drop_film(&maker.key("clip.mp4"), &film, &metadata)?;
+        lambda.target = Some(dropped.post.clone());
+        match self {
+            Self::Cancelled => wish(stage, lambda, &dropped, Wish::Cancel).await?,
+            Self::Retried => {
+                dropped.model.refused();
+                lambda.settle(std::slice::from_ref(maker), 1).await?;
+                stage.tiktok.put_user(User { standing: Standing::Good, ..maker.user.clone() });
+                wish(stage, lambda, &dropped, Wish::Retry).await?;
+            }
+            _ => {}
+        }
+        Ok(dropped)
     }
 }
 
-/// TikTok, as far as nobody knows how it is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TikTok {
-    /// What it is called in the report.
-    pub(crate) name: &'static str,
-    pub(crate) set: fn(&mut Settings),
+/// Wishes something of a post as soon as it is stored, and again until there is an answer.
+pub(crate) async fn wish(stage: &Stage, lambda: &mut Lambda<'_>, dropped: &Drop, wish: Wish) -> Result<()> {
+    for _ in 0..MOST_WISHES {
+        while lambda.deliver().await? {}
+        match lambda.wish(wish, &dropped.post).await? {
+            Some(404) => stage.advance(A_WHILE.as_secs())?,
+            None | Some(500..) => stage.advance(5)?,
+            Some(_) => return Ok(()),
+        }
+    }
+    bail!("{wish:?} is never answered")
 }
-
-/// As documented, or as the documents are read most strictly.
-pub(crate) const DOCUMENTED: TikTok = TikTok { name: "as documented", set: |_| {} };
-
-/// One that works on a video for hours, and meanwhile says nothing of its bytes:
-/// after the URL's hour, only what was stored can keep a second upload from being begun.
-pub(crate) const SILENT: TikTok = TikTok {
-    name: "hours long, and silent",
-    set: |it| {
-        it.uploaded_bytes = UploadedBytes::Absent;
-        it.processing_ms = 3 * 3600 * 1000;
-    },
-};
-
-/// In a row that is about all of them.
-pub(crate) const EACH: TikTok = TikTok { name: "each setting", set: |_| {} };
-
-/// Everything that the documents leave open, one setting at a time.
-pub(crate) const OPEN: [TikTok; 7] = [
-    TikTok { name: "a chunk again: 206", set: |it| it.repeated_range = RepeatedRange::Accepted },
-    TikTok { name: "a chunk again: 201", set: |it| it.repeated_range = RepeatedRange::Created },
-    TikTok { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes = UploadedBytes::LastIndex },
-    TikTok { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes = UploadedBytes::Absent },
-    TikTok { name: "an expired upload fails", set: |it| it.expired_upload = ExpiredUpload::Fails },
-    TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation = RefreshRotation::Unchanged },
-    TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation = RefreshRotation::PredecessorSurvives },
-];
 
 /// What a run showed.
 #[derive(Debug)]
@@ -115,7 +165,7 @@ pub(crate) struct Played {
 }
 
 /// Plays a story to its end, with what was ordered; then tells the system of the
-/// same drop once more, hours later; then judges.
+/// same post once more, hours later; then judges.
 pub(crate) async fn play(
     stage: &Stage,
     story: Story,
@@ -124,27 +174,25 @@ pub(crate) async fn play(
     outage: Duration,
 ) -> Result<Played> {
     stage.clear(tiktok.set)?;
-    let maker = Creator::connect(&stage.cloud).await?;
-    if story == Story::Renewed {
-        stage.advance(TOKENS_AGE.as_secs())?;
-    }
-    let metadata = story.metadata(stage);
-    let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let dropped = stage.drop_film(&maker.key("clip.mp4"), &film(story.bytes())?, &metadata)?;
+    let maker = story.cast(stage).await?;
     let begun = stage.now();
     stage.gate.order(orders);
+    if story == Story::Told {
+        stage.gate.tell_first();
+    }
     let mut lambda = Lambda::new(stage, CHUNK);
     lambda.outage = outage;
-    conclude(stage, &mut lambda, &[maker], &[dropped], begun).await
+    let dropped = story.begin(stage, &mut lambda, &maker).await?;
+    conclude(stage, &mut lambda, &[maker], &mut [dropped], begun).await
 }
 
-/// Lets everything come to its end, tells the system of the same drops once
+/// Lets everything come to its end, tells the system of the same posts once
 /// more, hours later, and judges.
 pub(crate) async fn conclude(
     stage: &Stage,
     lambda: &mut Lambda<'_>,
     makers: &[Creator],
-    drops: &[Drop],
+    drops: &mut [Drop],
     begun: Timestamp,
 ) -> Result<Played> {
     let rest = lambda.settle(makers, drops.len()).await?;
@@ -155,15 +203,40 @@ pub(crate) async fn conclude(
         Rest::AtEnd { since: end } => Duration::try_from(end.duration_since(since)).ok(),
         Rest::Forgotten | Rest::Never => None,
     };
-    for dropped in drops {
+    for dropped in &*drops {
         stage.tell_of(dropped)?;
     }
     stage.advance(Duration::from_hours(2).as_secs())?;
+    for dropped in &*drops {
+        ask_again(lambda, dropped).await?;
+    }
     lambda.settle(makers, drops.len()).await?;
     lambda.end().await?;
-    let judged = Judged { drops, rest, fired: fired.len(), chunk: lambda.chunk };
+    learn(lambda, drops);
+    let judged = Judged { drops, rest, fired: fired.len(), chunk: lambda.chunk, untrue: &lambda.untrue };
     let verdict = judged.judge(stage).await?;
     Ok(Played { calls, fired, reconnects: lambda.reconnects, verdict, recovery })
+}
+
+/// Asks once more for a post that was asked for: it is the same.
+pub(crate) async fn ask_again(lambda: &mut Lambda<'_>, dropped: &Drop) -> Result<()> {
+    let Some(request) = &dropped.request else { return Ok(()) };
+    let answer = lambda.insist(request).await?;
+    let post = if answer.body["post"].is_null() { &answer.body } else { &answer.body["post"] };
+    if answer.status != 201 || named(post).ok().as_ref() != Some(&dropped.post) {
+        lambda.untrue.push(format!("{} was asked for again, and the answer is {answer:?}", dropped.post));
+    }
+    Ok(())
+}
+
+/// Holds what was answered to wishes against what is known of the posts.
+pub(crate) fn learn(lambda: &mut Lambda<'_>, drops: &mut [Drop]) {
+    for said in std::mem::take(&mut lambda.said) {
+        let Some(dropped) = drops.iter_mut().find(|dropped| dropped.post == said.post) else { continue };
+        let Drop { film, model, .. } = dropped;
+        let film = crate::model::Film { bytes: film.bytes, sha256: &film.sha256 };
+        lambda.untrue.extend(model.hear(&said, film).err().map(|why| why.to_string()));
+    }
 }
 
 /// A film of this length; the same one for everybody who asks.

@@ -39,6 +39,13 @@ impl Bucket {
         self.add(key, None, &[]);
     }
 
+    /// Deletes a version for good.
+    pub(crate) fn remove(&mut self, key: &str, version: &str) {
+        if let Some(versions) = self.objects.get_mut(key) {
+            versions.retain(|kept| kept.id != version);
+        }
+    }
+
     fn add(&mut self, key: &str, content: Option<Film>, metadata: &[(&str, &str)]) -> String {
         self.given += 1;
         let id = format!("version-{}", self.given);
@@ -89,21 +96,37 @@ pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>) -> Result<An
             version?.tags = read_tags(&String::from_utf8_lossy(request.body()));
             Ok(reply(200, "application/xml", ""))
         }
-        (&Method::HEAD, false) => {
-            Ok(described(version.map_err(|_| Refusal { status: 404, ..Refusal::new("", "") })?, None))
-        }
+        (&Method::HEAD, false) => head(version, request),
         (&Method::GET, false) => object(version?, request),
         (method, _) => Err(super::unknown(format!("S3 {method} {path}"))),
     }
 }
 
-fn object(version: &Version, request: &Request<Bytes>) -> Result<Answer, Refusal> {
-    let said = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if said(header::IF_MATCH).is_some_and(|tag| tag != etag(version)) {
+/// What is said of an object without its bytes; a refusal has no body either.
+fn head(version: Result<&mut Version, Refusal>, request: &Request<Bytes>) -> Result<Answer, Refusal> {
+    let described = version.and_then(|version| {
+        check(version, request)?;
+        Ok(described(version, None))
+    });
+    described.map_err(|refusal| Refusal { status: refusal.status, ..Refusal::new("", "") })
+}
+
+fn said(request: &Request<Bytes>, name: header::HeaderName) -> Option<&str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Holds an object against the tag that it must have.
+fn check(version: &Version, request: &Request<Bytes>) -> Result<(), Refusal> {
+    if said(request, header::IF_MATCH).is_some_and(|tag| tag != etag(version)) {
         return Err(Refusal { status: 412, ..Refusal::new("PreconditionFailed", "it is another one") });
     }
+    Ok(())
+}
+
+fn object(version: &Version, request: &Request<Bytes>) -> Result<Answer, Refusal> {
+    check(version, request)?;
     let total = version.content.as_ref().map_or(0, |film| film.bytes);
-    let range = said(header::RANGE).map(|asked| {
+    let range = said(request, header::RANGE).map(|asked| {
         let (first, last) = asked.strip_prefix("bytes=")?.split_once('-')?;
         let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().unwrap_or(u64::MAX));
         (first <= last && first < total).then(|| (first, last.saturating_add(1).min(total)))

@@ -1,4 +1,4 @@
-//! DynamoDB's expressions, as far as they are used: comparisons and the
+//! DynamoDB's expressions, as far as they are used: comparisons, `BETWEEN` and the
 //! existence of attributes, joined by `AND`.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html>
 
@@ -19,8 +19,17 @@ pub(crate) struct Expression<'a> {
 impl Expression<'_> {
     /// Tells whether it holds for an item, or for none.
     pub(crate) fn holds(&self, item: Option<&Item>) -> Result<bool, Refusal> {
-        for clause in self.text.split(" AND ") {
-            if !self.clause(clause.trim(), item)? {
+        let mut clauses = self.text.split(" AND ").map(str::trim);
+        while let Some(clause) = clauses.next() {
+            let holds = match clause.split_once(" BETWEEN ") {
+                Some((name, least)) => {
+                    let most = clauses.next().ok_or_else(|| self.unknown())?;
+                    self.clause(&format!("{name} >= {least}"), item)?
+                        && self.clause(&format!("{name} <= {most}"), item)?
+                }
+                None => self.clause(clause, item)?,
+            };
+            if !holds {
                 return Ok(false);
             }
         }

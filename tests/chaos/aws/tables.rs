@@ -42,6 +42,12 @@ const FORMS: [(&str, &str, &[Index]); 5] = [
             Index { name: "publish", partition: "publish_id", order: None, has: Has::Keys },
             Index { name: "account", partition: "account", order: Some("created_at"), has: Has::All },
             Index {
+                name: "time",
+                partition: "kind",
+                order: Some("created_at"),
+                has: Has::These(&["account", "state"]),
+            },
+            Index {
                 name: "line",
                 partition: "line",
                 order: Some("dropped_at"),
@@ -61,6 +67,34 @@ const FORMS: [(&str, &str, &[Index]); 5] = [
     (CONSENTS, "state_sha256", &[]),
     (INBOX, "body_sha256", &[]),
 ];
+
+/// The form of a table, as it can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) table: String,
+    pub(crate) keys: Vec<String>,
+    /// Each index by its name: its keys, and what it has beside them.
+    pub(crate) indexes: BTreeMap<String, String>,
+}
+
+/// The forms of the tables that are played.
+pub(crate) fn forms() -> Vec<Form> {
+    let index = |index: &Index| {
+        let keys: Vec<_> = std::iter::once(index.partition).chain(index.order).collect();
+        let (kind, has): (_, &[&str]) = match index.has {
+            Has::Keys => ("KEYS_ONLY", &[]),
+            Has::These(names) => ("INCLUDE", names),
+            Has::All => ("ALL", &[]),
+        };
+        (index.name.to_owned(), format!("{keys:?} {kind} {has:?}"))
+    };
+    let form = |(table, key, indexes): (&str, &str, &[Index])| Form {
+        table: table.to_owned(),
+        keys: vec![key.to_owned()],
+        indexes: indexes.iter().map(index).collect(),
+    };
+    FORMS.into_iter().map(form).collect()
+}
 
 /// All tables.
 pub(crate) struct Tables(BTreeMap<&'static str, Table>);

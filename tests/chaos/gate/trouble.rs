@@ -11,11 +11,22 @@ pub(crate) enum Moment {
     After,
 }
 
+/// What somebody else does while a call is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// A person cancels the post.
+    Cancel,
+    /// A few seconds pass, and TikTok tells what there is to tell.
+    Tell,
+}
+
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The process that calls is killed.
     Kill(Moment),
+    /// Somebody else is quicker than the call, or than its answer.
+    Meanwhile(Deed, Moment),
     /// The service refuses, with a status and a code of its own; nothing happens.
     Refuse(u16, &'static str),
     /// The connection ends without an answer.
@@ -71,6 +82,8 @@ impl Trouble {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Kill(moment) => format!("killed {}", moment.name()),
+            Self::Meanwhile(Deed::Cancel, moment) => format!("cancelled {}", moment.name()),
+            Self::Meanwhile(Deed::Tell, moment) => format!("told {}", moment.name()),
             Self::Refuse(status, code) => format!("{status} {code}"),
             Self::Lose(moment) => format!("connection lost {}", moment.name()),
             Self::Stall(moment) => format!("stalled {}", moment.name()),

@@ -1,33 +1,31 @@
-//! Lambda on a stage: the queue wakes `publish`, the schedule wakes `status`,
-//! and both go on until nothing is left to do, however often they die.
+//! Lambda on a stage: the queue wakes `publish`, the schedule wakes `status`, and
+//! whoever calls wakes `api`, however often they die.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use ::lambda::{Environment, Function};
 use anyhow::{Context, Result, bail, ensure};
+use domain::identity::PostId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tests::Creator;
+use tokio::sync::{MutexGuard, mpsc, oneshot};
 
-use super::Stage;
-use crate::aws::{ACCOUNTS, Item, POSTS};
+use super::{Said, Stage, Wish};
+use crate::gate::{Deed, Interruption};
 
-/// The time between two looks at what is due: the deployed schedule's own.
-const SCHEDULE: Duration = Duration::from_mins(1);
 /// How long `status` may take, as the template has it.
 const STATUS: Duration = Duration::from_secs(150);
 /// How long an invocation may really take here.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// How often what is due is looked at, before the stage is thought to go in circles.
-const MOST_LOOKS: u32 = 400;
-/// The states in which a post is at its end.
-const ENDS: [&str; 4] = ["published", "delivered", "failed", "cancelled"];
+/// How long TikTok takes to come to a verdict and to tell it, in seconds.
+const SOON_S: u64 = 10;
 
 /// The functions' processes, each started when it is first needed, and anew
 /// after it was killed.
 pub(crate) struct Lambda<'a> {
-    stage: &'a Stage,
+    pub(crate) stage: &'a Stage,
     pub(crate) chunk: u64,
     running: BTreeMap<&'static str, Function>,
     environment: Environment,
@@ -41,14 +39,21 @@ pub(crate) struct Lambda<'a> {
     pub(crate) invocations: u32,
     /// How often somebody had to connect an account again.
     pub(crate) reconnects: usize,
+    /// The post that somebody cancels where that is ordered.
+    pub(crate) target: Option<PostId>,
+    /// What people wished, and what they were told, since somebody last took it.
+    pub(crate) said: Vec<Said>,
+    /// Answers that were none to be given.
+    pub(crate) untrue: Vec<String>,
+    interruptions: Option<MutexGuard<'a, mpsc::UnboundedReceiver<Interruption>>>,
 }
 
 /// How an invocation ended.
 #[derive(Debug)]
-enum Ended {
+pub(super) enum Ended {
     Answered(Value),
     Failed,
-    Killed,
+    Killed(oneshot::Sender<()>),
 }
 
 impl<'a> Lambda<'a> {
@@ -68,40 +73,77 @@ impl<'a> Lambda<'a> {
             killed_at: None,
             invocations: 0,
             reconnects: 0,
+            target: None,
+            said: Vec::new(),
+            untrue: Vec::new(),
+            interruptions: stage.interruptions.try_lock().ok(),
         }
     }
 
     /// Invokes a function, on the process that is there or on a fresh one.
-    async fn invoke(&mut self, name: &'static str, event: Value, time: Duration) -> Result<Ended> {
+    pub(super) async fn invoke(&mut self, name: &'static str, event: Value, time: Duration) -> Result<Ended> {
         let mut function = match self.running.remove(name) {
             Some(function) => function,
             None => self.start(name).await?,
         };
-        let mut killings = self.stage.killings.lock().await;
         let deadline = self.stage.now() + time;
-        let ended = tokio::select! {
-            answer = function.invoke(event, deadline) => match answer {
-                Ok((answer, _)) => Ended::Answered(answer),
-                Err(_) => Ended::Failed,
-            },
-            killing = killings.recv() => {
+        let mut patience = pin!(tokio::time::sleep(PATIENCE));
+        let ended = {
+            let mut answering = pin!(function.invoke(event, deadline));
+            loop {
+                let mut interruptions = self.interruptions.take().context("the stage is another's")?;
+                let interruption = tokio::select! {
+                    answer = &mut answering => Err(answer),
+                    interruption = interruptions.recv() => Ok(interruption.context("the gate is gone")?),
+                    () = &mut patience => bail!("{name} did not come to an end"),
+                };
+                self.interruptions = Some(interruptions);
+                match interruption {
+                    Err(Ok((answer, _))) => break Ended::Answered(answer),
+                    Err(Err(_)) => break Ended::Failed,
+                    Ok(Interruption::Kill(dead)) => break Ended::Killed(dead),
+                    Ok(Interruption::Meanwhile(deed, name, done)) => {
+                        if Box::pin(self.meanwhile(deed)).await? {
+                            self.stage.gate.note(name);
+                        }
+                        // Whoever ordered it may have gone.
+                        let _ = done.send(());
+                    }
+                }
+            }
+        };
+        match ended {
+            Ended::Answered(answer) => {
+                self.running.insert(name, function);
+                Ok(Ended::Answered(answer))
+            }
+            Ended::Failed => Ok(Ended::Failed),
+            Ended::Killed(dead) => {
                 function.stop().await?;
                 if self.killed_at.is_none() {
                     self.stage.advance(self.outage.as_secs())?;
                     self.killed_at = Some(self.stage.now());
                 }
-                if let Some(dead) = killing {
-                    // Whoever ordered it may have gone with the process.
-                    let _ = dead.send(());
-                }
-                return Ok(Ended::Killed);
+                // Whoever ordered it may have gone with the process.
+                let _ = dead.send(());
+                Ok(Ended::Failed)
             }
-            () = tokio::time::sleep(PATIENCE) => bail!("{name} did not come to an end"),
-        };
-        if matches!(ended, Ended::Answered(_)) {
-            self.running.insert(name, function);
         }
-        Ok(ended)
+    }
+
+    /// Does what somebody else does while a call waits; tells whether there was anything to do.
+    async fn meanwhile(&mut self, deed: Deed) -> Result<bool> {
+        match deed {
+            Deed::Cancel => {
+                let Some(post) = self.target.take() else { return Ok(false) };
+                self.wish(Wish::Cancel, &post).await?;
+                Ok(true)
+            }
+            Deed::Tell => {
+                self.stage.advance(SOON_S)?;
+                Ok(self.hear().await? > 0)
+            }
+        }
     }
 
     async fn start(&self, name: &str) -> Result<Function> {
@@ -137,39 +179,6 @@ impl<'a> Lambda<'a> {
         Ok(())
     }
 
-    /// Lets everything happen that is to happen by itself, and time pass, until
-    /// so many posts are at their end and the queue is empty; or until nothing
-    /// more would ever happen.
-    ///
-    /// Where TikTok gave a token away with an answer that nobody got, the consent
-    /// is gone and the system asks for a new one: the creators give it.
-    pub(crate) async fn settle(&mut self, makers: &[Creator], posts: usize) -> Result<Rest> {
-        let mut since = None;
-        for _ in 0..MOST_LOOKS {
-            while self.deliver().await? {}
-            self.look().await?;
-            while self.deliver().await? {}
-            for maker in makers {
-                if self.stage.asks_for(maker) {
-                    maker.reconnect().await?;
-                    self.reconnects += 1;
-                }
-            }
-            if self.stage.is_at_end(posts) {
-                let since = *since.get_or_insert(self.stage.now());
-                if self.stage.aws.kept().queue.next_visible().is_none() {
-                    return Ok(Rest::AtEnd { since });
-                }
-            }
-            let Some(next) = self.stage.next_move() else {
-                return Ok(Rest::Forgotten);
-            };
-            let wait = Duration::try_from(next.duration_since(self.stage.now())).unwrap_or_default();
-            self.stage.advance(wait.max(SCHEDULE).as_secs() + 1)?;
-        }
-        Ok(Rest::Never)
-    }
-
     /// Ends the processes, and makes sure that none went its own way.
     pub(crate) async fn end(&mut self) -> Result<()> {
         for (_, function) in std::mem::take(&mut self.running) {
@@ -179,44 +188,4 @@ impl<'a> Lambda<'a> {
         ensure!(unknown.is_empty(), "AWS is asked for what is not played here: {unknown:#?}");
         Ok(())
     }
-}
-
-/// How everything came to rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
-    /// Every post is at its end, and since when.
-    AtEnd { since: Timestamp },
-    /// A post is not there or not at its end, and nobody would look again.
-    Forgotten,
-    /// It goes on and on.
-    Never,
-}
-
-impl Stage {
-    /// Whether so many posts are stored, and all are at their end.
-    fn is_at_end(&self, posts: usize) -> bool {
-        let kept = self.aws.kept();
-        kept.tables.items(POSTS).count() >= posts && kept.tables.items(POSTS).all(is_at_end)
-    }
-
-    /// Whether the creator is asked to connect again.
-    fn asks_for(&self, maker: &Creator) -> bool {
-        let kept = self.aws.kept();
-        let own = kept.tables.items(ACCOUNTS).find(|item| item["alias"]["S"] == maker.alias.as_str());
-        own.is_some_and(|item| item["connection"]["S"] == "needs_reconnect")
-    }
-
-    /// When the next post falls due that is not at its end, or the next message
-    /// can be seen.
-    fn next_move(&self) -> Option<Timestamp> {
-        let kept = self.aws.kept();
-        let open = kept.tables.items(POSTS).filter(|item| !is_at_end(item));
-        let due = open.filter_map(|item| item.get("due_at")?["N"].as_str()?.parse().ok());
-        let due = due.filter_map(|due| Timestamp::from_millisecond(due).ok());
-        due.chain(kept.queue.next_visible()).min()
-    }
-}
-
-fn is_at_end(post: &Item) -> bool {
-    post["state"]["S"].as_str().is_some_and(|state| ENDS.contains(&state))
 }

@@ -1,0 +1,193 @@
+//! What a history permits: a small model of a post, as somebody sees it who knows
+//! what was done and answered, and what TikTok has, and nothing of how it works.
+//!
+//! The system is free in when it does something, and in how often it tries. It is
+//! not free in these:
+//!
+//! - what was cancelled, and answered so, is never posted; it is refused only where
+//!   TikTok may have every byte, or the post is at an end;
+//! - what failed because TikTok refused it, or since its object is gone, is tried again
+//!   when somebody wishes it, and nothing else is;
+//! - what waits for a review is not posted before somebody approves;
+//! - what nobody stops, and nothing makes impossible, is posted.
+
+use std::fmt;
+
+use simulator::{Entry, Ledger};
+
+use crate::stage::{ENDS, Said, Wish};
+
+/// An end of a drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// TikTok published it, or has it in an inbox.
+    Posted,
+    Cancelled,
+    Failed,
+    /// There is no post of it.
+    Absent,
+}
+
+/// How sure it is that something holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Sure {
+    #[default]
+    No,
+    /// Somebody wished it, and got no answer.
+    Perhaps,
+    Yes,
+}
+
+/// What is known of a drop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Model {
+    cancelled: Sure,
+    /// TikTok refused it, and nobody has had it tried again since.
+    refused: bool,
+    /// Somebody wished to have it tried again, and got no answer.
+    perhaps_retried: bool,
+    /// Its object was deleted for good.
+    gone: bool,
+    /// Whether somebody approved, where that is wanted.
+    approved: Option<Sure>,
+}
+
+impl Model {
+    /// Wants an approval before anything is posted.
+    pub(crate) fn under_review(&mut self) {
+        self.approved = Some(Sure::No);
+    }
+
+    /// Learns that TikTok refused to publish it.
+    pub(crate) fn refused(&mut self) {
+        self.refused = true;
+    }
+
+    /// Learns that the object is gone for good.
+    pub(crate) fn gone(&mut self) {
+        self.gone = true;
+    }
+
+    /// Whether the object is gone for good.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Whether it may come to this end.
+    pub(crate) fn permits(&self, end: End) -> bool {
+        match end {
+            End::Posted => self.cancelled < Sure::Yes && self.approved != Some(Sure::No),
+            End::Cancelled => self.cancelled > Sure::No,
+            End::Failed => self.cancelled < Sure::Yes && (self.refused || self.gone),
+            End::Absent => self.gone,
+        }
+    }
+
+    /// Learns what was answered to a wish about a film of this length and digest.
+    ///
+    /// # Errors
+    /// Says why it is no answer to give.
+    pub(crate) fn hear(&mut self, said: &Said, film: Film<'_>) -> Result<(), Untrue> {
+        let before = said.before.as_deref();
+        let untrue = |why| Err(Untrue { wish: said.wish, status: said.status, before: said.before.clone(), why });
+        let Some(status) = said.status.filter(|status| *status < 500) else {
+            // It may have been granted all the same.
+            match said.wish {
+                Wish::Cancel => self.cancelled = self.cancelled.max(Sure::Perhaps),
+                Wish::Approve => self.approved = self.approved.max(self.approved.map(|_| Sure::Perhaps)),
+                Wish::Retry => self.perhaps_retried = true,
+            }
+            return Ok(());
+        };
+        match (said.wish, status) {
+            (_, 404) if before.is_none() => Ok(()),
+            (_, 404) => untrue("the post is there"),
+            _ if before.is_none() => untrue("there is no post"),
+            (Wish::Cancel, 200) if film.is_whole(&said.ledger) => untrue("TikTok has every byte"),
+            (Wish::Cancel, 200) => {
+                self.cancelled = Sure::Yes;
+                Ok(())
+            }
+            (Wish::Cancel, 409) if before == Some("cancelled") => untrue("it is cancelled, as was wished"),
+            (Wish::Cancel, 409) if is_end(before) || film.may_be_whole(&said.ledger) => Ok(()),
+            (Wish::Cancel, 409) => untrue("TikTok cannot have every byte"),
+            (Wish::Retry, 200) if film.is_published(&said.ledger) => untrue("TikTok has published it"),
+            (Wish::Retry, 200) if before == Some("failed") => {
+                (self.refused, self.perhaps_retried) = (false, false);
+                Ok(())
+            }
+            (Wish::Retry, 200) => untrue("it has not failed"),
+            (Wish::Retry, 409) if before == Some("failed") && self.refused => untrue("TikTok has refused it"),
+            (Wish::Approve, _) if self.approved == Some(Sure::No) && film.is_published(&said.ledger) => {
+                untrue("it was posted before anybody approved")
+            }
+            (Wish::Approve, 200) if self.approved == Some(Sure::No) && before != Some("held") => {
+                untrue("it does not wait for a review")
+            }
+            (Wish::Approve, 200) => {
+                self.approved = self.approved.map(|_| Sure::Yes);
+                Ok(())
+            }
+            (Wish::Approve, 409) if before == Some("held") && self.approved.is_some() => {
+                untrue("it waits for a review")
+            }
+            (Wish::Retry, 409) => {
+                // It has failed no more: somebody was heard who got no answer.
+                let was_heard = self.perhaps_retried && before != Some("failed");
+                (self.refused, self.perhaps_retried) = (self.refused && !was_heard, self.perhaps_retried && !was_heard);
+                Ok(())
+            }
+            (Wish::Approve, 409) => Ok(()),
+            _ => untrue("nobody answers so"),
+        }
+    }
+}
+
+/// A film, by what TikTok's ledger knows it by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Film<'a> {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: &'a str,
+}
+
+impl Film<'_> {
+    fn uploads<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = &'l Entry> {
+        let bytes = self.bytes;
+        ledger.publishes.iter().filter(move |it| it.source_info.video_size == bytes)
+    }
+
+    fn is_published(&self, ledger: &Ledger) -> bool {
+        ledger.times_published(self.sha256) > 0
+    }
+
+    fn is_whole(&self, ledger: &Ledger) -> bool {
+        self.uploads(ledger).any(|upload| upload.bytes_received == self.bytes && upload.fail_reason.is_none())
+    }
+
+    /// Whether all but the last chunk is there, or was before TikTok failed it, so
+    /// that the last may have been on its way.
+    fn may_be_whole(&self, ledger: &Ledger) -> bool {
+        let all_but_last = |it: &Entry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
+        self.uploads(ledger).any(|upload| upload.bytes_received >= all_but_last(upload))
+    }
+}
+
+fn is_end(state: Option<&str>) -> bool {
+    state.is_some_and(|state| ENDS.contains(&state))
+}
+
+/// An answer that was none to give.
+#[derive(Debug)]
+pub(crate) struct Untrue {
+    wish: Wish,
+    status: Option<u16>,
+    before: Option<String>,
+    why: &'static str,
+}
+
+impl fmt::Display for Untrue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, status) = (self.before.as_deref().unwrap_or("unknown"), self.status.unwrap_or_default());
+        write!(f, "{:?} was answered with {status} where the post was {before}: {}", self.wish, self.why)
+    }
+}

@@ -1,0 +1,195 @@
+//! `api` on a stage: requests as API Gateway hands them on, and those who make
+//! them: TikTok, which tells, a program that asks for posts, and people.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use data_encoding::{BASE64, HEXLOWER};
+use domain::identity::PostId;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use simulator::Ledger;
+
+use super::lambda::Ended;
+use super::letterbox::Letter;
+use super::{Lambda, Stage};
+use crate::aws::{INBOX, POSTS};
+
+/// How long `api` may take, as the template has it.
+const API: Duration = Duration::from_secs(29);
+/// How often somebody asks who gets no answer, and the seconds between.
+const MOST_TRIES: u32 = 10;
+const AGAIN_AFTER_S: u64 = 5;
+/// How often TikTok's webhooks are looked for, before the letterbox is thought to be broken.
+const MOST_LOOKS: u32 = 4000;
+/// What says that a publish has ended well.
+const ENDED_WELL: [&str; 3] =
+    ["post.publish.complete", "post.publish.inbox_delivered", "post.publish.publicly_available"];
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    path: String,
+    header: Option<(&'static str, String)>,
+    body: String,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+/// What a person wishes of a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Approve,
+    Cancel,
+    Retry,
+}
+
+/// A wish, and what came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) wish: Wish,
+    pub(crate) post: PostId,
+    /// The post's state before; none if it was not stored.
+    pub(crate) before: Option<String>,
+    /// The status of the answer; none if there was none.
+    pub(crate) status: Option<u16>,
+    /// What TikTok knew then.
+    pub(crate) ledger: Ledger,
+}
+
+impl Request {
+    /// Asks for a post under a name: whatever comes under it again is the same.
+    pub(crate) fn named(path: &str, name: &str, body: &Value) -> Self {
+        let header = Some(("idempotency-key", name.to_owned()));
+        Self { path: path.to_owned(), header, body: body.to_string() }
+    }
+
+    /// Tells what TikTok tells, or somebody who would be TikTok.
+    pub(crate) fn webhook(signature: String, body: &str) -> Self {
+        Self {
+            path: "/webhooks/tiktok".to_owned(),
+            header: Some(("tiktok-signature", signature)),
+            body: body.to_owned(),
+        }
+    }
+
+    fn wish(wish: Wish, post: &PostId) -> Self {
+        let verb = match wish {
+            Wish::Approve => "approve",
+            Wish::Cancel => "cancel",
+            Wish::Retry => "retry",
+        };
+        Self { path: format!("/posts/{post}/{verb}"), header: None, body: String::new() }
+    }
+
+    /// The recorded event, with this request in it.
+    fn event(&self) -> Result<Value> {
+        let mut event: Value = serde_json::from_str(include_str!("../../../events/http-post-webhook.json"))?;
+        event["routeKey"] = json!(format!("POST {}", self.path));
+        event["rawPath"] = json!(self.path);
+        event["requestContext"]["routeKey"] = event["routeKey"].clone();
+        event["requestContext"]["http"]["path"] = json!(self.path);
+        event["body"] = json!(BASE64.encode(self.body.as_bytes()));
+        let headers = event["headers"].as_object_mut().context("a request has headers")?;
+        headers.remove("tiktok-signature");
+        headers.insert("content-length".to_owned(), json!(self.body.len().to_string()));
+        if let Some((name, value)) = &self.header {
+            headers.insert((*name).to_owned(), json!(value));
+        }
+        Ok(event)
+    }
+}
+
+impl Answer {
+    fn of(answer: &Value) -> Result<Self> {
+        let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+        let body = serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or_default();
+        Ok(Self { status: status.context("an answer has a status")?, body })
+    }
+}
+
+impl Lambda<'_> {
+    /// Asks something; tells what was answered, if anything.
+    pub(crate) async fn ask(&mut self, request: &Request) -> Result<Option<Answer>> {
+        match self.invoke("api", request.event()?, API).await? {
+            Ended::Answered(answer) => Ok(Some(Answer::of(&answer)?)),
+            Ended::Failed | Ended::Killed(_) => Ok(None),
+        }
+    }
+
+    /// Asks, and asks again, until it is answered: as a program does that knows the
+    /// name of its request.
+    pub(crate) async fn insist(&mut self, request: &Request) -> Result<Answer> {
+        for _ in 0..MOST_TRIES {
+            if let Some(answer) = self.ask(request).await?.filter(|answer| answer.status < 500) {
+                return Ok(answer);
+            }
+            self.stage.advance(AGAIN_AFTER_S)?;
+        }
+        anyhow::bail!("{} is never answered", request.path)
+    }
+
+    /// Wishes something of a post; tells the status of the answer, if there was any.
+    pub(crate) async fn wish(&mut self, wish: Wish, post: &PostId) -> Result<Option<u16>> {
+        let before = self.stage.state_of(post);
+        let status = self.ask(&Request::wish(wish, post)).await?.map(|answer| answer.status);
+        let ledger = self.stage.tiktok.ledger();
+        self.said.push(Said { wish, post: post.clone(), before, status, ledger });
+        Ok(status)
+    }
+
+    /// Has TikTok tell what there is to tell by now; tells how often it did.
+    pub(crate) async fn hear(&mut self) -> Result<usize> {
+        let (mut heard, mut looks) = (0, 0);
+        while self.stage.is_to_be_told() {
+            looks += 1;
+            ensure!(looks < MOST_LOOKS, "TikTok does not come to an end of what it has to tell");
+            let Some(letter) = self.stage.next_letter().await else { continue };
+            let answer = self.ask(&Request::webhook(letter.signature.clone(), &letter.body)).await?;
+            // Without an answer of `api`, API Gateway gives its own.
+            let status = answer.map_or(500, |answer| answer.status);
+            if status == 200 {
+                self.untrue.extend(self.stage.is_kept(&letter).err().map(|why| format!("{why:#}")));
+            }
+            // TikTok may have lost patience.
+            let _ = letter.answer.send(status);
+            heard += 1;
+        }
+        Ok(heard)
+    }
+}
+
+impl Stage {
+    /// The state of a post; none if it is not stored.
+    pub(crate) fn state_of(&self, post: &PostId) -> Option<String> {
+        let kept = self.aws.kept();
+        let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == post.as_str());
+        posts.next().and_then(|item| item["state"]["S"].as_str()).map(str::to_owned)
+    }
+
+    /// Makes sure that what was answered with 200 is stored, and known to its post.
+    fn is_kept(&self, letter: &Letter) -> Result<()> {
+        let kept = self.aws.kept();
+        let key = HEXLOWER.encode(&Sha256::digest(&letter.body));
+        let there = kept.tables.items(INBOX).any(|item| item["body_sha256"]["S"] == key.as_str());
+        ensure!(there, "a webhook was answered with 200 and not stored: {}", letter.body);
+        let told: Value = serde_json::from_str(&letter.body)?;
+        let content: Value = serde_json::from_str(told["content"].as_str().unwrap_or_default())?;
+        let ended_well = ENDED_WELL.iter().any(|event| told["event"] == *event);
+        let of_it =
+            |item: &&crate::aws::Item| item.get("publish_id").is_some_and(|id| id["S"] == content["publish_id"]);
+        if let Some(post) = kept.tables.items(POSTS).find(of_it).filter(|_| ended_well) {
+            let state = &post["state"]["S"];
+            ensure!(
+                state == "published" || state == "delivered",
+                "TikTok was answered with 200, and the post is {state}"
+            );
+        }
+        Ok(())
+    }
+}
