@@ -127,6 +127,8 @@ def _variables(template: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(value.get("Fn::Sub"), str):
+        return f"`{value['Fn::Sub']}`"
     if isinstance(value, dict):
         return ", ".join(f"`{name}`" for name in dict.fromkeys(_references(value)))
     return f"`{value}`"

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from ministack.services import dynamodb, lambda_svc, s3
+from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 from ministack.services.cloudformation import provisioners
 
 Answer = tuple[int, dict[str, str], bytes]
+
+TRACE: ContextVar[str] = ContextVar("trace", default="")
+"""The tracing header of the request to S3 that is being answered."""
 
 
 def amend() -> None:
@@ -24,6 +28,8 @@ def amend() -> None:
     _take_numbers_of_event_source_mappings()
     _parse_expressions_once()
     _repeat_what_a_stream_function_could_not_take()
+    _leave_what_failed_of_a_rules_invocations()
+    _hand_traces_on_with_notifications()
 
 
 def _read_ranges_of_versions() -> None:
@@ -111,3 +117,43 @@ def _repeat_what_a_stream_function_could_not_take() -> None:
         return result
 
     lambda_svc._execute_function = amended
+
+
+def _leave_what_failed_of_a_rules_invocations() -> None:
+    """A rule invokes a function as an event, with the function's own retries and destination for failures.
+
+    MiniStack executes it once, and forgets that it failed. https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+    """
+
+    def amended(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not config:
+            eventbridge.logger.warning("EventBridge: no function %s", name)
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    eventbridge._dispatch_to_lambda = amended
+
+
+def _hand_traces_on_with_notifications() -> None:
+    """What a traced program puts into a bucket is told of in its trace: the message has an AWSTraceHeader.
+
+    MiniStack forgets the header. https://docs.aws.amazon.com/xray/latest/devguide/xray-services-s3.html
+    """
+    answer, complete = s3.handle_request, sqs._ensure_msg_fields
+
+    async def answering(method: str, path: str, headers: dict[str, str], *more: Any, **named: Any) -> Answer:
+        before = TRACE.set(headers.get("x-amzn-trace-id", ""))
+        try:
+            return await answer(method, path, headers, *more, **named)
+        finally:
+            TRACE.reset(before)
+
+    def completing(message: dict[str, Any]) -> None:
+        complete(message)
+        if TRACE.get():
+            message["sys"]["AWSTraceHeader"] = TRACE.get()
+
+    s3.handle_request = answering
+    sqs._ensure_msg_fields = completing

@@ -23,6 +23,9 @@ WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 MARGIN_S = 60
 """How much longer a message stays invisible than the function that works on it runs."""
 
+LONGEST_S = 1209600
+"""How long SQS keeps a message at most."""
+
 
 def of_type(resources: Resources, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The resources of a type, by name, with their properties."""
@@ -56,10 +59,11 @@ def functions_log_for_a_while(resources: Resources, _: Path) -> Iterator[str]:
 
 
 def no_event_is_lost(resources: Resources, _: Path) -> Iterator[str]:
-    """A queue that feeds a function has a dead-letter queue, which has an alarm.
+    """Whatever wakes a function, there is a place for what the function could not do, and an alarm.
 
-    What a clock wakes has an alarm itself: it is not tried again, since the next tick does the same. What a
-    function cannot take of a stream is named in such a queue too.
+    A queue that feeds one has a dead-letter queue. What a clock wakes leaves why it failed in a queue, and
+    is not tried again, since the next tick does the same. What one cannot take of a stream is in a queue too.
+    One that nothing of this kind wakes is called by somebody who waits for the answer.
     """
     watched = {
         named(dimension["Value"])
@@ -71,21 +75,58 @@ def no_event_is_lost(resources: Resources, _: Path) -> Iterator[str]:
             complaint = _unwatched(resources, watched, name, event)
             if complaint:
                 yield f"{name} {complaint}"
+        if not function.get("Events") and not _is_answered_to_somebody(resources, name):
+            yield f"{name} is woken by nothing that is written here, and not by API Gateway alone either"
 
 
 def _unwatched(resources: Resources, watched: set[str], name: str, event: dict[str, Any]) -> str:
     """What is wrong with an event of a function that nobody would hear of if it got lost, or nothing."""
     kind, properties = event["Type"], event["Properties"]
+    function = resources[name]["Properties"]
     if kind == "SQS":
         queue = resources[named(properties["Queue"])]["Properties"]
         letters = named(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
         return "" if letters in watched else "has a queue without a dead-letter queue with an alarm"
     if kind == "Schedule":
-        return "" if name in watched else "is woken by a clock, and no alarm tells when it fails"
+        if name not in watched:
+            return "is woken by a clock, and no alarm tells when it fails"
+        kept = _leaves(resources, function, function.get("EventInvokeConfig", {}))
+        return "" if kept else "is woken by a clock, and leaves nowhere why it failed"
     if kind == "DynamoDB":
-        untaken = named(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+        untaken = _leaves(resources, function, properties)
         return "" if untaken in watched else "leaves what it cannot take to no queue with an alarm"
     return f"is woken by {kind}, and nobody has thought of what becomes of lost events"
+
+
+def _leaves(resources: Resources, function: dict[str, Any], properties: dict[str, Any]) -> str:
+    """The queue that has what failed, if there is one and the function's role may send to it."""
+    queue = named(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+    role = resources[named(function["Role"])]["Properties"]
+    sending = [stated for stated in _statements(role) if "sqs:SendMessage" in as_list(stated["Action"])]
+    return queue if any(queue in map(named, as_list(stated["Resource"])) for stated in sending) else ""
+
+
+def _is_answered_to_somebody(resources: Resources, name: str) -> bool:
+    """Whether a function is called by API Gateway and by nobody else."""
+    permissions = of_type(resources, "AWS::Lambda::Permission")
+    callers = {stated["Principal"] for _, stated in permissions if named(stated["FunctionName"]) == name}
+    return callers == {"apigateway.amazonaws.com"}
+
+
+def _statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a role's own policies say, as if every condition of the stack held."""
+    for policy in role.get("Policies", []):
+        for stated in policy["PolicyDocument"]["Statement"]:
+            yield stated["Fn::If"][1] if "Fn::If" in stated else stated
+
+
+def queues_keep_what_they_have(resources: Resources, _: Path) -> Iterator[str]:
+    """What is in a queue is encrypted, and is there until somebody has had the time to look."""
+    for name, queue in of_type(resources, "AWS::SQS::Queue"):
+        if not queue.get("SqsManagedSseEnabled"):
+            yield f"{name} is not encrypted"
+        if queue.get("MessageRetentionPeriod") != LONGEST_S:
+            yield f"{name} keeps a message for less than {LONGEST_S} s"
 
 
 def queues_outlast_functions(resources: Resources, repo: Path) -> Iterator[str]:
@@ -119,16 +160,14 @@ def permissions_are_narrow(resources: Resources, _: Path) -> Iterator[str]:
     for name, role in of_type(resources, "AWS::IAM::Role"):
         if role.get("ManagedPolicyArns"):
             yield f"{name} has policies that are not written here"
-        for policy in role.get("Policies", []):
-            for stated in policy["PolicyDocument"]["Statement"]:
-                statement = stated["Fn::If"][1] if "Fn::If" in stated else stated
-                actions = set(as_list(statement["Action"]))
-                if not statement.get("Sid"):
-                    yield f"{name}: a statement about {', '.join(actions)} does not say what it is for"
-                if any("*" in action for action in actions):
-                    yield f"{name}: {', '.join(actions)} is more than one can check"
-                if "*" in as_list(statement["Resource"]) and not actions <= WITHOUT_RESOURCES:
-                    yield f"{name}: {statement.get('Sid')} is about every resource there is"
+        for statement in _statements(role):
+            actions = set(as_list(statement["Action"]))
+            if not statement.get("Sid"):
+                yield f"{name}: a statement about {', '.join(actions)} does not say what it is for"
+            if any("*" in action for action in actions):
+                yield f"{name}: {', '.join(actions)} is more than one can check"
+            if "*" in as_list(statement["Resource"]) and not actions <= WITHOUT_RESOURCES:
+                yield f"{name}: {statement.get('Sid')} is about every resource there is"
 
 
 def alarms_say_what_to_do(resources: Resources, repo: Path) -> Iterator[str]:
@@ -185,6 +224,7 @@ def the_dashboard_can_be_read(resources: Resources, _: Path) -> Iterator[str]:
 RULES = (
     functions_log_for_a_while,
     no_event_is_lost,
+    queues_keep_what_they_have,
     queues_outlast_functions,
     permissions_are_narrow,
     alarms_say_what_to_do,

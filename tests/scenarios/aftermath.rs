@@ -53,14 +53,18 @@ async fn no_post_is_forgotten(cloud: Arc<Cloud>) -> Result<()> {
 }
 
 async fn nothing_ended_in_a_dead_letter_queue(cloud: Arc<Cloud>) -> Result<()> {
-    let (outputs, count) = (cloud.outputs(), QueueAttributeName::ApproximateNumberOfMessages);
-    for queue in [&outputs.dead_letter_queue_url, &outputs.untold_queue_url] {
-        let ask = cloud.sqs.get_queue_attributes().queue_url(queue);
-        let told = ask.attribute_names(count.clone()).send().await?;
-        let waiting = told.attributes().and_then(|all| all.get(&count)).context("the queue does not say")?;
-        assert_eq!(waiting, "0", "{queue}");
+    let outputs = cloud.outputs();
+    for queue in [&outputs.dead_letter_queue_url, &outputs.failed_looks_queue_url, &outputs.untold_queue_url] {
+        assert_eq!(waiting(&cloud, queue).await?, "0", "{queue}");
     }
     Ok(())
+}
+
+/// How many messages are in a queue.
+pub(crate) async fn waiting(cloud: &Cloud, queue: &str) -> Result<String> {
+    let count = QueueAttributeName::ApproximateNumberOfMessages;
+    let told = cloud.sqs.get_queue_attributes().queue_url(queue).attribute_names(count.clone()).send().await?;
+    told.attributes().and_then(|all| all.get(&count)).cloned().context("the queue does not say")
 }
 
 /// A function that lacks a permission may get by without it: a bell that is not rung

@@ -1,28 +1,35 @@
 //! Outages of what the functions stand on: nothing is taken that is not stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
 use domain::post::StateName;
 use serde_json::json;
 use tests::{Cloud, Creator, Footage};
 
-use crate::aftermath::aws;
-use crate::events::{invoke, message, notification};
+use crate::aftermath::{aws, waiting};
+use crate::events::{invoke, message, notification, recorded};
 use crate::harness::stories;
+use crate::operating::operate;
 use crate::post_office::{PostOffice, webhook};
 
 stories![alone:
+    a_look_that_fails_is_kept_with_its_reason_and_the_next_one_goes_on,
     an_event_is_not_acknowledged_before_its_post_is_stored,
     a_webhook_is_not_answered_with_200_before_what_it_says_is_stored,
 ];
 
 /// The name of the policy that closes the posts table.
 const CLOSED: &str = "closed-for-a-story";
+/// How often it is looked whether a look has failed.
+const LOOKS: u32 = 120;
 
-/// Closes every table to the writes of a role.
-async fn close(cloud: &Cloud, role: &str) -> Result<()> {
-    let statement = json!({ "Effect": "Deny", "Action": "dynamodb:PutItem", "Resource": "*" });
+/// Closes every table to an action of a role.
+async fn close(cloud: &Cloud, role: &str, action: &str) -> Result<()> {
+    let statement = json!({ "Effect": "Deny", "Action": action, "Resource": "*" });
     let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
     let call = ["iam", "put-role-policy", "--role-name", role, "--policy-name", CLOSED, "--policy-document", &policy];
     aws(cloud, &call).await.map(|_| ())
@@ -38,11 +45,45 @@ async fn role_of(cloud: &Cloud, function: &str) -> Result<String> {
     Ok(arn.rsplit('/').next().unwrap_or(arn).to_owned())
 }
 
+async fn a_look_that_fails_is_kept_with_its_reason_and_the_next_one_goes_on(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let status = &cloud.outputs().status_function;
+    let role = role_of(&cloud, status).await?;
+    close(&cloud, &role, "dynamodb:Query").await?;
+    let failed = fail_a_look(&cloud, status).await;
+    open(&cloud, &role).await?;
+    failed?;
+    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    // What the clock woke meanwhile has failed too, and is as good as any other.
+    let shown = operate(&cloud, &["looks"]).await?;
+    for words in ["RetriesExhausted", "looks failed"] {
+        ensure!(shown.contains(words), "{words:?} is not in {shown}");
+    }
+    let discarded = operate(&cloud, &["looks", "--discard"]).await?;
+    assert_eq!(discarded.lines().count(), shown.lines().count(), "to be shown takes nothing away: {shown}");
+    assert_eq!(operate(&cloud, &["looks"]).await?, "0 looks failed\n");
+    Ok(())
+}
+
+/// Wakes a function as its schedule does, until there is something left of a look that failed.
+async fn fail_a_look(cloud: &Cloud, status: &str) -> Result<()> {
+    let look = cloud.lambda.invoke().function_name(status).invocation_type(InvocationType::Event);
+    look.payload(Blob::new(recorded("eventbridge-schedule.json")?.to_string())).send().await?;
+    for _ in 0..LOOKS {
+        if waiting(cloud, &cloud.outputs().failed_looks_queue_url).await? != "0" {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    bail!("nothing is left of a look that failed")
+}
+
 async fn an_event_is_not_acknowledged_before_its_post_is_stored(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     let publish = &cloud.outputs().publish_function;
     let role = role_of(&cloud, publish).await?;
-    close(&cloud, &role).await?;
+    close(&cloud, &role, "dynamodb:PutItem").await?;
     let told = while_closed(&cloud, &maker, publish).await;
     open(&cloud, &role).await?;
     let dropped = told?;
@@ -78,7 +119,7 @@ async fn a_webhook_is_not_answered_with_200_before_what_it_says_is_stored(cloud:
     let unknown = webhook(&maker, "post.publish.renamed", runtime::clock::now(), &content);
     let office = PostOffice::open(&cloud).await?;
     let role = role_of(&cloud, &cloud.outputs().api_function).await?;
-    close(&cloud, &role).await?;
+    close(&cloud, &role, "dynamodb:PutItem").await?;
     let told = futures::future::join(office.deliver(&known), office.deliver(&unknown)).await;
     open(&cloud, &role).await?;
     assert_eq!((told.0?, told.1?), (503, 503), "TikTok is to come again");

@@ -133,13 +133,22 @@ async fn said_of(cloud: &Cloud, key: String, version: String) -> Result<Found> {
 }
 
 async fn no_secret_is_in_a_dead_letter(cloud: Arc<Cloud>) -> Result<()> {
-    let queue = &cloud.outputs().dead_letter_queue_url;
-    // They stay visible, for whoever counts them.
-    let told =
-        cloud.sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0).send().await?;
-    let letters = told.messages().iter().map(|letter| ("a dead letter".to_owned(), format!("{letter:?}").into_bytes()));
-    let secrets = secrets(&cloud).await?;
-    letters.into_iter().try_for_each(|(place, letter)| secrets.ensure_absent(letter, &place))
+    let (outputs, secrets) = (cloud.outputs(), secrets(&cloud).await?);
+    for queue in [&outputs.dead_letter_queue_url, &outputs.failed_looks_queue_url, &outputs.untold_queue_url] {
+        // They stay visible, for whoever counts them.
+        let told = cloud
+            .sqs
+            .receive_message()
+            .queue_url(queue)
+            .max_number_of_messages(10)
+            .visibility_timeout(0)
+            .send()
+            .await?;
+        for letter in told.messages() {
+            secrets.ensure_absent(format!("{letter:?}"), "a dead letter")?;
+        }
+    }
+    Ok(())
 }
 
 async fn no_secret_is_in_what_the_processes_said(cloud: Arc<Cloud>) -> Result<()> {

@@ -77,6 +77,8 @@ pub struct Outputs {
     pub failure_topic: String,
     /// The function that tells others.
     pub notices_function: String,
+    /// What is left of looks that failed.
+    pub failed_looks_queue_url: String,
     /// What of the stream could not be told.
     pub untold_queue_url: String,
 }

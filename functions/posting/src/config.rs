@@ -194,20 +194,21 @@ mod tests {
     fn the_template_sets_for_each_function_every_variable_that_it_reads_and_no_other() {
         let template = include_str!("../../../template.yaml");
         let (globals, _) = template.split_once("\nResources:\n").unwrap();
-        let shared = set_in(globals.split_once("\nGlobals:\n").unwrap().1);
+        let set_for = |function: &str| {
+            let mut set = set_in(globals.split_once("\nGlobals:\n").unwrap().1);
+            set.extend(set_in(resource(template, function)));
+            set
+        };
         let read = RefCell::new(BTreeSet::new());
         let noting = |name: &str| {
             read.borrow_mut().insert(name.to_owned());
             Some(REQUIRED.iter().find(|required| **required == name)?.to_string())
         };
+        let also = |names: &[&str]| read.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
         Config::read(noting).unwrap();
         // The other readers of the environment: `runtime::telemetry` and `runtime::metrics`.
-        read.borrow_mut().extend(["LOG_LEVEL", "METRICS_NAMESPACE"].map(str::to_owned));
-        assert_eq!(shared, read.take());
-        let heap = ["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
-        for (function, own) in [("PublishFunction", heap.to_vec()), ("StatusFunction", vec![])] {
-            assert_eq!(set_in(resource(template, function)), own.iter().map(|name| (*name).to_owned()).collect());
-        }
+        also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
+        assert_eq!(set_for("StatusFunction"), *read.borrow());
         ConnectConfig::read(|name| {
             noting(name);
             let set = [("CONSENTS_TABLE", "consents"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
@@ -220,7 +221,16 @@ mod tests {
         })
         .unwrap();
         HearConfig::read(|name| noting(name).or_else(|| Some("inbox".to_owned()))).unwrap();
-        assert_eq!(set_in(resource(template, "ApiFunction")), read.take());
+        assert_eq!(set_for("ApiFunction"), read.take());
+        // What the C library reads in `publish`, and what the main of `notices` does.
+        Config::read(noting).unwrap();
+        also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
+        also(&["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"]);
+        assert_eq!(set_for("PublishFunction"), read.take());
+        let main = include_str!("../../notices/src/main.rs");
+        also(&main.split("variable(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>());
+        also(&["LOG_LEVEL"]);
+        assert_eq!(set_for("NoticesFunction"), read.take());
     }
 
     fn resource<'a>(template: &'a str, name: &str) -> &'a str {
