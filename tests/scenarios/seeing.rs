@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use domain::identity::PostId;
-use domain::post::StateName;
+use domain::post::{Post, StateName};
 use serde_json::{Value, json};
-use tests::{Cloud, Creator, Dropped, Footage};
+use tests::{Cloud, Creator, Dropped, Footage, Put};
+use uuid::Uuid;
 
 use crate::aftermath::aws;
 use crate::events::{invoke, message, notification};
@@ -16,6 +17,7 @@ use crate::options::failure_of;
 
 stories![among:
     each_step_of_a_post_is_a_line_that_can_be_read_alone,
+    a_post_is_followed_from_its_drop_to_its_link_by_one_trace,
     a_post_keeps_the_trace_in_which_it_was_dropped,
 ];
 
@@ -89,6 +91,27 @@ async fn each_step_of_a_post_is_a_line_that_can_be_read_alone(cloud: Arc<Cloud>)
     let publish_id = post.publish_id().context("it was published")?;
     assert_eq!((&published["publish.id"], &published["level"]), (&json!(publish_id.as_str()), &json!("INFO")));
     ensure!(published["spans"].to_string().contains(dropped.post.as_str()), "{published}");
+    Ok(())
+}
+
+async fn a_post_is_followed_from_its_drop_to_its_link_by_one_trace(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let outputs = cloud.outputs();
+    let trace = format!("1-6925e988-{}", &Uuid::new_v4().simple().to_string()[..24]);
+    let put = Put::new(maker.key("clip.mp4"), &Footage::fresh()?);
+    let dropped = cloud.put(put.traced(format!("Root={trace};Parent=53995c3f42cd8ad8;Sampled=1"))).await?;
+    let linked = |post: &Post| post.state_name() == StateName::Published && post.due_at.is_none();
+    cloud.await_post(&dropped.post, "published and linked", tests::PATIENCE, linked).await?;
+    for (function, telltale) in [
+        (&outputs.publish_function, "event received: post stored"),
+        (&outputs.publish_function, "last chunk accepted"),
+        (&outputs.publish_function, "post processing: "),
+        (&outputs.status_function, "post published"),
+    ] {
+        for line in lines_about(&cloud, function, &dropped.post, telltale).await? {
+            ensure!(line.to_string().contains(&trace), "{function} does not say in which trace: {line}");
+        }
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub struct Put {
     /// What.
     pub footage: Footage,
     metadata: Vec<(String, String)>,
+    trace: Option<String>,
 }
 
 /// An object that was dropped, and the post that it becomes.
@@ -38,13 +39,20 @@ impl Put {
     /// Puts a file at a key.
     #[must_use]
     pub fn new(key: impl Into<String>, footage: &Footage) -> Self {
-        Self { key: key.into(), footage: footage.clone(), metadata: Vec::new() }
+        Self { key: key.into(), footage: footage.clone(), metadata: Vec::new(), trace: None }
     }
 
     /// Says something of it in its metadata.
     #[must_use]
     pub fn metadata(mut self, name: &str, value: &str) -> Self {
         self.metadata.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts it as a traced program does, in the trace that this header names.
+    #[must_use]
+    pub fn traced(mut self, header: String) -> Self {
+        self.trace = Some(header);
         self
     }
 }
@@ -67,7 +75,13 @@ impl Cloud {
         for (name, value) in &put.metadata {
             request = request.metadata(name, value);
         }
-        let done = request.body(ByteStream::from(put.footage.bytes.clone())).send().await;
+        let mut request = request.body(ByteStream::from(put.footage.bytes.clone())).customize();
+        if let Some(header) = put.trace {
+            request = request.mutate_request(move |sent| {
+                sent.headers_mut().insert("x-amzn-trace-id", header.clone());
+            });
+        }
+        let done = request.send().await;
         let done = done.with_context(|| format!("{} could not be dropped", put.key))?;
         let version = done.version_id.context("the intake bucket keeps no versions")?;
         Ok(Dropped::at(bucket, &put.key, &version, &put.footage))

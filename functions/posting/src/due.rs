@@ -123,7 +123,7 @@ impl Posting {
                 Box::pin(self.poll(kept, worker)).instrument(span).await?;
                 Ok(Looked::Polled)
             }
-            StateName::Held => self.give_up(kept).await,
+            StateName::Held => self.give_up(kept).instrument(span).await,
             StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
                 self.ring(kept).instrument(span).await
             }

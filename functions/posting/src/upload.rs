@@ -102,7 +102,7 @@ impl Posting {
             let claimed = match kept.value.clone().claim(&worker.name, self.now()) {
                 Ok(claimed) => claimed,
                 Err(why) => {
-                    tracing::info!(post.id = %id, why = %why, "not worked on now");
+                    span_of(&kept).in_scope(|| tracing::info!(post.id = %id, why = %why, "not worked on now"));
                     return Ok(Worked::NotNow(why));
                 }
             };
@@ -117,9 +117,9 @@ impl Posting {
     }
 
     pub(crate) async fn work_claimed(&self, kept: Kept<Post>, worker: &Worker) -> Result<Worked, StoreError> {
-        tracing::info!(post.id = %kept.id, account = %kept.account, attempt = kept.attempt, "post claimed");
         let span = span_of(&kept);
         let work = async {
+            tracing::info!(post.id = %kept.id, account = %kept.account, attempt = kept.attempt, "post claimed");
             let mut hold = Hold::new(self, kept, worker);
             let Err(stop) = self.work(&mut hold).await;
             self.conclude(hold, stop).await

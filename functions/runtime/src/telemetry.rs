@@ -1,6 +1,11 @@
-//! Logs: one JSON object a line, as CloudWatch Logs Insights reads them.
+//! Logs: one JSON object a line, as CloudWatch Logs Insights reads them; and traces, where they are wanted.
+
+mod segments;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::prelude::*;
+
+use segments::Segments;
 
 use crate::environment;
 
@@ -22,7 +27,7 @@ const TALKATIVE: [&str; 8] = [
 ];
 
 /// Starts logging to standard output. Each line says in `spans` in which invocation
-/// and trace it was said, and for which post.
+/// and trace it was said, and for which post. Where X-Ray's daemon is, it is told of those spans.
 ///
 /// `LOG_LEVEL` is a level (`info`, the default) or a filter in the syntax of
 /// `tracing` (`info,posting=debug`). An unreadable one is said to be so, once,
@@ -31,13 +36,10 @@ pub fn start() {
     let wanted = environment::variable("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(discreet(&wanted));
     let unreadable = filter.is_err();
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(true)
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
-        .init();
+    let lines = tracing_subscriber::fmt::layer();
+    let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(true);
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::registry().with(filter).with(lines).with(Segments::start()).init();
     if unreadable {
         tracing::warn!(log.level = wanted, "LOG_LEVEL is no level and no filter; info is used");
     }
