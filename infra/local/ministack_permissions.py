@@ -1,8 +1,9 @@
 """Notes what the functions' roles were allowed, and what they were refused.
 
 A line for each statement and action that let a call through, the first time that it
-did, and one for each call that no statement allowed. `permissions.py` and the
-scenarios read it. Imported inside MiniStack's environment only.
+did, and one for each call that no statement allowed. Whoever takes the log away has
+it begun anew. `permissions.py` and the scenarios read it. Imported inside MiniStack's
+environment only.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def note(log: Path) -> None:
             role = context.principal_arn.split(ROLE)[1].split("/")[0]
             decision = getattr(refusal, "decision", "Allow")
             fact = (role, decided.matched_sid, context.action, decision)
+            if not log.exists():
+                known.clear()
             if decision == "ImplicitDeny" or fact not in known:
                 known.add(fact)
                 named = dict(zip(("role", "sid", "action", "decision"), fact, strict=True))
