@@ -57,7 +57,7 @@ async fn posts_that_failed_for_a_reason_are_queued_again_and_others_are_left(clo
     let refused = Trouble::FailPost { reason: FailReason::FileFormatCheckFailed };
     maker.suffers(Fault::new(Endpoint::Upload, refused)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    let other = maker.drops("notes.mp4", &Footage::fixture("text.mp4")?).await?;
+    let other = maker.drops("slow.mp4", &Footage::fixture("slow.mp4")?).await?;
     for post in [&dropped.post, &other.post] {
         cloud.await_state(post, StateName::Failed).await?;
     }
