@@ -45,7 +45,7 @@ bench: ## Measure what ships beside what could be had; BENCH=--quick for a first
 chaos: ## Break posts off at every step and in every way; CHAOS=word for a part
 	@$(CLOUD) run -- cargo test --workspace --locked --test chaos $(PROFILE) -- campaign $(CHAOS)
 
-permissions: ## Take each of the functions' permissions away in turn, and see that it is missed
+permissions: ## Take each permission away in turn, and see it missed; PERMISSIONS=word for a part
 	@$(CLOUD) permissions $(PERMISSIONS)
 
 outlive: ## Update and delete a stack with posts in it, and see that nothing that matters goes
