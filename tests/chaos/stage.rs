@@ -168,7 +168,7 @@ fn contract(endpoint: &str, simulator: &str, scratch: &Path) -> Value {
             "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "BudgetsTable": BUDGETS, "ConsentsTable": CONSENTS,
             "TokensKeyId": "tokens", "AppSecretArn": "app", "PublishFunction": "publish", "StatusFunction": "status",
             "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",
-            "WebhookUrl": "", "InboxTable": INBOX, "FailureTopic": "", "NoticesFunction": "", "UntoldQueueUrl": "",
+            "WebhookUrl": "", "InboxTable": INBOX, "FailureTopic": "", "NoticesFunction": "", "FailedLooksQueueUrl": "", "UntoldQueueUrl": "",
         },
     })
 }
