@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::attribute;
-use crate::table::{Condition, StoreError, Table};
+use crate::table::{Condition, Put, StoreError, Table};
 
 /// The table's key.
 const KEY: &str = "body_sha256";
@@ -67,6 +67,9 @@ impl Inbox {
     }
 
     /// Keeps a letter. One that is there already stays as it is.
+    ///
+    /// # Errors
+    /// It may not be kept: also where it was there already, and is gone.
     pub async fn keep(&self, letter: &Letter<'_>, now: Timestamp) -> Result<(), StoreError> {
         let record = LetterRecord {
             body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(letter.body)),
@@ -82,7 +85,12 @@ impl Inbox {
         };
         let item = attribute::item_of(&record)
             .map_err(|error| StoreError::record(self.table.name(), &record.body_sha256, error))?;
-        self.table.put(item, Condition::Absent).await.map(|_| ())
+        match self.table.put(item, Condition::Absent).await? {
+            Put::Done(_) | Put::Refused(Some(_)) => Ok(()),
+            Put::Refused(None) => {
+                Err(StoreError::Deleted { table: self.table.name().to_owned(), key: record.body_sha256 })
+            }
+        }
     }
 }
 
@@ -109,5 +117,16 @@ mod tests {
         assert_eq!(asked[0]["Item"]["remove_at"], json!({ "N": "2592000" }));
         assert_eq!(asked[0]["Item"]["body"], json!({ "S": body }));
         assert_eq!(asked[1]["ConditionExpression"], "attribute_not_exists(#key)");
+    }
+    #[tokio::test]
+    async fn a_letter_that_was_there_and_is_gone_is_not_kept() {
+        let there = json!({ "__type": "ConditionalCheckFailedException" });
+        let script = [say(Answer::new(400, there.to_string())), say(Answer::new(200, "{}"))];
+        let server = ScriptedServer::start(script).await;
+        let at = Timestamp::UNIX_EPOCH;
+        let letter =
+            Letter { body: "{}", event: "x", publish_id: None, user: None, at, post: None, outcome: "nothing" };
+        let kept = Inbox::new(server.dynamodb(), "inbox").keep(&letter, at).await;
+        assert!(matches!(kept, Err(StoreError::Deleted { .. })), "{kept:?}");
     }
 }
