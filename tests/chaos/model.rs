@@ -10,6 +10,8 @@
 //!   when somebody wishes it, and nothing else is;
 //! - what waits for a review is not posted before somebody approves;
 //! - what nobody stops, and nothing makes impossible, is posted.
+//!
+//! [`knows_a_lie`] shows that it can say no.
 
 use std::fmt;
 
@@ -89,6 +91,8 @@ impl Model {
     /// Says why it is no answer to give.
     pub(crate) fn hear(&mut self, said: &Said, film: Film<'_>) -> Result<(), Untrue> {
         let before = said.before.as_deref();
+        // Others may have changed it before the wish was heard.
+        let was_all_along = |state| before == Some(state) && said.after.as_deref() == Some(state);
         let untrue = |why| Err(Untrue { wish: said.wish, status: said.status, before: said.before.clone(), why });
         let Some(status) = said.status.filter(|status| *status < 500) else {
             // It may have been granted all the same.
@@ -103,21 +107,24 @@ impl Model {
             (_, 404) if before.is_none() => Ok(()),
             (_, 404) => untrue("the post is there"),
             _ if before.is_none() => untrue("there is no post"),
-            (Wish::Cancel, 200) if film.is_whole(&said.ledger) => untrue("TikTok has every byte"),
+            (Wish::Cancel | Wish::Retry, 200) if film.is_whole(&said.ledger) => untrue("TikTok has every byte"),
             (Wish::Cancel, 200) => {
                 self.cancelled = Sure::Yes;
                 Ok(())
             }
-            (Wish::Cancel, 409) if before == Some("cancelled") => untrue("it is cancelled, as was wished"),
-            (Wish::Cancel, 409) if is_end(before) || film.may_be_whole(&said.ledger) => Ok(()),
+            (Wish::Cancel, 409) if was_all_along("cancelled") => untrue("it is cancelled, as was wished"),
+            (Wish::Cancel, 409)
+                if is_end(before) || is_end(said.after.as_deref()) || film.may_be_whole(&said.ledger) =>
+            {
+                Ok(())
+            }
             (Wish::Cancel, 409) => untrue("TikTok cannot have every byte"),
-            (Wish::Retry, 200) if film.is_published(&said.ledger) => untrue("TikTok has published it"),
             (Wish::Retry, 200) if before == Some("failed") => {
                 (self.refused, self.perhaps_retried) = (false, false);
                 Ok(())
             }
             (Wish::Retry, 200) => untrue("it has not failed"),
-            (Wish::Retry, 409) if before == Some("failed") && self.refused => untrue("TikTok has refused it"),
+            (Wish::Retry, 409) if was_all_along("failed") && self.refused => untrue("TikTok has refused it"),
             (Wish::Approve, _) if self.approved == Some(Sure::No) && film.is_published(&said.ledger) => {
                 untrue("it was posted before anybody approved")
             }
@@ -128,9 +135,7 @@ impl Model {
                 self.approved = self.approved.map(|_| Sure::Yes);
                 Ok(())
             }
-            (Wish::Approve, 409) if before == Some("held") && self.approved.is_some() => {
-                untrue("it waits for a review")
-            }
+            (Wish::Approve, 409) if was_all_along("held") && self.approved.is_some() => untrue("it waits for a review"),
             (Wish::Retry, 409) => {
                 // It has failed no more: somebody was heard who got no answer.
                 let was_heard = self.perhaps_retried && before != Some("failed");
@@ -190,4 +195,46 @@ impl fmt::Display for Untrue {
         let (before, status) = (self.before.as_deref().unwrap_or("unknown"), self.status.unwrap_or_default());
         write!(f, "{:?} was answered with {status} where the post was {before}: {}", self.wish, self.why)
     }
+}
+
+/// Holds the model against answers that are lies, and ends that are none.
+pub(crate) fn knows_a_lie() -> Result<(), String> {
+    let film = Film { bytes: 9, sha256: "none" };
+    let said = |wish, before: &str, status| Said {
+        wish,
+        post: tests::Dropped::at("bucket", "key", "1", &tests::Footage::of("")).post,
+        before: Some(before.to_owned()),
+        after: Some(before.to_owned()),
+        status: Some(status),
+        ledger: Ledger::default(),
+    };
+    for (wish, before, status, is_true) in [
+        (Wish::Cancel, "scheduled", 200, true),
+        (Wish::Cancel, "scheduled", 409, false),
+        (Wish::Cancel, "published", 409, true),
+        (Wish::Cancel, "cancelled", 409, false),
+        (Wish::Cancel, "queued", 404, false),
+        (Wish::Retry, "published", 200, false),
+        (Wish::Retry, "published", 409, true),
+        (Wish::Retry, "failed", 200, true),
+        (Wish::Retry, "failed", 409, false),
+        (Wish::Approve, "processing", 200, false),
+        (Wish::Approve, "held", 409, false),
+        (Wish::Approve, "held", 200, true),
+    ] {
+        let mut model = Model::default();
+        model.refused();
+        model.under_review();
+        if model.hear(&said(wish, before, status), film).is_ok() != is_true {
+            return Err(format!("{wish:?} of what is {before}, answered with {status}: that is {}", !is_true));
+        }
+    }
+    let mut model = Model::default();
+    let fresh = [End::Posted, End::Cancelled, End::Failed, End::Absent].map(|end| model.permits(end));
+    let heard = model.hear(&said(Wish::Cancel, "queued", 200), film).is_ok();
+    let cancelled = [End::Posted, End::Cancelled, End::Failed, End::Absent].map(|end| model.permits(end));
+    if fresh != [true, false, false, false] || !heard || cancelled != [false, true, false, false] {
+        return Err(format!("it permits {fresh:?}, and {cancelled:?} of what is cancelled"));
+    }
+    Ok(())
 }

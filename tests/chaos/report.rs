@@ -36,6 +36,8 @@ pub(crate) struct Row {
     /// Runs that came to no verdict, which prove nothing.
     pub(crate) void: usize,
     pub(crate) longest_recovery_s: u64,
+    /// How long all of it took.
+    pub(crate) took_s: u64,
     /// What was injected, and how often.
     pub(crate) troubles: BTreeMap<String, usize>,
     pub(crate) findings: Vec<String>,
@@ -45,6 +47,13 @@ impl Row {
     pub(crate) fn new(campaign: &str, story: &str, tiktok: TikTok, calls: usize) -> Self {
         let (campaign, story, tiktok) = (campaign.to_owned(), story.to_owned(), tiktok.name.to_owned());
         Self { campaign, story, tiktok, calls, ..Self::default() }
+    }
+
+    /// One of which nothing can be told, for this reason.
+    pub(crate) fn void(name: &str, why: &anyhow::Error) -> Self {
+        let mut row = Self { campaign: name.to_owned(), runs: 1, void: 1, ..Self::default() };
+        row.find("the rehearsal", &format!("{why:#}"));
+        row
     }
 
     /// Adds a run.

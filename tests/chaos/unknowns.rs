@@ -10,6 +10,13 @@ pub(crate) struct TikTok {
     pub(crate) set: fn(&mut Settings),
 }
 
+impl TikTok {
+    /// Whether it differs in what a refresh does to a token.
+    pub(crate) fn is_of_tokens(self) -> bool {
+        self.name.starts_with("refresh")
+    }
+}
+
 /// As documented, or as the documents are read most strictly.
 pub(crate) const DOCUMENTED: TikTok = TikTok { name: "as documented", set: |_| {} };
 
@@ -35,4 +42,25 @@ pub(crate) const OPEN: [TikTok; 7] = [
     TikTok { name: "an expired upload fails", set: |it| it.expired_upload = ExpiredUpload::Fails },
     TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation = RefreshRotation::Unchanged },
     TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation = RefreshRotation::PredecessorSurvives },
+];
+
+/// The same, several at a time, so that each is in one of them.
+pub(crate) const MIXED: [TikTok; 2] = [
+    TikTok {
+        name: "mixed: 206, last index",
+        set: |it| {
+            it.repeated_range = RepeatedRange::Accepted;
+            it.uploaded_bytes = UploadedBytes::LastIndex;
+            it.expired_upload = ExpiredUpload::Fails;
+            it.refresh_rotation = RefreshRotation::Unchanged;
+        },
+    },
+    TikTok {
+        name: "mixed: 201, absent",
+        set: |it| {
+            it.repeated_range = RepeatedRange::Created;
+            it.uploaded_bytes = UploadedBytes::Absent;
+            it.refresh_rotation = RefreshRotation::PredecessorSurvives;
+        },
+    },
 ];

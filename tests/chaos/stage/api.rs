@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simulator::Ledger;
 
-use super::lambda::Ended;
 use super::letterbox::Letter;
 use super::{Lambda, Stage};
 use crate::aws::{INBOX, POSTS};
@@ -56,6 +55,8 @@ pub(crate) struct Said {
     pub(crate) post: PostId,
     /// The post's state before; none if it was not stored.
     pub(crate) before: Option<String>,
+    /// Its state afterwards.
+    pub(crate) after: Option<String>,
     /// The status of the answer; none if there was none.
     pub(crate) status: Option<u16>,
     /// What TikTok knew then.
@@ -116,10 +117,8 @@ impl Answer {
 impl Lambda<'_> {
     /// Asks something; tells what was answered, if anything.
     pub(crate) async fn ask(&mut self, request: &Request) -> Result<Option<Answer>> {
-        match self.invoke("api", request.event()?, API).await? {
-            Ended::Answered(answer) => Ok(Some(Answer::of(&answer)?)),
-            Ended::Failed | Ended::Killed(_) => Ok(None),
-        }
+        let answer = self.invoke("api", request.event()?, API).await?;
+        answer.as_ref().map(Answer::of).transpose()
     }
 
     /// Asks, and asks again, until it is answered: as a program does that knows the
@@ -138,8 +137,8 @@ impl Lambda<'_> {
     pub(crate) async fn wish(&mut self, wish: Wish, post: &PostId) -> Result<Option<u16>> {
         let before = self.stage.state_of(post);
         let status = self.ask(&Request::wish(wish, post)).await?.map(|answer| answer.status);
-        let ledger = self.stage.tiktok.ledger();
-        self.said.push(Said { wish, post: post.clone(), before, status, ledger });
+        let (after, ledger) = (self.stage.state_of(post), self.stage.tiktok.ledger());
+        self.said.push(Said { wish, post: post.clone(), before, after, status, ledger });
         Ok(status)
     }
 

@@ -50,7 +50,7 @@ pub(crate) struct Lambda<'a> {
 
 /// How an invocation ended.
 #[derive(Debug)]
-pub(super) enum Ended {
+enum Ended {
     Answered(Value),
     Failed,
     Killed(oneshot::Sender<()>),
@@ -80,8 +80,9 @@ impl<'a> Lambda<'a> {
         }
     }
 
-    /// Invokes a function, on the process that is there or on a fresh one.
-    pub(super) async fn invoke(&mut self, name: &'static str, event: Value, time: Duration) -> Result<Ended> {
+    /// Invokes a function, on the process that is there or on a fresh one; tells what
+    /// it answered, if it came to that.
+    pub(super) async fn invoke(&mut self, name: &'static str, event: Value, time: Duration) -> Result<Option<Value>> {
         let mut function = match self.running.remove(name) {
             Some(function) => function,
             None => self.start(name).await?,
@@ -115,9 +116,9 @@ impl<'a> Lambda<'a> {
         match ended {
             Ended::Answered(answer) => {
                 self.running.insert(name, function);
-                Ok(Ended::Answered(answer))
+                Ok(Some(answer))
             }
-            Ended::Failed => Ok(Ended::Failed),
+            Ended::Failed => Ok(None),
             Ended::Killed(dead) => {
                 function.stop().await?;
                 if self.killed_at.is_none() {
@@ -126,7 +127,7 @@ impl<'a> Lambda<'a> {
                 }
                 // Whoever ordered it may have gone with the process.
                 let _ = dead.send(());
-                Ok(Ended::Failed)
+                Ok(None)
             }
         }
     }
@@ -164,7 +165,7 @@ impl<'a> Lambda<'a> {
             "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:intake",
         }] });
         self.invocations += 1;
-        if let Ended::Answered(answer) = self.invoke("publish", event, self.publish).await?
+        if let Some(answer) = self.invoke("publish", event, self.publish).await?
             && answer["batchItemFailures"] == json!([])
         {
             self.stage.aws.kept().queue.remove(&message.id);
