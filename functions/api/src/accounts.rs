@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use domain::account::{Account, Connection};
-use domain::identity::Alias;
 use jiff::Timestamp;
 use posting::{ConnectError, Connecting, Revocation};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::answer::Audience;
 use crate::names::AccountNamed;
 use crate::problem::Problem;
 use crate::rest::Clerk;
@@ -70,31 +67,20 @@ impl Shown {
 }
 
 /// `GET /accounts`.
-pub(crate) async fn list(State(connecting): State<Arc<Connecting>>, to: Audience) -> Response {
-    match connecting.posting.accounts.list().await {
-        Ok(accounts) => {
-            let accounts: Vec<_> = accounts.iter().map(|account| Shown::of(account)).collect();
-            Json(json!({ "accounts": accounts })).into_response()
-        }
-        Err(error) => to.tell(&ConnectError::Store(error).into()),
-    }
+pub(crate) async fn list(State(connecting): State<Arc<Connecting>>) -> Result<Json<Value>, Problem> {
+    let accounts = connecting.posting.accounts.list().await.map_err(ConnectError::Store)?;
+    let accounts: Vec<_> = accounts.iter().map(|account| Shown::of(account)).collect();
+    Ok(Json(json!({ "accounts": accounts })))
 }
 
 /// `GET /accounts/{alias}`.
 pub(crate) async fn one(
     State(connecting): State<Arc<Connecting>>,
-    to: Audience,
     AccountNamed(alias): AccountNamed,
-) -> Response {
-    match find(&connecting, &alias).await {
-        Ok(account) => Json(Shown::of(&account)).into_response(),
-        Err(error) => to.tell(&error.into()),
-    }
-}
-
-async fn find(connecting: &Connecting, alias: &Alias) -> Result<Account, ConnectError> {
-    let kept = connecting.posting.accounts.get(alias).await?;
-    kept.map(|kept| kept.value).ok_or_else(|| ConnectError::UnknownAccount(alias.clone()))
+) -> Result<Json<Shown>, Problem> {
+    let kept = connecting.posting.accounts.get(&alias).await.map_err(ConnectError::Store)?;
+    let account = kept.ok_or(ConnectError::UnknownAccount(alias))?;
+    Ok(Json(Shown::of(&account)))
 }
 
 /// What a creator may post at this moment.
@@ -141,44 +127,36 @@ pub(crate) async fn creator(
 /// (<https://www.rfc-editor.org/rfc/rfc7396>). Answers with the account.
 pub(crate) async fn configure(
     State(connecting): State<Arc<Connecting>>,
-    to: Audience,
     AccountNamed(alias): AccountNamed,
     Stated(change): Stated,
-) -> Response {
-    if let Err(error) = connecting.posting.configure(&alias, &change).await {
-        return to.tell(&error.into());
-    }
-    one(State(connecting), to, AccountNamed(alias)).await
+) -> Result<Json<Shown>, Problem> {
+    connecting.posting.configure(&alias, &change).await?;
+    one(State(connecting), AccountNamed(alias)).await
 }
 
 /// `DELETE /accounts/{alias}`: the consent ends, the tokens are forgotten; what
 /// the account says of its posts stays.
 pub(crate) async fn disconnect(
     State(connecting): State<Arc<Connecting>>,
-    to: Audience,
     AccountNamed(alias): AccountNamed,
-) -> Response {
-    match connecting.disconnect(&alias).await {
-        Ok(done) => {
-            let revocation = match done.revocation {
-                Revocation::Revoked => json!({ "outcome": "revoked" }),
-                Revocation::NotNeeded => json!({ "outcome": "not_needed" }),
-                Revocation::Failed { why } => json!({
-                    "outcome": "failed", "why": why,
-                    "advice": "The user can remove the app in the TikTok app: Settings, Security, Apps and services.",
-                }),
-            };
-            Json(json!({ "account": Shown::of(&done.account), "revocation": revocation })).into_response()
-        }
-        Err(error) => to.tell(&error.into()),
-    }
+) -> Result<Json<Value>, Problem> {
+    let done = connecting.disconnect(&alias).await?;
+    let revocation = match done.revocation {
+        Revocation::Revoked => json!({ "outcome": "revoked" }),
+        Revocation::NotNeeded => json!({ "outcome": "not_needed" }),
+        Revocation::Failed { why } => json!({
+            "outcome": "failed", "why": why,
+            "advice": "The user can remove the app in the TikTok app: Settings, Security, Apps and services.",
+        }),
+    };
+    Ok(Json(json!({ "account": Shown::of(&done.account), "revocation": revocation })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use domain::account::{Scopes, TokenPair};
-    use domain::identity::OpenId;
+    use domain::identity::{Alias, OpenId};
     use domain::secret::Sealed;
 
     #[test]

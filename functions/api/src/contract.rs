@@ -3,6 +3,7 @@
 //! in a test, so that no binary carries what makes it; the function answers with
 //! the file.
 
+mod examples;
 mod mirrors;
 mod operations;
 
@@ -54,6 +55,9 @@ impl Schemas {
     fn all(mut self) -> Map<String, Value> {
         let mut all = self.answered.take_definitions(true);
         all.extend(self.asked.take_definitions(true));
+        for (name, example) in examples::answers() {
+            all[name]["examples"] = json!([example]);
+        }
         all
     }
 }
@@ -119,6 +123,26 @@ fn every_operation_says_what_it_does_and_how_it_may_be_refused() {
         assert!(public || answers.contains_key("403"), "{method} {path} is signed");
         assert!(operation["summary"].is_string() && operation["description"].is_string(), "{method} {path}");
     }
+}
+
+#[test]
+fn what_is_asked_with_has_an_example_and_a_limit() {
+    let document = document();
+    let mut seen = 0;
+    for (method, path, operation) in methods(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let schema = &parameter["schema"];
+            let is_free = schema["type"] == "string" && schema["format"].is_null() && schema["pattern"].is_null();
+            assert!(!is_free || schema["maxLength"].is_u64(), "{method} {path}: {}", parameter["name"]);
+        }
+        let body = &operation["requestBody"];
+        let Some(reference) = body["content"]["application/json"]["schema"]["$ref"].as_str() else { continue };
+        let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+        assert!(!schema["examples"][0].is_null(), "{method} {path}");
+        assert!(body["description"].as_str().unwrap().contains("65536 bytes"), "{method} {path}");
+        seen += 1;
+    }
+    assert_eq!(seen, 5, "every route that takes a body");
 }
 
 #[test]

@@ -86,6 +86,8 @@ async fn secured(mut response: Response) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
     use axum::body::Body;
     use lambda_http::tower::ServiceExt;
 
@@ -134,7 +136,6 @@ mod tests {
         );
     }
 
-    /// The local cloud does not heed it, so the template is held to it.
     #[test]
     fn no_page_of_another_origin_is_let_in_unless_it_is_named() {
         let template = include_str!("../../../template.yaml");
@@ -147,9 +148,26 @@ mod tests {
             let origins = origins.lines().find(|line| line.contains("Origins:")).unwrap();
             assert!(origins.ends_with("Origins: !Split [\",\", !Ref CorsOrigins]"), "{origins}");
         }
+        let methods: BTreeSet<_> = doors(template).into_iter().filter_map(|(key, _)| key.split(' ').next()).collect();
+        let opened = template.split("AllowMethods: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+        assert_eq!(opened.split(", ").collect::<BTreeSet<_>>(), methods, "a page may do what its user may");
+        assert!(template.contains("AllowedMethods: [PUT]\n              AllowedHeaders: [content-type]\n"));
         let parameter = template.split("\n  CorsOrigins:\n").nth(1).unwrap();
         let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: "));
         assert_eq!(default, Some("\"\""), "nobody is named by default");
+    }
+
+    #[test]
+    fn the_gateway_bounds_how_often_it_is_called_and_what_is_open_by_itself() {
+        let template = include_str!("../../../template.yaml");
+        let stage = template.split("\n  HttpApiStage:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+        for bounded in ["DefaultRouteSettings:", "GET /oauth/callback:", "POST /webhooks/tiktok:"] {
+            let bounds = stage.split(bounded).nth(1).unwrap_or_else(|| panic!("{bounded} is not bounded"));
+            for (line, name) in bounds.lines().skip(1).zip(["ThrottlingRateLimit: ", "ThrottlingBurstLimit: "]) {
+                let bound = line.trim().strip_prefix(name).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+                assert!(bound.parse().is_ok_and(|bound: u32| (1..=1000).contains(&bound)), "{bounded} {line}");
+            }
+        }
     }
 
     #[test]

@@ -65,3 +65,17 @@ impl From<HearError> for Problem {
         Self::of(status, refusal.failure())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiktok::SignatureError;
+
+    #[test]
+    fn tiktok_comes_again_with_what_was_not_stored_and_who_is_not_tiktok_is_refused() {
+        let status = |error: HearError| Problem::from(error).status().as_u16();
+        assert_eq!(status(HearError::Busy), 503);
+        assert_eq!(status(WebhookError::Malformed.into()), 400);
+        assert_eq!(status(WebhookError::Unproven(SignatureError::Forged).into()), 401);
+    }
+}

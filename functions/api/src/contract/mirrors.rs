@@ -168,6 +168,7 @@ pub(crate) struct PostRequest {
     #[schemars(length(min = 1, max = 1024))]
     key: String,
     /// Its version; without one, the newest.
+    #[schemars(length(min = 1, max = 1024))]
     version_id: Option<String>,
     #[serde(default)]
     options: Options,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Schemas;
 use crate::problem::Problem;
+use crate::stated::MOST;
 
 /// What the gateway says where it lets nobody pass.
 #[derive(Serialize, JsonSchema)]
@@ -24,6 +25,10 @@ struct Health {
 
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
+const PAGE: &str = "text/html";
+/// The most bytes that a request's line and headers may have together, at the gateway:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const LINE_AND_HEADERS: u32 = 10_240;
 
 /// A route, as far as it has been described.
 struct Route<'a> {
@@ -94,7 +99,8 @@ impl<'a> Route<'a> {
 
     fn saying<T: JsonSchema>(mut self) -> Self {
         let schema = self.schemas.asked::<T>();
-        let body = json!({ "required": true, "content": { JSON: { "schema": schema } } });
+        let most = format!("At most {MOST} bytes.");
+        let body = json!({ "required": true, "description": most, "content": { JSON: { "schema": schema } } });
         self.operation.insert("requestBody".to_owned(), body);
         self.problem(400, "It cannot be read").problem(413, "Its body is too large")
     }
@@ -112,9 +118,19 @@ impl<'a> Route<'a> {
         self
     }
 
+    /// Says that a browser gets a page in place of these.
+    fn pages(mut self, statuses: &[u16]) -> Self {
+        for status in statuses {
+            if let Some(answer) = self.answers.get_mut(&status.to_string()) {
+                answer["content"][PAGE] = json!({ "schema": { "type": "string" } });
+            }
+        }
+        self
+    }
+
     /// Says which header an answer has besides.
     fn telling(mut self, status: u16, header: &str, about: &str) -> Self {
-        let headers = json!({ header: { "description": about, "schema": { "type": "string" } } });
+        let headers = json!({ header: { "description": about, "required": true, "schema": { "type": "string" } } });
         if let Some(answer) = self.answers.get_mut(&status.to_string()) {
             answer["headers"] = headers;
         }

@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Route, Schemas};
+use super::{LINE_AND_HEADERS, Route, Schemas};
 use crate::accounts::{Shown as Account, ShownCreator as Creator};
 use crate::contract::mirrors::{Preferences, Time};
 
@@ -52,10 +52,13 @@ pub(super) fn accounts(schemas: &mut Schemas) -> Value {
         .with("alias", "query", "The account's alias", &alias)
         .required()
         .problem(400, "No alias, or none that can be one")
-        .answer::<Consent>(200, "The address, and until when it is good");
-    let connect = Route { answers: with_redirect(connect.answers), ..connect }.done();
+        .answer::<Consent>(200, "The address, and until when it is good")
+        .nothing(302, "The way to TikTok's page")
+        .telling(302, "Location", "TikTok's page")
+        .pages(&[400, 503])
+        .done();
     let about = ("Come back from TikTok's page", "Open to everybody, and closed by what it has to bring along.");
-    let text = json!({ "type": "string" });
+    let text = json!({ "type": "string", "maxLength": LINE_AND_HEADERS });
     let callback = Route::open(schemas, "callback", "accounts", about)
         .public()
         .with("code", "query", "TikTok's code", &text)
@@ -69,6 +72,7 @@ pub(super) fn accounts(schemas: &mut Schemas) -> Value {
         .gateway(429, "Too many requests")
         .problem(502, "TikTok did not exchange the code")
         .problem(503, "What is needed cannot be had now")
+        .pages(&[200, 400, 403, 409, 410, 502, 503])
         .done();
     let list = Route::closed(schemas, "list_accounts", "accounts", ("List the accounts", SHOWN));
     let list = list.answer::<Accounts>(200, "All of them").done();
@@ -106,9 +110,4 @@ pub(super) fn accounts(schemas: &mut Schemas) -> Value {
         "/accounts/{alias}": { "get": one, "patch": configure, "delete": disconnect },
         "/accounts/{alias}/creator": { "get": creator },
     })
-}
-
-fn with_redirect(mut answers: Map<String, Value>) -> Map<String, Value> {
-    answers.insert("302".to_owned(), json!({ "description": "The way to TikTok's page" }));
-    answers
 }

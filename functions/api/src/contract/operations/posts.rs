@@ -33,7 +33,12 @@ pub(super) fn posts(schemas: &mut Schemas) -> Value {
             "At most so many",
             &json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 }),
         )
-        .with("cursor", "query", "What the page before named as its next_cursor", &json!({ "type": "string" }))
+        .with(
+            "cursor",
+            "query",
+            "What the page before named as its next_cursor",
+            &json!({ "type": "string", "maxLength": 128 }),
+        )
         .problem(400, "The query cannot be read")
         .answer::<Posts>(200, "A page of posts, without their histories")
         .done();

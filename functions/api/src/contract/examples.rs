@@ -1,0 +1,31 @@
+//! Answers as they are given, made by the types that are answered with.
+
+use domain::account::{Account, Scopes, TokenPair};
+use domain::identity::{Alias, OpenId};
+use domain::post::Post;
+use domain::source::{ObjectVersion, Source};
+use jiff::Timestamp;
+use posting::ConnectError;
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+use crate::{accounts, posts};
+
+/// An example for each of the schemas that are answered with most, by its name.
+pub(super) fn answers() -> [(&'static str, Value); 3] {
+    let anna = Alias::new("anna").unwrap();
+    let at: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();
+    let source = Source {
+        bucket: "dropcast-intake".to_owned(),
+        key: "drop/anna/bread.mp4".to_owned(),
+        version: ObjectVersion::Id("version-1".to_owned()),
+    };
+    let post = Post::submit(anna.clone(), source, Some(48_000_000), at);
+    let scopes = Scopes::parse("user.info.basic,video.publish");
+    let account = Account::new(anna.clone(), OpenId::new("open-1").unwrap(), scopes, TokenPair::forgotten(at));
+    [
+        ("Post", json!(posts::Shown::of(&post))),
+        ("Account", json!(accounts::Shown::of(&account))),
+        ("Problem", json!(Problem::from(ConnectError::UnknownAccount(anna)))),
+    ]
+}
