@@ -1,9 +1,9 @@
-"""A headless Chromium with its driver, for the one story that needs a browser.
+"""A headless Chromium with its driver, for the stories that need a browser.
 
 The machine's own is taken where there is one. Otherwise Debian's packages are
 fetched with apt-get, whose keys vouch for them, and unpacked into `.tools`, with
 those of their libraries that the machine lacks; nothing is installed. Where
-neither goes, the story says what to do.
+neither goes, they say what to do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FOLDER = TOOLS / "chromium"
 STAMP = TOOLS / "chromium.stamp"
 WANTED = "chromium-headless-shell and chromium-driver of Debian, unpacked\n"
 NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome")
-HELP = "the story with a browser will fail: install Chromium and chromedriver, both on PATH, and run again"
+HELP = "the stories with a browser will fail: install Chromium and chromedriver, both on PATH, and run again"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
+import ministack.app as front_door
 from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 from ministack.services.cloudformation import provisioners
 
@@ -26,6 +27,8 @@ def amend() -> None:
     """Applies every amendment."""
     _read_ranges_of_versions()
     _take_numbers_of_event_source_mappings()
+    _heed_the_origins_that_a_template_names()
+    _take_no_token_for_a_signature()
     _parse_expressions_once()
     _repeat_what_a_stream_function_could_not_take()
     _leave_what_failed_of_a_rules_invocations()
@@ -68,21 +71,62 @@ def _take_numbers_of_event_source_mappings() -> None:
 
     MiniStack keeps it a string, with which its poller then cannot calculate.
     """
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
-    handlers["create"] = _with_numbers(handlers["create"], 1)
-    handlers["update"] = _with_numbers(handlers["update"], 2)
 
-
-def _with_numbers(handler: Callable[..., Any], properties_at: int) -> Callable[..., Any]:
-    def amended(*arguments: Any) -> Any:
-        properties: dict[str, Any] = arguments[properties_at]
+    def with_numbers(properties: dict[str, Any]) -> dict[str, Any]:
         scaling = properties.get("ScalingConfig")
-        if scaling and "MaximumConcurrency" in scaling:
-            number = int(scaling["MaximumConcurrency"])
-            properties = {**properties, "ScalingConfig": {"MaximumConcurrency": number}}
-        amended_arguments = list(arguments)
-        amended_arguments[properties_at] = properties
-        return handler(*amended_arguments)
+        if not scaling or "MaximumConcurrency" not in scaling:
+            return properties
+        return {**properties, "ScalingConfig": {"MaximumConcurrency": int(scaling["MaximumConcurrency"])}}
+
+    _read_properties("AWS::Lambda::EventSourceMapping", with_numbers)
+
+
+def _heed_the_origins_that_a_template_names() -> None:
+    """The CorsConfiguration of a template is the gateway's.
+
+    MiniStack keeps it under the template's names, and its gateway looks for those of the API itself.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+    """
+
+    def with_names(properties: dict[str, Any]) -> dict[str, Any]:
+        cors = properties.get("CorsConfiguration")
+        if not cors:
+            return properties
+        return {**properties, "CorsConfiguration": {name[0].lower() + name[1:]: cors[name] for name in cors}}
+
+    _read_properties("AWS::ApiGatewayV2::Api", with_names)
+
+
+def _take_no_token_for_a_signature() -> None:
+    """A route of an HTTP API that wants a signature refuses a request with anything else in its place.
+
+    MiniStack refuses it for REST APIs alone, and takes it here.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html
+    """
+    enforce = front_door._enforce_execute_api
+
+    def amended(
+        api: str, stage: str, method: str, path: str, headers: dict[str, str], *more: Any, **named: Any
+    ) -> Any:
+        wanted = front_door._execute_api_authorization_type(api, stage, method, path)
+        said = headers.get("authorization", "")
+        if wanted == "AWS_IAM" and said and not said.startswith("AWS4-HMAC-SHA256"):
+            return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
+        return enforce(api, stage, method, path, headers, *more, **named)
+
+    front_door._enforce_execute_api = amended
+
+
+def _read_properties(kind: str, read: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Has a resource of this type made and updated with its properties as they are read."""
+    handlers = provisioners._RESOURCE_HANDLERS[kind]
+    for action, at in (("create", 1), ("update", 2)):
+        handlers[action] = _with_argument(handlers[action], at, read)
+
+
+def _with_argument(handler: Callable[..., Any], at: int, read: Callable[[Any], Any]) -> Callable[..., Any]:
+    def amended(*arguments: Any) -> Any:
+        return handler(*arguments[:at], read(arguments[at]), *arguments[at + 1 :])
 
     return amended
 

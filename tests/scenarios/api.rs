@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use aws_sdk_lambda::types::FunctionUrlAuthType;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Cloud, Creator, Footage};
@@ -12,11 +13,13 @@ use tokio::process::Command;
 
 use crate::events::{invoke, recorded};
 use crate::harness::stories;
-use crate::web::{call, call_saying, client, signed};
+use crate::stack::and_put_back;
+use crate::web::{call, call_saying, client, signature, signed};
 
 stories![among:
     who_does_not_sign_is_turned_away_and_who_does_is_answered,
     the_recorded_requests_are_answered_by_the_function,
+    the_function_answers_at_a_url_of_its_own_whoever_signs,
     the_contract_is_served_as_it_is_kept,
     bodies_that_are_none_are_refused_and_harm_nothing,
     what_a_creator_may_post_is_asked_afresh,
@@ -24,7 +27,7 @@ stories![among:
 ];
 
 /// Every route that is not open to everybody.
-const SIGNED: [(Method, &str); 19] = [
+pub(crate) const SIGNED: [(Method, &str); 17] = [
     (Method::GET, "/health"),
     (Method::GET, "/openapi.json"),
     (Method::GET, "/connect?alias=anna"),
@@ -42,17 +45,25 @@ const SIGNED: [(Method, &str); 19] = [
     (Method::POST, "/posts/x/retry"),
     (Method::POST, "/uploads"),
     (Method::POST, "/uploads/x/complete"),
-    (Method::GET, "/nothing"),
-    (Method::DELETE, "/posts/x"),
 ];
 
+/// What is no route.
+const NOTHING: [(Method, &str); 2] = [(Method::GET, "/nothing"), (Method::DELETE, "/posts/x")];
+
 async fn who_does_not_sign_is_turned_away_and_who_does_is_answered(cloud: Arc<Cloud>) -> Result<()> {
-    for (method, path) in SIGNED {
-        let url = format!("{}{path}", cloud.outputs().api_url);
-        let status = client()?.request(method.clone(), &url).send().await?.status().as_u16();
-        let is_route = !path.contains("nothing") && (method, path) != (Method::DELETE, "/posts/x");
-        assert_eq!(status, if is_route { 403 } else { 404 }, "{path}");
+    for (routes, refused) in [(&SIGNED[..], 403), (&NOTHING[..], 404)] {
+        for (method, path) in routes {
+            let url = format!("{}{path}", cloud.outputs().api_url);
+            let status = client()?.request(method.clone(), &url).send().await?.status().as_u16();
+            assert_eq!(status, refused, "{method} {path}");
+        }
     }
+    let [health, posts] = ["/health", "/posts"].map(|path| format!("{}{path}", cloud.outputs().api_url));
+    let mut elsewhere = client()?.get(posts);
+    for (name, value) in signature(&cloud, "execute-api", &Method::GET, &health, b"")? {
+        elsewhere = elsewhere.header(name, value);
+    }
+    assert_eq!(elsewhere.send().await?.status(), 403, "what was signed is another request");
     let answer = signed(&cloud, Method::GET, "/health", "*/*").await?;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.json::<Value>().await?, json!({ "status": "ok" }));
@@ -69,6 +80,38 @@ async fn the_recorded_requests_are_answered_by_the_function(cloud: Arc<Cloud>) -
         let answer = invoke(&cloud, &cloud.outputs().api_function, &recorded(event)?).await?;
         assert_eq!(answer["statusCode"], json!(status), "{event}: {answer}");
     }
+    Ok(())
+}
+
+async fn the_function_answers_at_a_url_of_its_own_whoever_signs(cloud: Arc<Cloud>) -> Result<()> {
+    let function = &cloud.outputs().api_function;
+    let made = cloud.lambda.create_function_url_config().function_name(function);
+    let made = made.auth_type(FunctionUrlAuthType::AwsIam).send().await?;
+    let unmade = cloud.lambda.delete_function_url_config().function_name(function);
+    let unmade = async { Ok(unmade.send().await.map(drop)?) };
+    and_put_back(answers_at(&cloud, made.function_url()), unmade).await
+}
+
+async fn answers_at(cloud: &Cloud, url: &str) -> Result<()> {
+    // Its host has no name on this machine: the local cloud has a path for it.
+    let id = url.strip_prefix("https://").and_then(|rest| rest.split('.').next()).context("a URL has a host")?;
+    let at = format!("{}/_aws/lambda-url/{id}", cloud.contract.endpoint);
+    assert_eq!(client()?.get(format!("{at}/health")).send().await?.status(), 403, "unsigned");
+    let say = async |method: Method, path: &str, body: &str| {
+        let url = format!("{at}{path}");
+        let mut request = client()?.request(method.clone(), &url).header("content-type", "application/json");
+        for (name, value) in signature(cloud, "lambda", &method, &url, body.as_bytes())? {
+            request = request.header(name, value);
+        }
+        let answer = request.body(body.to_owned()).send().await?;
+        anyhow::Ok((answer.status().as_u16(), answer.json::<Value>().await?))
+    };
+    assert_eq!(say(Method::GET, "/health", "").await?, (200, json!({ "status": "ok" })));
+    let request = r#"{"account":"nobody","file_name":"a.mp4","content_type":"video/mp4","bytes":1}"#;
+    let (status, problem) = say(Method::POST, "/uploads", request).await?;
+    assert_eq!((status, &problem["code"]), (422, &json!("account_unknown")), "{problem}");
+    let (status, page) = say(Method::GET, "/posts?account=nobody&limit=1", "").await?;
+    assert_eq!((status, &page["posts"]), (200, &json!([])), "{page}");
     Ok(())
 }
 

@@ -1,25 +1,15 @@
-//! A real browser connects an account: Chromium, headless, driven by the
-//! `WebDriver` protocol, a handful of JSON calls.
-//! <https://www.w3.org/TR/webdriver2/>
+//! A real browser: Chromium, headless, driven by the `WebDriver` protocol, a handful
+//! of JSON calls. <https://www.w3.org/TR/webdriver2/>
 
+use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use domain::account::Connection;
-use domain::identity::Alias;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tests::Cloud;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-
-use crate::connect::somebody;
-use crate::harness::stories;
-use crate::web::ask;
-
-stories![among: a_person_with_a_real_browser_connects_an_account];
 
 /// How long the driver has to start, and an answer to come.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -31,14 +21,15 @@ const STARTS: u32 = 5;
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser, and the program that drives it, which ends with this value.
-struct Browser {
+pub(crate) struct Browser {
     http: Client,
     session: String,
     _driver: Child,
 }
 
 impl Browser {
-    async fn open() -> Result<Self> {
+    /// Opens a browser that has seen nothing yet.
+    pub(crate) async fn open() -> Result<Self> {
         let variable = |name| {
             let help = "no browser: install Chromium and chromedriver, then run `make test` again";
             runtime::environment::variable(name).context(help)
@@ -69,18 +60,18 @@ impl Browser {
     }
 
     /// Opens an address, and waits until the page is there.
-    async fn go(&self, address: &str) -> Result<()> {
+    pub(crate) async fn go(&self, address: &str) -> Result<()> {
         self.order(Method::POST, "/url", json!({ "url": address })).await.map(drop)
     }
 
     /// Clicks what a selector finds, as soon as it is there.
-    async fn click(&self, selector: &str) -> Result<()> {
+    pub(crate) async fn click(&self, selector: &str) -> Result<()> {
         let id = self.find(selector).await?;
         self.order(Method::POST, &format!("/element/{id}/click"), json!({})).await.map(drop)
     }
 
     /// What a person reads where a selector finds it, as soon as it is there.
-    async fn text(&self, selector: &str) -> Result<String> {
+    pub(crate) async fn text(&self, selector: &str) -> Result<String> {
         let id = self.find(selector).await?;
         let text = self.order(Method::GET, &format!("/element/{id}/text"), Value::Null).await?;
         Ok(text.as_str().context("an element has a text")?.to_owned())
@@ -92,13 +83,20 @@ impl Browser {
         Ok(found[ELEMENT].as_str().context("an element has an id")?.to_owned())
     }
 
-    /// The style that counts, which it does only where the page's policy allows it.
-    async fn display_of_main(&self) -> Result<Value> {
-        let script = "return getComputedStyle(document.querySelector('main')).borderTopStyle";
-        self.order(Method::POST, "/execute/sync", json!({ "script": script, "args": [] })).await
+    /// Chooses a file where a selector finds something to choose files with.
+    pub(crate) async fn choose(&self, selector: &str, file: &Path) -> Result<()> {
+        let id = self.find(selector).await?;
+        let path = file.to_str().context("a path is text")?;
+        self.order(Method::POST, &format!("/element/{id}/value"), json!({ "text": path })).await.map(drop)
     }
 
-    async fn close(&self) -> Result<()> {
+    /// What a function with this body returns on the page.
+    pub(crate) async fn run(&self, body: &str) -> Result<Value> {
+        self.order(Method::POST, "/execute/sync", json!({ "script": body, "args": [] })).await
+    }
+
+    /// Ends the browser.
+    pub(crate) async fn close(&self) -> Result<()> {
         self.order(Method::DELETE, "", Value::Null).await.map(drop)
     }
 }
@@ -136,33 +134,4 @@ async fn answered(answer: reqwest::Response) -> Result<Value> {
     let mut body: Value = answer.json().await?;
     ensure!(status.is_success(), "{}: {}", body["value"]["error"], body["value"]["message"]);
     Ok(body["value"].take())
-}
-
-async fn a_person_with_a_real_browser_connects_an_account(cloud: Arc<Cloud>) -> Result<()> {
-    let browser = Browser::open().await?;
-    let told = connects(&cloud, &browser).await;
-    browser.close().await?;
-    told
-}
-
-async fn connects(cloud: &Cloud, browser: &Browser) -> Result<()> {
-    let (alias, user) = somebody(cloud).await?;
-    browser.go(&ask(cloud, &alias).await?).await?;
-    assert_eq!(browser.text("h1").await?, "An app asks to use your account");
-    browser.click(&format!("input[value='{}']", user.open_id)).await?;
-    browser.click("button[value='allow']").await?;
-    let page = browser.text("main.good").await?;
-    for said in ["Connected", &alias, &user.nickname, &user.username, "You can close this page."] {
-        ensure!(page.contains(said), "{said} is not on the page:\n{page}");
-    }
-    assert_eq!(browser.display_of_main().await?, "solid", "the page's own policy allows its style");
-    let account = cloud.accounts.get(&Alias::new(&alias)?).await?.context("the account is there")?;
-    assert_eq!(account.connection, Connection::Connected);
-    // The same person thinks better of it the next time.
-    browser.go(&ask(cloud, &alias).await?).await?;
-    browser.click(&format!("input[value='{}']", user.open_id)).await?;
-    browser.click("button[value='deny']").await?;
-    let page = browser.text("main.bad").await?;
-    ensure!(page.contains("Not connected") && page.contains("consent_denied"), "{page}");
-    Ok(())
 }

@@ -36,10 +36,15 @@ mod streaming;
 mod unaudited;
 mod unknowns;
 
+mod access;
 mod api;
 mod browser;
+mod chromium;
 mod connect;
+mod issuer;
+mod pages;
 mod posts;
+mod stack;
 mod uploads;
 mod web;
 
@@ -86,6 +91,8 @@ fn main() -> ExitCode {
         seeing::stories(),
         operating::stories(),
         streaming::stories(),
+        access::stories(),
+        pages::stories(),
         outages::stories(),
         rotation::stories(),
         unknowns::stories(),

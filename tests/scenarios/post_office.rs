@@ -34,6 +34,11 @@ impl<'a> PostOffice<'a> {
         Ok(Self { cloud, secret: app["client_secret"].as_str().context("the app has a secret")?.to_owned() })
     }
 
+    /// Opens with another secret.
+    pub(crate) fn with(cloud: &'a Cloud, secret: &str) -> Self {
+        Self { cloud, secret: secret.to_owned() }
+    }
+
     /// Signs a body as TikTok does, as of so long ago.
     pub(crate) fn sign(&self, body: &[u8], age: SignedDuration) -> Result<String> {
         let at = (runtime::clock::now() - age).as_second();

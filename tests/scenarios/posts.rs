@@ -68,6 +68,10 @@ async fn a_post_is_shown_with_what_became_of_it_and_what_happened(cloud: Arc<Clo
     assert_eq!(shown["progress"]["bytes_sent"], json!(dropped.footage.bytes.len()));
     let notes = shown["history"].as_array().context("a post has a history")?;
     assert_eq!(notes[0]["note"], "dropped");
+    for time in [&shown["created_at"], &shown["ended_at"], &notes[0]["at"]] {
+        let time = time.as_str().context("a time is text")?;
+        assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "RFC 3339, in UTC: {time}");
+    }
     for nobody in ["/posts/nobody", &format!("/posts/{}", "a".repeat(32))] {
         let (status, problem) = call(&cloud, Method::GET, nobody, None).await?;
         assert_eq!((status, &problem["code"]), (404, &json!("post_unknown")), "{nobody}: {problem}");

@@ -35,7 +35,7 @@ pub(crate) async fn signed_with(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    for (name, value) in signature(cloud, &method, &url, &body)? {
+    for (name, value) in signature(cloud, "execute-api", &method, &url, &body)? {
         request = request.header(name, value);
     }
     Ok(request.body(body).send().await?)
@@ -64,12 +64,18 @@ pub(crate) async fn call_saying(
 }
 
 /// The headers of a signed request: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
-fn signature(cloud: &Cloud, method: &Method, url: &str, body: &[u8]) -> Result<Vec<(String, String)>> {
+pub(crate) fn signature(
+    cloud: &Cloud,
+    service: &str,
+    method: &Method,
+    url: &str,
+    body: &[u8],
+) -> Result<Vec<(String, String)>> {
     let identity = cloud.contract.credentials().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(&cloud.contract.region)
-        .name("execute-api")
+        .name(service)
         .time(SystemTime::from(runtime::clock::now()))
         .settings(SigningSettings::default())
         .build()?;

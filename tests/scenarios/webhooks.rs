@@ -11,12 +11,16 @@ use anyhow::{Context, Result, ensure};
 use domain::account::Connection;
 use domain::post::{Post, PostState, StateName};
 use domain::report::Links;
+use jiff::SignedDuration;
+use posting::HearError;
 use serde_json::json;
 use simulator::{
     Delivery, DraftPost, Endpoint, FailReason, Fault, Moment, PrivacyLevel, PublishId, Scope, Trouble, Webhooks,
 };
-use tests::{Cloud, Creator, Dropped, Footage, PATIENCE};
+use storage::{Inbox, Posts};
+use tests::{Cloud, Creator, Dropped, Footage, Hiccup, PATIENCE};
 
+use crate::forgeries::delivered;
 use crate::harness::stories;
 use crate::options::failure_of;
 use crate::post_office::{LOOK, LOOKS, PostOffice, told, webhook};
@@ -31,6 +35,7 @@ stories![among:
     a_failure_is_heard_and_what_tiktok_itself_failed_is_published_once,
     a_video_that_is_public_no_longer_loses_its_link_and_a_late_word_does_not_bring_it_back,
     the_end_of_a_consent_parks_the_posts_and_an_old_word_does_not_end_the_next_one,
+    what_cannot_be_stored_is_not_taken_and_counts_when_tiktok_comes_again,
 ];
 
 /// A creator of whom TikTok tells by itself, and says nothing when it is asked.
@@ -219,5 +224,30 @@ async fn the_end_of_a_consent_parks_the_posts_and_an_old_word_does_not_end_the_n
     let removed = told(&cloud, |told| told.event == "authorization.removed" && told.body.contains(&about)).await?;
     assert_eq!(PostOffice::open(&cloud).await?.deliver(&removed.body).await?, 200);
     assert_eq!(maker.account().await?.connection, Connection::Connected);
+    Ok(())
+}
+
+async fn what_cannot_be_stored_is_not_taken_and_counts_when_tiktok_comes_again(cloud: Arc<Cloud>) -> Result<()> {
+    let (maker, dropped, content) = delivered(&cloud).await?;
+    let office = PostOffice::open(&cloud).await?;
+    let now = runtime::clock::now();
+    let body = webhook(&maker, "post.publish.publicly_available", now, &content);
+    let signature = office.sign(body.as_bytes(), SignedDuration::ZERO)?;
+    let fails = || cloud.other_dynamodb(|config| config.interceptor(Hiccup::refusing(1..=u32::MAX)));
+    let (posts, inbox) = (&cloud.outputs().posts_table, &cloud.outputs().inbox_table);
+    let mut posting = cloud.staff(Duration::ZERO)?;
+    // First nothing can be written of the post, and then it can, but not that it was heard of.
+    posting.posts = Posts::new(fails(), posts);
+    let kept = Inbox::new(cloud.dynamodb.clone(), inbox);
+    for (inbox, state) in [(kept, StateName::Delivered), (Inbox::new(fails(), inbox), StateName::Published)] {
+        let heard = posting.hear(&inbox, Some(&signature), body.as_bytes(), now + Duration::from_mins(1)).await;
+        ensure!(matches!(heard, Err(HearError::Store(_))), "{heard:?}");
+        assert!(office.kept(body.as_bytes()).await?.is_none());
+        assert_eq!(cloud.post(&dropped.post).await?.state_name(), state);
+        posting.posts = Posts::new(cloud.dynamodb.clone(), posts);
+    }
+    assert_eq!(office.post(body.as_bytes(), Some(&signature)).await?, 200);
+    assert_eq!(office.outcome(&body).await?, "the post knows it");
+    assert_eq!(cloud.post(&dropped.post).await?.state_name(), StateName::Published);
     Ok(())
 }
