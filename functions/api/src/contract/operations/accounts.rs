@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{LINE_AND_HEADERS, Route, Schemas};
+use super::{Route, Schemas};
 use crate::accounts::{Shown as Account, ShownCreator as Creator};
 use crate::contract::mirrors::{Preferences, Time};
 
@@ -58,14 +58,14 @@ pub(super) fn accounts(schemas: &mut Schemas) -> Value {
         .pages(&[400, 503])
         .done();
     let about = ("Come back from TikTok's page", "Open to everybody, and closed by what it has to bring along.");
-    let text = json!({ "type": "string", "maxLength": LINE_AND_HEADERS });
+    let text = json!({ "type": "string" });
     let callback = Route::open(schemas, "callback", "accounts", about)
         .public()
         .with("code", "query", "TikTok's code", &text)
         .with("state", "query", "The state of a request for consent", &text)
         .with("error", "query", "Why there is no code", &text)
         .answer::<Connected>(200, "The account is connected")
-        .problem(400, "It is no answer to a request of ours")
+        .problem(400, "It is no answer to a request of ours, or brings no code of TikTok's")
         .problem(403, "The user, or TikTok, said no")
         .problem(409, "Another answer was first, or another user")
         .problem(410, "The request's time is over")

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LINE_AND_HEADERS, Route};
+use super::Route;
 use crate::contract::Schemas;
 use crate::contract::mirrors::Webhook;
 
@@ -12,7 +12,7 @@ pub(super) fn webhooks(schemas: &mut Schemas) -> Value {
         "TikTok's webhooks: what became of a publish, and of a consent. Anybody can call this, and only what is signed with \
          the app's secret counts. An event that is not known is taken as well.",
     );
-    let signature = json!({ "type": "string", "maxLength": LINE_AND_HEADERS, "example": "t=1633174587,s=00" });
+    let signature = json!({ "type": "string", "example": "t=1633174587,s=00" });
     let hears = Route::open(schemas, "hearTikTok", "webhooks", about)
         .public()
         .with("TikTok-Signature", "header", "`t=<seconds>,s=<hex>`: HMAC-SHA256 of `<t>.<body>`", &signature)
