@@ -126,6 +126,7 @@ async fn a_large_video_is_uploaded_in_parts_and_posted_whole(cloud: Arc<Cloud>) 
         Ok(first..first + usize::try_from(part["bytes"].as_u64().context("a part has a length")?)?)
     };
     let last = parts.last().context("there are parts")?;
+    assert_eq!(put(last, None, &footage.bytes[piece(last)?][1..]).await?, 403, "a part of another length");
     assert_eq!(put(last, None, &footage.bytes[piece(last)?]).await?, 200);
     let (status, problem) = call(&cloud, Method::POST, complete, None).await?;
     assert_eq!((status, &problem["code"]), (409, &json!("parts_missing")), "{problem}");
