@@ -25,6 +25,7 @@ stories![among:
     a_worker_that_is_overtaken_in_the_middle_of_a_chunk_breaks_it_off,
     a_worker_that_cannot_store_what_tiktok_accepted_stops_and_the_next_one_asks,
     a_worker_that_vanishes_with_two_chunks_not_stored_costs_no_second_sending,
+    chunks_that_go_within_a_second_cost_no_write_each,
     no_byte_of_a_last_chunk_leaves_before_it_is_stored_that_it_may,
 ];
 
@@ -83,6 +84,19 @@ async fn a_worker_that_vanishes_with_two_chunks_not_stored_costs_no_second_sendi
     assert_eq!(maker.book().await?.calls_of(Endpoint::Upload), 2, "the third waits for the first to be stored");
     assert_eq!(stored(&stage, &dropped).await?.offset, 0, "TikTok is two chunks ahead of what is stored");
     stage.posting.posts = healthy;
+    goes_on(&stage, &maker, &dropped).await
+}
+
+async fn chunks_that_go_within_a_second_cost_no_write_each(cloud: Arc<Cloud>) -> Result<()> {
+    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM).await?;
+    let (clock, now) = (Arc::clone(&stage.posting.clock), stage.now());
+    // To this worker, everything happens at once.
+    stage.posting.clock = Arc::new(move || now);
+    fail_writes(&mut stage, Hiccup::refusing(OFFSET_WRITE..=OFFSET_WRITE + SENDINGS - 1));
+    assert!(stage.work(&dropped.post).is_err(), "a write that fails is told");
+    assert_eq!(maker.book().await?.calls_of(Endpoint::Upload), 2, "it is the last chunk's mark that was not stored");
+    assert_eq!(stored(&stage, &dropped).await?.offset, 0);
+    stage.posting.clock = clock;
     goes_on(&stage, &maker, &dropped).await
 }
 

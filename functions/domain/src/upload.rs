@@ -21,10 +21,10 @@ pub const URL_MARGIN: Duration = Duration::from_mins(10);
 /// What an init gave, and what became of it so far.
 ///
 /// The offset of an accepted chunk is stored while the next one is on its way,
-/// and before the one behind that leaves; [`LastChunk::MayBeSent`] before the
+/// but no more often than once a second; [`LastChunk::MayBeSent`] before the
 /// first byte of the last chunk. So what is stored bounds what can have happened:
-/// TikTok has what is stored, and one chunk more and a part of another at most,
-/// none of which is the last. The mark does not follow the
+/// TikTok has what is stored, and at most what it takes in a second, one chunk,
+/// and a part of another more, none of which is the last. The mark does not follow the
 /// offset: TikTok may name an earlier position after it has taken every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {

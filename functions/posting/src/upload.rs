@@ -8,7 +8,7 @@
 //! | the post says | then |
 //! |---|---|
 //! | no upload | TikTok may know of an init, and it has no bytes: begin |
-//! | an upload | TikTok has as much, or up to two chunks more of which none is the last: ask it, then go on there with the same publish |
+//! | an upload | TikTok has as much, or more, but not the last chunk: ask it, then go on there with the same publish |
 //! | the same, and that the last chunk may have left | TikTok may have every byte: ask it, and begin nothing anew on a guess |
 //! | processing | every byte may be there: only TikTok's word counts |
 //!
@@ -17,11 +17,11 @@
 //! | what | is stored |
 //! |---|---|
 //! | publish id, URL and plan | before the first byte leaves |
-//! | that TikTok accepted a chunk | while the next one leaves, before that one's answer is looked at |
+//! | that TikTok accepted a chunk | while the next one leaves, before that one's answer is looked at; where chunks take less than a second, once a second |
 //! | that the last chunk may have left | before its first byte leaves, with all that was accepted |
 //!
-//! So the bytes do not wait for the database, and never get further ahead of it
-//! than this. Where the write beside a chunk is refused, or the lease runs out
+//! So the bytes do not wait for the database, and get no further ahead of it than
+//! by what goes in a second, one chunk, and a part of another. Where the write beside a chunk is refused, or the lease runs out
 //! over it, that chunk is broken off at once ([`Hold::during`]).
 //!
 //! Whatever ends the work is a [`Stop`], and `conclude` turns it into the

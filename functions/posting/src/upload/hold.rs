@@ -1,10 +1,10 @@
 //! A worker's hold on a post: what it read, and the right to write the next.
 //!
 //! What must be true before the work goes on is [saved](Hold::save). What may
-//! follow the work is [noted](Hold::note): the next write stores it, and at the
-//! latest the one beside the next [piece of work](Hold::during), which is made
-//! before anybody looks at what that work came to. So writes of a post never
-//! overlap, and none is left behind.
+//! follow the work is [noted](Hold::note): the next write stores it, or the one
+//! beside the next [piece of work](Hold::during) that lasts until the last write
+//! is [a moment](CHECKPOINT) old; no such work ends before its write has. So
+//! writes of a post never overlap, and none is left behind.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -19,6 +19,11 @@ use crate::stop::Stop;
 /// The age at which a lease is renewed: early enough for what may come between
 /// two chunks, a wait and a question to TikTok, to end within it too.
 const HEARTBEAT: Duration = Duration::from_secs(40);
+
+/// The least time between two writes that only say how far the work is. Less
+/// would cost more than it saves: what TikTok took since, it is asked about, and
+/// where it does not say, no more is sent again than goes in this time.
+const CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// A claimed post. Every write through it is conditional on the last; after
 /// one has failed, nothing can be written through it any more.
@@ -55,7 +60,8 @@ impl<'a> Hold<'a> {
         Ok(())
     }
 
-    /// Goes on from the next step, which the next write makes true.
+    /// Goes on from the next step, which the next write makes true, a moment after
+    /// the last one at the earliest.
     pub(crate) fn note(&mut self, next: Post) {
         self.noted = Some(next);
     }
@@ -76,23 +82,28 @@ impl<'a> Hold<'a> {
     pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         let mut work = pin!(work);
         loop {
-            if let Some(next) = self.noted.clone() {
-                let left = left_of(LEASE_TERM, self.leased_at, self.posting.now());
-                let mut write = Box::pin(within(left, self.save(next)));
-                tokio::select! {
-                    biased;
-                    stored = &mut write => stored?,
-                    done = &mut work => return write.await.map(|()| done),
-                }
-            } else {
-                let fresh_for = self.fresh_for();
+            let rest = if self.noted.is_some() { self.checkpoint_in() } else { self.fresh_for() };
+            if !rest.is_zero() {
                 tokio::select! {
                     biased;
                     done = &mut work => return Ok(done),
-                    () = tokio::time::sleep(fresh_for) => self.note(self.renewed()?),
+                    () = tokio::time::sleep(rest) => {}
                 }
             }
+            let next = self.noted.clone().map_or_else(|| self.renewed(), Ok)?;
+            let left = left_of(LEASE_TERM, self.leased_at, self.posting.now());
+            let mut write = Box::pin(within(left, self.save(next)));
+            tokio::select! {
+                biased;
+                stored = &mut write => stored?,
+                done = &mut work => return write.await.map(|()| done),
+            }
         }
+    }
+
+    /// How long what was noted may wait yet.
+    fn checkpoint_in(&self) -> Duration {
+        left_of(CHECKPOINT, self.leased_at, self.posting.now())
     }
 
     /// How long the lease may be left alone yet.

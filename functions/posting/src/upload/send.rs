@@ -42,8 +42,8 @@ impl Sending {
 
 impl Posting {
     /// Sends the next chunk, again where TikTok asks for it, and notes what
-    /// TikTok has: that is stored while the chunk behind it is on its way, and
-    /// before the one behind that leaves.
+    /// TikTok has: that is stored while the chunk behind it is on its way, if the
+    /// last write is not just over.
     pub(super) async fn send(
         &self,
         hold: &mut Hold<'_>,
