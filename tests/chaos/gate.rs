@@ -35,6 +35,10 @@ pub(crate) enum Interruption {
     Meanwhile(Deed, String, oneshot::Sender<()>),
 }
 
+/// How long a chunk takes in seconds where nobody says otherwise: long enough for
+/// its worker to store what came before.
+const CHUNK_TAKES_S: u64 = 2;
+
 /// The gate.
 pub(crate) struct Gate {
     aws: Arc<Aws>,
@@ -77,7 +81,7 @@ impl Gate {
 
     /// Starts counting anew, with these orders and none else.
     pub(crate) fn order(&self, orders: Vec<Order>) {
-        *self.watch() = Watch { orders, ..Watch::default() };
+        *self.watch() = Watch { orders, slowness_s: CHUNK_TAKES_S, ..Watch::default() };
     }
 
     /// Lets so many seconds pass with each chunk from here on.
