@@ -108,7 +108,7 @@ class Grant:
 def permissions(arguments: list[str]) -> int:
     """Looks for permissions that nobody needs: those that no story uses, and those that none misses.
 
-    A word names those that are looked at: `status`, `KeepPosts`, `kms:`; without one, all are.
+    A word names those that are looked at: `status:`, `KeepPosts`, `kms:`; without one, all are.
     """
     wanted = " ".join(arguments)
     with lifecycle.cloud_for_one_run() as cloud:
@@ -218,10 +218,10 @@ def _without(caller: Caller, grant: Grant) -> Iterator[None]:
             statement["Resource"] = [one for one in _list(statement["Resource"]) if one != grant.resource]
     less["Statement"] = [statement for statement in less["Statement"] if statement["Action"]]
     _put(caller, grant, less)
-    # A warm function has read the app's secret already, and would not miss it for minutes.
-    name = f"{deploy.STACK}-{grant.function}"
-    path = f"/2015-03-31/functions/{name}/configuration"
-    caller.rest("PUT", "lambda", path, Description=f"without {grant.sid}")
+    # A warm function has read the app's secret already, and would not miss it for minutes. One whose
+    # handler is said anew is started anew, and all have the same.
+    path = f"/2015-03-31/functions/{deploy.STACK}-{grant.function}/configuration"
+    caller.rest("PUT", "lambda", path, Handler="bootstrap")
     try:
         yield
     finally:
