@@ -22,6 +22,7 @@ stories![among:
     a_request_that_comes_again_under_its_name_is_the_same_post,
     a_post_whose_video_never_comes_fails_and_says_so,
     an_upload_that_is_cancelled_is_not_posted_when_its_bytes_come,
+    an_upload_in_parts_that_is_cancelled_is_given_up_at_the_bucket_too,
     an_object_that_is_in_the_bucket_is_posted_on_request,
     what_was_dropped_is_no_second_post_whatever_a_request_is_called,
     a_request_that_no_post_can_be_made_of_says_why,
@@ -207,6 +208,27 @@ async fn an_upload_that_is_cancelled_is_not_posted_when_its_bytes_come(cloud: Ar
     assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200, "the address lives on");
     cloud.stays(&drop.post, StateName::Cancelled, std::time::Duration::from_secs(5)).await?;
     maker.book().await?.ensure_never_begun()
+}
+
+async fn an_upload_in_parts_that_is_cancelled_is_given_up_at_the_bucket_too(cloud: Arc<Cloud>) -> Result<()> {
+    let maker = Creator::connect(&cloud).await?;
+    let footage = Footage::fresh()?;
+    let mut large = request(&maker, &footage);
+    large["bytes"] = json!(150_000_000);
+    let answer = asked(&cloud, "/uploads", &large).await?;
+    let drop = dropped(&answer["post"], &footage)?;
+    assert!(is_open(&cloud, &drop).await?, "{answer}");
+    let (status, shown) = call(&cloud, Method::POST, &format!("/posts/{}/cancel", drop.post), None).await?;
+    assert_eq!((status, &shown["state"]), (200, &json!("cancelled")), "{shown}");
+    assert!(!is_open(&cloud, &drop).await?, "its parts would be paid for");
+    Ok(())
+}
+
+/// Whether the bucket awaits parts of an object.
+async fn is_open(cloud: &Cloud, drop: &Dropped) -> Result<bool> {
+    let listed = cloud.s3.list_multipart_uploads().bucket(&cloud.outputs().intake_bucket);
+    let listed = listed.prefix(&drop.source.key).send().await?;
+    Ok(!listed.uploads().is_empty())
 }
 
 async fn an_object_that_is_in_the_bucket_is_posted_on_request(cloud: Arc<Cloud>) -> Result<()> {
