@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::listing::PageForm;
 use domain::post::Post;
 use posting::{Connecting, InterveneError};
 use serde_json::json;
@@ -27,7 +28,7 @@ use wanted::Wanted;
 /// `GET /posts`.
 pub(crate) async fn list(
     State(connecting): State<Arc<Connecting>>,
-    Wanted { listing, after, most }: Wanted,
+    Wanted(PageForm { listing, after, most }): Wanted,
 ) -> Result<Response, Problem> {
     let listed = connecting.posting.posts.list(&listing, after, most).await.map_err(InterveneError::from)?;
     let posts: Vec<_> = listed.posts.iter().map(|post| Shown::in_list(post)).collect();

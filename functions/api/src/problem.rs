@@ -1,15 +1,19 @@
 //! What went wrong, as programs read it: RFC 9457, `application/problem+json`.
 //!
-//! `code` is stable; so is `type`, which is the same as a URN.
+//! `code` is stable; so is `type`, which is the same as a URN. Whatever a problem
+//! quotes of a request, it is a few short lines.
 
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::account::PreferencesError;
-use domain::failure::{Disposition, Failure, in_full};
+use domain::failure::{Disposition, Failure, in_full, in_one_line};
 use posting::{AskError, ConfigureError, ConnectError, CreatorError, InterveneError};
 use serde::Serialize;
+
+/// How much is said of what happened, and of what to do, in characters.
+const LONGEST: usize = 500;
 
 /// Something that was not done, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +45,7 @@ impl Problem {
 
     /// States an error, and logs it, once.
     fn told(status: StatusCode, code: &str, error: &dyn std::error::Error, advice: &str) -> Self {
-        let why = in_full(error);
+        let why = in_one_line(&in_full(error), 2 * LONGEST);
         if status.is_server_error() {
             tracing::error!(problem.code = code, why, "request refused");
         } else {
@@ -60,9 +64,9 @@ impl Problem {
     pub(crate) fn of(status: StatusCode, failure: Failure) -> Self {
         Self {
             kind: format!("urn:dropcast:problem:{}", failure.code),
-            title: failure.message,
+            title: in_one_line(&failure.message, LONGEST),
             status: status.as_u16(),
-            detail: failure.advice,
+            detail: in_one_line(&failure.advice, LONGEST),
             code: failure.code,
             tiktok_log_id: failure.log_id,
             retry_after: None,
@@ -246,6 +250,17 @@ mod tests {
             let refusal = Refusal { http, code: code.into(), message: String::new(), log_id: None };
             let error = OAuthError { call: OAuthCall::Exchange, fault: Fault::Refused(refusal) };
             assert_eq!(Problem::from(ConnectError::CodeRefused(error)).status().as_u16(), status, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_short_and_in_one_line_whatever_was_asked() {
+        let long = "x\n".repeat(30_000);
+        let asked = [AskError::NoObject { key: long.clone() }, AskError::ContentType(long.clone())];
+        let told = Problem::new(StatusCode::BAD_REQUEST, "query_malformed", &long, &long);
+        for problem in asked.map(Problem::from).into_iter().chain([told]) {
+            let said = [&problem.title, &problem.detail];
+            assert!(said.iter().all(|words| words.len() <= LONGEST && !words.contains('\n')), "{problem:?}");
         }
     }
 

@@ -30,6 +30,7 @@ pub mod size;
 pub mod video;
 
 pub mod failure;
+pub mod listing;
 pub mod notice;
 pub mod polling;
 pub mod post;

@@ -109,11 +109,8 @@ impl Posting {
         if none || key.is_empty() || key.len() > 1024 || key.ends_with('/') {
             return Err(AskError::NoObject { key });
         }
-        let found = match version_id {
-            Some(version) => self.objects.version(bucket, &key, &version).await,
-            None => self.objects.current(bucket, &key).await,
-        };
-        let found = found?.ok_or(AskError::NoObject { key })?;
+        let found = self.objects.named(bucket, &key, version_id.as_deref()).await?;
+        let found = found.ok_or(AskError::NoObject { key })?;
         Ok((found.source, VideoSize::new(found.bytes)?))
     }
 }

@@ -6,10 +6,11 @@
 
 use domain::failure::in_full;
 use domain::identity::{Alias, PostId};
+use domain::listing::Listing;
 use domain::options::{OptionsError, PostOptions};
 use domain::post::{Approval, HoldReason, Post, Refusal, StateName};
 use jiff::Timestamp;
-use storage::{Kept, Listing, SaveError, StoreError};
+use storage::{Kept, SaveError, StoreError};
 
 use crate::posting::Posting;
 

@@ -50,8 +50,6 @@ pub use objects::{
     BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
     ObjectError, Objects, ReadAhead, Slot, UploadedPart, Window, WindowError,
 };
-pub use posts::{
-    Created, Cursor, DuePage, InLine, InvalidPlace, Listed, Listing, OpenPage, Place, Posts, Shard, change_of,
-};
+pub use posts::{Created, Cursor, DuePage, InLine, Listed, OpenPage, Posts, Shard, change_of};
 pub use table::{RecordError, SaveError, StoreError};
 pub use vault::{Purpose, SealContext, Vault, VaultError};

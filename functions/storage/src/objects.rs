@@ -113,16 +113,25 @@ impl Objects {
         Ok(Some(Current { source, bytes }))
     }
 
-    /// Finds a version of a key; none where there is no such one.
-    pub async fn version(&self, bucket: &str, key: &str, version: &str) -> Result<Option<Current>, ObjectError> {
+    /// Finds an object as somebody names it: a version of a key, or the newest;
+    /// none where there is no such one, or never could be.
+    pub async fn named(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Option<Current>, ObjectError> {
+        let found = match version {
+            Some(version) => self.version(bucket, key, version).await.map(Some),
+            None => self.current(bucket, key).await,
+        };
+        match found {
+            // 400 is what S3 says of what cannot be a key, or a version's id.
+            Err(ObjectError::Gone { .. } | ObjectError::Refused { .. }) => Ok(None),
+            found => found,
+        }
+    }
+
+    async fn version(&self, bucket: &str, key: &str, version: &str) -> Result<Current, ObjectError> {
         let version = ObjectVersion::Id(version.to_owned());
         let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
-        match self.describe(&source).await {
-            Ok(described) => Ok(Some(Current { source, bytes: described.bytes })),
-            // 400 is what S3 says of what cannot be a version's id.
-            Err(ObjectError::Gone { .. } | ObjectError::Refused { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let described = self.describe(&source).await?;
+        Ok(Current { source, bytes: described.bytes })
     }
 
     /// Signs an address to which a whole object of this length and kind can be put.

@@ -19,6 +19,7 @@ mod state_record;
 
 use aws_sdk_dynamodb::Client;
 use domain::identity::{Alias, PostId, PublishId};
+use domain::listing::{Listing, Place};
 use domain::options::Mode;
 use domain::post::Post;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -27,7 +28,6 @@ use jiff::Timestamp;
 pub use change::change_of;
 pub use due::{Cursor, DuePage};
 pub use line::InLine;
-pub use listing::{InvalidPlace, Listing, Place};
 pub use shard::Shard;
 
 use crate::kept::{Kept, Revision};

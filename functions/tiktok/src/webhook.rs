@@ -22,8 +22,6 @@ pub use signature::SignatureError;
 
 /// The header that proves a webhook to be TikTok's.
 pub const SIGNATURE_HEADER: &str = "TikTok-Signature";
-/// The longest name of an event that is kept, in characters.
-const LONGEST_NAME: usize = 128;
 
 /// A webhook that TikTok has sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

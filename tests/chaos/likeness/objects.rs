@@ -86,7 +86,7 @@ impl Versions {
             said.push(("the newest version of a key", told(&current)));
         }
         for version in [&self.first, &self.gone, "no-such-version"] {
-            let found = objects.version(&self.bucket, KEY, version).await;
+            let found = objects.named(&self.bucket, KEY, Some(version)).await;
             said.push(("a version of a key", told(&found.map(|it| it.map(|it| it.bytes)))));
         }
         said.push(("options that are not there", told(&objects.sidecar(&self.bucket, "drop/anna/never.json").await)));

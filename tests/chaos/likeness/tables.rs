@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, ReturnValuesOnConditionCheckFailure};
 use domain::identity::Alias;
+use domain::listing::Listing;
 use domain::post::Post;
 use domain::source::{ObjectVersion, Source};
-use storage::{Created, Kept, Listing, Shard};
+use storage::{Created, Kept, Shard};
 use tests::Cloud;
 
 use super::{Answers, then, told};

@@ -19,31 +19,37 @@ mod answer;
 mod consent;
 mod event;
 mod options;
+mod request;
 mod stage;
 mod upload;
 mod video;
+mod webhook;
 mod words;
 
 pub use answer::answer;
 pub use consent::consent;
 pub use event::event;
 pub use options::{metadata, preferences, sidecar};
+pub use request::request;
 pub use upload::upload;
 pub use video::video;
+pub use webhook::webhook;
 
 /// What is done with an input.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its program and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("answer", answer),
     ("consent", consent),
     ("event", event),
     ("metadata", metadata),
     ("preferences", preferences),
+    ("request", request),
     ("sidecar", sidecar),
     ("upload", upload),
     ("video", video),
+    ("webhook", webhook),
 ];
 
 #[cfg(test)]

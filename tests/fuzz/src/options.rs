@@ -12,15 +12,15 @@ use crate::words::hold_error;
 /// Zones whose clocks jump by an hour, by half an hour, and over a whole day.
 const ZONES: [&str; 3] = ["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"];
 
-/// Reads an input as a sidecar; the body of a request for a post has the same form.
+/// Reads an input as a sidecar.
 pub fn sidecar(input: &[u8]) {
-    hold(PostOptions::from_json(input, "sidecar clip.json"));
+    hold_options(PostOptions::from_json(input, "sidecar clip.json"));
 }
 
 /// Reads an input as an object's metadata, `name: value` in each line.
 pub fn metadata(input: &[u8]) {
     if let Ok(text) = str::from_utf8(input) {
-        hold(options_from_metadata(text.lines().filter_map(|line| line.split_once(": "))));
+        hold_options(options_from_metadata(text.lines().filter_map(|line| line.split_once(": "))));
     }
 }
 
@@ -38,7 +38,7 @@ pub fn preferences(input: &[u8]) {
 }
 
 /// Options can be kept and read back, and end in settings or in a reason.
-fn hold(options: Result<PostOptions, OptionsError>) {
+pub(crate) fn hold_options(options: Result<PostOptions, OptionsError>) {
     let options = match options {
         Ok(options) => options,
         Err(error) => return hold_error(&error),

@@ -187,6 +187,15 @@ async fn the_newest_version_of_a_key_is_found_pinned() {
 }
 
 #[tokio::test]
+async fn what_can_be_no_key_and_no_version_is_not_there() {
+    let server = ScriptedServer::start([say(Answer::new(400, "")), say(Answer::new(400, ""))]).await;
+    let objects = Objects::new(server.s3());
+    for (key, version) in [("../clip.mp4", None), ("drop/anna/clip.mp4", Some("none"))] {
+        assert_eq!(objects.named("intake", key, version).await.unwrap(), None, "{key} {version:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_sidecar_is_read_whole_even_when_a_read_breaks_off() {
     let text = r#"{"title":"Hello"}"#;
     let server = ScriptedServer::start([say(Answer::new(200, text).cut_at(4)), say(Answer::new(200, text))]).await;

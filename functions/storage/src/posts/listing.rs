@@ -7,9 +7,8 @@
 //! below what a partition takes. It names posts, and they are read then.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use data_encoding::BASE64URL_NOPAD;
-use domain::identity::{Alias, PostId};
-use domain::post::StateName;
+use domain::identity::PostId;
+use domain::listing::{Listing, Place};
 use jiff::Timestamp;
 
 use super::record::{ACCOUNT, CREATED_AT, KEY, KIND, POST, STATE};
@@ -22,62 +21,19 @@ use crate::table::{Item, StoreError, Table};
 const QUERIES: u32 = 10;
 const A_QUERY: i32 = 100;
 
-/// Which posts are looked for; what is left open is not asked about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// Of this account.
-    pub account: Option<Alias>,
-    /// In this state.
-    pub state: Option<StateName>,
-    /// Submitted at this time or later.
-    pub since: Option<Timestamp>,
-    /// Submitted before this time.
-    pub before: Option<Timestamp>,
-}
-
-/// The post after which a page begins: where one ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    created_at: Millis,
-    id: PostId,
-}
-
-/// A text that names no place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is none that a page of this list ended with")]
-pub struct InvalidPlace;
-
-impl Place {
-    /// The place as text, for whoever asks for the next page.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let Millis(created_at) = self.created_at;
-        BASE64URL_NOPAD.encode(format!("{created_at}.{}", self.id).as_bytes())
-    }
-
-    /// Reads a place that was given out. It says where a list goes on and never
-    /// whose posts they are, so that one that was made up shows nothing more.
-    ///
-    /// # Errors
-    /// Refuses what none of ours can be.
-    pub fn parse(text: &str) -> Result<Self, InvalidPlace> {
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| InvalidPlace)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| InvalidPlace)?;
-        let (created_at, id) = text.split_once('.').ok_or(InvalidPlace)?;
-        let created_at = Millis(created_at.parse().map_err(|_| InvalidPlace)?);
-        created_at.instant(CREATED_AT).map_err(|_| InvalidPlace)?;
-        Ok(Self { created_at, id: PostId::new(id).map_err(|_| InvalidPlace)? })
-    }
-
-    fn of(item: &Item) -> Option<Self> {
-        let id = PostId::new(item.get(KEY)?.as_s().ok()?).ok()?;
-        let created_at = Millis(item.get(CREATED_AT)?.as_n().ok()?.parse().ok()?);
-        Some(Self { created_at, id })
-    }
-}
-
 /// Items of an index, and where the next page begins.
 pub(super) type Page = (Vec<Item>, Option<Place>);
+
+/// Where an item of an index stands in it.
+fn place_of(item: &Item) -> Option<Place> {
+    let id = PostId::new(item.get(KEY)?.as_s().ok()?).ok()?;
+    Place::new(item.get(CREATED_AT)?.as_n().ok()?.parse().ok()?, id).ok()
+}
+
+/// A place has whole milliseconds.
+fn submitted(place: &Place) -> Millis {
+    Millis::floor(place.created_at())
+}
 
 /// The first and the last millisecond that a list is about.
 fn bounds(wanted: &Listing) -> (Millis, Millis) {
@@ -95,15 +51,15 @@ pub(super) async fn page(
 ) -> Result<Page, StoreError> {
     let (since, until) = bounds(wanted);
     // DynamoDB refuses a place that is outside of what is asked for, and a time that ends before it begins.
-    if since > until || after.as_ref().is_some_and(|place| place.created_at < since) {
+    if since > until || after.as_ref().is_some_and(|place| submitted(place) < since) {
         return Ok((Vec::new(), None));
     }
-    let mut after = after.filter(|place| place.created_at <= until);
+    let mut after = after.filter(|place| submitted(place) <= until);
     let mut found = Vec::new();
     for _ in 0..QUERIES {
         let (items, next) = query(table, wanted, after.as_ref()).await?;
         for item in items {
-            after = Place::of(&item);
+            after = place_of(&item);
             found.push(item);
             if found.len() == most {
                 return Ok((found, after));
@@ -125,9 +81,9 @@ async fn query(table: &Table, wanted: &Listing, after: Option<&Place>) -> Result
     let (since, until) = bounds(wanted);
     let start = after.map(|place| {
         Item::from([
-            (KEY.to_owned(), AttributeValue::S(place.id.to_string())),
+            (KEY.to_owned(), AttributeValue::S(place.id().to_string())),
             (name.to_owned(), AttributeValue::S(value.to_owned())),
-            (CREATED_AT.to_owned(), place.created_at.value()),
+            (CREATED_AT.to_owned(), submitted(place).value()),
         ])
     });
     let query = table.client().query().table_name(table.name()).index_name(index);
@@ -151,7 +107,7 @@ async fn query(table: &Table, wanted: &Listing, after: Option<&Place>) -> Result
         let permission = "dynamodb:Query (on indexes account and time)";
         StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
     })?;
-    let next = answer.last_evaluated_key.as_ref().and_then(Place::of);
+    let next = answer.last_evaluated_key.as_ref().and_then(place_of);
     Ok((answer.items.unwrap_or_default(), next))
 }
 
@@ -167,34 +123,10 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let listing =
             |since, before| Listing { since: Some(at(since)), before: Some(at(before)), ..Listing::default() };
-        let place = Place { created_at: Millis(1_000), id: PostId::new("a".repeat(32)).unwrap() };
+        let place = Place::new(1_000, PostId::new("a".repeat(32)).unwrap()).unwrap();
         for (wanted, after) in [(listing(9, 5), None), (listing(5, 5), None), (listing(5, 9), Some(place))] {
             assert_eq!(page(&table, &wanted, after, 20).await.unwrap(), (vec![], None), "{wanted:?}");
         }
         assert_eq!(server.requests().len(), 0);
-    }
-
-    #[test]
-    fn a_place_comes_back_from_its_text() {
-        let place = Place { created_at: Millis(1_764_000_000_123), id: PostId::new("a".repeat(32)).unwrap() };
-        assert_eq!(Place::parse(&place.to_text()), Ok(place));
-    }
-
-    #[test]
-    fn a_text_that_was_never_given_out_is_refused() {
-        let made = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
-        let id = "a".repeat(32);
-        for text in [
-            String::new(),
-            "%%%".to_owned(),
-            made("1"),
-            made(&format!("x.{id}")),
-            made(&format!("99999999999999999.{id}")),
-            made("5.short"),
-            BASE64URL_NOPAD.encode(&[0xff, 0xfe]),
-            made(&format!("5.{id}")) + "=",
-        ] {
-            assert_eq!(Place::parse(&text), Err(InvalidPlace), "{text}");
-        }
     }
 }

@@ -8,8 +8,8 @@ use domain::report::{Standing, Tidings, Word};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{LONGEST_NAME, Webhook};
-use crate::fields::{count, ids, text, text_or_digits};
+use super::Webhook;
+use crate::fields::{count, ids, text, text_or_digits, words};
 
 /// What a webhook says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Removal {
 
 /// Reads a body; none, where it has no event's name.
 pub(super) fn read(body: &Value, signed_at: Timestamp) -> Option<Webhook> {
-    let name: String = text(body, "event")?.chars().take(LONGEST_NAME).collect();
+    let name = words(body, "event")?;
     let stated = count(body, "create_time").and_then(|seconds| i64::try_from(seconds).ok());
     let at = stated.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(signed_at);
     let user = text(body, "user_openid").and_then(|id| OpenId::new(id).ok());
@@ -91,7 +91,7 @@ fn content_of(body: &Value) -> Value {
 fn publish(name: &str, content: &Value, at: Timestamp) -> Option<Word> {
     let publish_id = PublishId::new(text_or_digits(content, "publish_id")?).ok()?;
     let video = || ids(content, "post_id").into_iter().find_map(|id| VideoId::new(id).ok());
-    let reason = || text(content, "reason").or_else(|| text(content, "fail_reason"));
+    let reason = || words(content, "reason").or_else(|| words(content, "fail_reason"));
     let tidings = match name {
         "post.publish.failed" => {
             let reason = reason().unwrap_or_else(|| "no_reason_given".to_owned());

@@ -180,6 +180,19 @@ fn what_has_nothing_of_a_webhooks_form_is_refused_though_it_is_signed() {
 }
 
 #[test]
+fn what_is_kept_of_it_is_short_and_in_one_line() {
+    let long = "x\n".repeat(30_000);
+    assert_eq!(told(&long, "{}").name.chars().count(), 300);
+    for field in ["reason", "fail_reason"] {
+        let content = json!({ "publish_id": "p1", field: long });
+        let Some(Tidings::Stands(Standing::Failed { reason })) = tidings("post.publish.failed", &content) else {
+            panic!("{field} is read");
+        };
+        assert!(reason.len() == 300 && !reason.contains('\n'), "{reason:?}");
+    }
+}
+
+#[test]
 fn a_time_that_is_not_stated_is_that_of_the_signature() {
     for stated in [json!(null), json!("soon"), json!(u64::MAX), json!(-1)] {
         let body = json!({ "event": "x", "create_time": stated });
