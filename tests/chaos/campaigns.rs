@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::campaign::{self, cores};
 use crate::crashes;
+use crate::crowd;
 use crate::faults;
 use crate::histories::History;
 use crate::report::Row;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Campaign> {
     all.outage(Story::ManyChunks, SILENT);
     all.outage(Story::ManyChunks, DOCUMENTED);
     all.slow(DOCUMENTED);
+    all.add("crowd", "", DOCUMENTED, |places| Ok(crowd::gather(places, crowd::WHOLE)));
     all.stalls(Story::OneChunk, DOCUMENTED);
     for tiktok in OPEN {
         all.of_each(Campaigns::killed, tiktok);

@@ -2,6 +2,7 @@
 //! functions as real processes. One run after the other is played on it.
 
 mod api;
+mod entrance;
 mod lambda;
 mod letterbox;
 mod rest;
@@ -18,6 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 pub(crate) use api::{Request, Said, Wish};
+pub(crate) use entrance::Entrance;
 pub(crate) use lambda::Lambda;
 pub(crate) use letterbox::sign;
 pub(crate) use rest::{ENDS, Rest};
@@ -124,9 +126,9 @@ impl Stage {
         Ok(())
     }
 
-    /// The variables of every function.
-    pub(crate) fn variables(&self) -> Vec<(String, String)> {
-        let gate = format!("http://{}", self.address);
+    /// The variables of every function that has its gate there.
+    pub(crate) fn variables(&self, address: &str) -> Vec<(String, String)> {
+        let gate = format!("http://{address}");
         let own = [
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "chaos"),

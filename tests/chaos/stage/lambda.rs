@@ -10,9 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use domain::identity::PostId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::{MutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
-use super::{Said, Stage, Wish};
+use super::{Entrance, Said, Stage, Wish};
 use crate::gate::{Deed, Interruption};
 
 /// How long `status` may take, as the template has it.
@@ -45,8 +45,10 @@ pub(crate) struct Lambda<'a> {
     pub(crate) said: Vec<Said>,
     /// Answers that were none to be given.
     pub(crate) untrue: Vec<String>,
-    interruptions: Option<MutexGuard<'a, mpsc::UnboundedReceiver<Interruption>>>,
+    interruptions: Option<MutexGuard<'a, Interruptions>>,
 }
+
+type Interruptions = mpsc::UnboundedReceiver<Interruption>;
 
 /// How an invocation ended.
 #[derive(Debug)]
@@ -59,7 +61,16 @@ enum Ended {
 impl<'a> Lambda<'a> {
     /// Nothing runs yet; a chunk has so many bytes at the most.
     pub(crate) fn new(stage: &'a Stage, chunk: u64) -> Self {
-        let mut environment = stage.variables();
+        Self::at(stage, &stage.address, &stage.interruptions, chunk)
+    }
+
+    /// The same behind an entrance of its own.
+    pub(crate) fn through(stage: &'a Stage, entrance: &'a Entrance, chunk: u64) -> Self {
+        Self::at(stage, &entrance.address, &entrance.interruptions, chunk)
+    }
+
+    fn at(stage: &'a Stage, address: &str, interruptions: &'a Mutex<Interruptions>, chunk: u64) -> Self {
+        let mut environment = stage.variables(address);
         environment.extend(stage.clock.environment(&stage.places.shim));
         environment.push(("CHUNK_BYTES".to_owned(), chunk.to_string()));
         let (running, publish) = (BTreeMap::new(), Duration::from_mins(15));
@@ -76,7 +87,7 @@ impl<'a> Lambda<'a> {
             target: None,
             said: Vec::new(),
             untrue: Vec::new(),
-            interruptions: stage.interruptions.try_lock().ok(),
+            interruptions: interruptions.try_lock().ok(),
         }
     }
 

@@ -17,38 +17,22 @@ const MOST_LOOKS: u32 = 400;
 pub(crate) const ENDS: [&str; 4] = ["published", "delivered", "failed", "cancelled"];
 
 impl Lambda<'_> {
-    /// Lets everything happen that is to happen by itself, and time pass, until
-    /// so many posts are at their end and the queue is empty; or until nothing
-    /// more would ever happen.
+    /// Lets everything happen that is to happen by itself, until so many posts are
+    /// at their end, or nothing more would ever happen.
     ///
     /// Where TikTok gave a token away with an answer that nobody got, the consent
     /// is gone and the system asks for a new one: the creators give it.
     pub(crate) async fn settle(&mut self, makers: &[Creator], posts: usize) -> Result<Rest> {
-        let mut since = None;
-        for _ in 0..MOST_LOOKS {
+        let stage = self.stage;
+        let round = async || {
             while self.deliver().await? {}
             self.hear().await?;
             self.look().await?;
             while self.deliver().await? {}
-            for maker in makers {
-                if self.stage.asks_for(maker) {
-                    maker.reconnect().await?;
-                    self.reconnects += 1;
-                }
-            }
-            if self.stage.is_at_end(posts) {
-                let since = *since.get_or_insert(self.stage.now());
-                if self.stage.aws.kept().queue.next_visible().is_none() && self.stage.next_webhook().is_none() {
-                    return Ok(Rest::AtEnd { since });
-                }
-            }
-            let Some(next) = self.stage.next_move() else {
-                return Ok(Rest::Forgotten);
-            };
-            let wait = Duration::try_from(next.duration_since(self.stage.now())).unwrap_or_default();
-            self.stage.advance(wait.max(SCHEDULE).as_secs() + 1)?;
-        }
-        Ok(Rest::Never)
+            self.reconnects += stage.reconnect(makers).await?;
+            Ok(())
+        };
+        stage.come_to_rest(posts, round).await
     }
 }
 
@@ -64,6 +48,39 @@ pub(crate) enum Rest {
 }
 
 impl Stage {
+    /// Has rounds of work done, and time pass between them, until so many posts are at
+    /// their end and the queue is empty; or until nothing more would ever happen.
+    pub(crate) async fn come_to_rest(&self, posts: usize, mut round: impl AsyncFnMut() -> Result<()>) -> Result<Rest> {
+        let mut since = None;
+        for _ in 0..MOST_LOOKS {
+            round().await?;
+            if self.is_at_end(posts) {
+                let since = *since.get_or_insert(self.now());
+                if self.aws.kept().queue.next_visible().is_none() && self.next_webhook().is_none() {
+                    return Ok(Rest::AtEnd { since });
+                }
+            }
+            let Some(next) = self.next_move() else {
+                return Ok(Rest::Forgotten);
+            };
+            let wait = Duration::try_from(next.duration_since(self.now())).unwrap_or_default();
+            self.advance(wait.max(SCHEDULE).as_secs() + 1)?;
+        }
+        Ok(Rest::Never)
+    }
+
+    /// Has the creators connect again who are asked to; tells how many were.
+    pub(crate) async fn reconnect(&self, makers: &[Creator]) -> Result<usize> {
+        let mut asked = 0;
+        for maker in makers {
+            if self.asks_for(maker) {
+                maker.reconnect().await?;
+                asked += 1;
+            }
+        }
+        Ok(asked)
+    }
+
     /// Whether so many posts are stored, and all are at their end.
     fn is_at_end(&self, posts: usize) -> bool {
         let kept = self.aws.kept();

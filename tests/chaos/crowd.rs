@@ -1,0 +1,164 @@
+//! A crowd: many drops at once, over many accounts, under TikTok's limits, worked
+//! on by many processes at a time, some of which die.
+//!
+//! What is over a limit waits for its account's turn, and where the account has used
+//! its day up, for the next one. In a round all workers empty the queue together,
+//! then what is due is looked at. Time passes between rounds.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tests::Creator;
+
+use crate::aws::Film;
+use crate::campaign::alone;
+use crate::dropped::Drop;
+use crate::gate::{Moment, Trouble};
+use crate::judge::Judged;
+use crate::report::Row;
+use crate::stage::{Entrance, Lambda, Places, Rest, Stage};
+use crate::story::{CHUNK, Played};
+use crate::unknowns::DOCUMENTED;
+
+/// How large a crowd is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crowd {
+    accounts: usize,
+    /// How many videos are dropped for each account: more than TikTok takes in a day.
+    drops: usize,
+    /// How many uploads there are at once.
+    workers: usize,
+    /// Within how many calls a process dies.
+    dies_within: usize,
+}
+
+/// The whole, with as many uploads at once as the template has.
+pub(crate) const WHOLE: Crowd = Crowd { accounts: 50, drops: 20, workers: 10, dies_within: 1500 };
+/// The share of `make test`.
+pub(crate) const SMALL: Crowd = Crowd { accounts: 4, drops: 17, workers: 4, dies_within: 600 };
+
+/// The length of a video, in bytes: nothing here depends on it.
+const BYTES: u64 = 6_000;
+/// For how many calls a process lives at least. `status` looks at 32 posts at once, by
+/// nine calls each; one that always died before the first of them was done would
+/// begin with the same ones every minute, and never come to the others.
+const LIVES_FOR: usize = 400;
+/// How long after a crowd's end its events come once more.
+const LATER: Duration = Duration::from_hours(2);
+
+/// Has a crowd come, and everything come to rest.
+pub(crate) fn gather(places: &Places, crowd: Crowd) -> Row {
+    let mut row = Row::new("crowd", &format!("{} drops", crowd.accounts * crowd.drops), DOCUMENTED, 0);
+    let played = alone(crowd.play(places));
+    row.calls = played.as_ref().map_or(0, |played| played.calls.len());
+    row.add(&format!("{crowd:?}"), played);
+    row
+}
+
+impl Crowd {
+    async fn play(self, places: &Places) -> Result<Played> {
+        let stage = Stage::set_up(places).await?;
+        stage.clear(DOCUMENTED.set)?;
+        let (makers, drops) = self.come(&stage).await?;
+        let entrances = try_join_all((0..self.workers).map(|_| stage.entrance())).await?;
+        let workers = entrances.iter().zip(0..).map(|(entrance, seed)| Worker::new(&stage, entrance, seed, self));
+        let mut crew = Crew { stage: &stage, workers: workers.collect(), makers, reconnects: 0 };
+        let rest = crew.settle(drops.len()).await?;
+        let calls: Vec<_> = entrances.iter().flat_map(|entrance| entrance.gate.calls()).collect();
+        let fired: Vec<_> = entrances.iter().flat_map(|entrance| entrance.gate.fired()).collect();
+        for entrance in &entrances {
+            entrance.gate.be_calm();
+        }
+        for dropped in &drops {
+            stage.tell_of(dropped)?;
+        }
+        stage.advance(LATER.as_secs())?;
+        crew.settle(drops.len()).await?;
+        for worker in &mut crew.workers {
+            worker.lambda.end().await?;
+        }
+        let judged = Judged { drops: &drops, rest, fired: fired.len(), chunk: CHUNK, untrue: &[] };
+        let verdict = judged.judge(&stage).await?;
+        // How long it takes is up to TikTok's limits: it says nothing of a recovery.
+        Ok(Played { calls, fired, reconnects: crew.reconnects, verdict, recovery: None })
+    }
+
+    /// Drops every video at once, each account's in turn.
+    async fn come(self, stage: &Stage) -> Result<(Vec<Creator>, Vec<Drop>)> {
+        let (mut makers, mut drops) = (Vec::new(), Vec::new());
+        for _ in 0..self.accounts {
+            makers.push(Creator::connect(&stage.cloud).await?);
+        }
+        for number in 0..self.drops {
+            for maker in &makers {
+                let key = maker.key(&format!("{number}.mp4"));
+                drops.push(stage.drop_film(&key, &Film::new(BYTES)?, &[])?);
+            }
+        }
+        Ok((makers, drops))
+    }
+}
+
+/// A process of each function that is needed, and when it dies.
+struct Worker<'a> {
+    lambda: Lambda<'a>,
+    entrance: &'a Entrance,
+    chance: StdRng,
+    dies_within: usize,
+    /// How many deaths were ordered.
+    deaths: usize,
+}
+
+impl<'a> Worker<'a> {
+    fn new(stage: &'a Stage, entrance: &'a Entrance, seed: u64, crowd: Crowd) -> Self {
+        let (lambda, chance) = (Lambda::through(stage, entrance, CHUNK), StdRng::seed_from_u64(seed));
+        Self { lambda, entrance, chance, dies_within: crowd.dies_within, deaths: 0 }
+    }
+
+    /// Takes messages until none is there.
+    async fn work(&mut self) -> Result<()> {
+        self.order_death();
+        while self.lambda.deliver().await? {
+            self.order_death();
+        }
+        Ok(())
+    }
+
+    /// Orders the next death, once the last one has come.
+    fn order_death(&mut self) {
+        if self.entrance.gate.fired().len() == self.deaths {
+            let moment = if self.chance.random_bool(0.5) { Moment::Before } else { Moment::After };
+            let others = self.chance.random_range(LIVES_FOR..self.dies_within);
+            self.entrance.gate.order_after(others, Trouble::Kill(moment));
+            self.deaths += 1;
+        }
+    }
+}
+
+/// All workers, and those for whom they work.
+struct Crew<'a> {
+    stage: &'a Stage,
+    workers: Vec<Worker<'a>>,
+    makers: Vec<Creator>,
+    reconnects: usize,
+}
+
+impl Crew<'_> {
+    /// Works until so many posts are at their end, or nothing more would ever happen.
+    async fn settle(&mut self, posts: usize) -> Result<Rest> {
+        let stage = self.stage;
+        let round = async || {
+            try_join_all(self.workers.iter_mut().map(Worker::work)).await?;
+            if let Some(worker) = self.workers.first_mut() {
+                worker.lambda.look().await?;
+            }
+            try_join_all(self.workers.iter_mut().map(Worker::work)).await?;
+            self.reconnects += stage.reconnect(&self.makers).await?;
+            Ok(())
+        };
+        stage.come_to_rest(posts, round).await
+    }
+}
