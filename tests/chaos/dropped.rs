@@ -83,7 +83,7 @@ impl Lambda<'_> {
 /// A request for a post of this object.
 pub(crate) fn asking_for(maker: &Creator, dropped: &Drop) -> Request {
     let body = json!({ "account": maker.alias.as_str(), "key": dropped.key, "version_id": dropped.version });
-    Request::named("/posts", &format!("post-{}", maker.alias), &body)
+    Request::named("/posts", &format!("post-{}-{}", maker.alias, dropped.version), &body)
 }
 
 /// The post that an answer names.

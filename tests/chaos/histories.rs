@@ -75,7 +75,9 @@ impl History {
     /// The history of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut chance = StdRng::seed_from_u64(seed);
-        let steps = (0..chance.random_range(2..=LONGEST)).map(|_| Step::random(&mut chance)).collect();
+        let first = chance.random_bool(0.6).then(|| Step::trouble(&mut chance));
+        let others = (0..chance.random_range(2..LONGEST)).map(|_| Step::random(&mut chance));
+        let steps = first.into_iter().chain(others).collect();
         let tiktok = OPEN[chance.random_range(0..OPEN.len())];
         let cast = Cast {
             way: [Way::Dropped, Way::Dropped, Way::Dropped, Way::Asked, Way::Uploaded][chance.random_range(0..5)],

@@ -19,6 +19,9 @@ use simulator::{Entry, Ledger};
 
 use crate::stage::{ENDS, Said, Wish};
 
+/// Where a post waits for an approval.
+const IN_REVIEW: &str = "held for review";
+
 /// An end of a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -128,14 +131,16 @@ impl Model {
             (Wish::Approve, _) if self.approved == Some(Sure::No) && film.is_published(&said.ledger) => {
                 untrue("it was posted before anybody approved")
             }
-            (Wish::Approve, 200) if self.approved == Some(Sure::No) && before != Some("held") => {
+            (Wish::Approve, 200) if self.approved == Some(Sure::No) && before != Some(IN_REVIEW) => {
                 untrue("it does not wait for a review")
             }
             (Wish::Approve, 200) => {
                 self.approved = self.approved.map(|_| Sure::Yes);
                 Ok(())
             }
-            (Wish::Approve, 409) if was_all_along("held") && self.approved.is_some() => untrue("it waits for a review"),
+            (Wish::Approve, 409) if was_all_along(IN_REVIEW) && self.approved.is_some() => {
+                untrue("it waits for a review")
+            }
             (Wish::Retry, 409) => {
                 // It has failed no more: somebody was heard who got no answer.
                 let was_heard = self.perhaps_retried && before != Some("failed");
@@ -219,8 +224,8 @@ pub(crate) fn knows_a_lie() -> Result<(), String> {
         (Wish::Retry, "failed", 200, true),
         (Wish::Retry, "failed", 409, false),
         (Wish::Approve, "processing", 200, false),
-        (Wish::Approve, "held", 409, false),
-        (Wish::Approve, "held", 200, true),
+        (Wish::Approve, IN_REVIEW, 409, false),
+        (Wish::Approve, IN_REVIEW, 200, true),
     ] {
         let mut model = Model::default();
         model.refused();

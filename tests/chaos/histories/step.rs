@@ -13,7 +13,7 @@ use crate::gate::{Deed, Moment, Trouble};
 use crate::stage::{Lambda, Stage, Wish};
 
 /// The calls within which a trouble falls: those of a worker or two.
-const CALLS: usize = 90;
+const CALLS: usize = 70;
 
 /// A step of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +65,19 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// Trouble for one of the calls to come.
+    pub(super) fn trouble(chance: &mut StdRng) -> Self {
+        let (call, after) = (u16::try_from(chance.random_range(0..CALLS)).unwrap_or(0), chance.random_bool(0.5));
+        match chance.random_range(0..8) {
+            0..=3 => Self::Kill(call, after),
+            4 | 5 => Self::Suffer(call, chance.random_range(0..64)),
+            6 => Self::CancelAt(call, after),
+            _ => Self::HearAt(call, after),
+        }
+    }
+
     /// Any step.
     pub(super) fn random(chance: &mut StdRng) -> Self {
-        let call = |chance: &mut StdRng| u16::try_from(chance.random_range(0..CALLS)).unwrap_or(0);
         match chance.random_range(0..32) {
             0 => Self::TellAgain,
             1 => Self::AskAgain,
@@ -77,11 +87,8 @@ impl Step {
             13 => Self::HearAgain(chance.random_range(0..6)),
             14 => Self::Forge(chance.random_range(0..8)),
             15..=17 => Self::Pass([1, 3, 17, 70, 130, 1500][chance.random_range(0..6)]),
-            18..=20 => Self::Kill(call(chance), chance.random_bool(0.5)),
-            21 | 22 => Self::Suffer(call(chance), chance.random_range(0..64)),
-            23 => Self::Cancel,
-            24 => Self::CancelAt(call(chance), chance.random_bool(0.5)),
-            25 => Self::HearAt(call(chance), chance.random_bool(0.5)),
+            18..=23 => Self::trouble(chance),
+            24 | 25 => Self::Cancel,
             26 => Self::Retry,
             27 => Self::Approve,
             28 => Self::Refuse,

@@ -164,11 +164,14 @@ impl Lambda<'_> {
 }
 
 impl Stage {
-    /// The state of a post; none if it is not stored.
+    /// The state of a post, with what it is held for; none if it is not stored.
     pub(crate) fn state_of(&self, post: &PostId) -> Option<String> {
         let kept = self.aws.kept();
         let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == post.as_str());
-        posts.next().and_then(|item| item["state"]["S"].as_str()).map(str::to_owned)
+        let post = posts.next()?;
+        let held_for = post.get("hold_reason").and_then(|reason| reason["S"].as_str());
+        let state = post["state"]["S"].as_str()?;
+        Some(held_for.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
     }
 
     /// Makes sure that what was answered with 200 is stored, and known to its post.
