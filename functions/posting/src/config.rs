@@ -59,7 +59,7 @@ const UPLOAD_HOSTS: &str = ".tiktokapis.com";
 /// fewer the faster, and one that is lost is sent again in seconds.
 const CHUNK_BYTES: &str = "64000000";
 /// Enough to bridge S3's first byte while TikTok takes 90 MB a second, in bytes.
-const READ_AHEAD_BYTES: &str = "6291456";
+const READ_AHEAD_BYTES: &str = "5242880";
 /// "Typically around 15", says TikTok.
 /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
 const POSTS_PER_DAY: &str = "15";
