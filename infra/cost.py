@@ -36,7 +36,7 @@ FACTS: dict[str, float] = {
     "api_s": 0.072,
     "notices_per_post": 6,
     "stream_writes_per_post": 10,
-    "s3_gets_per_mb": 1,
+    "s3_gets_per_mb": 0.76,
     "s3_gets_per_post": 5,
     "s3_puts_per_post": 4,
     "dynamodb_gets_per_post": 7,
