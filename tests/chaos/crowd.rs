@@ -3,11 +3,13 @@
 //!
 //! What is over a limit waits for its account's turn, and where the account has used
 //! its day up, for the next one. In a round all workers empty the queue together,
-//! then what is due is looked at. Time passes between rounds.
+//! then what is due is looked at. Time passes between rounds. Who looks dies too: of a
+//! small crowd, in each look that has many calls to make, before many of them are made.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -33,19 +35,21 @@ pub(crate) struct Crowd {
     workers: usize,
     /// Within how many calls a process dies.
     dies_within: usize,
+    /// Within how many calls each look dies.
+    looks_die_within: usize,
 }
 
 /// The whole, with as many uploads at once as the template has.
-pub(crate) const WHOLE: Crowd = Crowd { accounts: 50, drops: 20, workers: 10, dies_within: 1500 };
+pub(crate) const WHOLE: Crowd =
+    Crowd { accounts: 50, drops: 20, workers: 10, dies_within: 1500, looks_die_within: 1500 };
 /// The share of `make test`.
-pub(crate) const SMALL: Crowd = Crowd { accounts: 4, drops: 17, workers: 4, dies_within: 600 };
+pub(crate) const SMALL: Crowd = Crowd { accounts: 4, drops: 17, workers: 4, dies_within: 600, looks_die_within: 60 };
 
 /// The length of a video, in bytes: nothing here depends on it.
 const BYTES: u64 = 6_000;
-/// For how many calls a process lives at least. `status` looks at 32 posts at once, by
-/// nine calls each; one that always died before the first of them was done would
-/// begin with the same ones every minute, and never come to the others.
-const LIVES_FOR: usize = 400;
+/// For how many calls a look lives at least: enough to find what is due, and to ask
+/// TikTok about a single post.
+const A_LOOK_LIVES_FOR: usize = 25;
 /// How long after a crowd's end its events come once more.
 const LATER: Duration = Duration::from_hours(2);
 
@@ -63,9 +67,11 @@ impl Crowd {
         let stage = Stage::set_up(places).await?;
         stage.clear(DOCUMENTED.set)?;
         let (makers, drops) = self.come(&stage).await?;
-        let entrances = try_join_all((0..self.workers).map(|_| stage.entrance())).await?;
-        let workers = entrances.iter().zip(0..).map(|(entrance, seed)| Worker::new(&stage, entrance, seed, self));
-        let mut crew = Crew { stage: &stage, workers: workers.collect(), makers, reconnects: 0 };
+        let entrances = try_join_all((0..=self.workers).map(|_| stage.entrance())).await?;
+        let all = entrances.iter().zip(0..).map(|(entrance, seed)| Worker::new(&stage, entrance, seed, self));
+        let mut workers: Vec<_> = all.collect();
+        let looker = workers.pop().context("there is an entrance for who looks")?;
+        let mut crew = Crew { stage: &stage, workers, looker, makers, reconnects: 0 };
         let rest = crew.settle(drops.len()).await?;
         let calls: Vec<_> = entrances.iter().flat_map(|entrance| entrance.gate.calls()).collect();
         let fired: Vec<_> = entrances.iter().flat_map(|entrance| entrance.gate.fired()).collect();
@@ -77,7 +83,7 @@ impl Crowd {
         }
         stage.advance(LATER.as_secs())?;
         crew.settle(drops.len()).await?;
-        for worker in &mut crew.workers {
+        for worker in crew.workers.iter_mut().chain([&mut crew.looker]) {
             worker.lambda.end().await?;
         }
         let judged = Judged { drops: &drops, rest, fired: fired.len(), chunk: CHUNK, untrue: &[] };
@@ -107,7 +113,7 @@ struct Worker<'a> {
     lambda: Lambda<'a>,
     entrance: &'a Entrance,
     chance: StdRng,
-    dies_within: usize,
+    crowd: Crowd,
     /// How many deaths were ordered.
     deaths: usize,
 }
@@ -115,7 +121,7 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn new(stage: &'a Stage, entrance: &'a Entrance, seed: u64, crowd: Crowd) -> Self {
         let (lambda, chance) = (Lambda::through(stage, entrance, CHUNK), StdRng::seed_from_u64(seed));
-        Self { lambda, entrance, chance, dies_within: crowd.dies_within, deaths: 0 }
+        Self { lambda, entrance, chance, crowd, deaths: 0 }
     }
 
     /// Takes messages until none is there.
@@ -127,14 +133,24 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// Looks at what is due, as far as it comes.
+    async fn look(&mut self) -> Result<()> {
+        self.entrance.gate.be_calm();
+        self.order_death_after(A_LOOK_LIVES_FOR..self.crowd.looks_die_within);
+        self.lambda.look().await
+    }
+
     /// Orders the next death, once the last one has come.
     fn order_death(&mut self) {
         if self.entrance.gate.fired().len() == self.deaths {
-            let moment = if self.chance.random_bool(0.5) { Moment::Before } else { Moment::After };
-            let others = self.chance.random_range(LIVES_FOR..self.dies_within);
-            self.entrance.gate.order_after(others, Trouble::Kill(moment));
+            self.order_death_after(0..self.crowd.dies_within);
             self.deaths += 1;
         }
+    }
+
+    fn order_death_after(&mut self, calls: Range<usize>) {
+        let moment = if self.chance.random_bool(0.5) { Moment::Before } else { Moment::After };
+        self.entrance.gate.order_after(self.chance.random_range(calls), Trouble::Kill(moment));
     }
 }
 
@@ -142,6 +158,8 @@ impl<'a> Worker<'a> {
 struct Crew<'a> {
     stage: &'a Stage,
     workers: Vec<Worker<'a>>,
+    /// Who looks at what is due.
+    looker: Worker<'a>,
     makers: Vec<Creator>,
     reconnects: usize,
 }
@@ -152,9 +170,7 @@ impl Crew<'_> {
         let stage = self.stage;
         let round = async || {
             try_join_all(self.workers.iter_mut().map(Worker::work)).await?;
-            if let Some(worker) = self.workers.first_mut() {
-                worker.lambda.look().await?;
-            }
+            self.looker.look().await?;
             try_join_all(self.workers.iter_mut().map(Worker::work)).await?;
             self.reconnects += stage.reconnect(&self.makers).await?;
             Ok(())

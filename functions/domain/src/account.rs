@@ -149,6 +149,13 @@ impl Account {
         }
     }
 
+    /// The account while a function refreshes its tokens. Where that function vanishes,
+    /// other idle accounts come first.
+    #[must_use]
+    pub fn locked(self, lock: RefreshLock, now: Timestamp) -> Self {
+        Self { refreshing: Some(lock), tokens: self.tokens.renewed_later(now), ..self }
+    }
+
     /// The account after another consent. What it says of its posts stays; its
     /// names go where another user takes the place of one who was disconnected.
     #[must_use]
@@ -233,6 +240,16 @@ mod tests {
         anna.username = Some("anna".into());
         anna.preferences.defaults.title = Some("Bread".into());
         anna
+    }
+
+    #[test]
+    fn an_idle_account_whose_refresher_vanishes_is_not_the_first_in_line_again() {
+        let (now, ends) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(9_000).unwrap());
+        let tokens = TokenPair { renew_at: now, refresh_expires_at: ends, ..pair("old") };
+        let lock = RefreshLock { owner: "status-1".into(), expires_at: now };
+        let locked = Account { tokens, ..anna() }.locked(lock.clone(), now);
+        assert_eq!(locked.refreshing, Some(lock));
+        assert_eq!(locked.tokens.renew_at, Timestamp::from_second(3_000).unwrap());
     }
 
     #[test]

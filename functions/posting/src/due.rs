@@ -3,6 +3,13 @@
 //! The cost follows what is due, not what is stored: the index holds only
 //! posts with a time, in shards, ordered by it, and is read a page at a time
 //! until the time is up. What is left is due still.
+//!
+//! A look may die at any of its calls, and each look at the same one. What waits
+//! behind a post that kills whoever looks at it has its turn all the same: a look
+//! begins with what is [late], which leaves it something done however short it lives.
+
+mod late;
+mod summary;
 
 use std::time::Duration;
 
@@ -10,49 +17,38 @@ use domain::failure::in_full;
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use futures::{StreamExt, stream};
-use storage::{Kept, SaveError, Shard, StoreError};
+use storage::{DuePage, Kept, SaveError, Shard, StoreError};
 use tracing::Instrument;
 
 use crate::announce::span_of;
 use crate::measure::Reading;
 use crate::posting::{Posting, Worker};
 
-/// How many posts are looked at at once.
-const AT_ONCE: usize = 16;
+use late::is_late;
+pub use summary::DueSummary;
+use summary::{Look, Looked};
+
+/// How many shards are worked at once.
+const SHARDS_AT_ONCE: usize = 16;
+/// How many posts of a shard are looked at at once.
+const AT_ONCE: usize = 4;
 /// A bell that was rung is not rung again before this, unless the post moves.
 const RING_AGAIN: Duration = Duration::from_mins(5);
 
-/// What a look at the due posts did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DueSummary {
-    /// Posts whose publish TikTok was asked about.
-    pub polled: u32,
-    /// Posts that were sent to be worked on.
-    pub rung: u32,
-    /// Posts that were given up, since their bytes never came.
-    pub given_up: u32,
-    /// Posts that had moved on already.
-    pub passed: u32,
-    /// Posts that could not be read or written; they are due still.
-    pub failed: u32,
-    /// How long the post that had waited longest had been waiting.
-    pub oldest: Duration,
-}
-
-/// What was done about one post.
-enum Looked {
-    Polled,
-    Rung,
-    GivenUp,
-    Passed,
-}
-
-/// What a look at one post came to.
-struct Look {
-    /// None, where it failed.
-    looked: Option<Looked>,
-    /// How long the post had been waiting for it.
+/// A look that has begun.
+struct Begun {
+    id: PostId,
+    /// How long it had been waiting for it.
     waited: Duration,
+    /// None, where that failed.
+    then: Option<Then>,
+}
+
+/// What is to follow.
+enum Then {
+    Nothing(Looked),
+    /// TikTok is asked what became of it.
+    Ask(Box<Kept<Post>>),
 }
 
 impl Posting {
@@ -61,73 +57,102 @@ impl Posting {
     /// # Errors
     /// A part of the index could not be read; the others were worked.
     pub async fn work_due(&self, worker: &Worker) -> Result<DueSummary, StoreError> {
-        let mut summary = DueSummary::default();
         let mut first_error = None;
-        let pages = stream::iter(Shard::all()).map(|shard| self.shard(shard, worker)).buffer_unordered(AT_ONCE);
-        tokio::pin!(pages);
-        while let Some(shard) = pages.next().await {
-            match shard {
-                Ok(part) => summary.add(&part),
-                Err(error) => {
-                    tracing::error!(error = in_full(&error), "a part of what is due could not be read");
-                    first_error.get_or_insert(error);
-                }
+        let mut unread = |error: StoreError| {
+            tracing::error!(error = in_full(&error), "a part of what is due could not be read");
+            first_error.get_or_insert(error);
+        };
+        let read = stream::iter(Shard::all()).map(async |shard| (shard, self.posts.due(self.now(), shard, None).await));
+        let read: Vec<_> = read.buffer_unordered(SHARDS_AT_ONCE).collect().await;
+        let mut pages = Vec::new();
+        for (shard, page) in read {
+            match page {
+                Ok(page) => pages.push((shard, page)),
+                Err(error) => unread(error),
             }
+        }
+        let mut summary = self.work_late(&mut pages, worker).await;
+        let shards = stream::iter(pages).map(|(shard, page)| self.work_shard(shard, page, worker));
+        let mut shards = std::pin::pin!(shards.buffer_unordered(SHARDS_AT_ONCE));
+        while let Some((part, ended)) = shards.next().await {
+            summary.add(&part);
+            ended.unwrap_or_else(&mut unread);
         }
         self.measure(&Reading::looked(summary.found(), summary.oldest));
         first_error.map_or(Ok(summary), Err)
     }
 
-    async fn shard(&self, shard: Shard, worker: &Worker) -> Result<DueSummary, StoreError> {
+    /// Works a page of a shard and those behind it.
+    async fn work_shard(
+        &self,
+        shard: Shard,
+        mut page: DuePage,
+        worker: &Worker,
+    ) -> (DueSummary, Result<(), StoreError>) {
         let mut summary = DueSummary::default();
-        let mut after = None;
-        while self.now() < worker.rest_by {
-            let page = self.posts.due(self.now(), shard, after.take()).await?;
-            let looks = stream::iter(page.ids).map(|id| self.look_in_time(id, worker)).buffer_unordered(AT_ONCE / 4);
-            tokio::pin!(looks);
-            while let Some(looked) = looks.next().await {
-                summary.count(&looked);
+        loop {
+            let looks = stream::iter(page.ids).map(|id| self.look_in_time(id, worker)).buffer_unordered(AT_ONCE);
+            let mut looks = std::pin::pin!(looks);
+            while let Some(look) = looks.next().await {
+                summary.count(&look);
             }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
+            let Some(next) = page.next.filter(|_| self.now() < worker.rest_by) else { return (summary, Ok(())) };
+            page = match self.posts.due(self.now(), shard, Some(next)).await {
+                Ok(page) => page,
+                Err(error) => return (summary, Err(error)),
+            };
         }
-        Ok(summary)
     }
 
     async fn look_in_time(&self, id: PostId, worker: &Worker) -> Look {
-        let mut waited = Duration::ZERO;
         if self.now() >= worker.rest_by {
-            return Look { looked: Some(Looked::Passed), waited };
+            return Look { looked: Some(Looked::Passed), waited: Duration::ZERO };
         }
-        let looked = self.look(&id, worker, &mut waited).await.inspect_err(
-            |error| tracing::error!(post.id = %id, error = in_full(error), "due post not worked: it stays due"),
-        );
-        Look { looked: looked.ok(), waited }
+        self.end_look(self.begin_look(id).await, worker).await
     }
 
-    async fn look(&self, id: &PostId, worker: &Worker, waited: &mut Duration) -> Result<Looked, StoreError> {
+    /// Does what there is to be done about a post without TikTok.
+    async fn begin_look(&self, id: PostId) -> Begun {
+        let mut waited = Duration::ZERO;
+        let then = self.attend(&id, &mut waited).await;
+        Begun { then: logged(&id, then), id, waited }
+    }
+
+    /// Asks TikTok, where that is left to do.
+    async fn end_look(&self, Begun { id, waited, then }: Begun, worker: &Worker) -> Look {
+        let looked = match then {
+            Some(Then::Ask(kept)) => {
+                let span = span_of(&kept);
+                let asked = Box::pin(self.poll(*kept, worker)).instrument(span).await;
+                logged(&id, asked.map(|()| Looked::Polled))
+            }
+            Some(Then::Nothing(looked)) => Some(looked),
+            None => None,
+        };
+        Look { looked, waited }
+    }
+
+    async fn attend(&self, id: &PostId, waited: &mut Duration) -> Result<Then, StoreError> {
         let Some(kept) = self.posts.get(id).await? else {
-            return Ok(Looked::Passed);
+            return Ok(Then::Nothing(Looked::Passed));
         };
         let now = self.now();
         *waited = kept.waited(now);
         let span = span_of(&kept);
         // The index follows the table with a delay: it may name a post that has moved on.
-        if kept.due_at.is_none_or(|due| due > now) {
-            return Ok(Looked::Passed);
-        }
+        let Some(due) = kept.due_at.filter(|due| *due <= now) else {
+            return Ok(Then::Nothing(Looked::Passed));
+        };
         match kept.state_name() {
-            StateName::Processing | StateName::Published | StateName::Delivered => {
-                Box::pin(self.poll(kept, worker)).instrument(span).await?;
-                Ok(Looked::Polled)
+            StateName::Processing | StateName::Published | StateName::Delivered if is_late(due, now) => {
+                self.put_off(kept).instrument(span).await
             }
-            StateName::Held => self.give_up(kept).instrument(span).await,
+            StateName::Processing | StateName::Published | StateName::Delivered => Ok(Then::Ask(Box::new(kept))),
+            StateName::Held => self.give_up(kept).instrument(span).await.map(Then::Nothing),
             StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
-                self.ring(kept).instrument(span).await
+                self.ring(kept).instrument(span).await.map(Then::Nothing)
             }
-            _ => Ok(Looked::Passed),
+            _ => Ok(Then::Nothing(Looked::Passed)),
         }
     }
 
@@ -159,28 +184,10 @@ impl Posting {
     }
 }
 
-impl DueSummary {
-    fn found(&self) -> u32 {
-        self.polled + self.rung + self.failed
-    }
-
-    fn count(&mut self, look: &Look) {
-        self.oldest = self.oldest.max(look.waited);
-        match look.looked {
-            Some(Looked::Polled) => self.polled += 1,
-            Some(Looked::Rung) => self.rung += 1,
-            Some(Looked::GivenUp) => self.given_up += 1,
-            Some(Looked::Passed) => self.passed += 1,
-            None => self.failed += 1,
-        }
-    }
-
-    fn add(&mut self, part: &Self) {
-        self.polled += part.polled;
-        self.rung += part.rung;
-        self.given_up += part.given_up;
-        self.passed += part.passed;
-        self.failed += part.failed;
-        self.oldest = self.oldest.max(part.oldest);
-    }
+/// What came of a step of a look; none, where it failed, which is said here.
+fn logged<T>(id: &PostId, done: Result<T, StoreError>) -> Option<T> {
+    let say = |error: &StoreError| {
+        tracing::error!(post.id = %id, error = in_full(error), "due post not worked: it is due still");
+    };
+    done.inspect_err(say).ok()
 }

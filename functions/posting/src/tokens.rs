@@ -161,7 +161,7 @@ impl Posting {
                 return self.make_do(living, stop).await;
             }
             let lock = RefreshLock { owner: worker.name.clone(), expires_at: now + LOCK_TERM };
-            let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
+            let locked = kept.value.clone().locked(lock, now);
             match self.accounts.save(kept, locked, now).await {
                 Ok(kept) => match Box::pin(self.refresh(kept)).await {
                     Err(stop @ Stop::Wait { .. }) => return self.make_do(living, stop).await,

@@ -104,10 +104,14 @@ impl TokenPair {
         between(now, self.access_expires_at) > time
     }
 
-    /// The pair, whose exchange for an idle account failed: it is tried again in
-    /// an hour, or sooner where the refresh token ends sooner.
+    /// The pair, whose exchange is tried now: should that come to nothing, it is tried
+    /// again in an hour where nobody needs it, or sooner where the refresh token ends
+    /// sooner. So one that is never exchanged is not in the others' way.
     #[must_use]
     pub fn renewed_later(self, now: Timestamp) -> Self {
+        if self.lasts(Need::Renewal, now) {
+            return self;
+        }
         let wait = RENEW_AGAIN.min(between(now, self.refresh_expires_at) / 4);
         let renew_at = self.renew_at.max(now.checked_add(wait).unwrap_or(Timestamp::MAX));
         Self { renew_at, ..self }
@@ -185,6 +189,8 @@ mod tests {
         let pair = pair(HOUR, DAY);
         assert_eq!(pair.clone().renewed_later(at(12 * HOUR)).renew_at, at(13 * HOUR));
         assert_eq!(pair.clone().renewed_later(at(DAY - 4 * MINUTE)).renew_at, at(DAY - 3 * MINUTE));
-        assert_eq!(pair.clone().renewed_later(at(0)), pair, "one that is not due stays as it is");
+        for not_due in [0, 12 * HOUR - 1] {
+            assert_eq!(pair.clone().renewed_later(at(not_due)), pair, "one that is not due stays as it is");
+        }
     }
 }

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, Connection, Need, TokenPair};
+use domain::account::{Account, Connection, TokenPair};
 use domain::failure::{Disposition, in_full};
 use domain::identity::Alias;
 use domain::secret::{Sealed, SecretString};
@@ -140,8 +140,7 @@ impl Posting {
     /// needs it; for an idle account, after a while.
     async fn unlock(&self, kept: Kept<Account>) {
         let now = self.now();
-        let tokens = kept.tokens.clone();
-        let tokens = if tokens.lasts(Need::Renewal, now) { tokens } else { tokens.renewed_later(now) };
+        let tokens = kept.tokens.clone().renewed_later(now);
         let unlocked = Account { refreshing: None, tokens, ..kept.value.clone() };
         if let Err(error) = self.accounts.save(kept, unlocked, now).await {
             tracing::warn!(error = in_full(&error), "the refresh lock stays until it expires");

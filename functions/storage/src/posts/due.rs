@@ -36,8 +36,17 @@ impl Cursor {
 pub struct DuePage {
     /// The posts, the longest due first.
     pub ids: Vec<PostId>,
+    /// Since when the first of them has been due.
+    since: Option<Timestamp>,
     /// Where the next page begins, if there may be more.
     pub next: Option<Cursor>,
+}
+
+impl DuePage {
+    /// Takes the first post off, if the time since which it has been due is as wanted.
+    pub fn take_if(&mut self, wanted: impl FnOnce(Timestamp) -> bool) -> Option<PostId> {
+        self.since.take_if(|since| !self.ids.is_empty() && wanted(*since)).map(|_| self.ids.remove(0))
+    }
 }
 
 /// Reads the page that follows `after`, or the first one.
@@ -60,8 +69,15 @@ pub(super) async fn page(
         let permission = "dynamodb:Query (on index due)";
         StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
     })?;
-    let ids = answer.items().iter().filter_map(|item| id_of(table, INDEX, item)).collect();
-    Ok(DuePage { ids, next: answer.last_evaluated_key.map(Cursor::of) })
+    let posts: Vec<_> = answer.items().iter().filter_map(|item| Some((id_of(table, INDEX, item)?, item))).collect();
+    let since = posts.first().and_then(|(_, item)| due_of(item));
+    let ids = posts.into_iter().map(|(id, _)| id).collect();
+    Ok(DuePage { ids, since, next: answer.last_evaluated_key.map(Cursor::of) })
+}
+
+/// Since when an entry has been due.
+fn due_of(item: &Item) -> Option<Timestamp> {
+    Timestamp::from_millisecond(item.get(DUE_AT)?.as_n().ok()?.parse().ok()?).ok()
 }
 
 /// Reads an entry's id. One that is none is passed over, so that it cannot keep

@@ -116,8 +116,12 @@ async fn what_is_due_is_asked_of_a_shard_and_given_a_page_at_a_time() {
     .await;
     let posts = Posts::new(server.dynamodb(), "posts");
     let shard = Shard::all().next().unwrap();
-    let page = posts.due(at(7), shard, None).await.unwrap();
-    assert_eq!(page.ids, [id]);
+    let mut page = posts.due(at(7), shard, None).await.unwrap();
+    assert_eq!(page.ids, std::slice::from_ref(&id));
+    let since = Timestamp::from_millisecond(5).unwrap();
+    assert_eq!(page.take_if(|due| due < since), None, "it has not been due for as long");
+    assert_eq!((page.take_if(|due| due == since), page.ids.len()), (Some(id), 0));
+    assert_eq!(page.take_if(|_| true), None, "it is taken");
     let last = posts.due(at(7), shard, page.next).await.unwrap();
     assert_eq!((last.ids.len(), last.next), (0, None));
 
