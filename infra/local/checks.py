@@ -45,6 +45,7 @@ def check() -> int:
     _check("the template's own rules", tools.SAM_PYTHON, HERE / "template_rules.py", TEMPLATE, REPO)
     cost = (INFRA / "cost.py", "--check", REPO / "docs" / "cost.md")
     _check("the page about costs", tools.SAM_PYTHON, *cost)
+    _check("what costs are computed of", tools.SAM_PYTHON, HERE / "cost_facts.py", TEMPLATE, REPO)
     page = ("--check", TEMPLATE, CONFIGURATION)
     _check("its page in docs", tools.SAM_PYTHON, HERE / "configuration.py", *page)
     how = ("--config", HERE / "ruff.toml", "--no-cache", INFRA)

@@ -115,7 +115,7 @@ impl Apart {
         let bucket = self.cloud.outputs().intake_bucket.clone();
         let intake = Intake::read(|_| Some(bucket.clone()))?;
         let request = request.to_string();
-        let asked = self.posting.ask_upload(&intake, None, &[7; 32], request.as_bytes());
+        let asked = self.posting.ask_upload(&intake, None, &[7; 32], None, request.as_bytes());
         Ok(played(asked)?.post.id.clone())
     }
 

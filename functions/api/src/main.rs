@@ -3,8 +3,8 @@
 //! A request is translated into a use case of `posting`, and its result into
 //! JSON, a page or a problem. Who may pass is API Gateway's matter: each route
 //! of the template says so. In reading order: [`routes`] (what is where),
-//! [`posts`], [`accounts`], [`connect`] and [`webhook`] (what answers), [`names`] and [`stated`]
-//! (what is asked), [`answer`] and [`problem`] (in which form), [`page`] (for people).
+//! [`posts`], [`accounts`], [`connect`] and [`webhook`] (what answers), [`names`], [`stated`] and
+//! [`traced`] (what is asked), [`answer`] and [`problem`] (in which form), [`page`] (for people).
 
 mod accounts;
 mod answer;
@@ -18,6 +18,7 @@ mod problem;
 mod rest;
 mod routes;
 mod stated;
+mod traced;
 mod webhook;
 
 use std::sync::Arc;

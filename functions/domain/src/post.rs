@@ -266,7 +266,7 @@ pub struct PostFacts {
     pub dropped_at: Timestamp,
     /// What the request itself asked for, before sidecar and metadata.
     pub request: PostOptions,
-    /// The trace in which it was dropped, to find it in logs and in X-Ray.
+    /// The trace in which it was dropped or asked for, to find it in logs and in X-Ray.
     pub trace: Option<TraceId>,
     /// The request that it was made for; none for a drop.
     pub asked: Option<RequestDigest>,
@@ -340,10 +340,10 @@ impl Post {
         self
     }
 
-    /// Says in which trace it was dropped.
+    /// Says in which trace it was dropped. One that was asked for is in its request's.
     #[must_use]
     pub fn traced(mut self, trace: Option<TraceId>) -> Self {
-        self.0.trace = trace;
+        self.0.trace = self.0.trace.or(trace);
         self
     }
 

@@ -15,6 +15,7 @@ use domain::post::{Post, Request};
 use domain::request::{IdempotencyKey, PostForm, RequestDigest};
 use domain::size::VideoSize;
 use domain::source::Source;
+use domain::trace::TraceId;
 use storage::{Created, Kept};
 
 pub use error::AskError;
@@ -54,6 +55,7 @@ impl Posting {
         &self,
         intake: &Intake,
         name: Option<&IdempotencyKey>,
+        trace: Option<TraceId>,
         body: &[u8],
     ) -> Result<Kept<Post>, AskError> {
         let form = PostForm::read(body)?;
@@ -72,10 +74,14 @@ impl Posting {
             DropKey::Upload { post } => return Err(AskError::Exists(post)),
             DropKey::Sidecar | DropKey::Ignored(_) => named.clone().unwrap_or_else(|| source.post_id()),
         };
-        let request = Request { id, account, options: form.options, digest: digest.clone() };
+        let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
         match self.posts.create(&Post::ask(request, source, size.bytes(), self.now())).await? {
             Created::New(kept) => {
-                tracing::info!(post.id = %kept.id, account = %kept.account, object.key = kept.source.key, "post asked for");
+                let trace = kept.trace.as_ref().map(tracing::field::display);
+                tracing::info!(
+                    post.id = %kept.id, account = %kept.account, object.key = kept.source.key, trace.id = trace,
+                    "post asked for"
+                );
                 self.measure(&Reading::received(&kept));
                 self.ring_for(&kept).await;
                 Ok(kept)

@@ -18,6 +18,7 @@ use super::shown::Shown;
 use crate::names::PostNamed;
 use crate::problem::{Problem, capitalised};
 use crate::stated::Stated;
+use crate::traced::Traced;
 
 /// A post that waits for its video, and where that goes.
 #[derive(Serialize)]
@@ -124,9 +125,10 @@ pub(crate) async fn post(
     State(connecting): State<Arc<Connecting>>,
     Extension(intake): Extension<Arc<Intake>>,
     Named(name): Named,
+    Traced(trace): Traced,
     Stated(body): Stated,
 ) -> Result<Response, Problem> {
-    let post = connecting.posting.ask_post(&intake, name.as_ref(), &body).await?;
+    let post = connecting.posting.ask_post(&intake, name.as_ref(), trace, &body).await?;
     let location = format!("/posts/{}", post.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(Shown::of(&post))).into_response())
 }
@@ -136,10 +138,11 @@ pub(crate) async fn upload(
     State(connecting): State<Arc<Connecting>>,
     Extension(intake): Extension<Arc<Intake>>,
     Named(name): Named,
+    Traced(trace): Traced,
     Stated(body): Stated,
 ) -> Result<Response, Problem> {
     let unguessable = runtime::chance::unguessable().map_err(|_| Problem::no_randomness())?;
-    let asked = connecting.posting.ask_upload(&intake, name.as_ref(), &unguessable, &body).await?;
+    let asked = connecting.posting.ask_upload(&intake, name.as_ref(), &unguessable, trace, &body).await?;
     let location = format!("/posts/{}", asked.post.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(Offered::of(&asked))).into_response())
 }

@@ -17,6 +17,7 @@ use crate::options::PostOptions;
 use crate::request::RequestDigest;
 use crate::size::VideoSize;
 use crate::source::{ObjectVersion, Source};
+use crate::trace::TraceId;
 
 /// How long a post is held for bytes that left in time: the address ends when a
 /// request begins, and not when it is through.
@@ -37,6 +38,8 @@ pub struct Request {
     pub options: PostOptions,
     /// What the request asked for.
     pub digest: RequestDigest,
+    /// The trace that it came in.
+    pub trace: Option<TraceId>,
 }
 
 /// How long the address lives to which a video of this size is uploaded: an hour,
@@ -76,8 +79,8 @@ impl Post {
     }
 
     fn asked_for(mut self, request: Request, note: &str) -> Self {
-        let Request { id, options, digest, .. } = request;
-        (self.0.id, self.0.request, self.0.asked) = (id, options, Some(digest));
+        let Request { id, options, digest, trace, .. } = request;
+        (self.0.id, self.0.request, self.0.asked, self.0.trace) = (id, options, Some(digest), trace);
         if let Some(line) = self.0.history.first_mut() {
             note.clone_into(&mut line.note);
         }

@@ -12,6 +12,7 @@ use domain::post::{Post, Request};
 use domain::request::{IdempotencyKey, RequestDigest, UploadForm};
 use domain::secret::SecretString;
 use domain::size::VideoSize;
+use domain::trace::TraceId;
 use jiff::Timestamp;
 use storage::{Created, Kept, Slot, UploadedPart};
 
@@ -83,6 +84,7 @@ impl Posting {
         intake: &Intake,
         name: Option<&IdempotencyKey>,
         unguessable: &[u8; 32],
+        trace: Option<TraceId>,
         body: &[u8],
     ) -> Result<AskedUpload, AskError> {
         let form = UploadForm::read(body)?;
@@ -95,7 +97,7 @@ impl Posting {
         let content_type = form.content_type.clone();
         let post = match self.posts.get(&id).await? {
             Some(known) => the_same(known, &digest).ok_or(AskError::KeyReused)?,
-            None => self.await_upload(intake, id, form, size, digest).await?,
+            None => self.await_upload(intake, id, form, size, digest, trace).await?,
         };
         let offer = self.offer(&post, content_type).await?;
         Ok(AskedUpload { post, offer })
@@ -108,6 +110,7 @@ impl Posting {
         form: UploadForm,
         size: VideoSize,
         digest: RequestDigest,
+        trace: Option<TraceId>,
     ) -> Result<Kept<Post>, AskError> {
         let key = upload_key(&id, &form.file_name)?;
         let bucket = &intake.bucket;
@@ -117,13 +120,14 @@ impl Posting {
         } else {
             None
         };
-        let request = Request { id, account, options: form.options, digest: digest.clone() };
+        let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
         let place = (bucket.clone(), key.clone());
         let post = Post::await_upload(request, place, size, parts.clone(), self.now());
         match self.posts.create(&post).await? {
             Created::New(kept) => {
                 tracing::info!(
                     post.id = %kept.id, account = %kept.account, object.key = key, video.bytes = size.bytes(),
+                    trace.id = kept.trace.as_ref().map(tracing::field::display),
                     "upload asked for: the post waits for its bytes"
                 );
                 self.measure(&Reading::received(&kept));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::request::RequestDigest;
+use crate::trace::TraceId;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -11,7 +12,12 @@ fn request() -> Request {
         account: Alias::new("anna").unwrap(),
         options: PostOptions { title: Some("mine".into()), ..PostOptions::default() },
         digest: RequestDigest::of("uploads", "{}"),
+        trace: Some(trace("6")),
     }
+}
+
+fn trace(digit: &str) -> TraceId {
+    TraceId::try_from(format!("1-{}-{}", digit.repeat(8), digit.repeat(24))).unwrap()
 }
 
 pub(super) fn awaited() -> Post {
@@ -29,6 +35,7 @@ fn a_post_that_is_asked_for_has_the_id_of_its_request_and_is_due_at_once() {
     let post = Post::ask(request(), source, SIZE, start());
     assert_eq!((&post.id, post.state_name(), post.due_at), (&request().id, StateName::Queued, Some(start())));
     assert_eq!((&post.request, &post.asked), (&request().options, &Some(request().digest)));
+    assert_eq!(post.trace, Some(trace("6")));
 }
 
 #[test]
@@ -37,6 +44,7 @@ fn a_post_is_known_before_its_bytes_are_and_pinned_to_the_first_that_come() {
     assert!(post.state_name() == StateName::Held && post.clone().claim("w", start()).is_err());
     let arrived = post.arrived(version("v1"), Some(SIZE + 1), start()).unwrap();
     assert_eq!((&arrived.source.version, arrived.bytes), (&version("v1"), Some(SIZE + 1)));
+    assert_eq!(arrived.clone().traced(Some(trace("7"))).trace, Some(trace("6")), "its request's trace is its own");
     assert!(arrived.clone().arrived(version("v2"), None, start()).is_err(), "a second upload is no second post");
     assert!(arrived.claim("w", start()).is_ok());
 }
