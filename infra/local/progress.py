@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TAIL_LINES = 30
+TAIL_LINES = 60
 
 
 class Failure(Exception):

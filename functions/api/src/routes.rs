@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use lambda_http::request::RequestContext;
 use posting::{Connecting, Intake};
 use serde_json::json;
 use storage::Inbox;
 
-use crate::answer::Audience;
 use crate::problem::Problem;
 use crate::webhook::{self, Listener};
 use crate::{accounts, connect, posts, stated};
@@ -39,6 +39,7 @@ pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>, inbox: Inbox
         .with_state(connecting)
         .merge(stateless())
         .layer(DefaultBodyLimit::max(stated::MOST))
+        .layer(from_fn(as_let_in))
         .layer(map_response(secured))
 }
 
@@ -47,8 +48,8 @@ fn stateless() -> Router {
     Router::new()
         .route("/openapi.json", get(contract))
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
-        .fallback(async |to: Audience| to.tell(&nothing_here()))
-        .method_not_allowed_fallback(async |to: Audience| to.tell(&not_so()))
+        .fallback(async || nothing_here())
+        .method_not_allowed_fallback(async || not_so())
 }
 
 /// The contract, as it is kept beside the manifest; `contract` makes it, in a test.
@@ -62,6 +63,27 @@ fn nothing_here() -> Problem {
 
 fn not_so() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This cannot be done here", "")
+}
+
+/// Answers a request as the route that the gateway let it in by, or not at all.
+///
+/// Who may pass is decided for a route of the gateway's. It hands a path over
+/// decoded, so what stood in it as one name can lead elsewhere here: `..%2Faccounts`,
+/// or a `%3F`. <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+async fn as_let_in(matched: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let here = matched.map(|matched| format!("{} {}", request.method(), matched.as_str()));
+    match let_in_by(&request) {
+        Some(key) if Some(key) != here.as_deref() => nothing_here().into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+/// The route of the gateway's, where it has several: a function URL has none.
+fn let_in_by(request: &Request) -> Option<&str> {
+    match request.extensions().get() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref().filter(|key| *key != "$default"),
+        _ => None,
+    }
 }
 
 /// No answer is kept, guessed at, framed, or named to anybody else: addresses
@@ -93,7 +115,7 @@ mod tests {
 
     async fn answer(event: &str) -> Response {
         let request = lambda_http::request::from_str(event).unwrap();
-        let router = stateless().layer(map_response(secured));
+        let router = stateless().layer(from_fn(as_let_in)).layer(map_response(secured));
         router.oneshot(request.map(|_| Body::empty())).await.unwrap()
     }
 
@@ -105,9 +127,41 @@ mod tests {
     #[tokio::test]
     async fn the_recorded_request_for_its_health_is_answered() {
         assert_eq!(answer(&recorded()).await.status(), 200);
-        assert_eq!(answer(&recorded().replace("/health", "/elsewhere")).await.status(), 404);
-        let posted = recorded().replace("\"method\": \"GET\"", "\"method\": \"POST\"");
-        assert_eq!(answer(&posted).await.status(), 405);
+    }
+
+    /// The same by a function URL, which knows no routes.
+    fn by_url() -> String {
+        recorded().replace("GET /health", "$default")
+    }
+
+    #[tokio::test]
+    async fn where_nothing_is_a_problem_tells_so_whoever_asks() {
+        let posted = by_url().replace("\"method\": \"GET\"", "\"method\": \"POST\"");
+        for (event, status) in [(by_url().replace("/health", "/elsewhere"), 404), (posted, 405)] {
+            for accept in ["*/*", "text/html"] {
+                let answer = answer(&event.replace("*/*", accept)).await;
+                assert_eq!((answer.status().as_u16(), content_type(&answer)), (status, "application/problem+json"));
+            }
+        }
+        assert_eq!(answer(&by_url()).await.status(), 200);
+    }
+
+    fn content_type(answer: &Response) -> &str {
+        answer.headers()[header::CONTENT_TYPE].to_str().unwrap()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_that_the_gateway_did_not_let_in() {
+        for (let_in_by, path) in [
+            ("GET /openapi.json", "/health"),
+            ("GET /posts/{id}", "/posts/../health"),
+            ("POST /health", "/health"),
+            ("GET /posts/{id}", "/posts/a?b"),
+        ] {
+            let event = recorded().replace("GET /health", let_in_by).replace("\"/health\"", &format!("\"{path}\""));
+            let answer = answer(&event).await;
+            assert_eq!((answer.status(), content_type(&answer)), (StatusCode::NOT_FOUND, "application/problem+json"));
+        }
     }
 
     /// The routes of the template, each with who may pass.
