@@ -2,30 +2,25 @@
 
 Builds the functions as they ship, but for this host and so without zig, beside
 the programs that they are compared with; packs them as SAM does; and has
-tests/bench measure them against a local cloud whose clock stands still, so that
-nothing else runs meanwhile. Knows nothing of what is measured.
+tests/bench measure them. That starts whatever it needs around them by itself: no
+local cloud is up. Knows nothing of what is measured.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import lifecycle
 import tools
-from aws import Caller
-from build import FUNCTIONS, binary
+from build import FUNCTIONS, binary, build
 from paths import REPO, TARGET
 from processes import run
 from progress import Failure, say, step
-from state import environment
 
 BENCH = TARGET / "bench"
 SHIPPED = BENCH / "functions"
 PROGRAMS = BENCH / "programs"
-EVENTS = "AWSEvents"
 
 
 def bench(arguments: list[str]) -> int:
@@ -39,9 +34,10 @@ def bench(arguments: list[str]) -> int:
             _pack(SHIPPED / name / "bootstrap")
     with step("built what it is compared with"):
         _build(PROGRAMS, ("bench", "simulator"))
+    with step("built what connects accounts"):
+        build()
     command = [str(PROGRAMS / "bench" / "bootstrap"), *arguments]
-    with lifecycle.cloud_for_one_run() as cloud, _standing_clock(cloud.caller):
-        return run([*command, "--connect", str(binary("connect"))], env=environment(cloud), cwd=REPO)
+    return run([*command, "--connect", str(binary("connect"))], cwd=REPO)
 
 
 def _build(folder: Path, packages: Sequence[str]) -> None:
@@ -57,20 +53,3 @@ def _pack(program: Path) -> None:
     """Zips a function as `sam deploy` does."""
     with zipfile.ZipFile(program.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as package:
         package.write(program, program.name)
-
-
-@contextmanager
-def _standing_clock(caller: Caller) -> Iterator[None]:
-    """Keeps the cloud's schedules from waking anything within the block."""
-    rules = [rule for rule in _rules(caller) if rule.get("ScheduleExpression")]
-    for rule in rules:
-        caller.json("events", f"{EVENTS}.DisableRule", Name=rule["Name"])
-    try:
-        yield
-    finally:
-        for rule in rules:
-            caller.json("events", f"{EVENTS}.EnableRule", Name=rule["Name"])
-
-
-def _rules(caller: Caller) -> list[dict[str, str]]:
-    return caller.json("events", f"{EVENTS}.ListRules")["Rules"]

@@ -14,7 +14,7 @@
     cloud.py permissions    find what a function may do and does not need to
     cloud.py fuzz […]       look for inputs that break a promise
 
-`run`, `demo` and `bench` use the cloud that is up, if one is. See README.md beside this.
+`run` and `demo` use the cloud that is up, if one is. See README.md beside this.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use aws::Film;
 use futures::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tests::Creator;
 
-use crate::aws::Film;
 use crate::campaign::alone;
 use crate::dropped::Drop;
 use crate::gate::{Moment, Trouble};

@@ -2,12 +2,12 @@
 //! is known of what may become of it.
 
 use anyhow::{Context, Result, ensure};
+use aws::{BUCKET, Film};
 use domain::identity::PostId;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tests::{Creator, Dropped, Footage};
 
-use crate::aws::{BUCKET, Film};
 use crate::model::Model;
 use crate::stage::{Lambda, Request, Stage};
 

@@ -16,6 +16,7 @@ mod trouble;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
+use aws::Aws;
 use simulator::Simulator;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -24,7 +25,6 @@ pub(crate) use call::{Call, Service};
 pub(crate) use passage::{Door, serve};
 pub(crate) use trouble::{At, Deed, Moment, Order, Trouble};
 
-use crate::aws::Aws;
 use crate::clock::Clock;
 
 /// What is to happen while a call waits; answered when it has.

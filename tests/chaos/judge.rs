@@ -4,9 +4,9 @@
 //! permits. What the functions say of themselves only has to agree.
 
 use anyhow::Result;
+use aws::POSTS;
 use simulator::{Entry, Flow, Ledger, UploadedBytes};
 
-use crate::aws::POSTS;
 use crate::dropped::Drop;
 use crate::model::End;
 use crate::stage::{Rest, Stage};

@@ -11,13 +11,13 @@ mod tables;
 use std::fmt::Debug;
 
 use anyhow::{Context, Result, ensure};
+use aws::{CLIENT_KEY, CLIENT_SECRET};
 use domain::identity::Alias;
 use domain::secret::{ExposeSecret, SecretString};
 use jiff::Timestamp;
 use storage::{Bell, Purpose, SealContext};
 use tests::{Apart, App, Cloud};
 
-use crate::aws::{CLIENT_KEY, CLIENT_SECRET};
 use crate::campaign::alone;
 use crate::stage::{Places, Stage};
 

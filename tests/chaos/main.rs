@@ -34,7 +34,6 @@ mod model;
 mod story;
 mod unknowns;
 
-mod aws;
 mod likeness;
 
 mod clock;

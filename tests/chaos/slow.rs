@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use aws::Film;
 use tests::Creator;
 
-use crate::aws::Film;
 use crate::campaign::alone;
 use crate::gate::{At, Moment, Order, Trouble};
 use crate::report::Row;

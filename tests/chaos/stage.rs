@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use aws::{Aws, CLIENT_KEY, CLIENT_SECRET};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use simulator::{Config, Settings, Simulator};
 use tests::{Cloud, Contract};
 use tokio::sync::{Mutex, mpsc};
@@ -24,14 +24,9 @@ pub(crate) use lambda::Lambda;
 pub(crate) use letterbox::sign;
 pub(crate) use rest::{ENDS, Rest};
 
-use crate::aws::{ACCOUNTS, Aws, BUCKET, BUDGETS, CLIENT_KEY, CLIENT_SECRET, CONSENTS, INBOX, POSTS};
 use crate::clock::{self, Clock};
 use crate::gate::{self, Door, Gate, Interruption};
 use letterbox::Letter;
-
-/// A few certificates.
-const CERTIFICATES: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/runtime/src/aws/amazon_trust_services.pem");
 
 /// Where the functions' programs and logs are.
 #[derive(Debug, Clone)]
@@ -96,7 +91,7 @@ impl Stage {
             tokio::spawn(gate::serve(side, Arc::clone(&gate), Door::Side)),
             letterbox,
         ];
-        let contract = contract(&format!("http://{side_address}"), tiktok.url(), &places.scratch);
+        let contract = aws::contract(&format!("http://{side_address}"), tiktok.url(), &places.scratch);
         let contract: Contract = serde_json::from_value(contract).context("the contract has changed")?;
         let cloud = Arc::new(Cloud::of(contract, PathBuf::new()).await?);
         let (address, places) = (address.to_string(), places.clone());
@@ -129,28 +124,10 @@ impl Stage {
     /// The variables of every function that has its gate there.
     pub(crate) fn variables(&self, address: &str) -> Vec<(String, String)> {
         let gate = format!("http://{address}");
-        let own = [
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "chaos"),
-            ("AWS_SECRET_ACCESS_KEY", "chaos"),
-            ("AWS_ENDPOINT_URL", &gate),
-            // Nobody here speaks TLS, and reading all that the host believes takes longer than starting.
-            ("SSL_CERT_FILE", CERTIFICATES),
-            ("POSTS_TABLE", POSTS),
-            ("ACCOUNTS_TABLE", ACCOUNTS),
-            ("BUDGETS_TABLE", BUDGETS),
-            ("CONSENTS_TABLE", CONSENTS),
-            ("INBOX_TABLE", INBOX),
-            ("INTAKE_BUCKET", BUCKET),
-            ("INTAKE_QUEUE_URL", &format!("{gate}/intake")),
-            ("TOKENS_KEY_ID", "tokens"),
-            ("APP_SECRET_ARN", "app"),
-            ("REDIRECT_URL", "https://dropcast.example/oauth/callback"),
-            ("TIKTOK_API_URL", &gate),
-            ("TIKTOK_UPLOAD_HOSTS", &self.address),
-            ("DEFAULT_MODE", "direct"),
-        ];
-        own.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        let own =
+            [("TIKTOK_API_URL", gate.as_str()), ("TIKTOK_UPLOAD_HOSTS", &self.address), ("DEFAULT_MODE", "direct")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        [aws::variables(&gate), own.into()].concat()
     }
 }
 
@@ -158,19 +135,4 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.doors.iter().for_each(JoinHandle::abort);
     }
-}
-
-/// What `cloud.json` would say of it.
-fn contract(endpoint: &str, simulator: &str, scratch: &Path) -> Value {
-    json!({
-        "endpoint": endpoint, "region": "us-east-1", "access_key_id": "chaos", "secret_access_key": "chaos",
-        "simulator": simulator, "logs": scratch, "aws_cli": "", "trust": "",
-        "outputs": {
-            "IntakeBucket": BUCKET, "IntakeQueueUrl": format!("{endpoint}/intake"), "DeadLetterQueueUrl": "",
-            "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "BudgetsTable": BUDGETS, "ConsentsTable": CONSENTS,
-            "TokensKeyId": "tokens", "AppSecretArn": "app", "PublishFunction": "publish", "StatusFunction": "status",
-            "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",
-            "WebhookUrl": "", "InboxTable": INBOX, "FailureTopic": "", "NoticesFunction": "", "FailedLooksQueueUrl": "", "UntoldQueueUrl": "",
-        },
-    })
 }

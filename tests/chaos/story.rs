@@ -5,11 +5,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use aws::Film;
 use jiff::Timestamp;
 use simulator::{Scope, Standing, User, Webhooks};
 use tests::Creator;
 
-use crate::aws::Film;
 use crate::dropped::{Drop, named};
 use crate::gate::{Call, Order};
 use crate::judge::{Judged, Verdict};

@@ -11,12 +11,13 @@ use crate::pipe::{Job, Manner};
 use crate::stage::Places;
 
 const USAGE: &str = "bench [--quick] [--only start|throughput|latency|memory|calls]… [--set NAME=VALUE]…\n\
-    \x20     [--functions DIR] [--programs DIR] [--connect FILE] [--cloud FILE] [--json FILE] [--scratch DIR]\n\
-    bench store | drain\n\
+    \x20     [--functions DIR] [--programs DIR] [--connect FILE] [--json FILE] [--scratch DIR]\n\
+    bench amazon | store | drain\n\
     bench pipe stream|ahead|loop|push|pull BYTES FROM TO CHUNK";
 
 /// What is wanted.
 pub(crate) enum Asked {
+    Amazon,
     Store,
     Drain,
     Pipe(Job),
@@ -28,7 +29,6 @@ pub(crate) struct Measuring {
     pub(crate) extent: Extent,
     /// All where it is empty.
     pub(crate) only: Vec<What>,
-    pub(crate) cloud: PathBuf,
     pub(crate) json: PathBuf,
     pub(crate) places: Places,
 }
@@ -65,7 +65,6 @@ fn parse(mut parser: lexopt::Parser) -> Result<Asked> {
     let mut asked = Measuring {
         extent: Extent::Full,
         only: vec![],
-        cloud: "target/cloud/cloud.json".into(),
         json: "target/bench.json".into(),
         places: Places {
             functions: "target/bench/functions".into(),
@@ -77,6 +76,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Asked> {
     };
     while let Some(argument) = parser.next()? {
         match argument {
+            Value(word) if word == "amazon" => return Ok(Asked::Amazon),
             Value(word) if word == "store" => return Ok(Asked::Store),
             Value(word) if word == "drain" => return Ok(Asked::Drain),
             Value(word) if word == "pipe" => return pipe(&mut parser).map(Asked::Pipe),
@@ -86,7 +86,6 @@ fn parse(mut parser: lexopt::Parser) -> Result<Asked> {
             Long("functions") => asked.places.functions = parser.value()?.into(),
             Long("programs") => asked.places.programs = parser.value()?.into(),
             Long("connect") => asked.places.connect = parser.value()?.into(),
-            Long("cloud") => asked.cloud = parser.value()?.into(),
             Long("json") => asked.json = parser.value()?.into(),
             Long("scratch") => asked.places.scratch = parser.value()?.into(),
             other => return Err(other.unexpected().into()),

@@ -5,7 +5,7 @@
 //!                   │ event, answer
 //!  store ──GET──▶ publish ──PUT──▶ drain, or the simulator
 //!                   │
-//!                   └── calls ──▶ the local cloud (MiniStack), the simulator
+//!                   └── calls ──▶ AWS in memory, the simulator
 //! ```
 //!
 //! Each box is a process. `publish` is the binary that ships, started anew for
@@ -19,15 +19,15 @@ mod measure;
 
 mod stage;
 
-mod cloud;
+mod account;
 mod server;
 
+mod amazon;
 mod drain;
 mod film;
 mod lane;
 mod pipe;
 mod store;
-mod tally;
 
 mod bucket;
 mod numbers;
@@ -41,7 +41,6 @@ use std::io::Write;
 use anyhow::Result;
 
 use arguments::{Asked, Measuring, What};
-use cloud::Cloud;
 use measure::{calls, latency, memory, size, start, throughput};
 use report::Report;
 use stage::Stage;
@@ -49,6 +48,7 @@ use stage::Stage;
 #[tokio::main]
 async fn main() -> Result<()> {
     match arguments::read()? {
+        Asked::Amazon => serve::announce(amazon::routes()).await,
         Asked::Store => serve::announce(store::routes()).await,
         Asked::Drain => serve::announce(drain::routes()).await,
         Asked::Pipe(job) => Ok(writeln!(std::io::stdout(), "{}", job.run().await?)?),
@@ -57,9 +57,9 @@ async fn main() -> Result<()> {
 }
 
 async fn run(asked: Measuring) -> Result<()> {
-    let Measuring { extent, only, cloud, json, places } = asked;
+    let Measuring { extent, only, json, places } = asked;
     std::fs::create_dir_all(&places.scratch)?;
-    let stage = Stage::set_up(Cloud::read(&cloud)?, places).await?;
+    let stage = Stage::set_up(places).await?;
     let mut report = Report::new(extent);
     let wanted = |what| only.is_empty() || only.contains(&what);
     if wanted(What::Start) {

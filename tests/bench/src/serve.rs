@@ -1,7 +1,6 @@
 //! Serving on a free port of this machine.
 
 use std::io::Write;
-use std::net::SocketAddr;
 
 use anyhow::Result;
 use axum::Router;
@@ -13,7 +12,8 @@ async fn listener() -> Result<TcpListener> {
 }
 
 /// Serves in the background, and returns where.
-pub(crate) async fn serve(routes: Router) -> Result<SocketAddr> {
+#[cfg(test)]
+pub(crate) async fn serve(routes: Router) -> Result<std::net::SocketAddr> {
     let listener = listener().await?;
     let address = listener.local_addr()?;
     tokio::spawn(run(listener, routes));

@@ -11,7 +11,7 @@ use lambda::{Environment, Function};
 use serde_json::{Value, json};
 use simulator::{Control, Entry};
 
-use crate::cloud::{Account, Cloud};
+use crate::account::{self, Account};
 use crate::drain::{RECEIVED, WHOLE};
 use crate::film::Film;
 use crate::pipe::Manner;
@@ -33,10 +33,18 @@ pub(crate) struct Places {
     pub(crate) set: Environment,
 }
 
+/// What the template says to `publish`, and to `notices`, besides where things are.
+const AS_IN_THE_TEMPLATE: [(&str, &str); 4] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "8388608"),
+    ("MALLOC_TRIM_THRESHOLD_", "67108864"),
+    ("EVENT_BUS", "default"),
+];
+
 /// The servers that everything here is measured against.
 pub(crate) struct Stage {
-    pub(crate) cloud: Cloud,
     pub(crate) places: Places,
+    pub(crate) amazon: Server,
     pub(crate) store: Server,
     pub(crate) drain: Server,
 }
@@ -72,11 +80,12 @@ pub(crate) struct Posted {
 
 impl Stage {
     /// Starts the servers.
-    pub(crate) async fn set_up(cloud: Cloud, places: Places) -> Result<Self> {
+    pub(crate) async fn set_up(places: Places) -> Result<Self> {
         let bench = std::env::current_exe()?;
+        let amazon = Server::start(&bench, &["amazon"]).await?;
         let store = Server::start(&bench, &["store"]).await?;
         let drain = Server::start(&bench, &["drain"]).await?;
-        Ok(Self { cloud, places, store, drain })
+        Ok(Self { places, amazon, store, drain })
     }
 
     /// A function's program.
@@ -92,7 +101,7 @@ impl Stage {
     /// Starts a TikTok that names this address in its upload URLs, or itself.
     pub(crate) async fn tiktok(&self, uploads: Option<SocketAddr>) -> Result<TikTok> {
         let url = uploads.map(|address| format!("http://{address}"));
-        let mut arguments = vec!["--listen", "127.0.0.1:0", "--client-key", "bench"];
+        let mut arguments = vec!["--listen", "127.0.0.1:0", "--client-key", aws::CLIENT_KEY];
         if let Some(url) = &url {
             arguments.extend(["--public-url", url]);
         }
@@ -105,13 +114,15 @@ impl Stage {
     /// The variables of every function.
     pub(crate) fn environment(&self, store: SocketAddr, tiktok: &TikTok) -> Environment {
         let own = [
+            ("STACK_NAME", "bench".to_owned()),
             ("AWS_ENDPOINT_URL_S3", format!("http://{store}")),
             ("TIKTOK_API_URL", format!("http://{}", tiktok.api)),
             ("TIKTOK_UPLOAD_HOSTS", tiktok.uploads.to_string()),
             ("DEFAULT_MODE", "direct".to_owned()),
         ];
-        let mut environment = self.cloud.environment();
+        let mut environment = aws::variables(&self.amazon.url());
         environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        environment.extend(AS_IN_THE_TEMPLATE.map(|(name, value)| (name.to_owned(), value.to_owned())));
         environment.extend(self.places.set.iter().cloned());
         environment
     }
@@ -120,8 +131,8 @@ impl Stage {
     /// byte arrived where it belongs.
     pub(crate) async fn post(&self, order: Order<'_>) -> Result<Posted> {
         let tiktok = order.tiktok;
-        let simulator = format!("http://{}", tiktok.simulator.address);
-        let account = self.cloud.connect(&self.places.connect, &simulator, &self.places.scratch).await?;
+        let (aws, simulator) = (self.amazon.url(), tiktok.simulator.url());
+        let account = account::connect(&self.places.connect, &aws, &simulator, &self.places.scratch).await?;
         let mut environment = self.environment(order.store, tiktok);
         environment.extend(order.set);
         let log = self.places.scratch.join("publish.log");
@@ -211,6 +222,14 @@ fn event(film: &Film, account: &Account) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_here_is_what_the_template_says() {
+        let template = include_str!("../../../template.yaml");
+        for (name, value) in AS_IN_THE_TEMPLATE {
+            assert!(template.contains(&format!("          {name}: \"{value}\"\n")), "{name}");
+        }
+    }
 
     #[test]
     fn the_event_is_the_recorded_one_with_the_film_in_it() {

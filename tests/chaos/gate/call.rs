@@ -1,11 +1,10 @@
 //! A call that a function makes, by its name.
 
+use aws::target_of;
 use axum::http::{Method, Request};
 use bytes::Bytes;
 use serde_json::Value;
 use simulator::Endpoint;
-
-use crate::aws::target_of;
 
 /// The endpoints of TikTok that are used.
 const ENDPOINTS: [Endpoint; 10] = [

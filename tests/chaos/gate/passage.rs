@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::{Answer, reply};
 use axum::body::Body;
 use axum::http::{Request, Response, header};
 use bytes::Bytes;
@@ -18,7 +19,6 @@ use tokio::sync::oneshot;
 use super::call::{Call, endpoint_of};
 use super::trouble::{Moment, Trouble};
 use super::{Gate, Interruption};
-use crate::aws::{Answer, reply};
 
 /// Where a connection came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,8 +161,8 @@ const NOT_NOW: &str = r#"{"data":{},"error":{"code":"internal_error","message":"
 
 /// A refusal in the words of the service that is called.
 fn refusal(request: &Request<Bytes>, status: u16, code: &'static str) -> Answer {
-    let refusal = crate::aws::Refusal { status, ..crate::aws::Refusal::new(code, "refused, as ordered") };
-    if crate::aws::target_of(request).is_some() { refusal.json() } else { refusal.xml() }
+    let refusal = aws::Refusal { status, ..aws::Refusal::new(code, "refused, as ordered") };
+    if aws::target_of(request).is_some() { refusal.json() } else { refusal.xml() }
 }
 
 /// Ends an answer in the middle of its body, as announced by its length.

@@ -2,11 +2,11 @@
 //! they may be answered.
 
 use anyhow::Result;
+use aws::{CLIENT_KEY, CLIENT_SECRET, Item, POSTS};
 use serde_json::json;
 use simulator::FailReason;
 use tests::Creator;
 
-use crate::aws::{CLIENT_KEY, CLIENT_SECRET, Item, POSTS};
 use crate::dropped::{Drop, asking_for, named};
 use crate::stage::{Lambda, Request, Stage, sign};
 use crate::story::ask_again;

@@ -1,13 +1,13 @@
 //! A step of a history, and what is done in it.
 
 use anyhow::Result;
+use aws::Film;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use simulator::{Effect, Ending, TokenKind, Trouble as TikToks};
 use tests::Creator;
 
 use super::deeds;
-use crate::aws::Film;
 use crate::dropped::Drop;
 use crate::gate::{Deed, Moment, Trouble};
 use crate::stage::{Lambda, Stage, Wish};

@@ -1,6 +1,7 @@
 //! The bucket: versions, deletions, ranges, pins and tags.
 
 use anyhow::{Context, Result};
+use aws::{BUCKET, Film};
 use aws_sdk_s3::primitives::ByteStream;
 use data_encoding::HEXLOWER;
 use domain::source::{ObjectVersion, Source};
@@ -9,7 +10,6 @@ use storage::Objects;
 use tests::Cloud;
 
 use super::{Answers, told};
-use crate::aws::{BUCKET, Film};
 use crate::stage::Stage;
 
 const KEY: &str = "drop/anna/a clip, and more.mp4";

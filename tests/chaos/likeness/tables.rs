@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use aws::{ACCOUNTS, BUDGETS, CONSENTS, Form, INBOX, POSTS, forms};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, ReturnValuesOnConditionCheckFailure};
@@ -15,7 +16,6 @@ use storage::{Created, Kept, Shard};
 use tests::Cloud;
 
 use super::{Answers, then, told};
-use crate::aws::{ACCOUNTS, BUDGETS, CONSENTS, Form, INBOX, POSTS, forms};
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use aws::{INBOX, POSTS};
 use data_encoding::{BASE64, HEXLOWER};
 use domain::identity::PostId;
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use simulator::Ledger;
 
 use super::letterbox::Letter;
 use super::{Lambda, Stage};
-use crate::aws::{INBOX, POSTS};
 
 /// How long `api` may take, as the template has it.
 const API: Duration = Duration::from_secs(29);
@@ -183,8 +183,7 @@ impl Stage {
         let told: Value = serde_json::from_str(&letter.body)?;
         let content: Value = serde_json::from_str(told["content"].as_str().unwrap_or_default())?;
         let ended_well = ENDED_WELL.iter().any(|event| told["event"] == *event);
-        let of_it =
-            |item: &&crate::aws::Item| item.get("publish_id").is_some_and(|id| id["S"] == content["publish_id"]);
+        let of_it = |item: &&aws::Item| item.get("publish_id").is_some_and(|id| id["S"] == content["publish_id"]);
         if let Some(post) = kept.tables.items(POSTS).find(of_it).filter(|_| ended_well) {
             let state = &post["state"]["S"];
             ensure!(

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use aws::{ACCOUNTS, Item, POSTS};
 use jiff::Timestamp;
 use tests::Creator;
 
 use super::{Lambda, Stage};
-use crate::aws::{ACCOUNTS, Item, POSTS};
 
 /// The time between two looks at what is due: the deployed schedule's own.
 const SCHEDULE: Duration = Duration::from_mins(1);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::film::Film;
 use crate::stage::{Order, Stage, TikTok};
 use crate::store::{Calls, calls_at, difference};
-use crate::{store, tally};
+use crate::{amazon, store};
 
 /// The ceiling of a chunk here, in bytes: the least that TikTok takes.
 const CHUNK: u64 = 5_242_880;
@@ -32,21 +32,18 @@ pub(crate) struct PostCalls {
 /// Counts.
 pub(crate) async fn measure(stage: &Stage) -> Result<Vec<PostCalls>> {
     let tiktok = stage.tiktok(None).await?;
-    let door = tally::open(&stage.cloud.endpoint, &stage.cloud.trust).await?;
-    let door = format!("http://{door}");
     let mut posts = vec![];
     for chunks in [1, 5, 65] {
-        posts.push(count(stage, &tiktok, &door, chunks).await?);
+        posts.push(count(stage, &tiktok, chunks).await?);
     }
     Ok(posts)
 }
 
-async fn count(stage: &Stage, tiktok: &TikTok, door: &str, chunks: u64) -> Result<PostCalls> {
+async fn count(stage: &Stage, tiktok: &TikTok, chunks: u64) -> Result<PostCalls> {
     let film = Film::new(chunks * CHUNK)?;
-    let (s3, aws) = (format!("http://{}{}", stage.store.address, store::CALLS), format!("{door}{}", tally::CALLS));
+    let (s3, aws) = (stage.store.url() + store::CALLS, stage.amazon.url() + amazon::CALLS);
     let before = (calls_at(&s3).await?, calls_at(&aws).await?);
-    let set = [("CHUNK_BYTES", CHUNK.to_string()), ("AWS_ENDPOINT_URL", door.to_owned())];
-    let set = set.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let set = vec![("CHUNK_BYTES".to_owned(), CHUNK.to_string())];
     let posted = stage.post(Order { film: &film, store: stage.store.address, tiktok, set }).await?;
     let entry = posted.entry;
     ensure!(entry.source_info.total_chunk_count == chunks, "publish cut {:?}", entry.source_info);

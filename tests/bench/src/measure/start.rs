@@ -25,7 +25,7 @@ pub(crate) struct Start {
 }
 
 /// Tells whether a variable leads away from AWS.
-fn is_of_the_local_cloud(name: &str) -> bool {
+fn leads_elsewhere(name: &str) -> bool {
     name.starts_with("AWS_ENDPOINT_URL") || ["AWS_CA_BUNDLE", "SSL_CERT_FILE"].contains(&name)
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Start> {
     let runs = extent.choose(40, 5);
     let tiktok = stage.tiktok(None).await?;
     let mut environment = stage.environment(stage.store.address, &tiktok);
-    environment.retain(|(name, _)| !is_of_the_local_cloud(name));
+    environment.retain(|(name, _)| !leads_elsewhere(name));
     let log = stage.places.scratch.join("start.log");
     let mut programs = vec![("empty", stage.program("empty"))];
     programs.extend(["publish", "status", "notices", "api"].map(|name| (name, stage.function(name))));

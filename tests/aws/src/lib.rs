@@ -1,13 +1,16 @@
 //! AWS, as far as the functions use it, in this process's memory.
 //!
-//! MiniStack plays AWS for the scenarios, and is asked a few hundred things a
-//! second; here, thousands of posts are broken off at each of their calls. What
-//! is played is exactly what `storage` asks: a call or an expression that is not
-//! known is refused and remembered, and fails the run ([`Aws::unknown`]).
+//! MiniStack plays AWS for the scenarios, and answers a few hundred calls a second;
+//! this is for where thousands of posts are broken off at each of their calls, and
+//! for where time is measured. What is played is exactly what `storage` asks: a
+//! call or an expression that is not known is refused and remembered, and fails the
+//! run ([`Aws::unknown`]). It is held against MiniStack by a test of `tests/chaos`.
 //!
-//! It checks no signature and no permission: that is the scenarios' part.
+//! It checks no signature and no permission: that is the scenarios' part. It listens
+//! nowhere: whoever has it hands it requests.
 
 mod bucket;
+mod contract;
 mod expression;
 mod film;
 mod keys;
@@ -21,55 +24,71 @@ use axum::http::{Request, Response, StatusCode, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-pub(crate) use bucket::{BUCKET, Bucket};
-pub(crate) use film::Film;
-pub(crate) use queue::Queue;
-pub(crate) use tables::{Form, Item, Tables, forms};
+pub use bucket::{BUCKET, Bucket};
+pub use contract::{contract, variables};
+pub use film::Film;
+pub use queue::{Message, Queue};
+pub use tables::{Form, Item, Tables, forms};
 
-/// What the functions call the tables, and the rest.
-pub(crate) const POSTS: &str = "posts";
-pub(crate) const ACCOUNTS: &str = "accounts";
-pub(crate) const BUDGETS: &str = "budgets";
-pub(crate) const CONSENTS: &str = "consents";
-pub(crate) const INBOX: &str = "inbox";
+/// The table of posts.
+pub const POSTS: &str = "posts";
+/// The table of accounts.
+pub const ACCOUNTS: &str = "accounts";
+/// The table of what limits have left.
+pub const BUDGETS: &str = "budgets";
+/// The table of requests for consent.
+pub const CONSENTS: &str = "consents";
+/// The table of webhooks.
+pub const INBOX: &str = "inbox";
 
 /// The app that TikTok and the stack both know.
-pub(crate) const CLIENT_KEY: &str = "chaos";
-pub(crate) const CLIENT_SECRET: &str = "chaos";
+pub const CLIENT_KEY: &str = "played";
+/// Its secret.
+pub const CLIENT_SECRET: &str = "played";
 
 /// An answer of AWS.
-pub(crate) type Answer = Response<Body>;
+pub type Answer = Response<Body>;
 
-/// Everything that AWS keeps.
+/// AWS, with everything that it keeps.
 #[derive(Default)]
-pub(crate) struct Aws {
+pub struct Aws {
     kept: Mutex<Kept>,
 }
 
 /// What is kept, behind the lock.
 #[derive(Default)]
-pub(crate) struct Kept {
-    pub(crate) tables: Tables,
-    pub(crate) bucket: Bucket,
-    pub(crate) queue: Queue,
+pub struct Kept {
+    /// DynamoDB's.
+    pub tables: Tables,
+    /// S3's.
+    pub bucket: Bucket,
+    /// SQS's.
+    pub queue: Queue,
     unknown: Vec<String>,
 }
 
 /// Why a call is not answered as asked: a status, AWS's code, and a sentence.
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-    pub(crate) item: Option<Value>,
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// AWS's word for it.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+    /// The item that a condition did not hold for, where that was asked.
+    pub item: Option<Value>,
 }
 
 impl Refusal {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    /// A refusal with the status that most have: 400.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: 400, code, message: message.into(), item: None }
     }
 
     /// As the services that speak JSON say it.
-    pub(crate) fn json(&self) -> Answer {
+    #[must_use]
+    pub fn json(&self) -> Answer {
         let mut body = json!({ "__type": self.code, "message": self.message });
         if let Some(item) = &self.item {
             body["Item"] = item.clone();
@@ -78,14 +97,15 @@ impl Refusal {
     }
 
     /// As S3 says it.
-    pub(crate) fn xml(&self) -> Answer {
+    #[must_use]
+    pub fn xml(&self) -> Answer {
         let body = format!("<Error><Code>{}</Code><Message>{}</Message></Error>", self.code, self.message);
         reply(self.status, "application/xml", body)
     }
 }
 
 /// Makes an answer.
-pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
+pub fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(content_type) = content_type.parse() {
@@ -96,22 +116,22 @@ pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> A
 
 impl Aws {
     /// Takes what is kept.
-    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts over.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         *self.kept() = Kept::default();
     }
 
     /// The calls that nobody here can play.
-    pub(crate) fn unknown(&self) -> Vec<String> {
+    pub fn unknown(&self) -> Vec<String> {
         self.kept().unknown.clone()
     }
 
     /// Answers a call; `now` is the queue's time.
-    pub(crate) fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
+    pub fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
         let mut kept = self.kept();
         let Some(target) = target_of(request) else {
             return bucket::answer(&mut kept.bucket, request).unwrap_or_else(|refusal| {
@@ -154,6 +174,6 @@ pub(crate) fn unknown(what: impl Into<String>) -> Refusal {
 }
 
 /// The operation that a call to a service that speaks JSON names.
-pub(crate) fn target_of<T>(request: &Request<T>) -> Option<&str> {
+pub fn target_of<T>(request: &Request<T>) -> Option<&str> {
     request.headers().get("x-amz-target")?.to_str().ok()
 }

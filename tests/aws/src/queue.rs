@@ -12,18 +12,20 @@ const MOST_TRIES: u32 = 5;
 
 /// The queue.
 #[derive(Default)]
-pub(crate) struct Queue {
+pub struct Queue {
     messages: Vec<Message>,
     given: u64,
     /// What was handed out too often.
-    pub(crate) dead: Vec<Message>,
+    pub dead: Vec<Message>,
 }
 
 /// A message.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) body: String,
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// What it says.
+    pub body: String,
     visible_at: Timestamp,
     tries: u32,
 }
@@ -36,7 +38,7 @@ impl Queue {
     }
 
     /// Adds a message, as the bucket does.
-    pub(crate) fn put(&mut self, body: &str, now: Timestamp) -> String {
+    pub fn put(&mut self, body: &str, now: Timestamp) -> String {
         self.given += 1;
         let id = format!("message-{}", self.given);
         self.messages.push(Message { id: id.clone(), body: body.to_owned(), visible_at: now, tries: 0 });
@@ -45,7 +47,7 @@ impl Queue {
 
     /// Hands the oldest visible message out; it is hidden until it is taken
     /// away or its time is over.
-    pub(crate) fn next(&mut self, now: Timestamp) -> Option<Message> {
+    pub fn next(&mut self, now: Timestamp) -> Option<Message> {
         while let Some(at) = self.messages.iter().position(|message| message.visible_at <= now) {
             if self.messages[at].tries >= MOST_TRIES {
                 let dead = self.messages.remove(at);
@@ -61,12 +63,13 @@ impl Queue {
     }
 
     /// Takes a message away that was handled.
-    pub(crate) fn remove(&mut self, id: &str) {
+    pub fn remove(&mut self, id: &str) {
         self.messages.retain(|message| message.id != id);
     }
 
     /// When the next message becomes visible.
-    pub(crate) fn next_visible(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn next_visible(&self) -> Option<Timestamp> {
         self.messages.iter().map(|message| message.visible_at).min()
     }
 }

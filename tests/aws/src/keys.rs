@@ -4,7 +4,7 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::{CLIENT_KEY, CLIENT_SECRET, Refusal, unknown};
+use crate::{CLIENT_KEY, CLIENT_SECRET, Refusal, unknown};
 
 /// Answers a call to KMS.
 pub(crate) fn answer(operation: &str, asked: &Value) -> Result<Value, Refusal> {

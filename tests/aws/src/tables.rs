@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::expression::{Expression, compare};
-use super::{ACCOUNTS, BUDGETS, CONSENTS, INBOX, POSTS, Refusal, unknown};
+use crate::expression::{Expression, compare};
+use crate::{ACCOUNTS, BUDGETS, CONSENTS, INBOX, POSTS, Refusal, unknown};
 
 /// An item as DynamoDB writes it.
-pub(crate) type Item = Map<String, Value>;
+pub type Item = Map<String, Value>;
 
 /// An index: its name, partition, order, and what it has beside the keys.
 #[derive(Debug, Clone, Copy)]
@@ -70,15 +70,18 @@ const FORMS: [(&str, &str, &[Index]); 5] = [
 
 /// The form of a table, as it can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Form {
-    pub(crate) table: String,
-    pub(crate) keys: Vec<String>,
+pub struct Form {
+    /// Its name.
+    pub table: String,
+    /// The attributes of its key.
+    pub keys: Vec<String>,
     /// Each index by its name: its keys, and what it has beside them.
-    pub(crate) indexes: BTreeMap<String, String>,
+    pub indexes: BTreeMap<String, String>,
 }
 
 /// The forms of the tables that are played.
-pub(crate) fn forms() -> Vec<Form> {
+#[must_use]
+pub fn forms() -> Vec<Form> {
     let index = |index: &Index| {
         let keys: Vec<_> = std::iter::once(index.partition).chain(index.order).collect();
         let (kind, has): (_, &[&str]) = match index.has {
@@ -97,7 +100,7 @@ pub(crate) fn forms() -> Vec<Form> {
 }
 
 /// All tables.
-pub(crate) struct Tables(BTreeMap<&'static str, Table>);
+pub struct Tables(BTreeMap<&'static str, Table>);
 
 struct Table {
     key: &'static str,
@@ -113,7 +116,7 @@ impl Default for Tables {
 
 impl Tables {
     /// The items of a table, in the order of their keys.
-    pub(crate) fn items(&self, table: &str) -> impl Iterator<Item = &Item> {
+    pub fn items(&self, table: &str) -> impl Iterator<Item = &Item> {
         self.0.get(table).into_iter().flat_map(|table| table.items.values())
     }
 

@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::Refusal;
-use super::tables::Item;
+use crate::Refusal;
+use crate::tables::Item;
 
 /// An expression with what its placeholders stand for.
 pub(crate) struct Expression<'a> {
@@ -73,7 +73,7 @@ impl Expression<'_> {
     }
 
     fn unknown(&self) -> Refusal {
-        super::unknown(format!("the expression {}", self.text))
+        crate::unknown(format!("the expression {}", self.text))
     }
 }
 

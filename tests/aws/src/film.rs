@@ -6,8 +6,10 @@ use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use tests::Footage;
 use uuid::Uuid;
+
+/// A playable film with its header first.
+static HEADER: &[u8] = include_bytes!("../../fixtures/header-first.mp4");
 
 /// The length of the block, a prime number.
 const BLOCK: usize = 1_000_003;
@@ -16,22 +18,22 @@ const BOX_HEAD: u64 = 8;
 
 /// A film.
 #[derive(Debug, Clone)]
-pub(crate) struct Film {
+pub struct Film {
     head: Bytes,
     block: Bytes,
-    pub(crate) bytes: u64,
+    /// Its length.
+    pub bytes: u64,
     /// The SHA-256 of all of it, in hex.
-    pub(crate) sha256: String,
+    pub sha256: String,
 }
 
 impl Film {
     /// Makes a film of exactly this length in bytes, unlike any other.
-    pub(crate) fn new(bytes: u64) -> Result<Self> {
-        let film = Footage::fixture("header-first.mp4")?.bytes;
-        let rest = bytes.checked_sub(film.len() as u64).filter(|rest| *rest >= BOX_HEAD);
+    pub fn new(bytes: u64) -> Result<Self> {
+        let rest = bytes.checked_sub(HEADER.len() as u64).filter(|rest| *rest >= BOX_HEAD);
         let rest = rest.context("the film itself is longer than that")?;
         let size = u32::try_from(rest).context("a box of this length needs a larger head")?;
-        let head = [&film, &size.to_be_bytes()[..], b"free"].concat();
+        let head = [HEADER, &size.to_be_bytes(), b"free"].concat();
         let block_bytes = usize::try_from(rest).unwrap_or(BLOCK).min(BLOCK);
         let mut block = BytesMut::with_capacity(block_bytes + 32);
         let mut next = Sha256::digest(Uuid::new_v4());
@@ -48,7 +50,7 @@ impl Film {
     }
 
     /// The bytes from one offset to before another, in pieces that share memory.
-    pub(crate) fn range(&self, first: u64, end: u64) -> impl Iterator<Item = Bytes> + Send + 'static {
+    pub fn range(&self, first: u64, end: u64) -> impl Iterator<Item = Bytes> + Send + 'static {
         let (film, mut at) = (self.clone(), first);
         std::iter::from_fn(move || {
             (at < end).then(|| {

@@ -8,14 +8,14 @@ use axum::http::{Method, Request, header};
 use bytes::Bytes;
 use futures::stream;
 
-use super::{Answer, Film, Refusal, reply};
+use crate::{Answer, Film, Refusal, reply};
 
 /// The bucket's name.
-pub(crate) const BUCKET: &str = "intake";
+pub const BUCKET: &str = "intake";
 
 /// The bucket.
 #[derive(Default)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     objects: BTreeMap<String, Vec<Version>>,
     given: u64,
 }
@@ -30,17 +30,17 @@ struct Version {
 
 impl Bucket {
     /// Drops an object, and returns its version.
-    pub(crate) fn put(&mut self, key: &str, content: Film, metadata: &[(&str, &str)]) -> String {
+    pub fn put(&mut self, key: &str, content: Film, metadata: &[(&str, &str)]) -> String {
         self.add(key, Some(content), metadata)
     }
 
     /// Deletes an object as a person does: a mark hides its versions.
-    pub(crate) fn delete(&mut self, key: &str) {
+    pub fn delete(&mut self, key: &str) {
         self.add(key, None, &[]);
     }
 
     /// Deletes a version for good.
-    pub(crate) fn remove(&mut self, key: &str, version: &str) {
+    pub fn remove(&mut self, key: &str, version: &str) {
         if let Some(versions) = self.objects.get_mut(key) {
             versions.retain(|kept| kept.id != version);
         }
@@ -98,7 +98,7 @@ pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>) -> Result<An
         }
         (&Method::HEAD, false) => head(version, request),
         (&Method::GET, false) => object(version?, request),
-        (method, _) => Err(super::unknown(format!("S3 {method} {path}"))),
+        (method, _) => Err(crate::unknown(format!("S3 {method} {path}"))),
     }
 }
 
