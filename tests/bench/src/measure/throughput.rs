@@ -46,7 +46,7 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Throughput>
     let way = Way { from, to, chunk };
     let (mut store_s, mut drain_s) = (vec![], vec![]);
     let (mut pipe_s, mut curl_s, mut publish_s) = (vec![], vec![], vec![]);
-    for _ in 0..extent.choose(9, 2) {
+    for _ in 0..extent.choose(15, 2) {
         store_s.push(stage.pipe(Manner::Pull, &film, way).await?);
         drain_s.push(stage.pipe(Manner::Push, &film, way).await?);
         pipe_s.push(stage.pipe(Manner::Stream, &film, way).await?);
