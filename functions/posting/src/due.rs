@@ -11,6 +11,7 @@
 mod late;
 mod summary;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use domain::failure::in_full;
@@ -38,7 +39,7 @@ const RING_AGAIN: Duration = Duration::from_mins(5);
 /// A look that has begun.
 struct Begun {
     id: PostId,
-    /// How long it had been waiting for it.
+    /// How long the post had been waiting for it.
     waited: Duration,
     /// None, where that failed.
     then: Option<Then>,
@@ -46,6 +47,7 @@ struct Begun {
 
 /// What is to follow.
 enum Then {
+    /// Nothing: this was done.
     Nothing(Looked),
     /// TikTok is asked what became of it.
     Ask(Box<Kept<Post>>),
@@ -73,7 +75,7 @@ impl Posting {
         }
         let mut summary = self.work_late(&mut pages, worker).await;
         let shards = stream::iter(pages).map(|(shard, page)| self.work_shard(shard, page, worker));
-        let mut shards = std::pin::pin!(shards.buffer_unordered(SHARDS_AT_ONCE));
+        let mut shards = pin!(shards.buffer_unordered(SHARDS_AT_ONCE));
         while let Some((part, ended)) = shards.next().await {
             summary.add(&part);
             ended.unwrap_or_else(&mut unread);
@@ -92,7 +94,7 @@ impl Posting {
         let mut summary = DueSummary::default();
         loop {
             let looks = stream::iter(page.ids).map(|id| self.look_in_time(id, worker)).buffer_unordered(AT_ONCE);
-            let mut looks = std::pin::pin!(looks);
+            let mut looks = pin!(looks);
             while let Some(look) = looks.next().await {
                 summary.count(&look);
             }
@@ -118,9 +120,10 @@ impl Posting {
         Begun { then: logged(&id, then), id, waited }
     }
 
-    /// Asks TikTok, where that is left to do.
+    /// Asks TikTok, where that is left to do, and there is time.
     async fn end_look(&self, Begun { id, waited, then }: Begun, worker: &Worker) -> Look {
         let looked = match then {
+            Some(Then::Ask(_)) if self.now() >= worker.rest_by => Some(Looked::Passed),
             Some(Then::Ask(kept)) => {
                 let span = span_of(&kept);
                 let asked = Box::pin(self.poll(*kept, worker)).instrument(span).await;

@@ -7,11 +7,12 @@
 //! - TikTok is asked about none of them before it was put off. If asking is what
 //!   kills, the next look finds the post behind all others. One that kills each
 //!   time thus has a few looks now and then, and the others have the rest.
-//! - The front of each shard goes first. All of them take a step first, which ends
-//!   with a write or a bell; then TikTok is asked about one after another. So a look
-//!   that dies within a few dozen calls has moved some to the back, and been
-//!   through with one: everything has its turn in the end.
+//! - The front of each shard goes first. All of them take a step, which ends with a
+//!   write or a bell; then TikTok is asked about the one that waited longest, alone.
+//!   So a look that dies within a few dozen calls has moved some to the back, and
+//!   been through with one: everything has its turn in the end.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use domain::post::Post;
@@ -19,8 +20,8 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use storage::{DuePage, Kept, SaveError, Shard, StoreError};
 
-use super::Then;
 use super::summary::{DueSummary, Looked};
+use super::{Begun, Then};
 use crate::posting::{Posting, Worker};
 
 /// How long a post is due before it is late: some looks, as the schedule has them
@@ -28,6 +29,13 @@ use crate::posting::{Posting, Worker};
 const LATE: Duration = Duration::from_mins(5);
 /// The wait of a late post, unless TikTok's word or another look comes before.
 const PUT_OFF: Duration = Duration::from_mins(15);
+
+impl Begun {
+    /// Tells whether TikTok is to be asked yet.
+    fn asks(&self) -> bool {
+        matches!(self.then, Some(Then::Ask(_)))
+    }
+}
 
 /// Tells whether a post is late that has been due since then.
 pub(super) fn is_late(due: Timestamp, now: Timestamp) -> bool {
@@ -41,16 +49,22 @@ impl Posting {
         let now = self.now();
         let fronts: Vec<_> = pages.iter_mut().filter_map(|(_, page)| page.take_if(|due| is_late(due, now))).collect();
         let at_once = fronts.len().max(1);
-        let begun: Vec<_> =
+        let mut begun: Vec<_> =
             stream::iter(fronts).map(|id| self.begin_look(id)).buffer_unordered(at_once).collect().await;
-        for look in begun {
-            summary.count(&self.end_look(look, worker).await);
+        begun.sort_by_key(|look| (look.asks(), look.waited));
+        if let Some(longest) = begun.pop() {
+            summary.count(&self.end_look(longest, worker).await);
+        }
+        let others = stream::iter(begun).map(|look| self.end_look(look, worker)).buffer_unordered(at_once);
+        let mut others = pin!(others);
+        while let Some(look) = others.next().await {
+            summary.count(&look);
         }
         summary
     }
 
-    /// Puts a late post off, before TikTok is asked about it. What it is asked about
-    /// is stored over this, as always.
+    /// Puts a late post off, before TikTok is asked about it; what TikTok says is
+    /// stored over this.
     pub(super) async fn put_off(&self, kept: Kept<Post>) -> Result<Then, StoreError> {
         let now = self.now();
         let later = kept.value.clone().ask_later(PUT_OFF, now);
