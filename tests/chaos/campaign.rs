@@ -45,12 +45,16 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Plays jobs, so many at a time, each thread on a stage of its own.
-pub(crate) fn run(places: &Places, row: Row, jobs: Vec<Job>, at_once: usize) -> Row {
-    let (queue, row) = (Mutex::new(VecDeque::from(jobs)), Mutex::new(row));
+/// Plays jobs, so many at a time, each thread on a stage of its own; says what came of each.
+pub(crate) fn run(
+    places: &Places,
+    jobs: Vec<Job>,
+    at_once: usize,
+    told: &mut (impl FnMut(&Job, Result<Played>) + Send),
+) {
+    let (queue, told) = (Mutex::new(VecDeque::from(jobs)), Mutex::new(told));
     let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let note =
-        |job: &Job, played: Result<Played>| row.lock().unwrap_or_else(PoisonError::into_inner).add(&job.what, played);
+    let note = |job: &Job, played| (told.lock().unwrap_or_else(PoisonError::into_inner))(job, played);
     std::thread::scope(|threads| {
         for _ in 0..at_once {
             threads.spawn(|| {
@@ -63,7 +67,6 @@ pub(crate) fn run(places: &Places, row: Row, jobs: Vec<Job>, at_once: usize) -> 
             });
         }
     });
-    row.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Plays jobs on one stage, until none is left, or one breaks the stage.

@@ -1,16 +1,13 @@
 //! All there is to `make chaos`, what shows most first: everything under TikTok as
-//! documented, random histories, and then under each setting of what is unknown.
-//!
-//! Kills and outages, which decide what is sent twice, and 4 GB in slow motion, are
-//! played under one unknown setting at a time. So is every fault of the stories that
-//! a setting is about; of the others, under settings that are mixed so that each
-//! value is in one of them.
+//! documented, random histories, and then under each setting of what is unknown
+//! whatever may go another way there.
 
 use anyhow::Result;
 
 use crate::campaign::{self, cores};
 use crate::crashes;
 use crate::crowd;
+use crate::enumeration::{Enumeration, Memory};
 use crate::faults;
 use crate::histories::History;
 use crate::report::Row;
@@ -26,7 +23,7 @@ const A_ROW: u64 = 250;
 const HISTORIES_AT_ONCE: usize = 2;
 
 /// Does what there is to do, and says what came of it.
-type Proof = Box<dyn FnOnce(&Places) -> Result<Row>>;
+type Proof = Box<dyn FnOnce(&Places, &mut Memory) -> Result<Row>>;
 
 /// What a campaign is called, and what it does.
 pub(crate) struct Campaign {
@@ -37,34 +34,21 @@ pub(crate) struct Campaign {
 /// All of them.
 pub(crate) fn all() -> Vec<Campaign> {
     let mut all = Campaigns::default();
-    all.of_each(Campaigns::killed, DOCUMENTED);
-    all.interrupted(DOCUMENTED);
-    all.of_each(Campaigns::faults, DOCUMENTED);
-    all.add("histories", "kept", EACH, |places| Ok(random(places, History::kept(), 0..0)));
+    all.everything(DOCUMENTED);
+    all.add("histories", "kept", EACH, |places, _| Ok(random(places, History::kept(), 0..0)));
     for first in (0..MANY).step_by(usize::try_from(A_ROW).unwrap_or(1)) {
         let seeds = first..first + A_ROW;
         let name = format!("{first} to {}", seeds.end - 1);
-        all.add("histories", &name, EACH, move |places| Ok(random(places, Vec::new(), seeds)));
+        all.add("histories", &name, EACH, move |places, _| Ok(random(places, Vec::new(), seeds)));
     }
-    all.outage(Story::ManyChunks, SILENT);
-    all.outage(Story::ManyChunks, DOCUMENTED);
-    all.slow(DOCUMENTED);
-    all.add("crowd", "", DOCUMENTED, |places| Ok(crowd::gather(places, crowd::WHOLE)));
-    all.stalls(Story::OneChunk, DOCUMENTED);
+    all.enumerate(crashes::with_outage(Story::ManyChunks), SILENT);
+    all.add("crowd", "", DOCUMENTED, |places, _| Ok(crowd::gather(places, crowd::WHOLE)));
     for tiktok in OPEN {
-        all.of_each(Campaigns::killed, tiktok);
-        all.outage(Story::ManyChunks, tiktok);
-        all.faults(if tiktok.is_of_tokens() { Story::Renewed } else { Story::ManyChunks }, tiktok);
-        all.slow(tiktok);
+        all.everything(tiktok);
     }
     for tiktok in MIXED {
-        all.interrupted(tiktok);
-        all.of_each(Campaigns::outage, tiktok);
-        all.of_each(Campaigns::faults, tiktok);
-        all.stalls(Story::OneChunk, tiktok);
-    }
-    for story in [Story::Told, Story::Asked, Story::Cancelled] {
-        all.stalls(story, DOCUMENTED);
+        all.enumerate(crashes::killed(Story::ManyChunks), tiktok);
+        all.enumerate(crashes::with_outage(Story::ManyChunks), tiktok);
     }
     all.0
 }
@@ -73,44 +57,32 @@ pub(crate) fn all() -> Vec<Campaign> {
 struct Campaigns(Vec<Campaign>);
 
 impl Campaigns {
-    fn add(&mut self, name: &str, story: &str, tiktok: TikTok, prove: impl FnOnce(&Places) -> Result<Row> + 'static) {
+    fn add(
+        &mut self,
+        name: &str,
+        story: &str,
+        tiktok: TikTok,
+        prove: impl FnOnce(&Places, &mut Memory) -> Result<Row> + 'static,
+    ) {
         let name = format!("{name} {story} {}", tiktok.name);
         self.0.push(Campaign { name, prove: Box::new(prove) });
     }
 
-    fn of_each(&mut self, campaign: fn(&mut Self, Story, TikTok), tiktok: TikTok) {
-        for story in Story::ALL {
-            campaign(self, story, tiktok);
+    fn enumerate(&mut self, enumeration: Enumeration, tiktok: TikTok) {
+        let (campaign, story) = (enumeration.campaign, enumeration.story.name());
+        self.add(campaign, story, tiktok, move |places, memory| enumeration.play(places, tiktok, 1, memory));
+    }
+
+    /// Everything that is enumerated, of every story, and what is large and slow.
+    fn everything(&mut self, tiktok: TikTok) {
+        let campaigns = [crashes::killed, crashes::cancelled, crashes::with_outage, faults::faults, faults::stalled];
+        for campaign in campaigns {
+            for story in Story::ALL {
+                self.enumerate(campaign(story), tiktok);
+            }
         }
-    }
-
-    fn killed(&mut self, story: Story, tiktok: TikTok) {
-        self.add("killed", story.name(), tiktok, move |places| crashes::enumerate(places, story, tiktok, 1));
-    }
-
-    fn interrupted(&mut self, tiktok: TikTok) {
-        for story in [Story::OneChunk, Story::ManyChunks, Story::Draft] {
-            let prove = move |places: &Places| crashes::cancel_amid(places, story, tiktok, 1);
-            self.add("interrupted", story.name(), tiktok, prove);
-        }
-        let prove = move |places: &Places| crashes::tell_amid(places, Story::Told, tiktok);
-        self.add("interrupted", Story::Told.name(), tiktok, prove);
-    }
-
-    fn outage(&mut self, story: Story, tiktok: TikTok) {
-        self.add("outage", story.name(), tiktok, move |places| crashes::with_outage(places, story, tiktok));
-    }
-
-    fn faults(&mut self, story: Story, tiktok: TikTok) {
-        self.add("faults", story.name(), tiktok, move |places| faults::enumerate(places, story, tiktok, 1));
-    }
-
-    fn stalls(&mut self, story: Story, tiktok: TikTok) {
-        self.add("stalls", story.name(), tiktok, move |places| faults::stall(places, story, tiktok));
-    }
-
-    fn slow(&mut self, tiktok: TikTok) {
-        self.add("slow", "", tiktok, move |places| Ok(slow::largest(places, tiktok)));
+        self.enumerate(crashes::told(Story::Told), tiktok);
+        self.add("slow", "", tiktok, move |places, memory| Ok(slow::largest(places, tiktok, memory)));
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! It is everybody's on a stage: TikTok's, the queue's, and that of the
 //! functions' processes, which read it through `shift.c` and know nothing of
-//! it. It moves by leaps, so nobody waits for anything but real work.
+//! it. It moves by leaps, so nobody waits for anything but real work. Where
+//! a process itself waits, the clock by which it does so moves along.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,6 +18,8 @@ use uuid::Uuid;
 /// The clock of one stage.
 pub(crate) struct Clock {
     ahead_s: AtomicI64,
+    /// What the processes have waited for in no time, in seconds: it never goes back.
+    waited_s: AtomicI64,
     file: File,
     path: PathBuf,
 }
@@ -26,7 +29,8 @@ impl Clock {
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         let path = folder.join(format!("clock-{}", Uuid::new_v4().simple()));
         let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-        let clock = Self { ahead_s: AtomicI64::new(0), file, path };
+        let clock = Self { ahead_s: AtomicI64::new(0), waited_s: AtomicI64::new(0), file, path };
+        clock.file.set_len(2 * size_of::<i64>() as u64)?;
         clock.set(0)?;
         Ok(clock)
     }
@@ -45,6 +49,13 @@ impl Clock {
     /// Lets seconds pass.
     pub(crate) fn advance(&self, seconds: u64) -> Result<()> {
         self.set(self.ahead_s.load(Ordering::SeqCst).saturating_add_unsigned(seconds))
+    }
+
+    /// Lets seconds pass for which somebody waits.
+    pub(crate) fn wait(&self, seconds: u32) -> Result<()> {
+        let waited_s = self.waited_s.fetch_add(seconds.into(), Ordering::SeqCst) + i64::from(seconds);
+        self.file.write_all_at(&waited_s.to_ne_bytes(), size_of::<i64>() as u64)?;
+        self.advance(seconds.into())
     }
 
     /// The variables that make a process live by it.

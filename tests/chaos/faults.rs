@@ -4,50 +4,31 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use simulator::{Effect, Ending, Trouble as TikToks, WrongShape};
 
-use crate::campaign::{Job, cores, rehearse, run};
-use crate::gate::{At, Call, Moment, Order, Service, Trouble};
-use crate::report::Row;
-use crate::stage::Places;
+use crate::campaign::cores;
+use crate::enumeration::Enumeration;
+use crate::gate::{Call, Moment, Service, Trouble};
 use crate::story::Story;
-use crate::unknowns::TikTok;
 
 /// How many runs there are at a time for each core: they wait for the functions' own pauses.
 const AT_ONCE: usize = 4;
-/// The same for stalls, in which nothing happens for long.
-const STALLS_AT_ONCE: usize = 12;
 
-/// Has each call meet each trouble, or every `step`-th pair of all.
-pub(crate) fn enumerate(places: &Places, story: Story, tiktok: TikTok, step: usize) -> Result<Row> {
-    each(places, story, tiktok, step, AT_ONCE, "faults", troubles)
+/// Each call meets each trouble.
+pub(crate) fn faults(story: Story) -> Enumeration {
+    let faults = |calls: &[Call]| each(calls, troubles);
+    Enumeration { campaign: "faults", story, troubles: faults, outage: Duration::ZERO, at_once: AT_ONCE * cores() }
 }
 
-/// Has each call meet silence: a connection that stays, and says nothing.
-pub(crate) fn stall(places: &Places, story: Story, tiktok: TikTok) -> Result<Row> {
-    each(places, story, tiktok, 1, STALLS_AT_ONCE, "stalls", stalls)
+/// Each call meets silence: a connection that stays, and says nothing.
+pub(crate) fn stalled(story: Story) -> Enumeration {
+    let silence = |calls: &[Call]| each(calls, stalls);
+    Enumeration { campaign: "stalls", troubles: silence, ..faults(story) }
 }
 
-fn each(
-    places: &Places,
-    story: Story,
-    tiktok: TikTok,
-    step: usize,
-    at_once: usize,
-    campaign: &str,
-    troubles: fn(&Call) -> Vec<Trouble>,
-) -> Result<Row> {
-    let rehearsed = rehearse(places, story, tiktok)?;
-    let jobs = rehearsed.calls.iter().enumerate().flat_map(|(at, call)| {
-        troubles(call).into_iter().map(move |trouble| {
-            let what = format!("{} at {} (call {at})", trouble.name(), call.name);
-            let outage = Duration::ZERO;
-            Job { story, tiktok, outage, orders: vec![Order { at: At::Named(at, call.name.clone()), trouble }], what }
-        })
-    });
-    let row = Row::new(campaign, story.name(), tiktok, rehearsed.calls.len());
-    Ok(run(places, row, jobs.step_by(step).collect(), at_once * cores()))
+fn each(calls: &[Call], troubles: fn(&Call) -> Vec<Trouble>) -> Vec<(usize, Trouble)> {
+    let calls = calls.iter().enumerate();
+    calls.flat_map(|(at, call)| troubles(call).into_iter().map(move |trouble| (at, trouble))).collect()
 }
 
 /// What can go wrong with a call.

@@ -22,7 +22,7 @@ use tests::Creator;
 use crate::dropped::Drop;
 use crate::stage::{Lambda, Stage, Wish};
 use crate::story::{CHUNK, Played, conclude, film, learn, wish};
-use crate::unknowns::{OPEN, TikTok};
+use crate::unknowns::{MIXED, OPEN, TikTok};
 
 pub(crate) use step::Step;
 
@@ -78,7 +78,8 @@ impl History {
         let first = chance.random_bool(0.6).then(|| Step::trouble(&mut chance));
         let others = (0..chance.random_range(2..LONGEST)).map(|_| Step::random(&mut chance));
         let steps = first.into_iter().chain(others).collect();
-        let tiktok = OPEN[chance.random_range(0..OPEN.len())];
+        let all = [&OPEN[..], &MIXED].concat();
+        let tiktok = all[chance.random_range(0..all.len())];
         let cast = Cast {
             way: [Way::Dropped, Way::Dropped, Way::Dropped, Way::Asked, Way::Uploaded][chance.random_range(0..5)],
             bytes: if chance.random_bool(0.6) { LONG } else { SHORT },

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use aws::POSTS;
-use simulator::{Entry, Flow, Ledger, UploadedBytes};
+use simulator::{Consulted, Entry, Flow, Ledger, NoneUploaded, UploadedBytes};
 
 use crate::dropped::Drop;
 use crate::model::End;
@@ -45,6 +45,10 @@ pub(crate) struct Verdict {
     pub(crate) broken_rules: usize,
     /// The same in words.
     pub(crate) notes: Vec<String>,
+    /// Every upload that was begun: what was sent, and what became of it.
+    pub(crate) uploads: Vec<String>,
+    /// Which of the settings that nobody knows TikTok's answers hung on.
+    pub(crate) consulted: Consulted,
 }
 
 impl Verdict {
@@ -76,6 +80,9 @@ impl Judged<'_> {
         if !verdict.is_clean() {
             verdict.notes.push(self.story(stage).await?);
         }
+        verdict.uploads = ledger.publishes.iter().map(told).collect();
+        // Last of all: what is judged may hang on one, too.
+        verdict.consulted = stage.tiktok.consulted();
         Ok(verdict)
     }
 
@@ -109,8 +116,7 @@ fn judge_drop(stage: &Stage, ledger: &Ledger, dropped: &Drop, verdict: &mut Verd
         verdict.notes.push(format!("{} was published {times} times", dropped.key));
     }
     // Where TikTok does not say how much it has, nobody can know.
-    let mute = stage.tiktok.settings().uploaded_bytes == UploadedBytes::Absent;
-    if times == 0 && mute && failure_of(stage, dropped).as_deref() == Some(UNCONFIRMED) {
+    if times == 0 && failure_of(stage, dropped).as_deref() == Some(UNCONFIRMED) && is_mute(stage, ledger, dropped) {
         verdict.unsure += 1;
         return;
     }
@@ -133,6 +139,21 @@ fn judge_drop(stage: &Stage, ledger: &Ledger, dropped: &Drop, verdict: &mut Verd
     }
     let (key, model) = (&dropped.key, &dropped.model);
     verdict.notes.push(format!("{key} was published {times} times, and its post is {stored:?}; {model:?}"));
+}
+
+/// An upload in a line.
+fn told(upload: &Entry) -> String {
+    let chunks: Vec<_> = upload.chunks.iter().map(|chunk| (chunk.first, chunk.outcome)).collect();
+    format!("{} {:?} {chunks:?}", upload.status, upload.fail_reason)
+}
+
+/// Whether TikTok does not say how much it has of the newest upload of a drop.
+fn is_mute(stage: &Stage, ledger: &Ledger, dropped: &Drop) -> bool {
+    let mut uploads = ledger.publishes.iter().filter(|it| it.source_info.video_size == dropped.film.bytes);
+    let settings = stage.tiktok.settings();
+    let has_none = uploads.next_back().is_some_and(|upload| upload.bytes_received == 0);
+    has_none && settings.none_uploaded.consult() == NoneUploaded::Unsaid
+        || settings.uploaded_bytes.consult() == UploadedBytes::Absent
 }
 
 /// How often a file was published, or delivered to an inbox.

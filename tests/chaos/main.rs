@@ -26,6 +26,7 @@ mod slow;
 
 mod campaign;
 mod campaigns;
+mod enumeration;
 mod report;
 
 mod dropped;
@@ -49,11 +50,12 @@ use anyhow::{Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use campaigns::{Campaign, random};
+use enumeration::{Enumeration, Memory};
 use histories::History;
 use report::{Head, Report, Row};
 use stage::Places;
 use story::Story;
-use unknowns::{DOCUMENTED, SILENT};
+use unknowns::{DOCUMENTED, SILENT, TikTok};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
@@ -71,9 +73,7 @@ fn main() -> ExitCode {
 
 /// The share of `make test`.
 fn share() -> Vec<Trial> {
-    let kill = |name: &str, story: Story, step: usize| {
-        trial(name, move |places| crashes::enumerate(places, story, DOCUMENTED, step))
-    };
+    let kill = |name: &str, story: Story, step: usize| some(name, crashes::killed(story), DOCUMENTED, step);
     vec![
         kill("a_small_post_survives_a_kill_at_each_of_its_calls", Story::OneChunk, 1),
         kill("a_post_in_chunks_survives_a_kill_at_any_fourth_of_its_calls", Story::ManyChunks, 4),
@@ -85,17 +85,27 @@ fn share() -> Vec<Trial> {
         kill("an_upload_is_one_post_whichever_fifth_of_the_calls_is_killed", Story::Uploaded, 5),
         kill("what_is_cancelled_stays_so_whichever_fifth_of_the_calls_is_killed", Story::Cancelled, 5),
         kill("what_is_tried_again_is_posted_once_whichever_fifth_of_the_calls_is_killed", Story::Retried, 5),
-        trial("whoever_cancels_at_any_fifth_of_the_calls_is_told_the_truth", |places| {
-            crashes::cancel_amid(places, Story::ManyChunks, DOCUMENTED, 5)
-        }),
-        trial("what_tiktok_tells_while_a_worker_waits_is_the_end", |places| {
-            crashes::tell_amid(places, Story::Told, DOCUMENTED)
-        }),
-        trial("no_kill_leads_to_a_second_post_where_tiktok_is_silent_and_the_url_is_dead", |places| {
-            crashes::with_outage(places, Story::ManyChunks, SILENT)
-        }),
-        trial("a_small_post_survives_every_fifth_of_the_faults_at_its_calls", |places| {
-            faults::enumerate(places, Story::OneChunk, DOCUMENTED, 5)
+        some(
+            "whoever_cancels_at_any_fifth_of_the_calls_is_told_the_truth",
+            crashes::cancelled(Story::ManyChunks),
+            DOCUMENTED,
+            5,
+        ),
+        some("what_tiktok_tells_while_a_worker_waits_is_the_end", crashes::told(Story::Told), DOCUMENTED, 1),
+        some(
+            "no_kill_leads_to_a_second_post_where_tiktok_is_silent_and_the_url_is_dead",
+            crashes::with_outage(Story::ManyChunks),
+            SILENT,
+            1,
+        ),
+        some(
+            "a_small_post_survives_every_fifth_of_the_faults_at_its_calls",
+            faults::faults(Story::OneChunk),
+            DOCUMENTED,
+            5,
+        ),
+        Trial::test("what_is_said_to_go_the_same_way_under_another_tiktok_does", || {
+            Places::find().and_then(|places| enumeration::is_sound(&places)).map_err(|error| failed(&error))
         }),
         Trial::test("the_aws_that_is_played_here_answers_as_the_one_that_the_scenarios_live_in", || {
             Places::find().and_then(|places| likeness::compare(&places)).map_err(|error| failed(&error))
@@ -108,6 +118,11 @@ fn share() -> Vec<Trial> {
             Ok(random(places, History::kept_once(), 0..20))
         }),
     ]
+}
+
+/// Each `step`-th run of an enumeration.
+fn some(name: &str, enumeration: Enumeration, tiktok: TikTok, step: usize) -> Trial {
+    trial(name, move |places| enumeration.play(places, tiktok, step, &mut Memory::default()))
 }
 
 fn trial(name: &str, prove: impl FnOnce(&Places) -> Result<Row> + Send + 'static) -> Trial {
@@ -128,13 +143,14 @@ fn failed(error: &anyhow::Error) -> Failed {
 fn campaign(words: &[String]) -> Result<ExitCode> {
     let (places, mut report) = (Places::find()?, Report::default());
     let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/chaos.json");
+    let mut memory = Memory::default();
     write!(std::io::stdout(), "{Head}")?;
     for Campaign { name, prove } in campaigns::all() {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
         let began = Instant::now();
-        let mut row = prove(&places).unwrap_or_else(|error| Row::void(&name, &error));
+        let mut row = prove(&places, &mut memory).unwrap_or_else(|error| Row::void(&name, &error));
         row.took_s = began.elapsed().as_secs();
         write!(std::io::stdout(), "{row}")?;
         report.add(row);

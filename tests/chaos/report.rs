@@ -22,6 +22,8 @@ pub(crate) struct Row {
     /// How many calls the story has when all goes well.
     pub(crate) calls: usize,
     pub(crate) runs: usize,
+    /// How many more were not played, since they go as under TikTok as documented.
+    pub(crate) alike: usize,
     pub(crate) injected: usize,
     pub(crate) duplicates: usize,
     pub(crate) lost: usize,
@@ -94,13 +96,14 @@ impl Row {
     /// Whether the claim holds, and was tried at all.
     pub(crate) fn is_clean(&self) -> bool {
         let broken = self.duplicates + self.lost + self.forbidden + self.wrong_bytes + self.broken_rules;
-        broken + self.void == 0 && self.injected > 0
+        broken + self.void == 0 && self.injected + self.alike > 0
     }
 }
 
 /// Everything.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
+    pub(crate) alike: usize,
     pub(crate) injected: usize,
     pub(crate) duplicates: usize,
     pub(crate) lost: usize,
@@ -114,6 +117,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn add(&mut self, row: Row) {
+        self.alike += row.alike;
         self.injected += row.injected;
         self.duplicates += row.duplicates;
         self.lost += row.lost;
@@ -135,15 +139,15 @@ impl Report {
 }
 
 /// A table's line.
-struct Line<'a>([&'a dyn fmt::Display; 12]);
+struct Line<'a>([&'a dyn fmt::Display; 13]);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [campaign, story, tiktok, calls, runs, injected, twice, lost, forbidden, wrong, rules, recovery] =
+        let [campaign, story, tiktok, calls, runs, alike, injected, twice, lost, forbidden, wrong, rules, recovery] =
             self.0.map(ToString::to_string);
         writeln!(
             f,
-            "{campaign:<11} {story:<14} {tiktok:<28} {calls:>5} {runs:>6} {injected:>8} {twice:>10} {lost:>4} {forbidden:>9} {wrong:>11} \
+            "{campaign:<11} {story:<14} {tiktok:<28} {calls:>5} {runs:>6} {alike:>6} {injected:>8} {twice:>10} {lost:>4} {forbidden:>9} {wrong:>11} \
              {rules:>12} {recovery:>10}"
         )
     }
@@ -158,12 +162,13 @@ impl fmt::Display for Head {
     }
 }
 
-const HEAD: [&dyn fmt::Display; 12] = [
+const HEAD: [&dyn fmt::Display; 13] = [
     &"campaign",
     &"story",
     &"TikTok",
     &"calls",
     &"runs",
+    &"alike",
     &"injected",
     &"duplicates",
     &"lost",
@@ -175,12 +180,13 @@ const HEAD: [&dyn fmt::Display; 12] = [
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers: [&dyn fmt::Display; 12] = [
+        let numbers: [&dyn fmt::Display; 13] = [
             &self.campaign,
             &self.story,
             &self.tiktok,
             &self.calls,
             &self.runs,
+            &self.alike,
             &self.injected,
             &self.duplicates,
             &self.lost,
@@ -198,12 +204,13 @@ impl fmt::Display for Report {
         write!(f, "{Head}")?;
         self.breakdown.iter().try_for_each(|row| write!(f, "{row}"))?;
         let runs: usize = self.breakdown.iter().map(|row| row.runs).sum();
-        let numbers: [&dyn fmt::Display; 12] = [
+        let numbers: [&dyn fmt::Display; 13] = [
             &"all",
             &"",
             &"",
             &"",
             &runs,
+            &self.alike,
             &self.injected,
             &self.duplicates,
             &self.lost,

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use aws::Film;
 use tests::Creator;
 
 use crate::campaign::alone;
+use crate::enumeration::Memory;
 use crate::gate::{At, Moment, Order, Trouble};
 use crate::report::Row;
 use crate::stage::{Lambda, Places, Stage};
 use crate::story::{Played, conclude};
 use crate::unknowns::TikTok;
 
+/// What the campaign is called, and its only story.
+const NAME: &str = "slow";
+const STORY: &str = "4 GB, slowly";
 /// The most that a video may have, in bytes.
 const LARGEST: u64 = 4_000_000_000;
 /// The chunks that it goes in, in bytes.
@@ -25,7 +29,10 @@ const SHORT: Duration = Duration::from_mins(5);
 
 /// 4 GB in slow motion, through a dozen invocations and more, with kills
 /// between: one publish, and each byte once but for a chunk a kill.
-pub(crate) fn largest(places: &Places, tiktok: TikTok) -> Row {
+pub(crate) fn largest(places: &Places, tiktok: TikTok, memory: &mut Memory) -> Row {
+    if memory.is_alike(NAME, tiktok) {
+        return Row { alike: 1, ..Row::new(NAME, STORY, tiktok, 0) };
+    }
     let played = alone(async {
         let stage = Stage::set_up(places).await?;
         stage.clear(tiktok.set)?;
@@ -43,12 +50,11 @@ pub(crate) fn largest(places: &Places, tiktok: TikTok) -> Row {
         ensure!(lambda.invocations > 12, "it took {} invocations: that was not slow", lambda.invocations);
         Ok(played)
     });
-    row_of("slow", "4 GB, slowly", tiktok, played)
-}
-
-fn row_of(campaign: &str, story: &str, tiktok: TikTok, played: Result<Played>) -> Row {
-    let calls = played.as_ref().map_or(0, |played| played.calls.len());
-    let mut row = Row::new(campaign, story, tiktok, calls);
+    if let Some(played) = played.as_ref().ok().filter(|_| tiktok.is_documented()) {
+        memory.keep(NAME.to_owned(), played);
+    }
+    let calls = played.as_ref().map_or(0, |played: &Played| played.calls.len());
+    let mut row = Row::new(NAME, STORY, tiktok, calls);
     row.add("the only run", played);
     row
 }

@@ -114,20 +114,24 @@ impl Story {
     /// Makes the post, and what people do about it.
     async fn begin(self, stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator) -> Result<Drop> {
         let film = film(self.bytes())?;
-        match self {
-            Self::Asked => return lambda.ask_post(maker, &film).await,
-            Self::Uploaded => return lambda.ask_upload(maker, &film).await,
-            _ => {}
-        }
-        let metadata = self.metadata(stage);
-        let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut dropped = stage.drop_film(&maker.key("clip.mp4"), &film, &metadata)?;
+        let mut dropped = match self {
+            Self::Asked => lambda.ask_post(maker, &film).await?,
+            Self::Uploaded => lambda.ask_upload(maker, &film).await?,
+            _ => {
+                let metadata = self.metadata(stage);
+                let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                stage.drop_film(&maker.key("clip.mp4"), &film, &metadata)?
+            }
+        };
         lambda.target = Some(dropped.post.clone());
         match self {
             Self::Cancelled => wish(stage, lambda, &dropped, Wish::Cancel).await?,
             Self::Retried => {
-                dropped.model.refused();
                 lambda.settle(std::slice::from_ref(maker), 1).await?;
+                // What never reached TikTok whole was not refused.
+                if stage.tiktok.ledger().publishes.iter().any(|upload| upload.fail_reason.is_some()) {
+                    dropped.model.refused();
+                }
                 stage.tiktok.put_user(User { standing: Standing::Good, ..maker.user.clone() });
                 wish(stage, lambda, &dropped, Wish::Retry).await?;
             }

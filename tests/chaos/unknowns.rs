@@ -1,6 +1,9 @@
 //! TikTok, as far as nobody knows how it is: what its documents leave open.
 
-use simulator::{ExpiredUpload, RefreshRotation, RepeatedRange, Settings, UploadedBytes};
+use serde_json::json;
+use simulator::{
+    Consulted, ContentRangeCounts, ExpiredUpload, NoneUploaded, RefreshRotation, RepeatedRange, Settings, UploadedBytes,
+};
 
 /// A TikTok that can be.
 #[derive(Debug, Clone, Copy)]
@@ -11,9 +14,23 @@ pub(crate) struct TikTok {
 }
 
 impl TikTok {
-    /// Whether it differs in what a refresh does to a token.
-    pub(crate) fn is_of_tokens(self) -> bool {
-        self.name.starts_with("refresh")
+    /// Whether it is as documented in everything.
+    pub(crate) fn is_documented(self) -> bool {
+        self.differs_in(|_| true).is_none()
+    }
+
+    /// Whether what hung on these settings under TikTok as documented may go another way here.
+    pub(crate) fn may_differ(self, consulted: &Consulted) -> bool {
+        self.differs_in(|setting| consulted.may_hang_on(setting)).is_some()
+    }
+
+    /// The first of some settings, by name, that is not as documented.
+    fn differs_in(self, counts: impl Fn(&str) -> bool) -> Option<String> {
+        let (documented, mut own) = (Settings::default(), Settings::default());
+        (self.set)(&mut own);
+        let (documented, own) = (json!(documented), json!(own));
+        let mut own = own.as_object()?.into_iter();
+        own.find(|(name, value)| documented[name] != **value && counts(name)).map(|(name, _)| name.clone())
     }
 }
 
@@ -25,7 +42,7 @@ pub(crate) const DOCUMENTED: TikTok = TikTok { name: "as documented", set: |_| {
 pub(crate) const SILENT: TikTok = TikTok {
     name: "hours long, and silent",
     set: |it| {
-        it.uploaded_bytes = UploadedBytes::Absent;
+        it.uploaded_bytes.set(UploadedBytes::Absent);
         it.processing_ms = 3 * 3600 * 1000;
     },
 };
@@ -33,34 +50,42 @@ pub(crate) const SILENT: TikTok = TikTok {
 /// In a row that is about all of them.
 pub(crate) const EACH: TikTok = TikTok { name: "each setting", set: |_| {} };
 
+/// One that gives up an upload whose URL is dead.
+pub(crate) const FAILING: TikTok =
+    TikTok { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
+
 /// Everything that the documents leave open, one setting at a time.
-pub(crate) const OPEN: [TikTok; 7] = [
-    TikTok { name: "a chunk again: 206", set: |it| it.repeated_range = RepeatedRange::Accepted },
-    TikTok { name: "a chunk again: 201", set: |it| it.repeated_range = RepeatedRange::Created },
-    TikTok { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes = UploadedBytes::LastIndex },
-    TikTok { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes = UploadedBytes::Absent },
-    TikTok { name: "an expired upload fails", set: |it| it.expired_upload = ExpiredUpload::Fails },
-    TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation = RefreshRotation::Unchanged },
-    TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation = RefreshRotation::PredecessorSurvives },
+pub(crate) const OPEN: [TikTok; 9] = [
+    TikTok { name: "a chunk again: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
+    TikTok { name: "a chunk again: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },
+    TikTok { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes.set(UploadedBytes::LastIndex) },
+    TikTok { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes.set(UploadedBytes::Absent) },
+    TikTok { name: "uploaded_bytes: 0 of none", set: |it| it.none_uploaded.set(NoneUploaded::Zero) },
+    TikTok { name: "Content-Range: a count", set: |it| it.content_range_counts.set(ContentRangeCounts::Count) },
+    FAILING,
+    TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation.set(RefreshRotation::Unchanged) },
+    TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation.set(RefreshRotation::PredecessorSurvives) },
 ];
 
-/// The same, several at a time, so that each is in one of them.
+/// The same, several at a time.
 pub(crate) const MIXED: [TikTok; 2] = [
     TikTok {
         name: "mixed: 206, last index",
         set: |it| {
-            it.repeated_range = RepeatedRange::Accepted;
-            it.uploaded_bytes = UploadedBytes::LastIndex;
-            it.expired_upload = ExpiredUpload::Fails;
-            it.refresh_rotation = RefreshRotation::Unchanged;
+            it.repeated_range.set(RepeatedRange::Accepted);
+            it.uploaded_bytes.set(UploadedBytes::LastIndex);
+            it.none_uploaded.set(NoneUploaded::Zero);
+            it.content_range_counts.set(ContentRangeCounts::Count);
+            it.expired_upload.set(ExpiredUpload::Fails);
+            it.refresh_rotation.set(RefreshRotation::Unchanged);
         },
     },
     TikTok {
         name: "mixed: 201, absent",
         set: |it| {
-            it.repeated_range = RepeatedRange::Created;
-            it.uploaded_bytes = UploadedBytes::Absent;
-            it.refresh_rotation = RefreshRotation::PredecessorSurvives;
+            it.repeated_range.set(RepeatedRange::Created);
+            it.uploaded_bytes.set(UploadedBytes::Absent);
+            it.refresh_rotation.set(RefreshRotation::PredecessorSurvives);
         },
     },
 ];

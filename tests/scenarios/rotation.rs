@@ -31,7 +31,7 @@ fn lost() -> [Trouble; 4] {
 }
 
 async fn rotate(cloud: &Cloud, rotation: RefreshRotation) -> Result<()> {
-    cloud.tiktok.change_settings(|settings| settings.refresh_rotation = rotation).await.context("the settings")
+    cloud.tiktok.change_settings(|settings| settings.refresh_rotation.set(rotation)).await.context("the settings")
 }
 
 async fn a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token(cloud: Arc<Cloud>) -> Result<()> {

@@ -75,9 +75,9 @@ async fn one_init_each(cloud: &Arc<Cloud>) -> Result<()> {
 
 async fn progress_as_a_count_in_headers_and_an_index_in_the_status(cloud: Arc<Cloud>) -> Result<()> {
     with(&cloud, |settings| {
-        settings.content_range_counts = ContentRangeCounts::Count;
-        settings.uploaded_bytes = UploadedBytes::LastIndex;
-        settings.repeated_range = RepeatedRange::Accepted;
+        settings.content_range_counts.set(ContentRangeCounts::Count);
+        settings.uploaded_bytes.set(UploadedBytes::LastIndex);
+        settings.repeated_range.set(RepeatedRange::Accepted);
         settings.chunk_http_status = 200;
         settings.last_chunk_http_status = 200;
         settings.post_ids = PostIds::Strings;
@@ -89,11 +89,11 @@ async fn progress_as_a_count_in_headers_and_an_index_in_the_status(cloud: Arc<Cl
 
 async fn progress_in_headers_alone_and_a_repeated_chunk_that_is_created(cloud: Arc<Cloud>) -> Result<()> {
     with(&cloud, |settings| {
-        settings.uploaded_bytes = UploadedBytes::Absent;
-        settings.repeated_range = RepeatedRange::Created;
+        settings.uploaded_bytes.set(UploadedBytes::Absent);
+        settings.repeated_range.set(RepeatedRange::Created);
         settings.chunk_http_status = 201;
         settings.unknown_upload_http_status = 405;
-        settings.expired_upload = ExpiredUpload::Fails;
+        settings.expired_upload.set(ExpiredUpload::Fails);
         settings.post_ids = PostIds::Scalar;
     })
     .await?;
@@ -135,7 +135,7 @@ async fn a_public_video_whose_id_never_comes(cloud: Arc<Cloud>) -> Result<()> {
 
 async fn a_refresh_token_that_stays_the_same_and_one_that_is_refused_under_http_200(cloud: Arc<Cloud>) -> Result<()> {
     with(&cloud, |settings| {
-        settings.refresh_rotation = RefreshRotation::Unchanged;
+        settings.refresh_rotation.set(RefreshRotation::Unchanged);
         settings.invalid_grant_http_status = 200;
     })
     .await?;

@@ -20,6 +20,12 @@ use super::call::{Call, endpoint_of};
 use super::trouble::{Moment, Trouble};
 use super::{Gate, Interruption};
 
+/// How long a second takes for whoever waits in vain: long enough for a busy machine
+/// to do what is done in a second.
+const A_SECOND: Duration = Duration::from_millis(20);
+/// The longest that anybody waits, in seconds: an invocation's time.
+const LONGEST_STALL_S: u32 = 900;
+
 /// Where a connection came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -69,7 +75,7 @@ impl Gate {
             }
             Trouble::Stall(moment) => {
                 self.until(moment, request).await;
-                std::future::pending().await
+                self.stall().await
             }
             Trouble::Refuse(status, code) => Ok(refusal(request, status, code)),
             Trouble::Cut => cut(self.answer(request).await?).await,
@@ -100,6 +106,19 @@ impl Gate {
             // What came of it is not told to anybody.
             Moment::After => drop(self.answer(request).await),
         }
+    }
+
+    /// Says nothing. Time passes, much faster than it does, until whoever called has
+    /// had enough: then its connection ends, and this with it.
+    async fn stall(&self) -> Result<Answer, Broken> {
+        for _ in 0..LONGEST_STALL_S {
+            tokio::time::sleep(A_SECOND).await;
+            self.clock.wait(1).map_err(|_| Broken)?;
+            if let Some(tiktok) = self.tiktok.get() {
+                tiktok.advance(1);
+            }
+        }
+        std::future::pending().await
     }
 
     /// Lets time pass for everybody.

@@ -68,9 +68,9 @@ pub use ledger::{ChunkOutcome, ChunkReceived, Entry, Event, Ledger, Publication,
 pub use post::{FailReason, Flow};
 pub use server::{Error, Simulator};
 pub use settings::{
-    Audit, BodyCheck, BrandToggle, ContentRangeCounts, ExpiredUpload, LoopbackRedirects, PostIds, RefreshRotation,
-    RefreshWindow, RepeatedRange, Settings, StatusShape, UploadedBytes, WebhookOrder, WebhookSignature,
-    WebhookSpelling,
+    Audit, BodyCheck, BrandToggle, Consulted, ContentRangeCounts, ExpiredUpload, LoopbackRedirects, NoneUploaded, Open,
+    PostIds, RefreshRotation, RefreshWindow, RepeatedRange, Settings, StatusShape, UploadedBytes, WebhookOrder,
+    WebhookSignature, WebhookSpelling,
 };
 pub use tokens::{Scope, TokenKind, TokenPair};
 pub use users::{PrivacyLevel, Standing, User, Visibility, Webhooks};

@@ -114,7 +114,7 @@ impl Post {
     pub(crate) fn step(&mut self, settings: &Settings, now: Timestamp) -> Option<Step> {
         match &mut self.life {
             Life::Uploading => {
-                let lapsed = self.upload.expires_at <= now && settings.expired_upload == ExpiredUpload::Fails;
+                let lapsed = self.upload.expires_at <= now && settings.expired_upload.consult() == ExpiredUpload::Fails;
                 lapsed.then_some(Step::UploadLapsed)
             }
             Life::Processing { until } => (*until <= now).then_some(Step::ProcessingDone { at: *until }),

@@ -1,11 +1,17 @@
 //! Everything about the simulated TikTok that can be set either way.
 //!
 //! Each field's default is the documented behaviour, or the strict reading
-//! where the documents are silent. It does not know who reads it.
+//! where the documents are silent. What they leave open is an [`Open`] setting:
+//! it knows whether anybody asked for it.
+
+mod open;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OpenId;
+
+use open::Remembers;
+pub use open::{Consulted, Open};
 
 /// The behaviour of the platform and of the app's registration on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +24,7 @@ pub struct Settings {
     /// Lifetime of an authorization code in seconds.
     pub code_ttl_s: u64,
     /// What a refresh does to the refresh token.
-    pub refresh_rotation: RefreshRotation,
+    pub refresh_rotation: Open<RefreshRotation>,
     /// Whether a refresh starts the refresh token's lifetime anew.
     pub refresh_window: RefreshWindow,
     /// HTTP status of `invalid_grant`: 400, or the 200 that was reported once.
@@ -58,11 +64,13 @@ pub struct Settings {
     /// Lifetime of an upload URL in seconds.
     pub upload_url_ttl_s: u64,
     /// What `UPLOADED_BYTES` in the answer's `Content-Range` means.
-    pub content_range_counts: ContentRangeCounts,
+    pub content_range_counts: Open<ContentRangeCounts>,
     /// What `uploaded_bytes` of `status/fetch` says.
-    pub uploaded_bytes: UploadedBytes,
+    pub uploaded_bytes: Open<UploadedBytes>,
+    /// Whether `status/fetch` has `uploaded_bytes` before any byte was received.
+    pub none_uploaded: Open<NoneUploaded>,
     /// The answer to a range that was accepted before.
-    pub repeated_range: RepeatedRange,
+    pub repeated_range: Open<RepeatedRange>,
     /// HTTP status of an accepted chunk that is not the last: 206 as documented, or 200, or 201.
     pub chunk_http_status: u16,
     /// HTTP status of the accepted last chunk: 201 as documented, or 200.
@@ -70,7 +78,7 @@ pub struct Settings {
     /// HTTP status for an upload that does not exist: 404 as documented, or the observed 405.
     pub unknown_upload_http_status: u16,
     /// What becomes of an upload whose URL expired before all bytes were in.
-    pub expired_upload: ExpiredUpload,
+    pub expired_upload: Open<ExpiredUpload>,
 
     /// Time from the last byte to the verdict, in milliseconds.
     pub processing_ms: u64,
@@ -103,7 +111,7 @@ impl Default for Settings {
             access_token_ttl_s: 2 * 3600,
             refresh_token_ttl_s: 180 * 86_400,
             code_ttl_s: 300,
-            refresh_rotation: RefreshRotation::PredecessorDies,
+            refresh_rotation: Open::new(RefreshRotation::PredecessorDies),
             refresh_window: RefreshWindow::Renewed,
             invalid_grant_http_status: 400,
             redirect_uris: Vec::new(),
@@ -122,13 +130,14 @@ impl Default for Settings {
             creator_info_fresh_s: 900,
             brand_toggle: BrandToggle::Required,
             upload_url_ttl_s: 3600,
-            content_range_counts: ContentRangeCounts::LastIndex,
-            uploaded_bytes: UploadedBytes::Count,
-            repeated_range: RepeatedRange::Refused,
+            content_range_counts: Open::new(ContentRangeCounts::LastIndex),
+            uploaded_bytes: Open::new(UploadedBytes::Count),
+            none_uploaded: Open::new(NoneUploaded::Unsaid),
+            repeated_range: Open::new(RepeatedRange::Refused),
             chunk_http_status: 206,
             last_chunk_http_status: 201,
             unknown_upload_http_status: 404,
-            expired_upload: ExpiredUpload::StaysProcessing,
+            expired_upload: Open::new(ExpiredUpload::StaysProcessing),
             processing_ms: 2000,
             moderation_ms: 1000,
             body_check: BodyCheck::Container,
@@ -141,6 +150,29 @@ impl Default for Settings {
             webhook_signature: WebhookSignature::Renewed,
             webhook_spelling: WebhookSpelling::Documented,
         }
+    }
+}
+
+/// Names open settings as they are spelled.
+macro_rules! named {
+    ($settings:ident: $($name:ident),+) => { [$((stringify!($name), &$settings.$name)),+] };
+}
+
+impl Settings {
+    /// Tells which of the open settings were consulted since that was last forgotten.
+    #[must_use]
+    pub fn consulted(&self) -> Consulted {
+        Consulted::of(&self.open())
+    }
+
+    /// Forgets that any was consulted.
+    pub(crate) fn forget(&self) {
+        self.open().iter().for_each(|(_, setting)| setting.forget());
+    }
+
+    /// The open settings. One that is missing here is taken for one that may matter to everything.
+    fn open(&self) -> [(&'static str, &dyn Remembers); 6] {
+        named![self: refresh_rotation, content_range_counts, uploaded_bytes, none_uploaded, repeated_range, expired_upload]
     }
 }
 
@@ -207,6 +239,13 @@ switches! {
         LastIndex,
         /// Nothing: the field is left out.
         Absent,
+    }
+    /// Whether `status/fetch` has `uploaded_bytes` before any byte was received.
+    NoneUploaded {
+        /// It is left out.
+        Unsaid,
+        /// It is 0.
+        Zero,
     }
     /// The answer to a range that was accepted before.
     RepeatedRange {

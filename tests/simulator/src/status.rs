@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::envelope::Refusal;
 use crate::ids::{OpenId, PublishId};
 use crate::post::{Availability, Life, Post};
-use crate::settings::{PostIds, Settings, StatusShape, UploadedBytes};
+use crate::settings::{NoneUploaded, PostIds, Settings, StatusShape, UploadedBytes};
 use crate::videos::{cover_url, share_url};
 use crate::world::World;
 
@@ -54,15 +54,24 @@ fn current(post: &Post, settings: &Settings) -> Value {
         }
         Life::Uploading | Life::Processing { .. } | Life::InInbox => {}
     }
-    let received = post.upload.received();
-    if received > 0 && !matches!(post.life, Life::Failed { .. }) {
-        match settings.uploaded_bytes {
-            UploadedBytes::Count => data["uploaded_bytes"] = json!(received),
-            UploadedBytes::LastIndex => data["uploaded_bytes"] = json!(received - 1),
-            UploadedBytes::Absent => {}
-        }
+    if !matches!(post.life, Life::Failed { .. })
+        && let Some(uploaded) = uploaded(post, settings)
+    {
+        data["uploaded_bytes"] = json!(uploaded);
     }
     data
+}
+
+/// What is said of the bytes that were received, if anything is.
+fn uploaded(post: &Post, settings: &Settings) -> Option<u64> {
+    match post.upload.received() {
+        0 if settings.none_uploaded.consult() == NoneUploaded::Unsaid => None,
+        received => match settings.uploaded_bytes.consult() {
+            UploadedBytes::Count => Some(received),
+            UploadedBytes::LastIndex => Some(received.saturating_sub(1)),
+            UploadedBytes::Absent => None,
+        },
+    }
 }
 
 fn public_ids(post: &Post, shape: PostIds) -> Value {

@@ -206,7 +206,7 @@ impl Grants {
             RefreshWindow::Renewed => after_s(now, settings.refresh_token_ttl_s),
             RefreshWindow::Fixed => old.expires_at,
         };
-        let refresh = match settings.refresh_rotation {
+        let refresh = match settings.refresh_rotation.consult() {
             RefreshRotation::PredecessorDies => {
                 self.refresh.remove(value);
                 mint.secret("rft.", 48)
@@ -311,6 +311,7 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
+    use crate::settings::Open;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -342,14 +343,15 @@ mod tests {
 
     #[test]
     fn a_refresh_token_may_be_set_to_survive_or_to_stay() {
-        let survives = Settings { refresh_rotation: RefreshRotation::PredecessorSurvives, ..Settings::default() };
+        let survives =
+            Settings { refresh_rotation: Open::new(RefreshRotation::PredecessorSurvives), ..Settings::default() };
         let (mut grants, mut mint, pair) = issued(&survives);
         let mut renew = |value: &str| grants.renew(value, &survives, &mut mint, NOW);
         assert!(renew(&pair.refresh_token).is_some());
         assert!(renew(&pair.refresh_token).is_some());
 
         let unchanged = Settings {
-            refresh_rotation: RefreshRotation::Unchanged,
+            refresh_rotation: Open::new(RefreshRotation::Unchanged),
             refresh_window: RefreshWindow::Fixed,
             ..Settings::default()
         };

@@ -147,7 +147,7 @@ impl Upload {
             return Ok(false);
         }
         let known = (0..self.next).any(|index| self.plan.range(index) == Some(announced));
-        if known && settings.repeated_range != RepeatedRange::Refused {
+        if known && settings.repeated_range.consult() != RepeatedRange::Refused {
             return Ok(true);
         }
         let mut refusal = UploadRefusal::new(416, "repeated_range");
@@ -201,7 +201,7 @@ impl Upload {
 
     /// Answers a chunk that had been accepted before.
     pub(crate) fn repeated(&self, settings: &Settings) -> Reply {
-        match settings.repeated_range {
+        match settings.repeated_range.consult() {
             RepeatedRange::Created => self.with_progress(Reply::empty(201), settings),
             RepeatedRange::Accepted => self.accepted(settings),
             RepeatedRange::Refused => self.with_progress(Reply::empty(416), settings),
@@ -211,7 +211,7 @@ impl Upload {
     fn with_progress(&self, mut reply: Reply, settings: &Settings) -> Reply {
         let received = self.received();
         if let Some(last) = received.checked_sub(1) {
-            let uploaded = match settings.content_range_counts {
+            let uploaded = match settings.content_range_counts.consult() {
                 ContentRangeCounts::LastIndex => last,
                 ContentRangeCounts::Count => received,
             };

@@ -86,6 +86,7 @@ impl World {
     /// Starts over, but for the record of secrets and the numbers already given.
     pub(crate) fn reset(&mut self) {
         self.settings = self.first_settings.clone();
+        self.settings.forget();
         self.clock = Clock::default();
         self.users.clear();
         self.grants = Grants::default();

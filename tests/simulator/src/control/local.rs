@@ -1,13 +1,13 @@
 //! The control interface without HTTP, for tests in the same process.
 //!
-//! Every method is the one of the same name in [`crate::Control`].
+//! Every method but [`Simulator::consulted`] is the one of the same name in [`crate::Control`].
 
 use crate::faults::{Fault, InjectedFault};
 use crate::ids::{OpenId, PublishId};
 use crate::ledger::{Entry, Event, Ledger};
 use crate::post::FailReason;
 use crate::server::Simulator;
-use crate::settings::Settings;
+use crate::settings::{Consulted, Settings};
 use crate::tokens::{Scope, TokenKind, TokenPair};
 use crate::users::User;
 use crate::webhooks::Delivery;
@@ -24,6 +24,12 @@ impl Simulator {
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.stage.world().settings.clone()
+    }
+
+    /// Tells which of the open settings were consulted since the start or the last reset.
+    #[must_use]
+    pub fn consulted(&self) -> Consulted {
+        self.stage.world().settings.consulted()
     }
 
     /// Replaces the settings.

@@ -165,7 +165,7 @@ async fn an_upload_that_was_never_finished_stays_or_fails_as_set() {
     let begun = client.begin(3000).await;
     client.tiktok.advance(3601);
     assert_eq!(client.status(&begun.id).await["status"], "PROCESSING_UPLOAD");
-    client.set(|settings| settings.expired_upload = ExpiredUpload::Fails);
+    client.set(|settings| settings.expired_upload.set(ExpiredUpload::Fails));
     assert_eq!(client.status(&begun.id).await["fail_reason"], "internal");
 }
 

@@ -50,7 +50,7 @@ async fn a_refused_grant_can_come_under_http_200() {
 #[tokio::test]
 async fn the_old_refresh_token_can_be_set_to_survive() {
     let client = Client::new().await;
-    client.set(|settings| settings.refresh_rotation = RefreshRotation::PredecessorSurvives);
+    client.set(|settings| settings.refresh_rotation.set(RefreshRotation::PredecessorSurvives));
     let old = pair(&client);
     assert_eq!(refresh(&client, &old.refresh_token).await.0, 200);
     assert_eq!(refresh(&client, &old.refresh_token).await.0, 200);

@@ -42,7 +42,7 @@ async fn chunks_in_order_make_the_file() {
 #[tokio::test]
 async fn the_progress_in_an_answer_can_be_a_count() {
     let client = Client::new().await;
-    client.set(|settings| settings.content_range_counts = ContentRangeCounts::Count);
+    client.set(|settings| settings.content_range_counts.set(ContentRangeCounts::Count));
     let file = film();
     let begun = client.begin_in(TOTAL, CHUNK, 2).await;
     let put = client.put(&begun, 0, parts(&file).0, TOTAL).await;
@@ -70,7 +70,7 @@ async fn a_range_that_was_accepted_before_is_answered_as_set() {
     let begun = client.begin_in(TOTAL, CHUNK, 2).await;
     client.put(&begun, 0, first, TOTAL).await;
     let again = async |how| {
-        client.set(|settings| settings.repeated_range = how);
+        client.set(|settings| settings.repeated_range.set(how));
         client.put(&begun, 0, first, TOTAL).await.status
     };
     assert_eq!(again(RepeatedRange::Refused).await, 416);
@@ -89,7 +89,7 @@ async fn a_range_that_was_accepted_before_is_answered_as_set() {
 #[tokio::test]
 async fn a_repeated_range_with_other_bytes_is_noted() {
     let client = Client::new().await;
-    client.set(|settings| settings.repeated_range = RepeatedRange::Accepted);
+    client.set(|settings| settings.repeated_range.set(RepeatedRange::Accepted));
     let file = film();
     let begun = client.begin_in(TOTAL, CHUNK, 2).await;
     client.put(&begun, 0, parts(&file).0, TOTAL).await;
