@@ -82,6 +82,12 @@ impl Campaigns {
             }
         }
         self.enumerate(crashes::told(Story::Told), tiktok);
+        for story in [Story::OneChunk, Story::Scheduled] {
+            self.enumerate(crashes::reworded(story), tiktok);
+        }
+        for story in [Story::OneChunk, Story::ManyChunks, Story::Draft, Story::Told] {
+            self.enumerate(crashes::parted(story), tiktok);
+        }
         self.add("slow", "", tiktok, move |places, memory| Ok(slow::largest(places, tiktok, memory)));
     }
 }

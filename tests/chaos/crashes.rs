@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::campaign::cores;
 use crate::enumeration::Enumeration;
-use crate::gate::{Call, Deed, Moment, Service, Trouble};
+use crate::gate::{Call, Deed, Moment, Parting, Service, Trouble};
 use crate::story::Story;
 
 /// How many runs there are at a time: they wait for processes to start and end.
@@ -39,6 +39,26 @@ pub(crate) fn with_outage(story: Story) -> Enumeration {
 pub(crate) fn cancelled(story: Story) -> Enumeration {
     let deeds = |calls: &[Call]| each(calls, 0..calls.len(), |it| Trouble::Meanwhile(Deed::Cancel, it));
     Enumeration { campaign: "interrupted", troubles: deeds, ..killed(story) }
+}
+
+/// The same with another title that a person gives the post.
+pub(crate) fn reworded(story: Story) -> Enumeration {
+    let deeds = |calls: &[Call]| each(calls, 0..calls.len(), |it| Trouble::Meanwhile(Deed::Reword, it));
+    Enumeration { campaign: "reworded", troubles: deeds, ..killed(story) }
+}
+
+/// The same with the end of the creator's consent, in each way in which it can end.
+pub(crate) fn parted(story: Story) -> Enumeration {
+    let deeds = |calls: &[Call]| {
+        let part = |calls, deed: fn(Moment) -> Trouble| each(calls, 0..calls.len(), deed);
+        [
+            part(calls, |it| Trouble::Meanwhile(Deed::Part(Parting::Removed), it)),
+            part(calls, |it| Trouble::Meanwhile(Deed::Part(Parting::Disconnected), it)),
+            part(calls, |it| Trouble::Meanwhile(Deed::Part(Parting::Refused), it)),
+        ]
+        .concat()
+    };
+    Enumeration { campaign: "parted", troubles: deeds, ..killed(story) }
 }
 
 /// TikTok tells the end of a publish while each of the calls waits from that of

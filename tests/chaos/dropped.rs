@@ -43,10 +43,8 @@ impl Stage {
 
     /// Puts the event of a drop into the queue, as S3 does once or more often.
     pub(crate) fn tell_of(&self, dropped: &Drop) -> Result<()> {
-        let event = event(dropped, &self.now().to_string())?;
         let now = self.now();
-        self.aws.kept().queue.put(&event, now);
-        Ok(())
+        self.aws.kept().queue.tell_of(&dropped.key, &dropped.version, dropped.film.bytes, now)
     }
 }
 
@@ -76,11 +74,54 @@ impl Lambda<'_> {
         }
         ensure!(answer.status == 201, "an upload was asked for, and the answer is {answer:?}");
         let post = named(&answer.body["post"])?;
-        let url = answer.body["upload"]["url"].as_str().context("an upload has an address")?;
-        let path = url.split('?').next().and_then(|url| url.split_once(&format!("/{BUCKET}/")));
-        let key = percent_decode_str(path.context("the address is in the bucket")?.1).decode_utf8()?.into_owned();
-        Ok(Drop { post, request: Some(request), ..self.stage.drop_film(&key, film, &[])? })
+        self.target = Some(post.clone());
+        let upload = &answer.body["upload"];
+        let Some(parts) = upload["parts"].as_array() else {
+            let (key, _) = address(&upload["url"])?;
+            return Ok(Drop { post, request: Some(request), ..self.stage.drop_film(&key, film, &[])? });
+        };
+        let key = self.send_parts(&post, film, parts).await?;
+        // Where somebody cancelled it meanwhile, there is none.
+        let version = self.stage.aws.kept().bucket.newest(&key).unwrap_or_else(|| "none".to_owned());
+        Ok(Drop { post, request: Some(request), ..Drop::of(&key, version, film) })
     }
+
+    /// Sends a film in parts and has it completed: too early at first, when the first
+    /// part is missing. Says which key it is at.
+    async fn send_parts(&mut self, post: &PostId, film: &Film, parts: &[Value]) -> Result<String> {
+        let complete = Request::complete(post);
+        let (first, others) = parts.split_first().context("a large video has parts")?;
+        for part in others {
+            self.send_part(film, part)?;
+        }
+        let early = self.insist(&complete).await?;
+        let is_cancelled = |stage: &Stage| stage.state_of(post).is_some_and(|state| state == "cancelled");
+        let is_missed = early.status == 409 && early.body["code"] == "parts_missing";
+        ensure!(is_missed || is_cancelled(self.stage), "it was completed too early, and the answer is {early:?}");
+        let key = self.send_part(film, first)?;
+        let whole = self.insist(&complete).await?;
+        ensure!(whole.status == 202 || is_cancelled(self.stage), "it was completed, and the answer is {whole:?}");
+        Ok(key)
+    }
+
+    /// Sends a part to its address; says which key that is for.
+    fn send_part(&self, film: &Film, part: &Value) -> Result<String> {
+        let (key, query) = address(&part["url"])?;
+        let upload = query.split('&').find_map(|pair| pair.strip_prefix("uploadId=")).context("it is of an upload")?;
+        let count = |name: &str| part[name].as_u64().context("a part has its place");
+        let number = u32::try_from(count("part_number")?)?;
+        let range = (count("first_byte")?, count("bytes")?);
+        self.stage.aws.kept().bucket.put_part(&key, upload, number, film, range);
+        Ok(key)
+    }
+}
+
+/// The key that an address in the bucket is for, and what else it says.
+fn address(url: &Value) -> Result<(String, &str)> {
+    let url = url.as_str().context("an upload has an address")?;
+    let (path, query) = url.split_once('?').context("an address is signed")?;
+    let (_, key) = path.split_once(&format!("/{BUCKET}/")).context("the address is in the bucket")?;
+    Ok((percent_decode_str(key).decode_utf8()?.into_owned(), query))
 }
 
 /// A request for a post of this object.
@@ -92,20 +133,4 @@ pub(crate) fn asking_for(maker: &Creator, dropped: &Drop) -> Request {
 /// The post that an answer names.
 pub(crate) fn named(post: &Value) -> Result<PostId> {
     Ok(post["id"].as_str().context("a post has an id")?.parse()?)
-}
-
-/// The recorded event of a drop, with this one in it.
-fn event(dropped: &Drop, time: &str) -> Result<String> {
-    let recorded: Value = serde_json::from_str(include_str!("../../events/sqs-s3-put.json"))?;
-    let body = recorded["Records"][0]["body"].as_str().context("the recorded event has a body")?;
-    let mut body: Value = serde_json::from_str(body)?;
-    let record = &mut body["Records"][0];
-    record["eventTime"] = time.into();
-    record["s3"]["bucket"]["name"] = BUCKET.into();
-    let object = &mut record["s3"]["object"];
-    object["key"] = dropped.key.as_str().into();
-    object["size"] = dropped.film.bytes.into();
-    object["eTag"] = dropped.version.as_str().into();
-    object["versionId"] = dropped.version.as_str().into();
-    Ok(body.to_string())
 }

@@ -72,7 +72,9 @@ impl Enumeration {
             let what = format!("{} {name} (call {at})", trouble.name());
             Job { story, tiktok, outage, orders: vec![Order { at: At::Named(at, name), trouble }], what }
         };
-        Ok((calls.len(), (self.troubles)(&calls).into_iter().step_by(step).map(job).collect()))
+        let own = story.own(&calls);
+        let troubles = (self.troubles)(&calls).into_iter().filter(|(at, _)| *at < own);
+        Ok((calls.len(), troubles.step_by(step).map(job).collect()))
     }
 
     /// What a run is, whoever plays TikTok.

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use call::{Call, Service};
 pub(crate) use passage::{Door, serve};
-pub(crate) use trouble::{At, Deed, Moment, Order, Trouble};
+pub(crate) use trouble::{At, Deed, Moment, Order, Parting, Trouble};
 
 use crate::clock::Clock;
 

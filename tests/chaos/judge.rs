@@ -115,6 +115,11 @@ fn judge_drop(stage: &Stage, ledger: &Ledger, dropped: &Drop, verdict: &mut Verd
         verdict.duplicates += times - 1;
         verdict.notes.push(format!("{} was published {times} times", dropped.key));
     }
+    let own = ledger.publications.iter().filter(|it| it.flow == Flow::Direct && it.sha256 == dropped.film.sha256);
+    for other in own.filter(|it| !dropped.model.permits_title(&it.title)) {
+        verdict.forbidden += 1;
+        verdict.notes.push(format!("{} was published as {:?}; {:?}", dropped.key, other.title, dropped.model));
+    }
     // Where TikTok does not say how much it has, nobody can know.
     if times == 0 && failure_of(stage, dropped).as_deref() == Some(UNCONFIRMED) && is_mute(stage, ledger, dropped) {
         verdict.unsure += 1;

@@ -9,6 +9,8 @@
 //! - what failed because TikTok refused it, or since its object is gone, is tried again
 //!   when somebody wishes it, and nothing else is;
 //! - what waits for a review is not posted before somebody approves;
+//! - what was given another title, and answered so, is posted under that one; it is
+//!   not refused while it waits for its time;
 //! - what nobody stops, and nothing makes impossible, is posted.
 //!
 //! [`knows_a_lie`] shows that it can say no.
@@ -17,10 +19,13 @@ use std::fmt;
 
 use simulator::{Entry, Ledger};
 
-use crate::stage::{ENDS, Said, Wish};
+use crate::stage::{ENDS, REWORDED, Said, Wish};
 
 /// Where a post waits for an approval.
 const IN_REVIEW: &str = "held for review";
+
+/// Where it waits for its time.
+const SCHEDULED: &str = "scheduled";
 
 /// An end of a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub(crate) struct Model {
     gone: bool,
     /// Whether somebody approved, where that is wanted.
     approved: Option<Sure>,
+    /// Whether it has the other title.
+    reworded: Sure,
 }
 
 impl Model {
@@ -88,6 +95,15 @@ impl Model {
         }
     }
 
+    /// Whether it may be posted under this title.
+    pub(crate) fn permits_title(&self, title: &str) -> bool {
+        match self.reworded {
+            Sure::No => title != REWORDED,
+            Sure::Perhaps => true,
+            Sure::Yes => title == REWORDED,
+        }
+    }
+
     /// Learns what was answered to a wish about a film of this length and digest.
     ///
     /// # Errors
@@ -103,6 +119,7 @@ impl Model {
                 Wish::Cancel => self.cancelled = self.cancelled.max(Sure::Perhaps),
                 Wish::Approve => self.approved = self.approved.max(self.approved.map(|_| Sure::Perhaps)),
                 Wish::Retry => self.perhaps_retried = true,
+                Wish::Reword => self.reworded = self.reworded.max(Sure::Perhaps),
             }
             return Ok(());
         };
@@ -147,7 +164,13 @@ impl Model {
                 (self.refused, self.perhaps_retried) = (self.refused && !was_heard, self.perhaps_retried && !was_heard);
                 Ok(())
             }
-            (Wish::Approve, 409) => Ok(()),
+            (Wish::Reword, 200) if film.is_published(&said.ledger) => untrue("it is posted already"),
+            (Wish::Reword, 200) => {
+                self.reworded = Sure::Yes;
+                Ok(())
+            }
+            (Wish::Reword, 409) if was_all_along(SCHEDULED) => untrue("it waits for its time"),
+            (Wish::Approve | Wish::Reword, 409) => Ok(()),
             _ => untrue("nobody answers so"),
         }
     }
@@ -226,6 +249,8 @@ pub(crate) fn knows_a_lie() -> Result<(), String> {
         (Wish::Approve, "processing", 200, false),
         (Wish::Approve, IN_REVIEW, 409, false),
         (Wish::Approve, IN_REVIEW, 200, true),
+        (Wish::Reword, SCHEDULED, 409, false),
+        (Wish::Reword, "uploading", 409, true),
     ] {
         let mut model = Model::default();
         model.refused();
@@ -233,6 +258,13 @@ pub(crate) fn knows_a_lie() -> Result<(), String> {
         if model.hear(&said(wish, before, status), film).is_ok() != is_true {
             return Err(format!("{wish:?} of what is {before}, answered with {status}: that is {}", !is_true));
         }
+    }
+    let mut model = Model::default();
+    let titles = |model: &Model| [REWORDED, "clip"].map(|title| model.permits_title(title));
+    let before = titles(&model);
+    let heard = model.hear(&said(Wish::Reword, SCHEDULED, 200), film).is_ok();
+    if before != [false, true] || !heard || titles(&model) != [true, false] {
+        return Err(format!("it permits {before:?} of the other title and the first, and then {:?}", titles(&model)));
     }
     let mut model = Model::default();
     let fresh = [End::Posted, End::Cancelled, End::Failed, End::Absent].map(|end| model.permits(end));

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use aws::Film;
 use jiff::Timestamp;
-use simulator::{Scope, Standing, User, Webhooks};
+use simulator::{Entry, FailReason, Scope, Standing, User, Webhooks};
 use tests::Creator;
 
 use crate::dropped::{Drop, named};
-use crate::gate::{Call, Order};
+use crate::gate::{Call, Deed, Order, Parting, Trouble};
 use crate::judge::{Judged, Verdict};
 use crate::stage::{Lambda, Rest, Stage, Wish};
 use crate::unknowns::TikTok;
@@ -48,10 +48,17 @@ pub(crate) enum Story {
     Cancelled,
     /// A small one that TikTok refuses, and that is tried again on request.
     Retried,
+    /// A large one that is uploaded in parts, which are completed too early at first.
+    InParts,
+    /// A small one that waits for its time, and is given another title meanwhile.
+    Reworded,
+    /// A small one that waits for its time, and whose creator's consent ends meanwhile:
+    /// who is asked to connects again.
+    Parted(Parting),
 }
 
 impl Story {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::OneChunk,
         Self::ManyChunks,
         Self::Draft,
@@ -62,6 +69,11 @@ impl Story {
         Self::Uploaded,
         Self::Cancelled,
         Self::Retried,
+        Self::InParts,
+        Self::Reworded,
+        Self::Parted(Parting::Removed),
+        Self::Parted(Parting::Disconnected),
+        Self::Parted(Parting::Refused),
     ];
 
     /// What it is called in the report.
@@ -77,17 +89,35 @@ impl Story {
             Self::Uploaded => "uploaded",
             Self::Cancelled => "cancelled",
             Self::Retried => "retried",
+            Self::InParts => "in parts",
+            Self::Reworded => "reworded",
+            Self::Parted(parting) => parting.name(),
         }
     }
 
+    /// How many of its calls are its own: those after them, other stories have, too.
+    pub(crate) fn own(self, calls: &[Call]) -> usize {
+        let init = || calls.iter().position(|call| call.name.ends_with("Init"));
+        if self == Self::InParts { init().unwrap_or(calls.len()) } else { calls.len() }
+    }
+
     fn bytes(self) -> u64 {
-        if self == Self::ManyChunks { 3 * CHUNK + 17 } else { 100_000 }
+        match self {
+            Self::ManyChunks => 3 * CHUNK + 17,
+            // No shorter one is uploaded in parts.
+            Self::InParts => 100_000_001,
+            _ => 100_000,
+        }
+    }
+
+    fn chunk(self) -> u64 {
+        if self == Self::InParts { 10 * CHUNK } else { CHUNK }
     }
 
     fn metadata(self, stage: &Stage) -> Vec<(&'static str, String)> {
         match self {
             Self::Draft => vec![("mode", "draft".to_owned())],
-            Self::Scheduled | Self::Cancelled => {
+            Self::Scheduled | Self::Cancelled | Self::Reworded | Self::Parted(_) => {
                 vec![("publish-at", (stage.now() + Duration::from_hours(2)).to_string())]
             }
             _ => Vec::new(),
@@ -102,6 +132,7 @@ impl Story {
                 casting.scopes.retain(|scope| *scope != Scope::VideoList);
             }
             Self::Retried => casting.user.standing = Standing::Risky,
+            Self::Parted(Parting::Removed) => casting.user.webhooks = Webhooks::Told,
             _ => {}
         });
         let maker = maker.await?;
@@ -116,7 +147,7 @@ impl Story {
         let film = film(self.bytes())?;
         let mut dropped = match self {
             Self::Asked => lambda.ask_post(maker, &film).await?,
-            Self::Uploaded => lambda.ask_upload(maker, &film).await?,
+            Self::Uploaded | Self::InParts => lambda.ask_upload(maker, &film).await?,
             _ => {
                 let metadata = self.metadata(stage);
                 let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -126,6 +157,8 @@ impl Story {
         lambda.target = Some(dropped.post.clone());
         match self {
             Self::Cancelled => wish(stage, lambda, &dropped, Wish::Cancel).await?,
+            Self::Reworded => wish(stage, lambda, &dropped, Wish::Reword).await?,
+            Self::Parted(parting) => part(stage, lambda, &dropped, maker, parting).await?,
             Self::Retried => {
                 lambda.settle(std::slice::from_ref(maker), 1).await?;
                 // What never reached TikTok whole was not refused.
@@ -139,6 +172,34 @@ impl Story {
         }
         Ok(dropped)
     }
+}
+
+/// Has the consent end as soon as a post is stored.
+async fn part(stage: &Stage, lambda: &mut Lambda<'_>, dropped: &Drop, maker: &Creator, parting: Parting) -> Result<()> {
+    for _ in 0..MOST_WISHES {
+        while lambda.deliver().await? {}
+        if stage.state_of(&dropped.post).is_none() {
+            stage.advance(A_WHILE.as_secs())?;
+            continue;
+        }
+        let answer = lambda.part(maker, parting).await?;
+        if parting != Parting::Disconnected || answer.is_some_and(|answer| answer.status == 200) {
+            return Ok(());
+        }
+        stage.advance(5)?;
+    }
+    bail!("the consent does not end")
+}
+
+/// Has what TikTok refused be tried again, where the consent was gone when it came to a verdict.
+async fn mend(stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator, dropped: &mut Drop) -> Result<()> {
+    lambda.settle(std::slice::from_ref(maker), 1).await?;
+    let refused = |upload: &Entry| upload.fail_reason == Some(FailReason::AuthRemoved);
+    if stage.tiktok.ledger().publishes.iter().any(refused) {
+        dropped.model.refused();
+        wish(stage, lambda, dropped, Wish::Retry).await?;
+    }
+    Ok(())
 }
 
 /// Wishes something of a post as soon as it is stored, and again until there is an answer.
@@ -180,13 +241,19 @@ pub(crate) async fn play(
     stage.clear(tiktok.set)?;
     let maker = story.cast(stage).await?;
     let begun = stage.now();
+    let is_parting = |order: &Order| matches!(order.trouble, Trouble::Meanwhile(Deed::Part(_), _));
+    let parts = matches!(story, Story::Parted(_)) || orders.iter().any(is_parting);
     stage.gate.order(orders);
     if story == Story::Told {
         stage.gate.tell_first();
     }
-    let mut lambda = Lambda::new(stage, CHUNK);
+    let mut lambda = Lambda::new(stage, story.chunk());
     lambda.outage = outage;
-    let dropped = story.begin(stage, &mut lambda, &maker).await?;
+    lambda.maker = Some(maker.clone());
+    let mut dropped = story.begin(stage, &mut lambda, &maker).await?;
+    if parts {
+        mend(stage, &mut lambda, &maker, &mut dropped).await?;
+    }
     conclude(stage, &mut lambda, &[maker], &mut [dropped], begun).await
 }
 

@@ -8,6 +8,7 @@ use axum::http::{Method, Request, header};
 use bytes::Bytes;
 use futures::stream;
 
+use crate::parts::{self, Created, Uploads};
 use crate::{Answer, Film, Refusal, reply};
 
 /// The bucket's name.
@@ -18,6 +19,9 @@ pub const BUCKET: &str = "intake";
 pub struct Bucket {
     objects: BTreeMap<String, Vec<Version>>,
     given: u64,
+    pub(crate) uploads: Uploads,
+    /// What it has yet to tell of: what others put there, they tell of themselves.
+    pub(crate) created: Vec<Created>,
 }
 
 struct Version {
@@ -32,6 +36,11 @@ impl Bucket {
     /// Drops an object, and returns its version.
     pub fn put(&mut self, key: &str, content: Film, metadata: &[(&str, &str)]) -> String {
         self.add(key, Some(content), metadata)
+    }
+
+    /// The newest version of an object, if one is there.
+    pub fn newest(&mut self, key: &str) -> Option<String> {
+        self.find(key, None).ok().map(|version| version.id.clone())
     }
 
     /// Deletes an object as a person does: a mark hides its versions.
@@ -87,6 +96,9 @@ pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>) -> Result<An
     let key = key.strip_prefix('/').unwrap_or(key);
     if key.is_empty() {
         return Ok(listing(bucket, query.get("prefix").map_or("", String::as_str)));
+    }
+    if let Some(answer) = parts::answer(bucket, key, &query, request) {
+        return answer;
     }
     let version = bucket.find(key, query.get("versionId").map(String::as_str));
     let tagging = query.contains_key("tagging");
@@ -183,11 +195,13 @@ fn tags(tags: &[(String, String)]) -> String {
     format!("<Tagging><TagSet>{}</TagSet></Tagging>", tags.collect::<Vec<_>>().concat())
 }
 
+/// What stands in an element of this name.
+pub(crate) fn between(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
+}
+
 fn read_tags(xml: &str) -> Vec<(String, String)> {
-    let between = |text: &str, name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
-    };
     xml.split("<Tag>").skip(1).filter_map(|tag| Some((between(tag, "Key")?, between(tag, "Value")?))).collect()
 }
 

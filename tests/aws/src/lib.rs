@@ -14,6 +14,7 @@ mod contract;
 mod expression;
 mod film;
 mod keys;
+mod parts;
 mod queue;
 mod tables;
 
@@ -134,10 +135,12 @@ impl Aws {
     pub fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
         let mut kept = self.kept();
         let Some(target) = target_of(request) else {
-            return bucket::answer(&mut kept.bucket, request).unwrap_or_else(|refusal| {
+            let answer = bucket::answer(&mut kept.bucket, request).unwrap_or_else(|refusal| {
                 kept.note(&refusal, "");
                 refusal.xml()
             });
+            kept.tell(now);
+            return answer;
         };
         let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let answered = match target.split_once('.').unwrap_or_default() {
@@ -158,6 +161,14 @@ impl Aws {
 }
 
 impl Kept {
+    /// Has the bucket tell the queue of what came to be there.
+    fn tell(&mut self, now: jiff::Timestamp) {
+        for created in std::mem::take(&mut self.bucket.created) {
+            let told = self.queue.tell_of(&created.key, &created.version, created.bytes, now);
+            self.unknown.extend(told.err().map(|error| format!("an event of {}: {error:#}", created.key)));
+        }
+    }
+
     /// Remembers what nobody here could play.
     fn note(&mut self, refusal: &Refusal, asked: &str) {
         if refusal.code == UNKNOWN {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+use crate::BUCKET;
 
 /// For how long a message that was handed out is hidden, as the template has it.
 const HIDDEN_FOR: Duration = Duration::from_mins(16);
@@ -43,6 +46,26 @@ impl Queue {
         let id = format!("message-{}", self.given);
         self.messages.push(Message { id: id.clone(), body: body.to_owned(), visible_at: now, tries: 0 });
         id
+    }
+
+    /// Adds the bucket's event of an object, as S3 does once or more often.
+    ///
+    /// # Errors
+    /// The recorded event has changed.
+    pub fn tell_of(&mut self, key: &str, version: &str, bytes: u64, now: Timestamp) -> Result<()> {
+        let recorded: Value = serde_json::from_str(include_str!("../../../events/sqs-s3-put.json"))?;
+        let body = recorded["Records"][0]["body"].as_str().context("the recorded event has a body")?;
+        let mut body: Value = serde_json::from_str(body)?;
+        let record = &mut body["Records"][0];
+        record["eventTime"] = now.to_string().into();
+        record["s3"]["bucket"]["name"] = BUCKET.into();
+        let object = &mut record["s3"]["object"];
+        object["key"] = key.into();
+        object["size"] = bytes.into();
+        object["eTag"] = version.into();
+        object["versionId"] = version.into();
+        self.put(&body.to_string(), now);
+        Ok(())
     }
 
     /// Hands the oldest visible message out; it is hidden until it is taken

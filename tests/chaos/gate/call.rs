@@ -52,8 +52,13 @@ impl Call {
         }
         let tagging =
             request.uri().query().is_some_and(|query| query.split('&').any(|part| part.starts_with("tagging")));
+        let in_parts = request.uri().query().is_some_and(|query| query.contains("uploadId="));
         let key = request.uri().path().trim_matches('/').contains('/');
         let operation = match (request.method(), tagging, key) {
+            (&Method::GET, ..) if in_parts => "ListParts",
+            (&Method::POST, ..) if in_parts => "CompleteMultipartUpload",
+            (&Method::DELETE, ..) if in_parts => "AbortMultipartUpload",
+            (&Method::POST, ..) => "CreateMultipartUpload",
             (&Method::HEAD, ..) => "HeadObject",
             (&Method::GET, true, _) => "GetObjectTagging",
             (&Method::PUT, true, _) => "PutObjectTagging",
@@ -82,7 +87,7 @@ impl Call {
     pub(crate) fn acts(&self) -> bool {
         match self.to {
             Service::DynamoDb => self.name.contains("PutItem") || self.name.contains("DeleteItem"),
-            Service::S3 => self.name.contains("Put"),
+            Service::S3 => self.name.contains("Put") || self.name.contains("Multipart"),
             Service::Sqs | Service::Upload => true,
             Service::Kms | Service::Secrets => false,
             Service::TikTok => !self.name.ends_with("StatusFetch") && !self.name.ends_with("VideoQuery"),

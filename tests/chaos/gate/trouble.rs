@@ -16,8 +16,23 @@ pub(crate) enum Moment {
 pub(crate) enum Deed {
     /// A person cancels the post.
     Cancel,
+    /// A person gives the post another title.
+    Reword,
+    /// The creator's consent ends.
+    Part(Parting),
     /// A few seconds pass, and TikTok tells what there is to tell.
     Tell,
+}
+
+/// How a creator's consent ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Parting {
+    /// The creator removes the app, and TikTok tells of it.
+    Removed,
+    /// The operator disconnects the account.
+    Disconnected,
+    /// TikTok takes the tokens no more, and says nothing.
+    Refused,
 }
 
 /// What goes wrong.
@@ -82,8 +97,7 @@ impl Trouble {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Kill(moment) => format!("killed {}", moment.name()),
-            Self::Meanwhile(Deed::Cancel, moment) => format!("cancelled {}", moment.name()),
-            Self::Meanwhile(Deed::Tell, moment) => format!("told {}", moment.name()),
+            Self::Meanwhile(deed, moment) => format!("{} {}", deed.name(), moment.name()),
             Self::Refuse(status, code) => format!("{status} {code}"),
             Self::Lose(moment) => format!("connection lost {}", moment.name()),
             Self::Stall(moment) => format!("stalled {}", moment.name()),
@@ -91,6 +105,28 @@ impl Trouble {
             Self::Garble => "answer garbled".to_owned(),
             Self::TikTok(trouble) => format!("TikTok: {}", trouble.name()),
             Self::Pass(seconds) => format!("{seconds} s pass"),
+        }
+    }
+}
+
+impl Deed {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelled",
+            Self::Reword => "reworded",
+            Self::Part(parting) => parting.name(),
+            Self::Tell => "told",
+        }
+    }
+}
+
+impl Parting {
+    /// What it is called in the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Removed => "app removed",
+            Self::Disconnected => "disconnected",
+            Self::Refused => "tokens refused",
         }
     }
 }

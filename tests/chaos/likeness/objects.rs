@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use data_encoding::HEXLOWER;
 use domain::source::{ObjectVersion, Source};
 use sha2::{Digest, Sha256};
-use storage::Objects;
+use storage::{Objects, UploadedPart};
 use tests::Cloud;
 
 use super::{Answers, told};
@@ -14,7 +14,10 @@ use crate::stage::Stage;
 
 const KEY: &str = "drop/anna/a clip, and more.mp4";
 const GONE: &str = "drop/anna/gone.mp4";
+const PARTS: &str = "uploads/1/in parts.mp4";
 const BYTES: u64 = 100_000;
+/// Where the second part of a film begins, in bytes.
+const SECOND: u64 = 60_000;
 
 /// What was put, on one of the sides: the versions' ids are each side's own.
 pub(super) struct Versions {
@@ -24,6 +27,8 @@ pub(super) struct Versions {
     second: String,
     /// One that was deleted for good.
     gone: String,
+    /// An upload whose two parts are there.
+    upload: String,
 }
 
 /// Puts the same on both sides.
@@ -38,13 +43,24 @@ pub(super) async fn put(theirs: &Cloud, ours: &Stage) -> Result<(Versions, Versi
     let (first, second) = (upload(KEY, &films[0]).await?, upload(KEY, &films[1]).await?);
     let gone = upload(GONE, &films[0]).await?;
     theirs.s3.delete_object().bucket(&bucket).key(GONE).version_id(&gone).send().await?;
-    let theirs = Versions { bucket, first, second, gone };
+    let begin = async |cloud: &Cloud, bucket: &str| {
+        Objects::new(cloud.s3.clone()).begin_parts(bucket, PARTS, "video/mp4").await
+    };
+    let (their_upload, our_upload) = (begin(theirs, &bucket).await?, begin(&ours.cloud, BUCKET).await?);
+    for (number, (first, end)) in (1..).zip([(0, SECOND), (SECOND, BYTES)]) {
+        let bytes: Vec<u8> = films[0].range(first, end).flatten().collect();
+        let part = theirs.s3.upload_part().bucket(&bucket).key(PARTS).upload_id(&their_upload).part_number(number);
+        part.body(ByteStream::from(bytes)).send().await?;
+        let number = u32::try_from(number)?;
+        ours.aws.kept().bucket.put_part(PARTS, &our_upload, number, &films[0], (first, end - first));
+    }
+    let theirs = Versions { bucket, first, second, gone, upload: their_upload };
     let mut kept = ours.aws.kept();
     let metadata = [("title", "Bread")];
     let mut put = |key, film: &Film| kept.bucket.put(key, film.clone(), &metadata);
     let (first, second, gone) = (put(KEY, &films[0]), put(KEY, &films[1]), put(GONE, &films[0]));
     kept.bucket.remove(GONE, &gone);
-    Ok((theirs, Versions { bucket: BUCKET.to_owned(), first, second, gone }))
+    Ok((theirs, Versions { bucket: BUCKET.to_owned(), first, second, gone, upload: our_upload }))
 }
 
 impl Versions {
@@ -92,6 +108,7 @@ impl Versions {
         said.push(("options that are not there", told(&objects.sidecar(&self.bucket, "drop/anna/never.json").await)));
         said.push(("keys", told(&objects.list(&self.bucket, "drop/anna/a").await)));
         said.push(("no keys", told(&objects.list(&self.bucket, "drop/bob/").await)));
+        self.complete(&objects, &mut said).await?;
         for tags in [&[("state", "queued")][..], &[("state", "published"), ("post", "1")]] {
             said.push(("tagging", told(&objects.tag(&first, tags).await)));
             said.push(("its tags", self.tags(cloud, &self.first).await?));
@@ -99,6 +116,35 @@ impl Versions {
         }
         said.push(("tagging what is gone", told(&objects.tag(&gone, &[("state", "failed")]).await)));
         Ok(said)
+    }
+
+    /// Makes one object of parts, and asks for what is there before and afterwards, and
+    /// of an upload that was given up.
+    async fn complete(&self, objects: &Objects, said: &mut Answers) -> Result<()> {
+        let parts = async |upload: &str| {
+            let parts = objects.parts(&self.bucket, PARTS, upload).await;
+            let named = |parts: Vec<UploadedPart>| parts.iter().map(|it| (it.number, it.bytes)).collect::<Vec<_>>();
+            told(&parts.map(|parts| parts.map(named)))
+        };
+        let all = objects.parts(&self.bucket, PARTS, &self.upload).await?.unwrap_or_default();
+        said.push(("parts", parts(&self.upload).await));
+        said.push((
+            "an object of parts before it is one",
+            told(&objects.current(&self.bucket, PARTS).await.map(|_| ())),
+        ));
+        let one = objects.complete_parts(&self.bucket, PARTS, &self.upload, &all).await;
+        // A second time, AWS's documents permit both answers, and the stricter one is played here.
+        said.push(("parts made one", told(&one)));
+        said.push(("parts that are one", parts(&self.upload).await));
+        let one = objects.current(&self.bucket, PARTS).await;
+        said.push(("the object of the parts", told(&one.map(|it| it.map(|it| it.bytes)))));
+        let given_up = objects.begin_parts(&self.bucket, PARTS, "video/mp4").await?;
+        said.push(("no parts", parts(&given_up).await));
+        for what in ["an upload given up", "an upload given up before"] {
+            said.push((what, told(&objects.abort_parts(&self.bucket, PARTS, &given_up).await)));
+            said.push((what, parts(&given_up).await));
+        }
+        Ok(())
     }
 
     /// A version, by what it is on both sides.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use aws::{INBOX, POSTS};
 use data_encoding::{BASE64, HEXLOWER};
-use domain::identity::PostId;
+use domain::identity::{Alias, PostId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simulator::Ledger;
@@ -28,6 +28,7 @@ const ENDED_WELL: [&str; 3] =
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
+    method: &'static str,
     path: String,
     header: Option<(&'static str, String)>,
     body: String,
@@ -46,7 +47,12 @@ pub(crate) enum Wish {
     Approve,
     Cancel,
     Retry,
+    /// It is to have the title [`REWORDED`].
+    Reword,
 }
+
+/// The title that somebody gives a post while it waits.
+pub(crate) const REWORDED: &str = "In other words";
 
 /// A wish, and what came of it.
 #[derive(Debug, Clone)]
@@ -67,16 +73,27 @@ impl Request {
     /// Asks for a post under a name: whatever comes under it again is the same.
     pub(crate) fn named(path: &str, name: &str, body: &Value) -> Self {
         let header = Some(("idempotency-key", name.to_owned()));
-        Self { path: path.to_owned(), header, body: body.to_string() }
+        Self { method: "POST", path: path.to_owned(), header, body: body.to_string() }
     }
 
     /// Tells what TikTok tells, or somebody who would be TikTok.
     pub(crate) fn webhook(signature: String, body: &str) -> Self {
         Self {
+            method: "POST",
             path: "/webhooks/tiktok".to_owned(),
             header: Some(("tiktok-signature", signature)),
             body: body.to_owned(),
         }
+    }
+
+    /// Makes one object of the parts of a post's video.
+    pub(crate) fn complete(post: &PostId) -> Self {
+        Self::bare("POST", format!("/uploads/{post}/complete"))
+    }
+
+    /// Ends the consent that an account has.
+    pub(crate) fn disconnect(alias: &Alias) -> Self {
+        Self::bare("DELETE", format!("/accounts/{alias}"))
     }
 
     fn wish(wish: Wish, post: &PostId) -> Self {
@@ -84,8 +101,16 @@ impl Request {
             Wish::Approve => "approve",
             Wish::Cancel => "cancel",
             Wish::Retry => "retry",
+            Wish::Reword => {
+                let body = json!({ "title": REWORDED }).to_string();
+                return Self { body, ..Self::bare("PATCH", format!("/posts/{post}")) };
+            }
         };
-        Self { path: format!("/posts/{post}/{verb}"), header: None, body: String::new() }
+        Self::bare("POST", format!("/posts/{post}/{verb}"))
+    }
+
+    fn bare(method: &'static str, path: String) -> Self {
+        Self { method, path, header: None, body: String::new() }
     }
 
     /// The gateway's route that it is let in by.
@@ -105,9 +130,10 @@ impl Request {
     /// The recorded event, with this request in it.
     fn event(&self) -> Result<Value> {
         let mut event: Value = serde_json::from_str(include_str!("../../../events/http-post-webhook.json"))?;
-        event["routeKey"] = json!(format!("POST {}", self.route()));
+        event["routeKey"] = json!(format!("{} {}", self.method, self.route()));
         event["rawPath"] = json!(self.path);
         event["requestContext"]["routeKey"] = event["routeKey"].clone();
+        event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(self.path);
         event["body"] = json!(BASE64.encode(self.body.as_bytes()));
         let headers = event["headers"].as_object_mut().context("a request has headers")?;

@@ -10,15 +10,20 @@ use anyhow::{Context, Result, bail, ensure};
 use domain::identity::PostId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use simulator::TokenKind;
+use tests::Creator;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
-use super::{Entrance, Said, Stage, Wish};
-use crate::gate::{Deed, Interruption};
+use super::api::Answer;
+use super::{Entrance, Request, Said, Stage, Wish};
+use crate::gate::{Deed, Interruption, Parting};
 
 /// How long `status` may take, as the template has it.
 const STATUS: Duration = Duration::from_secs(150);
 /// How long an invocation may really take here.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// TikTok's word for why a consent has ended: the user removed the app.
+const REMOVED_BY_USER: u8 = 1;
 /// How long TikTok takes to come to a verdict and to tell it, in seconds.
 const SOON_S: u64 = 10;
 
@@ -39,8 +44,10 @@ pub(crate) struct Lambda<'a> {
     pub(crate) invocations: u32,
     /// How often somebody had to connect an account again.
     pub(crate) reconnects: usize,
-    /// The post that somebody cancels where that is ordered.
+    /// The post that somebody cancels or rewords where that is ordered.
     pub(crate) target: Option<PostId>,
+    /// The creator whose consent ends where that is ordered.
+    pub(crate) maker: Option<Creator>,
     /// What people wished, and what they were told, since somebody last took it.
     pub(crate) said: Vec<Said>,
     /// Answers that were none to be given.
@@ -85,6 +92,7 @@ impl<'a> Lambda<'a> {
             invocations: 0,
             reconnects: 0,
             target: None,
+            maker: None,
             said: Vec::new(),
             untrue: Vec::new(),
             interruptions: interruptions.try_lock().ok(),
@@ -146,9 +154,14 @@ impl<'a> Lambda<'a> {
     /// Does what somebody else does while a call waits; tells whether there was anything to do.
     async fn meanwhile(&mut self, deed: Deed) -> Result<bool> {
         match deed {
-            Deed::Cancel => {
+            Deed::Cancel | Deed::Reword => {
                 let Some(post) = self.target.take() else { return Ok(false) };
-                self.wish(Wish::Cancel, &post).await?;
+                self.wish(if deed == Deed::Cancel { Wish::Cancel } else { Wish::Reword }, &post).await?;
+                Ok(true)
+            }
+            Deed::Part(parting) => {
+                let Some(maker) = self.maker.take() else { return Ok(false) };
+                self.part(&maker, parting).await?;
                 Ok(true)
             }
             Deed::Tell => {
@@ -156,6 +169,16 @@ impl<'a> Lambda<'a> {
                 Ok(self.hear().await? > 0)
             }
         }
+    }
+
+    /// Has a creator's consent end. Where somebody asks for that, they need not be answered.
+    pub(crate) async fn part(&mut self, maker: &Creator, parting: Parting) -> Result<Option<Answer>> {
+        match parting {
+            Parting::Removed => self.stage.tiktok.disconnect(&maker.user.open_id, REMOVED_BY_USER)?,
+            Parting::Disconnected => return self.ask(&Request::disconnect(&maker.alias)).await,
+            Parting::Refused => self.stage.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Both)?,
+        }
+        Ok(None)
     }
 
     async fn start(&self, name: &str) -> Result<Function> {
