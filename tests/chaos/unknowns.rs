@@ -54,14 +54,14 @@ pub(crate) const EACH: TikTok = TikTok { name: "each setting", set: |_| {} };
 pub(crate) const FAILING: TikTok =
     TikTok { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
 
-/// Everything that the documents leave open, one setting at a time.
-pub(crate) const OPEN: [TikTok; 9] = [
+/// What the documents leave open, one setting at a time. How `Content-Range` counts is in
+/// [`MIXED`]: it is in every answer to a chunk, and so might matter to every run.
+pub(crate) const OPEN: [TikTok; 8] = [
     TikTok { name: "a chunk again: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
     TikTok { name: "a chunk again: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },
     TikTok { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes.set(UploadedBytes::LastIndex) },
     TikTok { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes.set(UploadedBytes::Absent) },
     TikTok { name: "uploaded_bytes: 0 of none", set: |it| it.none_uploaded.set(NoneUploaded::Zero) },
-    TikTok { name: "Content-Range: a count", set: |it| it.content_range_counts.set(ContentRangeCounts::Count) },
     FAILING,
     TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation.set(RefreshRotation::Unchanged) },
     TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation.set(RefreshRotation::PredecessorSurvives) },
