@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import ministack.app as front_door
+from ministack.core import iam_evaluator, router
 from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 from ministack.services.cloudformation import provisioners
 
@@ -33,6 +34,7 @@ def amend() -> None:
     _repeat_what_a_stream_function_could_not_take()
     _leave_what_failed_of_a_rules_invocations()
     _hand_traces_on_with_notifications()
+    _tell_missing_from_forbidden()
 
 
 def _read_ranges_of_versions() -> None:
@@ -201,3 +203,34 @@ def _hand_traces_on_with_notifications() -> None:
 
     s3.handle_request = answering
     sqs._ensure_msg_fields = completing
+
+
+def _tell_missing_from_forbidden() -> None:
+    """That an object is not there is told to those alone who may list its bucket; to others it is forbidden.
+
+    MiniStack tells everybody. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    answer = s3.handle_request
+
+    async def amended(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        *more: Any,
+        **named: Any,
+    ) -> Answer:
+        told = await answer(method, path, headers, body, query, *more, **named)
+        bucket, _, key = path.lstrip("/").partition("/")
+        # Of a version that is not there, AWS's page says nothing. The SDK names the call in `x-id`.
+        if told[0] != 404 or method not in ("GET", "HEAD") or not key or query.keys() - {"x-id"}:
+            return told
+        caller, region = router.extract_access_key_id(headers, query), router.extract_region(headers, query)
+        arn = f"arn:aws:s3:::{bucket}"
+        if not iam_evaluator.enforce(caller, "s3:ListBucket", "s3", region, resource_arn=arn):
+            return told
+        status, said, refusal = s3._error("AccessDenied", "Access Denied", 403, path)
+        return status, said, b"" if method == "HEAD" else refusal
+
+    s3.handle_request = amended

@@ -38,7 +38,6 @@ NOT_ASKED_HERE = {
     "dynamodb:ListStreams": "MiniStack's event source mapping reads streams by itself",
     "xray:PutTraceSegments": "X-Ray is off in the local cloud",
     "xray:PutTelemetryRecords": "X-Ray is off in the local cloud",
-    "TellMissingFromForbidden": "MiniStack says of an object that is gone that it is gone, whoever asks",
     "SayWhatCouldNotBeTold": "MiniStack's event source mapping names by itself what was not taken",
     "SayWhichLooksFailed": "MiniStack leaves by itself what came of an event that nobody waits for",
 }
