@@ -12,7 +12,7 @@ use crate::faults;
 use crate::histories::History;
 use crate::report::Row;
 use crate::slow;
-use crate::stage::Places;
+use crate::stage::{Places, Wish};
 use crate::story::Story;
 use crate::unknowns::{DOCUMENTED, EACH, MIXED, OPEN, SILENT, TikTok};
 
@@ -82,6 +82,9 @@ impl Campaigns {
             }
         }
         self.enumerate(crashes::told(Story::Told), tiktok);
+        for wish in [Wish::Cancel, Wish::Reword] {
+            self.enumerate(crashes::overtaken(wish), tiktok);
+        }
         for story in [Story::OneChunk, Story::Scheduled] {
             self.enumerate(crashes::reworded(story), tiktok);
         }

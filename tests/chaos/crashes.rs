@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::campaign::cores;
 use crate::enumeration::Enumeration;
 use crate::gate::{Call, Deed, Moment, Parting, Service, Trouble};
+use crate::stage::Wish;
 use crate::story::Story;
 
 /// How many runs there are at a time: they wait for processes to start and end.
@@ -59,6 +60,13 @@ pub(crate) fn parted(story: Story) -> Enumeration {
         .concat()
     };
     Enumeration { campaign: "parted", troubles: deeds, ..killed(story) }
+}
+
+/// Whoever works does all that there is to do while each of the calls waits: somebody
+/// wishes something of a post, and it is taken up, and published, before that is stored.
+pub(crate) fn overtaken(wish: Wish) -> Enumeration {
+    let deeds = |calls: &[Call]| each(calls, 0..calls.len(), |it| Trouble::Meanwhile(Deed::Work, it));
+    Enumeration { campaign: "overtaken", troubles: deeds, ..killed(Story::AtOnce(wish)) }
 }
 
 /// TikTok tells the end of a publish while each of the calls waits from that of

@@ -53,7 +53,7 @@ use campaigns::{Campaign, random};
 use enumeration::{Enumeration, Memory};
 use histories::History;
 use report::{Head, Report, Row};
-use stage::Places;
+use stage::{Places, Wish};
 use story::Story;
 use unknowns::{DOCUMENTED, SILENT, TikTok};
 
@@ -90,6 +90,12 @@ fn share() -> Vec<Trial> {
             crashes::cancelled(Story::ManyChunks),
             DOCUMENTED,
             5,
+        ),
+        some(
+            "whoever_cancels_what_is_taken_up_at_any_third_of_the_calls_is_told_the_truth",
+            crashes::overtaken(Wish::Cancel),
+            DOCUMENTED,
+            3,
         ),
         some("what_tiktok_tells_while_a_worker_waits_is_the_end", crashes::told(Story::Told), DOCUMENTED, 1),
         some(

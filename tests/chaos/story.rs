@@ -18,7 +18,7 @@ pub(crate) use run::{Played, ask_again, conclude, learn, play};
 use crate::dropped::Drop;
 use crate::gate::{Call, Parting};
 use crate::stage::{Lambda, Stage, Wish};
-use people::part;
+use people::{part, wish_at_once};
 
 /// The smallest chunk that TikTok takes where there are several, in bytes.
 pub(crate) const CHUNK: u64 = 5_242_880;
@@ -57,9 +57,13 @@ pub(crate) enum Story {
     /// A small one that waits for its time, and whose creator's consent ends meanwhile:
     /// who is asked to connects again.
     Parted(Parting),
+    /// A small one that is asked for by a request, and of which somebody wishes something
+    /// before anybody has worked on it.
+    AtOnce(Wish),
 }
 
 impl Story {
+    /// Those that anything may befall.
     pub(crate) const ALL: [Self; 15] = [
         Self::OneChunk,
         Self::ManyChunks,
@@ -94,6 +98,10 @@ impl Story {
             Self::InParts => "in parts",
             Self::Reworded => "reworded",
             Self::Parted(parting) => parting.name(),
+            Self::AtOnce(Wish::Approve) => "approved at once",
+            Self::AtOnce(Wish::Cancel) => "cancelled at once",
+            Self::AtOnce(Wish::Retry) => "retried at once",
+            Self::AtOnce(Wish::Reword) => "reworded at once",
         }
     }
 
@@ -148,7 +156,7 @@ impl Story {
     async fn begin(self, stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator) -> Result<Drop> {
         let film = film(self.bytes())?;
         let mut dropped = match self {
-            Self::Asked => lambda.ask_post(maker, &film).await?,
+            Self::Asked | Self::AtOnce(_) => lambda.ask_post(maker, &film).await?,
             Self::Uploaded | Self::InParts => lambda.ask_upload(maker, &film).await?,
             _ => {
                 let metadata = self.metadata(stage);
@@ -161,6 +169,7 @@ impl Story {
             Self::Cancelled => wish(stage, lambda, &dropped, Wish::Cancel).await?,
             Self::Reworded => wish(stage, lambda, &dropped, Wish::Reword).await?,
             Self::Parted(parting) => part(stage, lambda, &dropped, maker, parting).await?,
+            Self::AtOnce(wish) => wish_at_once(stage, lambda, &dropped, wish).await?,
             Self::Retried => {
                 lambda.settle(std::slice::from_ref(maker), 1).await?;
                 // What never reached TikTok whole was not refused.

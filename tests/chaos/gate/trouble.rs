@@ -22,6 +22,8 @@ pub(crate) enum Deed {
     Part(Parting),
     /// A few seconds pass, and TikTok tells what there is to tell.
     Tell,
+    /// The queue wakes whoever works, as often as it has something, and the schedule comes round.
+    Work,
 }
 
 /// How a creator's consent ends.
@@ -116,6 +118,7 @@ impl Deed {
             Self::Reword => "reworded",
             Self::Part(parting) => parting.name(),
             Self::Tell => "told",
+            Self::Work => "worked on",
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Answer {
 }
 
 /// What a person wishes of a post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wish {
     Approve,
     Cancel,

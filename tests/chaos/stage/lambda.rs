@@ -168,6 +168,12 @@ impl<'a> Lambda<'a> {
                 self.stage.advance(SOON_S)?;
                 Ok(self.hear().await? > 0)
             }
+            Deed::Work => {
+                let invocations = self.invocations;
+                while self.deliver().await? {}
+                self.look().await?;
+                Ok(self.invocations > invocations)
+            }
         }
     }
 

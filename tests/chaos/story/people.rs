@@ -49,6 +49,14 @@ pub(super) async fn mend(stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator
     Ok(())
 }
 
+/// Wishes something of a post before anybody has worked on it.
+pub(super) async fn wish_at_once(stage: &Stage, lambda: &mut Lambda<'_>, dropped: &Drop, wanted: Wish) -> Result<()> {
+    match lambda.wish(wanted, &dropped.post).await? {
+        Some(..500) => Ok(()),
+        _ => wish(stage, lambda, dropped, wanted).await,
+    }
+}
+
 /// Wishes something of a post as soon as it is stored, and again until there is an answer.
 pub(crate) async fn wish(stage: &Stage, lambda: &mut Lambda<'_>, dropped: &Drop, wish: Wish) -> Result<()> {
     for _ in 0..MOST_WISHES {
