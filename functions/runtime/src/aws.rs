@@ -4,10 +4,11 @@ mod trust;
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{ConfigLoader, SdkConfig};
 
 use crate::environment::variable;
 
@@ -30,5 +31,13 @@ pub async fn config() -> SdkConfig {
     let stalls = StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build();
     let config =
         aws_config::from_env().timeout_config(timeouts).retry_config(retries).stalled_stream_protection(stalls);
-    trust::apply(config, variable).load().await
+    trust::apply(as_the_role(config), variable).load().await
+}
+
+/// Lambda hands its role's credentials over in the environment. The SDK would find them
+/// there first, too, but make everything that it needs to look elsewhere before it does.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+fn as_the_role(config: ConfigLoader) -> ConfigLoader {
+    let given = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().all(|name| variable(name).is_some());
+    if given { config.credentials_provider(EnvironmentVariableCredentialsProvider::new()) } else { config }
 }

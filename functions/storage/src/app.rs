@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::aws::{AFTER_OUTAGE, AwsError, Kind, chain};
+use crate::clients::Later;
 
 /// How long credentials are used before they are read again.
 const FRESH_FOR: Duration = Duration::from_mins(5);
@@ -46,7 +47,7 @@ struct Form {
 
 /// The secret that holds the credentials.
 pub struct AppSecret {
-    client: Client,
+    client: Later<Client>,
     arn: String,
     read: Mutex<Option<(AppCredentials, Timestamp)>>,
 }
@@ -60,8 +61,8 @@ impl fmt::Debug for AppSecret {
 impl AppSecret {
     /// Takes the secret by its ARN or name.
     #[must_use]
-    pub fn new(client: Client, arn: impl Into<String>) -> Self {
-        Self { client, arn: arn.into(), read: Mutex::new(None) }
+    pub fn new(client: impl Into<Later<Client>>, arn: impl Into<String>) -> Self {
+        Self { client: client.into(), arn: arn.into(), read: Mutex::new(None) }
     }
 
     /// The credentials, as they were at most five minutes ago.

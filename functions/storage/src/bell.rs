@@ -10,19 +10,20 @@ use domain::failure::Disposition;
 use domain::identity::PostId;
 
 use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+use crate::clients::Later;
 
 /// The queue that rings.
 #[derive(Debug, Clone)]
 pub struct Bell {
-    client: Client,
+    client: Later<Client>,
     queue_url: String,
 }
 
 impl Bell {
     /// Takes the queue by its URL.
     #[must_use]
-    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
-        Self { client, queue_url: queue_url.into() }
+    pub fn new(client: impl Into<Later<Client>>, queue_url: impl Into<String>) -> Self {
+        Self { client: client.into(), queue_url: queue_url.into() }
     }
 
     /// Has somebody look at a post, soon.

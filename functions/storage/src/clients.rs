@@ -1,20 +1,25 @@
 //! The SDK's clients that everything here stands on.
 
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
+
 use aws_types::SdkConfig;
 
-/// A client of each service.
+/// A client of each service. The tables are asked at every invocation; the others
+/// are made when they are first needed: each parses the endpoints of all of AWS, which
+/// is a good part of a cold start.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// The tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The key.
-    pub kms: aws_sdk_kms::Client,
+    pub kms: Later<aws_sdk_kms::Client>,
     /// The bucket.
-    pub s3: aws_sdk_s3::Client,
+    pub s3: Later<aws_sdk_s3::Client>,
     /// The app's credentials.
-    pub secrets: aws_sdk_secretsmanager::Client,
+    pub secrets: Later<aws_sdk_secretsmanager::Client>,
     /// The queue.
-    pub sqs: aws_sdk_sqs::Client,
+    pub sqs: Later<aws_sdk_sqs::Client>,
 }
 
 impl Clients {
@@ -22,14 +27,72 @@ impl Clients {
     /// name for each bucket, so the bucket goes into the path there.
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
-        let own_endpoint = config.endpoint_url().is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint).build();
+        let s3 = |config: &SdkConfig| {
+            let own_endpoint = config.endpoint_url().is_some();
+            let config = aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint);
+            aws_sdk_s3::Client::from_conf(config.build())
+        };
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
-            kms: aws_sdk_kms::Client::new(config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            secrets: aws_sdk_secretsmanager::Client::new(config),
-            sqs: aws_sdk_sqs::Client::new(config),
+            kms: Later::made(config, aws_sdk_kms::Client::new),
+            s3: Later::made(config, s3),
+            secrets: Later::made(config, aws_sdk_secretsmanager::Client::new),
+            sqs: Later::made(config, aws_sdk_sqs::Client::new),
         }
+    }
+}
+
+/// A client that is made when it is first used, once for all its clones.
+#[derive(Debug)]
+pub struct Later<C>(Arc<LazyLock<C, Making<C>>>);
+
+type Making<C> = Box<dyn FnOnce() -> C + Send>;
+
+impl<C: 'static> Later<C> {
+    fn made(config: &SdkConfig, make: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Self {
+        let config = config.clone();
+        Self::by(Box::new(move || make(&config)))
+    }
+
+    fn by(making: Making<C>) -> Self {
+        Self(Arc::new(LazyLock::new(making)))
+    }
+}
+
+impl<C> Clone for Later<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> Deref for Later<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.0
+    }
+}
+
+/// One that is there already.
+impl<C: Send + 'static> From<C> for Later<C> {
+    fn from(client: C) -> Self {
+        Self::by(Box::new(|| client))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn it_is_made_at_its_first_use_and_once() {
+        let made = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&made);
+        let later = Later::by(Box::new(move || count.fetch_add(1, Ordering::SeqCst) + 1));
+        let other = later.clone();
+        assert_eq!(made.load(Ordering::SeqCst), 0);
+        assert_eq!((*later, *other), (1, 1));
+        assert_eq!(made.load(Ordering::SeqCst), 1);
     }
 }

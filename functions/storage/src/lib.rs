@@ -41,7 +41,7 @@ pub use app::{AppCredentials, AppSecret, AppSecretError};
 pub use aws::AwsError;
 pub use bell::{Bell, BellError};
 pub use budgets::{Book, BookKey, Budgets, Opened};
-pub use clients::Clients;
+pub use clients::{Clients, Later};
 pub use consents::Consents;
 pub use event_bus::{EventBus, Telling, Untold};
 pub use inbox::{Inbox, Letter};

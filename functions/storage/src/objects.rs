@@ -33,6 +33,7 @@ pub use uploads::{Slot, UploadedPart};
 pub use window::{MAX_WINDOW, MIN_WINDOW, Window, WindowError};
 
 use crate::aws::AwsError;
+use crate::clients::Later;
 use error::Place;
 
 /// The most that a small read returns, in bytes.
@@ -71,14 +72,14 @@ pub struct Current {
 /// The buckets that the functions read.
 #[derive(Debug, Clone)]
 pub struct Objects {
-    client: Client,
+    client: Later<Client>,
 }
 
 impl Objects {
     /// Takes S3's client.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(client: impl Into<Later<Client>>) -> Self {
+        Self { client: client.into() }
     }
 
     /// Asks what an object is, pinned to its version.
@@ -197,14 +198,14 @@ impl Objects {
     /// # Errors
     /// Before the first byte, where S3 does not answer with exactly this range.
     pub async fn read(&self, source: &Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
-        range::open(self.client.clone(), source.clone(), first, len).await
+        range::open((*self.client).clone(), source.clone(), first, len).await
     }
 
     /// Reads a video of this size, chunk after chunk, ahead of whoever takes
     /// them: as many bytes at once as the window has, pinned to its version.
     #[must_use]
     pub fn read_ahead(&self, source: &Source, size: u64, window: Window) -> ReadAhead {
-        ReadAhead::new(self.client.clone(), source.clone(), size, window)
+        ReadAhead::new((*self.client).clone(), source.clone(), size, window)
     }
 
     /// Reads a small range of an object into memory.

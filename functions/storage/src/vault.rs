@@ -14,6 +14,7 @@ use domain::identity::Alias;
 use domain::secret::{ExposeSecret, Sealed, SecretString};
 
 use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+use crate::clients::Later;
 
 /// The most that KMS encrypts by itself, in bytes.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
@@ -75,15 +76,15 @@ impl SealContext {
 /// The key that secrets are sealed with.
 #[derive(Debug, Clone)]
 pub struct Vault {
-    client: Client,
+    client: Later<Client>,
     key_id: String,
 }
 
 impl Vault {
     /// Takes the key by its id or ARN.
     #[must_use]
-    pub fn new(client: Client, key_id: impl Into<String>) -> Self {
-        Self { client, key_id: key_id.into() }
+    pub fn new(client: impl Into<Later<Client>>, key_id: impl Into<String>) -> Self {
+        Self { client: client.into(), key_id: key_id.into() }
     }
 
     /// Seals a secret for one purpose and one account.
