@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use simulator::{Control, Entry};
 
 use crate::account::{self, Account};
+use crate::amazon;
 use crate::drain::{RECEIVED, WHOLE};
 use crate::film::Film;
 use crate::pipe::Manner;
 use crate::server::Server;
-use crate::store::{calls_at, difference};
+use crate::store::{Calls, calls_at, difference};
 
 /// Where programs and files are, and what else the functions are told.
 #[derive(Debug, Clone)]
@@ -76,6 +77,8 @@ pub(crate) struct Posted {
     pub(crate) peak_memory: u64,
     /// What TikTok knows of it.
     pub(crate) entry: Entry,
+    /// What was asked of AWS, but for S3.
+    pub(crate) asked: Calls,
 }
 
 impl Stage {
@@ -133,6 +136,7 @@ impl Stage {
         let tiktok = order.tiktok;
         let (aws, simulator) = (self.amazon.url(), tiktok.simulator.url());
         let account = account::connect(&self.places.connect, &aws, &simulator, &self.places.scratch).await?;
+        let asked = self.asked().await?;
         let mut environment = self.environment(order.store, tiktok);
         environment.extend(order.set);
         let log = self.places.scratch.join("publish.log");
@@ -150,7 +154,8 @@ impl Stage {
             let received = difference(&before, &self.received().await?);
             ensure!(received == [(WHOLE.to_owned(), 1)].into(), "received {received:?}; see {}", log.display());
         }
-        Ok(Posted { seconds: took.as_secs_f64(), peak_memory, entry })
+        let asked = difference(&asked, &self.asked().await?);
+        Ok(Posted { seconds: took.as_secs_f64(), peak_memory, entry, asked })
     }
 
     async fn entry_of(&self, tiktok: &TikTok, account: &Account) -> Result<Entry> {
@@ -174,8 +179,13 @@ impl Stage {
         Ok(said.trim().parse()?)
     }
 
+    /// What was asked of AWS so far, by whomever, but for S3.
+    async fn asked(&self) -> Result<Calls> {
+        calls_at(&(self.amazon.url() + amazon::CALLS)).await
+    }
+
     /// What the drain has received so far.
-    pub(crate) async fn received(&self) -> Result<crate::store::Calls> {
+    pub(crate) async fn received(&self) -> Result<Calls> {
         calls_at(&format!("http://{}{RECEIVED}", self.drain.address)).await
     }
 }

@@ -11,8 +11,7 @@ use serde::Serialize;
 
 use crate::film::Film;
 use crate::stage::{Order, Stage, TikTok};
-use crate::store::{Calls, calls_at, difference};
-use crate::{amazon, store};
+use crate::store::{self, Calls, calls_at, difference};
 
 /// The ceiling of a chunk here, in bytes: the least that TikTok takes.
 const CHUNK: u64 = 5_242_880;
@@ -41,15 +40,14 @@ pub(crate) async fn measure(stage: &Stage) -> Result<Vec<PostCalls>> {
 
 async fn count(stage: &Stage, tiktok: &TikTok, chunks: u64) -> Result<PostCalls> {
     let film = Film::new(chunks * CHUNK)?;
-    let (s3, aws) = (stage.store.url() + store::CALLS, stage.amazon.url() + amazon::CALLS);
-    let before = (calls_at(&s3).await?, calls_at(&aws).await?);
+    let s3 = stage.store.url() + store::CALLS;
+    let before = calls_at(&s3).await?;
     let set = vec![("CHUNK_BYTES".to_owned(), CHUNK.to_string())];
     let posted = stage.post(Order { film: &film, store: stage.store.address, tiktok, set }).await?;
     let entry = posted.entry;
     ensure!(entry.source_info.total_chunk_count == chunks, "publish cut {:?}", entry.source_info);
-    let s3 = difference(&before.0, &calls_at(&s3).await?);
-    let aws = difference(&before.1, &calls_at(&aws).await?);
-    let (dynamodb, other) = aws.into_iter().partition(|(name, _)| name.starts_with("DynamoDB "));
+    let s3 = difference(&before, &calls_at(&s3).await?);
+    let (dynamodb, other) = posted.asked.into_iter().partition(|(name, _)| name.starts_with("DynamoDB "));
     let mut asked: Calls = BTreeMap::new();
     for call in tiktok.control.events(0).await? {
         if call.user.as_ref() == Some(&entry.user) {
