@@ -35,6 +35,8 @@ const CHUNK: u64 = 5_500_000;
 const CEILING: &str = "6000000";
 /// How fast TikTok takes it, in bytes a second.
 const LINK: u64 = 5_000_000;
+/// Or so fast that all chunks go within a second, even on a busy machine.
+const QUICK: u64 = 1_000_000_000;
 
 /// The writes of a post by the worker that takes it up: the claim, the upload
 /// that was begun, what was accepted of it, and that the last chunk may leave.
@@ -44,7 +46,7 @@ const MARK_WRITE: u32 = 4;
 const SENDINGS: u32 = 3;
 
 async fn a_worker_that_is_overtaken_in_the_middle_of_a_chunk_breaks_it_off(cloud: Arc<Cloud>) -> Result<()> {
-    let Scene { stage, maker, dropped } = scene(&cloud, FILM).await?;
+    let Scene { stage, maker, dropped } = scene(&cloud, FILM, LINK).await?;
     let (stage, id) = (Arc::new(stage), dropped.post.clone());
     let working = spawn_blocking({
         let (stage, id) = (Arc::clone(&stage), id.clone());
@@ -63,7 +65,7 @@ async fn a_worker_that_is_overtaken_in_the_middle_of_a_chunk_breaks_it_off(cloud
 }
 
 async fn a_worker_that_cannot_store_what_tiktok_accepted_stops_and_the_next_one_asks(cloud: Arc<Cloud>) -> Result<()> {
-    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM).await?;
+    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM, LINK).await?;
     fail_writes(&mut stage, Hiccup::refusing(OFFSET_WRITE..=OFFSET_WRITE + SENDINGS - 1));
     assert!(stage.work(&dropped.post).is_err(), "a write that fails is told");
     assert_eq!(received(&stage)?, CHUNK, "the second chunk was broken off");
@@ -73,7 +75,7 @@ async fn a_worker_that_cannot_store_what_tiktok_accepted_stops_and_the_next_one_
 }
 
 async fn a_worker_that_vanishes_with_two_chunks_not_stored_costs_no_second_sending(cloud: Arc<Cloud>) -> Result<()> {
-    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM).await?;
+    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM, LINK).await?;
     let healthy = stage.posting.posts.clone();
     fail_writes(&mut stage, Hiccup::silent(OFFSET_WRITE..=u32::MAX).await?);
     stage.work_until(&dropped.post, async {
@@ -88,7 +90,7 @@ async fn a_worker_that_vanishes_with_two_chunks_not_stored_costs_no_second_sendi
 }
 
 async fn chunks_that_go_within_a_second_cost_no_write_each(cloud: Arc<Cloud>) -> Result<()> {
-    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM).await?;
+    let Scene { mut stage, maker, dropped } = scene(&cloud, FILM, QUICK).await?;
     let (clock, now) = (Arc::clone(&stage.posting.clock), stage.now());
     // To this worker, everything happens at once.
     stage.posting.clock = Arc::new(move || now);
@@ -103,7 +105,7 @@ async fn chunks_that_go_within_a_second_cost_no_write_each(cloud: Arc<Cloud>) ->
 async fn no_byte_of_a_last_chunk_leaves_before_it_is_stored_that_it_may(cloud: Arc<Cloud>) -> Result<()> {
     // Of three chunks, the first two leave; of one, none.
     for (film, write, left) in [(FILM, MARK_WRITE, 2), (usize::try_from(CHUNK)?, OFFSET_WRITE, 0)] {
-        let Scene { mut stage, maker, dropped } = scene(&cloud, film).await?;
+        let Scene { mut stage, maker, dropped } = scene(&cloud, film, LINK).await?;
         fail_writes(&mut stage, Hiccup::refusing(write..=write + SENDINGS - 1));
         assert!(stage.work(&dropped.post).is_err(), "a write that fails is told");
         assert_eq!(maker.book().await?.calls_of(Endpoint::Upload), left);
@@ -120,11 +122,11 @@ struct Scene {
     dropped: Dropped,
 }
 
-async fn scene(cloud: &Cloud, film: usize) -> Result<Scene> {
+async fn scene(cloud: &Cloud, film: usize, link: u64) -> Result<Scene> {
     let stage = stage(cloud, |_| {}, &[("CHUNK_BYTES", CEILING)]).await?;
     let maker = private(&stage, Mode::Direct).await?;
-    let slow = Trouble::SlowRead { bytes_per_second: LINK };
-    maker.suffers(Fault::new(Endpoint::Upload, slow).times(100)).await?;
+    let pace = Trouble::SlowRead { bytes_per_second: link };
+    maker.suffers(Fault::new(Endpoint::Upload, pace).times(100)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(film)?).await?;
     stage.hear(&[(&dropped, stage.now())])?;
     Ok(Scene { stage, maker, dropped })
