@@ -10,7 +10,7 @@ const REVIEWED: Cast = Cast { review: true, ..ASKED_OF };
 const UPLOADED: Cast = Cast { way: Way::Uploaded, ..TOLD_OF };
 
 /// All of them.
-pub(super) const ALL: [(Cast, &[Step]); 9] = [
+pub(super) const ALL: [(Cast, &[Step]); 10] = [
     // The URL's hour ends while nobody sends.
     (ASKED_OF, &[Step::Kill(38, true), Step::Deliver, Step::Pass(130), Step::Look, Step::Deliver]),
     // Killed within the last chunk, and TikTok is asked past the URL's hour.
@@ -51,6 +51,8 @@ pub(super) const ALL: [(Cast, &[Step]); 9] = [
             Step::Retry,
         ],
     ),
+    // Somebody cancels a post while somebody else lies about it, who is not to blame for that.
+    (Cast { way: Way::Asked, ..REVIEWED }, &[Step::CancelAt(0, true), Step::Forge(6)]),
     // The same bytes are uploaded twice, the object goes for good, and the request comes again.
     (
         UPLOADED,

@@ -1,5 +1,7 @@
 //! A step of a history, and what is done in it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use aws::Film;
 use rand::RngExt;
@@ -117,7 +119,11 @@ impl Step {
             Self::Hear => drop(lambda.hear().await?),
             Self::HearAgain(which) => deeds::hear_again(stage, lambda, which).await?,
             Self::Forge(how) => deeds::forge(stage, lambda, maker, how).await?,
-            Self::Pass(minutes) => stage.advance(u64::from(minutes) * 60)?,
+            Self::Pass(minutes) => {
+                let idle = Duration::from_mins(minutes.into());
+                stage.advance(idle.as_secs())?;
+                lambda.idle += idle;
+            }
             Self::Kill(others, after) => stage.gate.order_after(usize::from(others), Trouble::Kill(moment(after))),
             Self::Suffer(others, which) => stage.gate.order_after(usize::from(others), trouble(which)),
             Self::Cancel => drop(lambda.wish(Wish::Cancel, &newest.post).await?),

@@ -40,6 +40,8 @@ pub(crate) struct Lambda<'a> {
     pub(crate) outage: Duration,
     /// When a process was first killed, or that outage ended.
     pub(crate) killed_at: Option<Timestamp>,
+    /// How long nobody was to do anything, since then or since the beginning.
+    pub(crate) idle: Duration,
     /// How often `publish` was invoked.
     pub(crate) invocations: u32,
     /// How often somebody had to connect an account again.
@@ -52,6 +54,8 @@ pub(crate) struct Lambda<'a> {
     pub(crate) said: Vec<Said>,
     /// Answers that were none to be given.
     pub(crate) untrue: Vec<String>,
+    /// How often somebody else did something while a call waited.
+    pub(crate) deeds: usize,
     interruptions: Option<MutexGuard<'a, Interruptions>>,
 }
 
@@ -89,12 +93,14 @@ impl<'a> Lambda<'a> {
             publish,
             outage: Duration::ZERO,
             killed_at: None,
+            idle: Duration::ZERO,
             invocations: 0,
             reconnects: 0,
             target: None,
             maker: None,
             said: Vec::new(),
             untrue: Vec::new(),
+            deeds: 0,
             interruptions: interruptions.try_lock().ok(),
         }
     }
@@ -124,6 +130,7 @@ impl<'a> Lambda<'a> {
                     Ok(Interruption::Kill(dead)) => break Ended::Killed(dead),
                     Ok(Interruption::Meanwhile(deed, name, done)) => {
                         if Box::pin(self.meanwhile(deed)).await? {
+                            self.deeds += 1;
                             self.stage.gate.note(name);
                         }
                         // Whoever ordered it may have gone.
@@ -143,6 +150,7 @@ impl<'a> Lambda<'a> {
                 if self.killed_at.is_none() {
                     self.stage.advance(self.outage.as_secs())?;
                     self.killed_at = Some(self.stage.now());
+                    self.idle = Duration::ZERO;
                 }
                 // Whoever ordered it may have gone with the process.
                 let _ = dead.send(());

@@ -24,7 +24,8 @@ pub(crate) struct Played {
     /// How often somebody had to connect an account again.
     pub(crate) reconnects: usize,
     pub(crate) verdict: Verdict,
-    /// From the first kill to the end, in the system's time.
+    /// From the first kill to the end, in the system's time, but for that in which nobody
+    /// was to do anything.
     pub(crate) recovery: Option<Duration>,
 }
 
@@ -70,7 +71,9 @@ pub(crate) async fn conclude(
     stage.gate.be_calm();
     let since = lambda.killed_at.unwrap_or(begun);
     let recovery = match rest {
-        Rest::AtEnd { since: end } => Duration::try_from(end.duration_since(since)).ok(),
+        Rest::AtEnd { since: end } => {
+            Duration::try_from(end.duration_since(since)).ok().map(|all| all.saturating_sub(lambda.idle))
+        }
         Rest::Forgotten | Rest::Never => None,
     };
     for dropped in &*drops {
