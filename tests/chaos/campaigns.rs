@@ -42,7 +42,6 @@ pub(crate) fn all() -> Vec<Campaign> {
         all.add("histories", &name, EACH, move |places, _| Ok(random(places, Vec::new(), seeds)));
     }
     all.enumerate(crashes::with_outage(Story::ManyChunks), SILENT);
-    all.add("crowd", "", DOCUMENTED, |places, _| Ok(crowd::gather(places, crowd::WHOLE)));
     for tiktok in OPEN {
         all.everything(tiktok);
     }
@@ -73,7 +72,7 @@ impl Campaigns {
         self.add(campaign, story, tiktok, move |places, memory| enumeration.play(places, tiktok, 1, memory));
     }
 
-    /// Everything that is enumerated, of every story, and what is large and slow.
+    /// Everything that is enumerated, of every story, what is large and slow, and the crowd.
     fn everything(&mut self, tiktok: TikTok) {
         let campaigns = [crashes::killed, crashes::cancelled, crashes::with_outage, faults::faults, faults::stalled];
         for campaign in campaigns {
@@ -92,6 +91,7 @@ impl Campaigns {
             self.enumerate(crashes::parted(story), tiktok);
         }
         self.add("slow", "", tiktok, move |places, memory| Ok(slow::largest(places, tiktok, memory)));
+        self.add("crowd", "", tiktok, move |places, _| Ok(crowd::gather(places, tiktok, crowd::WHOLE)));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::judge::Judged;
 use crate::report::Row;
 use crate::stage::{Entrance, Lambda, Places, Rest, Stage};
 use crate::story::{CHUNK, Played};
-use crate::unknowns::DOCUMENTED;
+use crate::unknowns::TikTok;
 
 /// How large a crowd is.
 #[derive(Debug, Clone, Copy)]
@@ -54,18 +54,18 @@ const A_LOOK_LIVES_FOR: usize = 25;
 const LATER: Duration = Duration::from_hours(2);
 
 /// Has a crowd come, and everything come to rest.
-pub(crate) fn gather(places: &Places, crowd: Crowd) -> Row {
-    let mut row = Row::new("crowd", &format!("{} drops", crowd.accounts * crowd.drops), DOCUMENTED, 0);
-    let played = alone(crowd.play(places));
+pub(crate) fn gather(places: &Places, tiktok: TikTok, crowd: Crowd) -> Row {
+    let mut row = Row::new("crowd", &format!("{} drops", crowd.accounts * crowd.drops), tiktok, 0);
+    let played = alone(crowd.play(places, tiktok));
     row.calls = played.as_ref().map_or(0, |played| played.calls.len());
     row.add(&format!("{crowd:?}"), played);
     row
 }
 
 impl Crowd {
-    async fn play(self, places: &Places) -> Result<Played> {
+    async fn play(self, places: &Places, tiktok: TikTok) -> Result<Played> {
         let stage = Stage::set_up(places).await?;
-        stage.clear(DOCUMENTED.set)?;
+        stage.clear(tiktok.set)?;
         let (makers, drops) = self.come(&stage).await?;
         let entrances = try_join_all((0..=self.workers).map(|_| stage.entrance())).await?;
         let all = entrances.iter().zip(0..).map(|(entrance, seed)| Worker::new(&stage, entrance, seed, self));

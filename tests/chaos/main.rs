@@ -118,7 +118,7 @@ fn share() -> Vec<Trial> {
         }),
         Trial::test("the_model_of_what_may_become_of_a_post_knows_a_lie", || Ok(model::knows_a_lie()?)),
         trial("a_crowd_is_published_once_each_as_limits_allow_though_workers_die", |places| {
-            Ok(crowd::gather(places, crowd::SMALL))
+            Ok(crowd::gather(places, DOCUMENTED, crowd::SMALL))
         }),
         trial("the_histories_that_are_kept_and_a_few_random_ones_end_well", |places| {
             Ok(random(places, History::kept_once(), 0..20))
