@@ -89,6 +89,7 @@ impl Campaigns {
         }
         for story in [Story::OneChunk, Story::ManyChunks, Story::Draft, Story::Told] {
             self.enumerate(crashes::parted(story), tiktok);
+            self.enumerate(crashes::refused(story), tiktok);
         }
         self.add("slow", "", tiktok, move |places, memory| Ok(slow::largest(places, tiktok, memory)));
         self.add("crowd", "", tiktok, move |places, _| Ok(crowd::gather(places, tiktok, crowd::WHOLE)));

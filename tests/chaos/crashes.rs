@@ -12,7 +12,7 @@ use crate::campaign::cores;
 use crate::enumeration::Enumeration;
 use crate::gate::{Call, Deed, Moment, Parting, Service, Trouble};
 use crate::stage::Wish;
-use crate::story::Story;
+use crate::story::{Story, init};
 
 /// How many runs there are at a time: they wait for processes to start and end.
 static AT_ONCE: LazyLock<usize> = LazyLock::new(|| 2 * cores());
@@ -60,6 +60,13 @@ pub(crate) fn parted(story: Story) -> Enumeration {
         .concat()
     };
     Enumeration { campaign: "parted", troubles: deeds, ..killed(story) }
+}
+
+/// The same with TikTok, which refuses the upload from when it was begun: in its middle,
+/// while it works on it, and while somebody hears or stores how it stands.
+pub(crate) fn refused(story: Story) -> Enumeration {
+    let deeds = |calls: &[Call]| each(calls, init(calls)..calls.len(), |it| Trouble::Meanwhile(Deed::Refuse, it));
+    Enumeration { campaign: "refused", troubles: deeds, ..killed(story) }
 }
 
 /// Whoever works does all that there is to do while each of the calls waits: somebody

@@ -14,6 +14,20 @@ use crate::story::Story;
 /// How many runs there are at a time for each core: they wait for the functions' own pauses.
 const AT_ONCE: usize = 4;
 
+/// Each shape that TikTok's answer must not have.
+const SHAPES: [WrongShape; 8] = [
+    WrongShape::Html,
+    WrongShape::Empty,
+    WrongShape::Null,
+    WrongShape::List,
+    WrongShape::NoError,
+    WrongShape::NoData,
+    WrongShape::ErrorString,
+    WrongShape::TopLevel,
+];
+/// How fast a slow upload is read, in bytes a second: a chunk takes a quarter of a second.
+const SLOW: u64 = 20_000_000;
+
 /// Each call meets each trouble.
 pub(crate) fn faults(story: Story) -> Enumeration {
     let faults = |calls: &[Call]| each(calls, troubles);
@@ -71,8 +85,8 @@ fn troubles(call: &Call) -> Vec<Trouble> {
 }
 
 fn tiktoks() -> Vec<Trouble> {
-    let wrong = |shape| TikToks::WrongEnvelope { shape };
-    let troubles = vec![
+    let wrong = SHAPES.map(|shape| TikToks::WrongEnvelope { shape });
+    let troubles = [
         status(500, "internal_error", Effect::Skipped),
         status(500, "internal_error", Effect::Happens),
         status(429, "rate_limit_exceeded", Effect::Skipped),
@@ -81,12 +95,9 @@ fn tiktoks() -> Vec<Trouble> {
         TikToks::LoseAnswer { ending: Ending::Reset },
         TikToks::TruncatedJson,
         TikToks::ShortBody,
-        wrong(WrongShape::Html),
-        wrong(WrongShape::Empty),
-        wrong(WrongShape::NoData),
         TikToks::ExpireAccessToken,
     ];
-    troubles.into_iter().map(Trouble::TikTok).collect()
+    troubles.into_iter().chain(wrong).map(Trouble::TikTok).collect()
 }
 
 fn uploads() -> Vec<Trouble> {
@@ -101,6 +112,7 @@ fn uploads() -> Vec<Trouble> {
         TikToks::LoseAnswer { ending: Ending::Close },
         TikToks::LoseAnswer { ending: Ending::Reset },
         TikToks::ExpireUploadUrl,
+        TikToks::SlowRead { bytes_per_second: SLOW },
     ];
     troubles.into_iter().map(Trouble::TikTok).collect()
 }

@@ -9,7 +9,7 @@ use simulator::{Consulted, Entry, Flow, Ledger, NoneUploaded, UploadedBytes};
 
 use crate::dropped::Drop;
 use crate::model::End;
-use crate::stage::{Rest, Stage};
+use crate::stage::{IN_INBOX, Rest, Stage};
 
 /// The failure of a post of which TikTok never said how much it has.
 const UNCONFIRMED: &str = "upload_unconfirmed";
@@ -164,7 +164,7 @@ fn is_mute(stage: &Stage, ledger: &Ledger, dropped: &Drop) -> bool {
 /// How often a file was published, or delivered to an inbox.
 fn times_published(ledger: &Ledger, sha256: &str) -> usize {
     let delivered = |entry: &&Entry| {
-        entry.flow == Flow::Draft && entry.status == "SEND_TO_USER_INBOX" && entry.sha256.as_deref() == Some(sha256)
+        entry.flow == Flow::Draft && entry.status == IN_INBOX && entry.sha256.as_deref() == Some(sha256)
     };
     ledger.times_published(sha256) + ledger.publishes.iter().filter(delivered).count()
 }

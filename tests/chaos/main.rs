@@ -97,6 +97,12 @@ fn share() -> Vec<Trial> {
             DOCUMENTED,
             3,
         ),
+        some(
+            "what_tiktok_refuses_at_any_third_of_the_calls_fails_and_is_not_begun_again",
+            crashes::refused(Story::ManyChunks),
+            DOCUMENTED,
+            3,
+        ),
         some("what_tiktok_tells_while_a_worker_waits_is_the_end", crashes::told(Story::Told), DOCUMENTED, 1),
         some(
             "no_kill_leads_to_a_second_post_where_tiktok_is_silent_and_the_url_is_dead",

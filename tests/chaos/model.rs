@@ -6,8 +6,8 @@
 //!
 //! - what was cancelled, and answered so, is never posted; it is refused only where
 //!   TikTok may have every byte, or the post is at an end;
-//! - what failed because TikTok refused it, or since its object is gone, is tried again
-//!   when somebody wishes it, and nothing else is;
+//! - what TikTok refused fails, and so does what has no object any more; it is tried again
+//!   when somebody wishes it, and not before;
 //! - what waits for a review is not posted before somebody approves;
 //! - what was given another title, and answered so, is posted under that one; it is
 //!   not refused while it waits for its time;
@@ -92,7 +92,10 @@ impl Model {
     /// Whether it may come to this end.
     pub(crate) fn permits(&self, end: End) -> bool {
         match end {
-            End::Posted => self.cancelled < Sure::Yes && self.approved != Some(Sure::No),
+            End::Posted => {
+                let ended = self.refused && !self.perhaps_retried;
+                self.cancelled < Sure::Yes && self.approved != Some(Sure::No) && !ended
+            }
             End::Cancelled => self.cancelled > Sure::No,
             End::Failed => self.cancelled < Sure::Yes && (self.refused || self.gone),
             End::Absent => self.gone,

@@ -18,7 +18,7 @@ use tests::{Cloud, Contract};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-pub(crate) use api::{REWORDED, Request, Said, Wish};
+pub(crate) use api::{IN_INBOX, REWORDED, Request, Said, Wish};
 pub(crate) use entrance::Entrance;
 pub(crate) use lambda::Lambda;
 pub(crate) use letterbox::sign;

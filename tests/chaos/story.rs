@@ -107,8 +107,7 @@ impl Story {
 
     /// How many of its calls are its own: those after them, other stories have, too.
     pub(crate) fn own(self, calls: &[Call]) -> usize {
-        let init = || calls.iter().position(|call| call.name.ends_with("Init"));
-        if self == Self::InParts { init().unwrap_or(calls.len()) } else { calls.len() }
+        if self == Self::InParts { init(calls) } else { calls.len() }
     }
 
     fn bytes(self) -> u64 {
@@ -183,6 +182,11 @@ impl Story {
         }
         Ok(dropped)
     }
+}
+
+/// The call that begins the first upload.
+pub(crate) fn init(calls: &[Call]) -> usize {
+    calls.iter().position(|call| call.name.ends_with("Init")).unwrap_or(calls.len())
 }
 
 /// A film of this length; the same one for everybody who asks.

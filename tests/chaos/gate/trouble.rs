@@ -20,6 +20,8 @@ pub(crate) enum Deed {
     Reword,
     /// The creator's consent ends.
     Part(Parting),
+    /// TikTok refuses to publish what is uploaded, whether it has all of it or not.
+    Refuse,
     /// A few seconds pass, and TikTok tells what there is to tell.
     Tell,
     /// The queue wakes whoever works, as often as it has something, and the schedule comes round.
@@ -117,6 +119,7 @@ impl Deed {
             Self::Cancel => "cancelled",
             Self::Reword => "reworded",
             Self::Part(parting) => parting.name(),
+            Self::Refuse => "refused",
             Self::Tell => "told",
             Self::Work => "worked on",
         }

@@ -2,9 +2,8 @@
 //! they may be answered.
 
 use anyhow::Result;
-use aws::{CLIENT_KEY, CLIENT_SECRET, Item, POSTS};
+use aws::{CLIENT_KEY, CLIENT_SECRET, POSTS};
 use serde_json::json;
-use simulator::FailReason;
 use tests::Creator;
 
 use crate::dropped::{Drop, asking_for, named};
@@ -71,22 +70,6 @@ pub(super) async fn forge(stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creato
         lambda.untrue.push(format!("{body} was forged, and was answered with {answer:?}"));
     }
     Ok(())
-}
-
-/// TikTok refuses an upload, if it has not come to an end; the post that knows it may fail.
-pub(super) fn refuse(stage: &Stage, drops: &mut [Drop]) {
-    let Some(upload) = stage.tiktok.ledger().publishes.last().cloned() else { return };
-    if stage.tiktok.fail(&upload.publish_id, FailReason::SpamRisk).is_err() {
-        return;
-    }
-    let kept = stage.aws.kept();
-    let of_it = |post: &&Item| {
-        post.get("publish_id").is_some_and(|id| id["S"].as_str() == Some(&*upload.publish_id.to_string()))
-    };
-    let post = kept.tables.items(POSTS).find(of_it).and_then(|post| post["id"]["S"].as_str());
-    for dropped in drops.iter_mut().filter(|dropped| post == Some(dropped.post.as_str())) {
-        dropped.model.refused();
-    }
 }
 
 /// The same bytes at the same key: what was uploaded is the same post, and what was

@@ -137,7 +137,7 @@ impl Step {
             }
             Self::Retry => drop(lambda.wish(Wish::Retry, &newest.post).await?),
             Self::Approve => drop(lambda.wish(Wish::Approve, &newest.post).await?),
-            Self::Refuse => deeds::refuse(stage, drops),
+            Self::Refuse => lambda.refused.extend(stage.refuse()),
             Self::Overwrite => {
                 let film = Film::new(50_000 + nth as u64)?;
                 let mut dropped = stage.drop_film(&maker.key("clip.mp4"), &film, &[])?;

@@ -46,12 +46,21 @@ pub(crate) fn knows_a_lie() -> Result<(), String> {
     if before != [false, true] || !heard || titles(&model) != [true, false] {
         return Err(format!("it permits {before:?} of the other title and the first, and then {:?}", titles(&model)));
     }
+    let ends = |model: &Model| [End::Posted, End::Cancelled, End::Failed, End::Absent].map(|end| model.permits(end));
     let mut model = Model::default();
-    let fresh = [End::Posted, End::Cancelled, End::Failed, End::Absent].map(|end| model.permits(end));
+    let fresh = ends(&model);
     let heard = model.hear(&said(Wish::Cancel, "queued", 200), film).is_ok();
-    let cancelled = [End::Posted, End::Cancelled, End::Failed, End::Absent].map(|end| model.permits(end));
+    let cancelled = ends(&model);
     if fresh != [true, false, false, false] || !heard || cancelled != [false, true, false, false] {
         return Err(format!("it permits {fresh:?}, and {cancelled:?} of what is cancelled"));
+    }
+    let mut model = Model::default();
+    model.refused();
+    let refused = ends(&model);
+    let heard = model.hear(&said(Wish::Retry, "failed", 200), film).is_ok();
+    let retried = ends(&model);
+    if refused != [false, false, true, false] || !heard || retried != fresh {
+        return Err(format!("it permits {refused:?} of what is refused, and {retried:?} of what is tried again"));
     }
     Ok(())
 }

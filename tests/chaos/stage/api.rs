@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use aws::{INBOX, POSTS};
+use aws::{INBOX, Item, POSTS};
 use data_encoding::{BASE64, HEXLOWER};
 use domain::identity::{Alias, PostId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use simulator::Ledger;
+use simulator::{FailReason, Ledger, PublishId};
 
 use super::letterbox::Letter;
 use super::{Lambda, Stage};
@@ -21,6 +21,8 @@ const MOST_TRIES: u32 = 10;
 const AGAIN_AFTER_S: u64 = 5;
 /// How often TikTok's webhooks are looked for, before the letterbox is thought to be broken.
 const MOST_LOOKS: u32 = 4000;
+/// TikTok's word for a draft that its creator finds in the inbox.
+pub(crate) const IN_INBOX: &str = "SEND_TO_USER_INBOX";
 /// What says that a publish has ended well.
 const ENDED_WELL: [&str; 3] =
     ["post.publish.complete", "post.publish.inbox_delivered", "post.publish.publicly_available"];
@@ -214,6 +216,21 @@ impl Stage {
         Some(held_for.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
     }
 
+    /// The post whose upload this is, as it knows itself.
+    pub(crate) fn post_of(&self, publish: &PublishId) -> Option<PostId> {
+        let (kept, publish) = (self.aws.kept(), publish.to_string());
+        let of_it = |post: &&Item| post.get("publish_id").is_some_and(|id| id["S"] == publish.as_str());
+        let post = kept.tables.items(POSTS).find(of_it)?;
+        post["id"]["S"].as_str()?.parse().ok()
+    }
+
+    /// TikTok refuses the newest upload, if it has not come to an end, which the inbox
+    /// is to a draft; tells which.
+    pub(crate) fn refuse(&self) -> Option<PublishId> {
+        let upload = self.tiktok.ledger().publishes.pop().filter(|upload| upload.status != IN_INBOX)?.publish_id;
+        self.tiktok.fail(&upload, FailReason::SpamRisk).ok().map(|()| upload)
+    }
+
     /// Makes sure that what was answered with 200 is stored, and known to its post.
     fn is_kept(&self, letter: &Letter) -> Result<()> {
         let kept = self.aws.kept();
@@ -223,7 +240,7 @@ impl Stage {
         let told: Value = serde_json::from_str(&letter.body)?;
         let content: Value = serde_json::from_str(told["content"].as_str().unwrap_or_default())?;
         let ended_well = ENDED_WELL.iter().any(|event| told["event"] == *event);
-        let of_it = |item: &&aws::Item| item.get("publish_id").is_some_and(|id| id["S"] == content["publish_id"]);
+        let of_it = |item: &&Item| item.get("publish_id").is_some_and(|id| id["S"] == content["publish_id"]);
         if let Some(post) = kept.tables.items(POSTS).find(of_it).filter(|_| ended_well) {
             let state = &post["state"]["S"];
             ensure!(

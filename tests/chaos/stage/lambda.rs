@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use domain::identity::PostId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use simulator::TokenKind;
+use simulator::{PublishId, TokenKind};
 use tests::Creator;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
@@ -52,6 +52,8 @@ pub(crate) struct Lambda<'a> {
     pub(crate) maker: Option<Creator>,
     /// What people wished, and what they were told, since somebody last took it.
     pub(crate) said: Vec<Said>,
+    /// The uploads that TikTok refused, since somebody last took them.
+    pub(crate) refused: Vec<PublishId>,
     /// Answers that were none to be given.
     pub(crate) untrue: Vec<String>,
     /// How often somebody else did something while a call waited.
@@ -99,6 +101,7 @@ impl<'a> Lambda<'a> {
             target: None,
             maker: None,
             said: Vec::new(),
+            refused: Vec::new(),
             untrue: Vec::new(),
             deeds: 0,
             interruptions: interruptions.try_lock().ok(),
@@ -171,6 +174,11 @@ impl<'a> Lambda<'a> {
                 let Some(maker) = self.maker.take() else { return Ok(false) };
                 self.part(&maker, parting).await?;
                 Ok(true)
+            }
+            Deed::Refuse => {
+                let refused = self.stage.refuse();
+                self.refused.extend(refused.clone());
+                Ok(refused.is_some())
             }
             Deed::Tell => {
                 self.stage.advance(SOON_S)?;

@@ -102,12 +102,20 @@ pub(crate) async fn ask_again(lambda: &mut Lambda<'_>, dropped: &Drop) -> Result
     Ok(())
 }
 
-/// Holds what was answered to wishes against what is known of the posts.
+/// Holds what was answered to wishes against what is known of the posts; and notes which
+/// of them TikTok refused.
 pub(crate) fn learn(lambda: &mut Lambda<'_>, drops: &mut [Drop]) {
     for said in std::mem::take(&mut lambda.said) {
         let Some(dropped) = drops.iter_mut().find(|dropped| dropped.post == said.post) else { continue };
         let Drop { film, model, .. } = dropped;
         let film = crate::model::Film { bytes: film.bytes, sha256: &film.sha256 };
         lambda.untrue.extend(model.hear(&said, film).err().map(|why| why.to_string()));
+    }
+    for refused in std::mem::take(&mut lambda.refused) {
+        // A post that has come to know another upload is not refused with this one.
+        let post = lambda.stage.post_of(&refused);
+        for dropped in drops.iter_mut().filter(|dropped| post.as_ref() == Some(&dropped.post)) {
+            dropped.model.refused();
+        }
     }
 }
