@@ -216,12 +216,21 @@ impl Stage {
         Some(held_for.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
     }
 
+    /// Every post as it is stored.
+    pub(crate) fn posts(&self) -> Vec<Item> {
+        self.aws.kept().tables.items(POSTS).cloned().collect()
+    }
+
     /// The post whose upload this is, as it knows itself.
     pub(crate) fn post_of(&self, publish: &PublishId) -> Option<PostId> {
-        let (kept, publish) = (self.aws.kept(), publish.to_string());
-        let of_it = |post: &&Item| post.get("publish_id").is_some_and(|id| id["S"] == publish.as_str());
-        let post = kept.tables.items(POSTS).find(of_it)?;
+        let post = self.stored_of(&publish.to_string())?;
         post["id"]["S"].as_str()?.parse().ok()
+    }
+
+    fn stored_of(&self, publish: &str) -> Option<Item> {
+        let kept = self.aws.kept();
+        let of_it = |post: &&Item| post.get("publish_id").is_some_and(|id| id["S"] == publish);
+        kept.tables.items(POSTS).find(of_it).cloned()
     }
 
     /// TikTok refuses the newest upload, if it has not come to an end, which the inbox
@@ -233,15 +242,14 @@ impl Stage {
 
     /// Makes sure that what was answered with 200 is stored, and known to its post.
     fn is_kept(&self, letter: &Letter) -> Result<()> {
-        let kept = self.aws.kept();
         let key = HEXLOWER.encode(&Sha256::digest(&letter.body));
-        let there = kept.tables.items(INBOX).any(|item| item["body_sha256"]["S"] == key.as_str());
+        let there = self.aws.kept().tables.items(INBOX).any(|item| item["body_sha256"]["S"] == key.as_str());
         ensure!(there, "a webhook was answered with 200 and not stored: {}", letter.body);
         let told: Value = serde_json::from_str(&letter.body)?;
         let content: Value = serde_json::from_str(told["content"].as_str().unwrap_or_default())?;
         let ended_well = ENDED_WELL.iter().any(|event| told["event"] == *event);
-        let of_it = |item: &&Item| item.get("publish_id").is_some_and(|id| id["S"] == content["publish_id"]);
-        if let Some(post) = kept.tables.items(POSTS).find(of_it).filter(|_| ended_well) {
+        let publish = content["publish_id"].as_str().unwrap_or_default();
+        if let Some(post) = self.stored_of(publish).filter(|_| ended_well) {
             let state = &post["state"]["S"];
             ensure!(
                 state == "published" || state == "delivered",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ::lambda::{Environment, Function};
 use anyhow::{Context, Result, bail, ensure};
+use aws::Item;
 use domain::identity::PostId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -56,8 +57,9 @@ pub(crate) struct Lambda<'a> {
     pub(crate) refused: Vec<PublishId>,
     /// Answers that were none to be given.
     pub(crate) untrue: Vec<String>,
-    /// How often somebody else did something while a call waited.
-    pub(crate) deeds: usize,
+    /// The posts as somebody left them who did something while a call waited, since
+    /// somebody last took them.
+    pub(crate) left: Option<Vec<Item>>,
     interruptions: Option<MutexGuard<'a, Interruptions>>,
 }
 
@@ -103,7 +105,7 @@ impl<'a> Lambda<'a> {
             said: Vec::new(),
             refused: Vec::new(),
             untrue: Vec::new(),
-            deeds: 0,
+            left: None,
             interruptions: interruptions.try_lock().ok(),
         }
     }
@@ -133,7 +135,7 @@ impl<'a> Lambda<'a> {
                     Ok(Interruption::Kill(dead)) => break Ended::Killed(dead),
                     Ok(Interruption::Meanwhile(deed, name, done)) => {
                         if Box::pin(self.meanwhile(deed)).await? {
-                            self.deeds += 1;
+                            self.left = Some(self.stage.posts());
                             self.stage.gate.note(name);
                         }
                         // Whoever ordered it may have gone.
