@@ -6,6 +6,7 @@ mod entrance;
 mod lambda;
 mod letterbox;
 mod rest;
+mod stored;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -18,11 +19,12 @@ use tests::{Cloud, Contract};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-pub(crate) use api::{IN_INBOX, REWORDED, Request, Said, Wish};
+pub(crate) use api::{REWORDED, Request, Said, Wish};
 pub(crate) use entrance::Entrance;
 pub(crate) use lambda::Lambda;
 pub(crate) use letterbox::sign;
 pub(crate) use rest::{ENDS, Rest};
+pub(crate) use stored::IN_INBOX;
 
 use crate::clock::{self, Clock};
 use crate::gate::{self, Door, Gate, Interruption};

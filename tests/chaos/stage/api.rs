@@ -4,15 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use aws::{INBOX, Item, POSTS};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use domain::identity::{Alias, PostId};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use simulator::{FailReason, Ledger, PublishId};
+use simulator::Ledger;
 
-use super::letterbox::Letter;
-use super::{Lambda, Stage};
+use super::Lambda;
 
 /// How long `api` may take, as the template has it.
 const API: Duration = Duration::from_secs(29);
@@ -21,11 +18,6 @@ const MOST_TRIES: u32 = 10;
 const AGAIN_AFTER_S: u64 = 5;
 /// How often TikTok's webhooks are looked for, before the letterbox is thought to be broken.
 const MOST_LOOKS: u32 = 4000;
-/// TikTok's word for a draft that its creator finds in the inbox.
-pub(crate) const IN_INBOX: &str = "SEND_TO_USER_INBOX";
-/// What says that a publish has ended well.
-const ENDED_WELL: [&str; 3] =
-    ["post.publish.complete", "post.publish.inbox_delivered", "post.publish.publicly_available"];
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -202,60 +194,5 @@ impl Lambda<'_> {
             heard += 1;
         }
         Ok(heard)
-    }
-}
-
-impl Stage {
-    /// The state of a post, with what it is held for; none if it is not stored.
-    pub(crate) fn state_of(&self, post: &PostId) -> Option<String> {
-        let kept = self.aws.kept();
-        let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == post.as_str());
-        let post = posts.next()?;
-        let held_for = post.get("hold_reason").and_then(|reason| reason["S"].as_str());
-        let state = post["state"]["S"].as_str()?;
-        Some(held_for.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
-    }
-
-    /// Every post as it is stored.
-    pub(crate) fn posts(&self) -> Vec<Item> {
-        self.aws.kept().tables.items(POSTS).cloned().collect()
-    }
-
-    /// The post whose upload this is, as it knows itself.
-    pub(crate) fn post_of(&self, publish: &PublishId) -> Option<PostId> {
-        let post = self.stored_of(&publish.to_string())?;
-        post["id"]["S"].as_str()?.parse().ok()
-    }
-
-    fn stored_of(&self, publish: &str) -> Option<Item> {
-        let kept = self.aws.kept();
-        let of_it = |post: &&Item| post.get("publish_id").is_some_and(|id| id["S"] == publish);
-        kept.tables.items(POSTS).find(of_it).cloned()
-    }
-
-    /// TikTok refuses the newest upload, if it has not come to an end, which the inbox
-    /// is to a draft; tells which.
-    pub(crate) fn refuse(&self) -> Option<PublishId> {
-        let upload = self.tiktok.ledger().publishes.pop().filter(|upload| upload.status != IN_INBOX)?.publish_id;
-        self.tiktok.fail(&upload, FailReason::SpamRisk).ok().map(|()| upload)
-    }
-
-    /// Makes sure that what was answered with 200 is stored, and known to its post.
-    fn is_kept(&self, letter: &Letter) -> Result<()> {
-        let key = HEXLOWER.encode(&Sha256::digest(&letter.body));
-        let there = self.aws.kept().tables.items(INBOX).any(|item| item["body_sha256"]["S"] == key.as_str());
-        ensure!(there, "a webhook was answered with 200 and not stored: {}", letter.body);
-        let told: Value = serde_json::from_str(&letter.body)?;
-        let content: Value = serde_json::from_str(told["content"].as_str().unwrap_or_default())?;
-        let ended_well = ENDED_WELL.iter().any(|event| told["event"] == *event);
-        let publish = content["publish_id"].as_str().unwrap_or_default();
-        if let Some(post) = self.stored_of(publish).filter(|_| ended_well) {
-            let state = &post["state"]["S"];
-            ensure!(
-                state == "published" || state == "delivered",
-                "TikTok was answered with 200, and the post is {state}"
-            );
-        }
-        Ok(())
     }
 }
