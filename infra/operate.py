@@ -32,7 +32,7 @@ from aws_cli import AT_ONCE, Aws
 TABLES = {"posts": ("PostsTable", "id"), "accounts": ("AccountsTable", "alias")}
 """The tables that matter: the stack's output, and the key."""
 
-QUEUES = ("IntakeQueueUrl", "DeadLetterQueueUrl", "FailedLooksQueueUrl", "UntoldQueueUrl")
+QUEUES = ("IntakeQueueUrl", "DeadLetterQueueUrl", "StatusDlqUrl", "NoticesDlqUrl")
 """The stack's outputs that name a queue."""
 
 SHOWN = 100
@@ -123,7 +123,7 @@ def looks(aws: Aws, *, discard: bool) -> int:
 
     None is repeated: the next look saw the same posts.
     """
-    queue = aws.outputs["FailedLooksQueueUrl"]
+    queue = aws.outputs["StatusDlqUrl"]
     seen: list[dict[str, Any]] = []
     for found in aws.batches(queue):
         for message in found:
@@ -204,7 +204,7 @@ def commands() -> argparse.ArgumentParser:
     one = known.add_parser("requeue")
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("posts", nargs="*", default=[], metavar="ID")
-    which.add_argument("--code", help="the failures' code, as options_refused")
+    which.add_argument("--code", help="the failures' code, as options_invalid")
     one.add_argument("--account", metavar="ALIAS", help="of this account alone")
     one.add_argument("--since", metavar="TIME", help="created since then, as 2026-12-24T00:00:00Z")
     one.set_defaults(run=lambda aws, of: requeue(aws, of.posts, of.code, of.account, of.since))

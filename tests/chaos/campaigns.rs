@@ -88,7 +88,7 @@ impl Campaigns {
             self.enumerate(crashes::reworded(story), tiktok);
         }
         for story in [Story::OneChunk, Story::ManyChunks, Story::Draft, Story::Told] {
-            self.enumerate(crashes::parted(story), tiktok);
+            self.enumerate(crashes::authorization_lost(story), tiktok);
             self.enumerate(crashes::refused(story), tiktok);
         }
         self.add("slow", "", tiktok, move |places, memory| Ok(slow::largest(places, tiktok, memory)));

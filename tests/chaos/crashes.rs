@@ -49,7 +49,7 @@ pub(crate) fn reworded(story: Story) -> Enumeration {
 }
 
 /// The same with the end of the creator's consent, in each way in which it can end.
-pub(crate) fn parted(story: Story) -> Enumeration {
+pub(crate) fn authorization_lost(story: Story) -> Enumeration {
     let deeds = |calls: &[Call]| {
         let part = |calls, deed: fn(Moment) -> Trouble| each(calls, 0..calls.len(), deed);
         [
@@ -59,7 +59,7 @@ pub(crate) fn parted(story: Story) -> Enumeration {
         ]
         .concat()
     };
-    Enumeration { campaign: "parted", troubles: deeds, ..killed(story) }
+    Enumeration { campaign: "authorization_lost", troubles: deeds, ..killed(story) }
 }
 
 /// The same with TikTok, which refuses the upload from when it was begun: in its middle,

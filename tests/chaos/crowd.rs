@@ -112,7 +112,7 @@ impl Crowd {
 struct Worker<'a> {
     lambda: Lambda<'a>,
     entrance: &'a Entrance,
-    chance: StdRng,
+    random: StdRng,
     crowd: Crowd,
     /// How many deaths were ordered.
     deaths: usize,
@@ -120,8 +120,8 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(stage: &'a Stage, entrance: &'a Entrance, seed: u64, crowd: Crowd) -> Self {
-        let (lambda, chance) = (Lambda::through(stage, entrance, CHUNK), StdRng::seed_from_u64(seed));
-        Self { lambda, entrance, chance, crowd, deaths: 0 }
+        let (lambda, random) = (Lambda::through(stage, entrance, CHUNK), StdRng::seed_from_u64(seed));
+        Self { lambda, entrance, random, crowd, deaths: 0 }
     }
 
     /// Takes messages until none is there.
@@ -149,8 +149,8 @@ impl<'a> Worker<'a> {
     }
 
     fn order_death_after(&mut self, calls: Range<usize>) {
-        let moment = if self.chance.random_bool(0.5) { Moment::Before } else { Moment::After };
-        self.entrance.gate.order_after(self.chance.random_range(calls), Trouble::Kill(moment));
+        let moment = if self.random.random_bool(0.5) { Moment::Before } else { Moment::After };
+        self.entrance.gate.order_after(self.random.random_range(calls), Trouble::Kill(moment));
     }
 }
 

@@ -50,7 +50,7 @@ impl Stage {
 
 impl Lambda<'_> {
     /// Puts a film where it is not posted by itself, and asks for a post of it.
-    pub(crate) async fn ask_post(&mut self, maker: &Creator, film: &Film) -> Result<Drop> {
+    pub(crate) async fn create_post(&mut self, maker: &Creator, film: &Film) -> Result<Drop> {
         let key = "library/clip.mp4";
         let version = self.stage.aws.kept().bucket.put(key, film.clone(), &[]);
         let request = asking_for(maker, &Drop::of(key, version.clone(), film));
@@ -61,7 +61,7 @@ impl Lambda<'_> {
     }
 
     /// Asks for an address, and uploads a film there.
-    pub(crate) async fn ask_upload(&mut self, maker: &Creator, film: &Film) -> Result<Drop> {
+    pub(crate) async fn create_upload(&mut self, maker: &Creator, film: &Film) -> Result<Drop> {
         let body = json!({ "account": maker.alias.as_str(), "file_name": "clip.mp4", "content_type": "video/mp4",
                            "bytes": film.bytes });
         let named_so = |name: &str| Request::named("/uploads", &format!("{name}-{}", maker.alias), &body);

@@ -45,7 +45,7 @@ enum Way {
 
 /// How TikTok tells by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
+enum EventEntry {
     Never,
     Once,
     Twice,
@@ -58,7 +58,7 @@ enum Telling {
 struct Cast {
     way: Way,
     bytes: u64,
-    telling: Telling,
+    telling: EventEntry,
     /// Whether somebody has to approve.
     review: bool,
 }
@@ -74,17 +74,18 @@ pub(crate) struct History {
 impl History {
     /// The history of a seed.
     pub(crate) fn of(seed: u64) -> Self {
-        let mut chance = StdRng::seed_from_u64(seed);
-        let first = chance.random_bool(0.6).then(|| Step::trouble(&mut chance));
-        let others = (0..chance.random_range(2..LONGEST)).map(|_| Step::random(&mut chance));
+        let mut random = StdRng::seed_from_u64(seed);
+        let first = random.random_bool(0.6).then(|| Step::trouble(&mut random));
+        let others = (0..random.random_range(2..LONGEST)).map(|_| Step::random(&mut random));
         let steps = first.into_iter().chain(others).collect();
         let all = [&OPEN[..], &MIXED].concat();
-        let tiktok = all[chance.random_range(0..all.len())];
+        let tiktok = all[random.random_range(0..all.len())];
         let cast = Cast {
-            way: [Way::Dropped, Way::Dropped, Way::Dropped, Way::Asked, Way::Uploaded][chance.random_range(0..5)],
-            bytes: if chance.random_bool(0.6) { LONG } else { SHORT },
-            telling: [Telling::Never, Telling::Once, Telling::Twice, Telling::Backwards][chance.random_range(0..4)],
-            review: chance.random_bool(0.15),
+            way: [Way::Dropped, Way::Dropped, Way::Dropped, Way::Asked, Way::Uploaded][random.random_range(0..5)],
+            bytes: if random.random_bool(0.6) { LONG } else { SHORT },
+            telling: [EventEntry::Never, EventEntry::Once, EventEntry::Twice, EventEntry::Backwards]
+                [random.random_range(0..4)],
+            review: random.random_bool(0.15),
         };
         Self { cast, steps, tiktok }
     }
@@ -110,7 +111,7 @@ impl History {
         let maker = Creator::cast(&stage.cloud, |casting| {
             casting.review = if self.cast.review { Requirement::Required } else { Requirement::Optional };
             casting.user.webhooks =
-                if self.cast.telling == Telling::Never { Webhooks::Withheld } else { Webhooks::Told };
+                if self.cast.telling == EventEntry::Never { Webhooks::Withheld } else { Webhooks::Told };
         });
         let maker = maker.await?;
         let begun = stage.now();
@@ -151,8 +152,8 @@ impl Cast {
         let film = film(self.bytes)?;
         let mut first = match self.way {
             Way::Dropped => stage.drop_film(&maker.key("clip.mp4"), &film, &[])?,
-            Way::Asked => lambda.ask_post(maker, &film).await?,
-            Way::Uploaded => lambda.ask_upload(maker, &film).await?,
+            Way::Asked => lambda.create_post(maker, &film).await?,
+            Way::Uploaded => lambda.create_upload(maker, &film).await?,
         };
         if self.review {
             first.model.under_review();
@@ -161,7 +162,7 @@ impl Cast {
     }
 }
 
-impl Telling {
+impl EventEntry {
     fn set(self, settings: &mut Settings) {
         match self {
             Self::Never | Self::Once => {}
@@ -177,7 +178,7 @@ impl fmt::Display for History {
         let Cast { way, bytes, telling, review } = self.cast;
         write!(
             f,
-            "TikTok {}: (Cast {{ way: Way::{way:?}, bytes: {bytes}, telling: Telling::{telling:?}, review: {review} }}, \
+            "TikTok {}: (Cast {{ way: Way::{way:?}, bytes: {bytes}, telling: EventEntry::{telling:?}, review: {review} }}, \
              &[{}])",
             self.tiktok.name,
             steps.join(", ")

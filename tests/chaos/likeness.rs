@@ -15,7 +15,7 @@ use aws::{CLIENT_KEY, CLIENT_SECRET};
 use domain::identity::Alias;
 use domain::secret::{ExposeSecret, SecretString};
 use jiff::Timestamp;
-use storage::{Bell, Purpose, SealContext};
+use storage::{EncryptionContext, Purpose, WakeQueue};
 use tests::{Apart, App, Cloud};
 
 use crate::campaign::alone;
@@ -64,7 +64,7 @@ fn told<T: Debug, E: Debug>(result: &Result<T, E>) -> String {
 
 /// Seals a secret, and opens it in its own context and in another one.
 async fn seal(cloud: &Cloud) -> Result<Answers> {
-    let context = |alias| Ok::<_, anyhow::Error>(SealContext::new(Purpose::AccessToken, &Alias::new(alias)?));
+    let context = |alias| Ok::<_, anyhow::Error>(EncryptionContext::new(Purpose::AccessToken, &Alias::new(alias)?));
     let sealed = cloud.vault.seal(&context("anna")?, &SecretString::from("a word".to_owned())).await?;
     let open = async |context| {
         let opened = cloud.vault.open(&context, &sealed).await;
@@ -77,7 +77,7 @@ async fn seal(cloud: &Cloud) -> Result<Answers> {
 async fn same_bell(theirs: &Cloud, ours: &Stage) -> Result<()> {
     let id = tests::Dropped::at("intake", "a.mp4", "1", &tests::Footage::of("")).post;
     for cloud in [theirs, &*ours.cloud] {
-        Bell::new(cloud.sqs.clone(), &cloud.outputs().intake_queue_url).ring(&id).await?;
+        WakeQueue::new(cloud.sqs.clone(), &cloud.outputs().intake_queue_url).wake(&id).await?;
     }
     let received = theirs.sqs.receive_message().queue_url(&theirs.outputs().intake_queue_url).send().await?;
     let theirs = received.messages().first().and_then(|message| message.body()).context("the bell rings")?;

@@ -15,7 +15,7 @@
 //! everything. With `campaign` first it does all of it, prints a table and
 //! writes `target/chaos.json`.
 //!
-//! Reading order: [`crashes`] for what is done, [`story`] and [`judge`] for what
+//! Measurement order: [`crashes`] for what is done, [`story`] and [`judge`] for what
 //! a run is, then `stage`, `gate` and `aws` for what it takes.
 
 mod crashes;

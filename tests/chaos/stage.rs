@@ -28,7 +28,7 @@ pub(crate) use stored::IN_INBOX;
 
 use crate::clock::{self, Clock};
 use crate::gate::{self, Door, Gate, Interruption};
-use letterbox::Letter;
+use letterbox::WebhookRecord;
 
 /// Where the functions' programs and logs are.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub(crate) struct Stage {
     pub(crate) address: String,
     places: Places,
     interruptions: Mutex<mpsc::UnboundedReceiver<Interruption>>,
-    letters: Mutex<mpsc::UnboundedReceiver<Letter>>,
+    letters: Mutex<mpsc::UnboundedReceiver<WebhookRecord>>,
     doors: [JoinHandle<()>; 3],
 }
 

@@ -155,8 +155,8 @@ impl Story {
     async fn begin(self, stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator) -> Result<Drop> {
         let film = film(self.bytes())?;
         let mut dropped = match self {
-            Self::Asked | Self::AtOnce(_) => lambda.ask_post(maker, &film).await?,
-            Self::Uploaded | Self::InParts => lambda.ask_upload(maker, &film).await?,
+            Self::Asked | Self::AtOnce(_) => lambda.create_post(maker, &film).await?,
+            Self::Uploaded | Self::InParts => lambda.create_upload(maker, &film).await?,
             _ => {
                 let metadata = self.metadata(stage);
                 let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();

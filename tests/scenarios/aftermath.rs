@@ -54,7 +54,7 @@ async fn no_post_is_forgotten(cloud: Arc<Cloud>) -> Result<()> {
 
 async fn nothing_ended_in_a_dead_letter_queue(cloud: Arc<Cloud>) -> Result<()> {
     let outputs = cloud.outputs();
-    for queue in [&outputs.dead_letter_queue_url, &outputs.failed_looks_queue_url, &outputs.untold_queue_url] {
+    for queue in [&outputs.dead_letter_queue_url, &outputs.status_dlq_url, &outputs.notices_dlq_url] {
         assert_eq!(waiting(&cloud, queue).await?, "0", "{queue}");
     }
     Ok(())

@@ -109,7 +109,7 @@ async fn answers_at(cloud: &Cloud, url: &str) -> Result<()> {
     assert_eq!(say(Method::GET, "/health", "").await?, (200, json!({ "status": "ok" })));
     let request = r#"{"account":"nobody","file_name":"a.mp4","content_type":"video/mp4","bytes":1}"#;
     let (status, problem) = say(Method::POST, "/uploads", request).await?;
-    assert_eq!((status, &problem["code"]), (422, &json!("account_unknown")), "{problem}");
+    assert_eq!((status, &problem["code"]), (422, &json!("account_not_found")), "{problem}");
     let (status, page) = say(Method::GET, "/posts?account=nobody&limit=1", "").await?;
     assert_eq!((status, &page["posts"]), (200, &json!([])), "{page}");
     Ok(())
@@ -164,7 +164,7 @@ async fn what_a_creator_may_post_is_asked_afresh(cloud: Arc<Cloud>) -> Result<()
     assert!(told["privacy_levels"].as_array().is_some_and(|levels| !levels.is_empty()), "{told}");
     assert_eq!(maker.book().await?.calls_of(simulator::Endpoint::CreatorInfo), 1);
     let (status, problem) = call(&cloud, Method::GET, "/accounts/nobody-at-all/creator", None).await?;
-    assert_eq!((status, &problem["code"]), (404, &json!("account_unknown")));
+    assert_eq!((status, &problem["code"]), (404, &json!("account_not_found")));
     Ok(())
 }
 

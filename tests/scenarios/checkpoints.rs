@@ -56,7 +56,7 @@ async fn a_worker_that_is_overtaken_in_the_middle_of_a_chunk_breaks_it_off(cloud
     let kept = stage.cloud.posts.get(&id).await?.context("the post is there")?;
     let taken = kept.value.clone().renew(stage.now())?;
     stage.cloud.posts.save(kept, taken, stage.now()).await?;
-    assert_eq!(working.await??, Worked::Overtaken);
+    assert_eq!(working.await??, Worked::LeaseLost);
     // It hears of it while the second chunk leaves.
     assert_eq!(received(&stage)?, CHUNK, "what was on its way was broken off");
     assert_eq!(stored(&stage, &dropped).await?.offset, 0, "and nothing was written over");

@@ -1,4 +1,4 @@
-//! Connecting: the operator asks, the user consents on TikTok's page, and every
+//! Connections: the operator asks, the user consents on TikTok's page, and every
 //! other way in which that can go.
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use domain::account::{Account, Connection};
-use domain::consent::{ConsentState, Expected};
+use domain::authorization::{AuthorizationState, ExpectedUser};
 use domain::identity::Alias;
 use domain::post::{Post, PostState, StateName};
 use reqwest::Method;
@@ -103,11 +103,11 @@ async fn a_forged_or_garbled_answer_is_refused_and_tiktok_not_asked(cloud: Arc<C
     let back = allow(&address, &user.open_id, &ALL).await?;
     let (callback, query) = back.split_once('?').context("an answer has a query")?;
     let code = query.split('&').find(|pair| pair.starts_with("code=")).context("an answer has a code")?;
-    let forged = ConsentState::new([42; 32]);
+    let forged = AuthorizationState::new([42; 32]);
     for query in [code.to_owned(), format!("{code}&state={}", forged.expose()), format!("{code}&state=%3Cscript%3E")] {
         let (status, problem) = come_back(&format!("{callback}?{query}")).await?;
-        assert_eq!((status, problem["code"].as_str()), (400, Some("state_unknown")), "{problem}");
-        assert_eq!(problem["type"], "urn:dropcast:problem:state_unknown");
+        assert_eq!((status, problem["code"].as_str()), (400, Some("state_not_found")), "{problem}");
+        assert_eq!(problem["type"], "urn:dropcast:problem:state_not_found");
     }
     let state = query.split('&').find(|pair| pair.starts_with("state=")).context("an answer has a state")?;
     let (status, problem) = come_back(&format!("{callback}?{state}")).await?;
@@ -123,9 +123,9 @@ async fn an_answer_that_comes_too_late_is_refused(cloud: Arc<Cloud>) -> Result<(
     let back = allow(&address, &user.open_id, &ALL).await?;
     // Ten minutes are long in a test: the request is made older than it is.
     let state = address.split("state=").nth(1).and_then(|rest| rest.split('&').next()).context("a state")?;
-    let state = ConsentState::parse(state).context("a state of ours")?;
+    let state = AuthorizationState::parse(state).context("a state of ours")?;
     let kept = cloud.consents.get(&state.fingerprint()).await?.context("the request is stored")?;
-    assert_eq!((&kept.expected, kept.alias.as_str()), (&Expected::Anybody, alias.as_str()));
+    assert_eq!((&kept.expected, kept.alias.as_str()), (&ExpectedUser::Anybody, alias.as_str()));
     let mut older = kept.value.clone();
     older.expires_at = runtime::clock::now();
     cloud.consents.save(&kept, older).await?;
@@ -169,7 +169,7 @@ async fn an_exchange_without_an_answer_is_begun_again_with_a_new_link(cloud: Arc
     cloud.tiktok.inject(&lost.for_user(user.open_id.clone())).await?;
     let back = allow(&ask(&cloud, &alias).await?, &user.open_id, &ALL).await?;
     let (status, problem) = come_back(&back).await?;
-    assert_eq!((status, problem["code"].as_str()), (502, Some("exchange_unanswered")), "{problem}");
+    assert_eq!((status, problem["code"].as_str()), (502, Some("exchange_timeout")), "{problem}");
     assert_eq!(calls(&cloud, &user.open_id, Endpoint::Token).await?, 1, "a code that may be spent is not tried again");
     let again = allow(&ask(&cloud, &alias).await?, &user.open_id, &ALL).await?;
     assert_eq!(come_back(&again).await?.0, 200);
@@ -224,9 +224,9 @@ async fn posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_ag
         drops.push(maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?);
     }
     // Those behind wait for their turn at first, and hear of it one after the other.
-    let parted = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
+    let authorization_lost = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
     for dropped in &drops {
-        cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, parted).await?;
+        cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, authorization_lost).await?;
     }
     let back = allow(&ask(&cloud, maker.alias.as_str()).await?, &maker.user.open_id, &ALL).await?;
     let (status, told) = come_back(&back).await?;
@@ -304,7 +304,7 @@ async fn accounts_are_shown_and_their_tokens_are_not(cloud: Arc<Cloud>) -> Resul
     ensure!(!names.iter().any(|name| name.contains("token")), "{names:?}");
     let nobody = signed(&cloud, Method::GET, "/accounts/nobody-at-all", "*/*").await?;
     assert_eq!(nobody.status(), 404);
-    assert_eq!(nobody.json::<Value>().await?["code"], "account_unknown");
+    assert_eq!(nobody.json::<Value>().await?["code"], "account_not_found");
     Ok(())
 }
 
@@ -320,7 +320,7 @@ async fn an_operator_says_how_an_account_posts_and_is_told_what_cannot_be(cloud:
     assert_eq!((status, told["preferences"]["title_suffix"].as_str()), (200, Some(" #bread")), "{told}");
     for (body, status, code) in [
         (json!({ "title_sufix": "" }), 400, "preferences_malformed"),
-        (json!({ "brand_content": true }), 422, "preferences_refused"),
+        (json!({ "brand_content": true }), 422, "preferences_invalid"),
     ] {
         let (given, problem) = change(body).await?;
         assert_eq!((given, problem["code"].as_str()), (status, Some(code)), "{problem}");

@@ -252,7 +252,7 @@ async fn a_drop_for_an_account_that_nobody_connected_says_so(cloud: Arc<Cloud>) 
     let key = format!("drop/nobody-{}/clip.mp4", maker.alias);
     let dropped = cloud.put(tests::Put::new(key, &Footage::fresh()?)).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "account_unknown", "{failure}");
+    assert_eq!(failure.code, "account_not_found", "{failure}");
     assert!(failure.message.contains("nobody-"), "it names the account: {failure}");
     assert!(failure.advice.contains("Connect"), "it says what to do: {failure}");
     Ok(())

@@ -38,7 +38,7 @@ async fn every_number_in_a_log_is_one_that_cloudwatch_takes_and_the_dashboard_kn
         }
     }
     // Whatever stories were told, somebody has looked at what is due.
-    ensure!(made.iter().any(|(name, _)| name == "OldestDuePost"), "nothing was counted: this says nothing");
+    ensure!(made.iter().any(|(name, _)| name == "OldestDuePostAge"), "nothing was counted: this says nothing");
     ensure!(made.len() <= MOST, "{} metrics: {made:?}", made.len());
     Ok(())
 }

@@ -18,8 +18,8 @@ use tokio::sync::RwLock;
 /// How many stories are told at once. They wait most of the time.
 const AT_ONCE: usize = 32;
 
-type Telling = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
-type Tell = fn(Arc<Cloud>) -> Telling;
+type EventEntry = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+type Tell = fn(Arc<Cloud>) -> EventEntry;
 
 /// Whether a story leaves TikTok as it is for everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

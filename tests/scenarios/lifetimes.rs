@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use domain::account::{Account, Connection, Need, TokenPair};
+use domain::account::{Account, Connection, TokenPair, TokenUse};
 use domain::post::StateName;
 use simulator::Endpoint;
 use tests::{Cloud, Creator, Footage, worker};
@@ -62,8 +62,8 @@ async fn an_idle_account_that_cannot_be_refreshed_is_tried_again_later_and_not_e
     maker.suffers(refusal(Endpoint::Token, 500, "server_error").until_cleared()).await?;
     maker.age(DAY * 170).await?;
     let before = maker.account().await?.tokens;
-    let put_off = |account: &Account| account.tokens.renew_at > before.renew_at && account.refreshing.is_none();
-    let after = cloud.await_account(&maker, "put off", put_off).await?;
+    let postpone = |account: &Account| account.tokens.renew_at > before.renew_at && account.refreshing.is_none();
+    let after = cloud.await_account(&maker, "put off", postpone).await?;
     assert_eq!(after.connection, Connection::Connected);
     assert_eq!(TokenPair { renew_at: before.renew_at, ..after.tokens }, before, "the pair is as it was");
     for _ in 0..3 {
@@ -79,14 +79,14 @@ async fn nobody_begins_a_refresh_that_the_invocation_cannot_end(cloud: Arc<Cloud
     let before = maker.account().await?;
     let expired = cloud.staff(Duration::from_hours(3))?;
     let mut late = worker(&expired, TIME);
-    late.rest_by -= TIME + Duration::from_secs(1);
-    let why = expired.keep_alive(&maker.alias, Need::Call, &late).await.err().context("there is no time")?;
+    late.deadline -= TIME + Duration::from_secs(1);
+    let why = expired.keep_alive(&maker.alias, TokenUse::Call, &late).await.err().context("there is no time")?;
     assert_eq!(why.code, "no_time_to_refresh");
     // A token that lives ten minutes more does for the call that is to be made.
     let expiring = cloud.staff(EXPIRING)?;
     let mut late = worker(&expiring, TIME);
-    late.rest_by -= TIME + Duration::from_secs(1);
-    expiring.keep_alive(&maker.alias, Need::Call, &late).await?;
+    late.deadline -= TIME + Duration::from_secs(1);
+    expiring.keep_alive(&maker.alias, TokenUse::Call, &late).await?;
     assert_eq!(refreshes(&cloud, &maker).await?, 0);
     assert_eq!(maker.account().await?, before, "not even the lock was taken");
     Ok(())

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::budget::{CALLS, INBOX, POSTS, UPLOADS, USERS};
 use domain::options::{Mode, PrivacyLevel};
 use domain::post::{Post, PostState, StateName};
+use domain::rate_limit::{CALLS, INBOX, POSTS, UPLOADS, USERS};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use simulator::{DraftPost, Endpoint, PublishId, Settings};
-use tests::{Apart, App, Book, Casting, Cloud, Creator, Dropped, Footage, Patience};
+use tests::{Apart, App, Casting, Cloud, Counter, Creator, Dropped, Footage, Patience};
 
 use crate::aftermath::aws;
 use crate::harness::stories;
@@ -271,7 +271,7 @@ fn hear_and_work(stage: &Apart, drops: &[Dropped]) -> Result<()> {
 }
 
 /// Lets time pass until all is published, and makes sure that each is once.
-pub(crate) async fn publish_all(stage: &Apart, maker: &Creator, drops: &[Dropped]) -> Result<Book> {
+pub(crate) async fn publish_all(stage: &Apart, maker: &Creator, drops: &[Dropped]) -> Result<Counter> {
     stage.answer_bells().await?;
     while stage.tiktok.ledger().publications.len() < drops.len() {
         stage.pass().await?;
@@ -298,7 +298,7 @@ async fn refusals(maker: &Creator) -> Result<usize> {
     Ok(calls.iter().filter(|call| AVOIDABLE.contains(&call.code.as_str())).count())
 }
 
-fn ensure_in_order(book: &Book, drops: &[Dropped]) -> Result<()> {
+fn ensure_in_order(book: &Counter, drops: &[Dropped]) -> Result<()> {
     for (n, (published, dropped)) in book.publications.iter().zip(drops).enumerate() {
         ensure!(
             published.sha256 == dropped.footage.sha256,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::account::{Connection, Need};
+use domain::account::{Connection, TokenUse};
 use domain::post::StateName;
 use serde_json::{Value, json};
 use simulator::{Endpoint, FailReason, Fault, Trouble};
@@ -129,7 +129,7 @@ async fn a_new_secret_of_the_app_is_used_without_a_deployment_and_costs_no_conse
     let refused = refusal(Endpoint::Token, 401, "invalid_client").until_cleared();
     let refused = cloud.tiktok.inject(&refused.for_user(maker.user.open_id.clone())).await?;
     let mut posting = cloud.staff(Duration::from_hours(3))?;
-    let waits = posting.keep_alive(&alias, Need::Call, &worker(&posting, TIME)).await;
+    let waits = posting.keep_alive(&alias, TokenUse::Call, &worker(&posting, TIME)).await;
     let waits = waits.err().context("TikTok refuses the old secret")?;
     ensure!(waits.code != "needs_reconnect", "{waits}");
     assert_eq!(maker.account().await?.connection, Connection::Connected, "the consent is none of the secret's");
@@ -141,6 +141,6 @@ async fn a_new_secret_of_the_app_is_used_without_a_deployment_and_costs_no_conse
     assert_ne!(&aws(&cloud, &put).await?["VersionId"], version);
     cloud.tiktok.clear_fault(refused).await?;
     posting.clock = Arc::new(|| runtime::clock::now() + Duration::from_hours(3) + Duration::from_mins(6));
-    posting.keep_alive(&alias, Need::Call, &worker(&posting, TIME)).await?;
+    posting.keep_alive(&alias, TokenUse::Call, &worker(&posting, TIME)).await?;
     Ok(())
 }

@@ -116,7 +116,7 @@ async fn options_that_cannot_be_read_fail_the_post_before_anything_is_sent(cloud
         ("{\"title\": \"no end", "options_malformed", "clip.json"),
         ("just text", "options_malformed", "JSON object"),
         (r#"{"publish_at":"tomorrow"}"#, "options_malformed", "publish_at"),
-        (r#"{"brand_content":true,"privacy_level":"SELF_ONLY"}"#, "options_refused", "branded content"),
+        (r#"{"brand_content":true,"privacy_level":"SELF_ONLY"}"#, "options_invalid", "branded content"),
     ];
     let mut drops = Vec::new();
     for (sidecar, code, named) in table {

@@ -62,7 +62,7 @@ async fn a_look_that_fails_is_kept_with_its_reason_and_the_next_one_goes_on(clou
     }
     let discarded = operate(&cloud, &["looks", "--discard"]).await?;
     assert_eq!(discarded.lines().count(), shown.lines().count(), "to be shown takes nothing away: {shown}");
-    assert_eq!(waiting(&cloud, &cloud.outputs().failed_looks_queue_url).await?, "0", "{discarded}");
+    assert_eq!(waiting(&cloud, &cloud.outputs().status_dlq_url).await?, "0", "{discarded}");
     Ok(())
 }
 
@@ -71,7 +71,7 @@ async fn fail_a_look(cloud: &Cloud, status: &str) -> Result<()> {
     let look = cloud.lambda.invoke().function_name(status).invocation_type(InvocationType::Event);
     look.payload(Blob::new(recorded("eventbridge-schedule.json")?.to_string())).send().await?;
     for _ in 0..LOOKS {
-        if waiting(cloud, &cloud.outputs().failed_looks_queue_url).await? != "0" {
+        if waiting(cloud, &cloud.outputs().status_dlq_url).await? != "0" {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(250)).await;

@@ -70,7 +70,7 @@ impl<'a> PostOffice<'a> {
     /// What has been kept of a body, if anything.
     pub(crate) async fn kept(&self, body: &[u8]) -> Result<Option<Item>> {
         let key = HEXLOWER.encode(&Sha256::digest(body));
-        let read = self.cloud.dynamodb.get_item().table_name(&self.cloud.outputs().inbox_table);
+        let read = self.cloud.dynamodb.get_item().table_name(&self.cloud.outputs().webhooks_table);
         let key = aws_sdk_dynamodb::types::AttributeValue::S(key);
         Ok(read.key("body_sha256", key).consistent_read(true).send().await?.item)
     }

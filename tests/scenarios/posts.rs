@@ -74,7 +74,7 @@ async fn a_post_is_shown_with_what_became_of_it_and_what_happened(cloud: Arc<Clo
     }
     for nobody in ["/posts/nobody", &format!("/posts/{}", "a".repeat(32))] {
         let (status, problem) = call(&cloud, Method::GET, nobody, None).await?;
-        assert_eq!((status, &problem["code"]), (404, &json!("post_unknown")), "{nobody}: {problem}");
+        assert_eq!((status, &problem["code"]), (404, &json!("post_not_found")), "{nobody}: {problem}");
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ async fn a_post_that_waits_for_a_review_goes_out_once_it_is_approved(cloud: Arc<
     let (status, shown) =
         call(&cloud, Method::PATCH, &path(&dropped, ""), Some(&json!({ "title": "seen by two" }))).await?;
     assert_eq!(
-        (status, &shown["held_for"], &shown["title"]),
+        (status, &shown["hold_reason"], &shown["title"]),
         (200, &json!("review"), &json!("seen by two")),
         "{shown}"
     );
@@ -198,7 +198,7 @@ async fn a_post_that_tiktok_failed_is_tried_again_as_the_same_post(cloud: Arc<Cl
     let (_, shown) = call(&cloud, Method::GET, &path(&dropped, ""), None).await?;
     let failure = &shown["failure"];
     assert_eq!((&failure["code"], &failure["outcome"]), (&json!("file_format_check_failed"), &json!("not_posted")));
-    assert!(failure["tiktok_log_id"].is_string() && failure["advice"].is_string(), "{failure}");
+    assert!(failure["log_id"].is_string() && failure["advice"].is_string(), "{failure}");
     let again = granted(&cloud, &dropped, "/retry").await?;
     assert_eq!((&again["id"], &again["state"]), (&shown["id"], &json!("queued")));
     let post = cloud.await_state(&dropped.post, StateName::Published).await?;

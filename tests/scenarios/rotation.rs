@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use domain::account::{Account, Connection, Need};
+use domain::account::{Account, Connection, TokenUse};
 use domain::post::{Post, PostState, StateName};
 use simulator::{Ending, Endpoint, Fault, RefreshRotation, TokenKind, Trouble, WrongShape};
 use storage::Accounts;
@@ -44,8 +44,11 @@ async fn a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token(cloud:
     }
     rotate(&cloud, RefreshRotation::PredecessorDies).await?;
     for (maker, dropped, trouble) in drop_into_each(&cloud, lost()).await? {
-        let parted = |account: &Account| matches!(account.connection, Connection::NeedsReconnect { .. });
-        cloud.await_account(&maker, "parted", parted).await.with_context(|| format!("{trouble:?}"))?;
+        let authorization_lost = |account: &Account| matches!(account.connection, Connection::NeedsReconnect { .. });
+        cloud
+            .await_account(&maker, "authorization_lost", authorization_lost)
+            .await
+            .with_context(|| format!("{trouble:?}"))?;
         let waits = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
         cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, waits).await?;
         assert_eq!(refreshes(&cloud, &maker).await?, 2, "{trouble:?}: the second try tells");
@@ -96,7 +99,7 @@ async fn a_new_pair_is_stored_however_often_the_table_fails(cloud: Arc<Cloud>) -
     let writes = hiccup.writes();
     let dynamodb = cloud.other_dynamodb(|config| config.interceptor(hiccup));
     posting.accounts = Accounts::new(dynamodb, &cloud.outputs().accounts_table);
-    posting.keep_alive(&maker.alias, Need::Call, &worker(&posting, Duration::from_mins(5))).await?;
+    posting.keep_alive(&maker.alias, TokenUse::Call, &worker(&posting, Duration::from_mins(5))).await?;
     assert!(writes.so_far() > 14, "the table did fail");
     assert_eq!(refreshes(&cloud, &maker).await?, 1, "TikTok is not asked again for what is in hand");
     let after = maker.account().await?;

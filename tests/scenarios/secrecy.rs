@@ -74,7 +74,7 @@ async fn no_secret_is_in_a_table(cloud: Arc<Cloud>) -> Result<()> {
     }
     let secrets = secrets(&cloud).await?;
     // Not every run connects somebody on TikTok's page, uses a budget, or hears a webhook.
-    for table in [&outputs.consents_table, &outputs.budgets_table, &outputs.inbox_table] {
+    for table in [&outputs.authorization_requests_table, &outputs.limits_table, &outputs.webhooks_table] {
         let values = values_in(&cloud, table).await?;
         values.iter().try_for_each(|(place, content)| secrets.ensure_absent(content, place))?;
     }
@@ -134,7 +134,7 @@ async fn said_of(cloud: &Cloud, key: String, version: String) -> Result<Found> {
 
 async fn no_secret_is_in_a_dead_letter(cloud: Arc<Cloud>) -> Result<()> {
     let (outputs, secrets) = (cloud.outputs(), secrets(&cloud).await?);
-    for queue in [&outputs.dead_letter_queue_url, &outputs.failed_looks_queue_url, &outputs.untold_queue_url] {
+    for queue in [&outputs.dead_letter_queue_url, &outputs.status_dlq_url, &outputs.notices_dlq_url] {
         // They stay visible, for whoever counts them.
         let told = cloud
             .sqs

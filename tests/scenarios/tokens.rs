@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use domain::account::{Account, Connection, Need, RefreshLock, TokenPair};
+use domain::account::{Account, Connection, RefreshLock, TokenPair, TokenUse};
 use domain::post::{Post, StateName};
 use posting::Unrefreshed;
 use reqwest::Method;
 use simulator::{Effect, Endpoint, Fault, Moment, TokenKind, Trouble};
-use storage::{Purpose, SealContext};
+use storage::{EncryptionContext, Purpose};
 use tests::{Cloud, Creator, Footage, PATIENCE, apart, worker};
 use tiktok::{AppCredentials, RefreshToken};
 use tokio::task::{JoinHandle, JoinSet};
@@ -151,7 +151,7 @@ async fn a_hundred_workers_with_an_expiring_token_make_one_refresh(cloud: Arc<Cl
     let mut workers = JoinSet::new();
     for _ in 0..100 {
         let (posting, alias) = (cloud.staff(EXPIRING)?, maker.alias.clone());
-        workers.spawn(async move { posting.keep_alive(&alias, Need::Call, &worker(&posting, TIME)).await });
+        workers.spawn(async move { posting.keep_alive(&alias, TokenUse::Call, &worker(&posting, TIME)).await });
     }
     while let Some(kept) = workers.join_next().await {
         kept??;
@@ -236,8 +236,8 @@ async fn trouble_at_the_refresh_changes_nothing_and_the_post_is_published_later(
 pub(crate) async fn die_behind_a_refresh(maker: &Creator) -> Result<TokenPair> {
     let posting = maker.cloud.staff(Duration::ZERO)?;
     let kept = posting.accounts.get(&maker.alias).await?.context("the creator's account is gone")?;
-    let context = SealContext::new(Purpose::RefreshToken, &maker.alias);
-    let refresh = RefreshToken::new(posting.vault.open(&context, &kept.tokens.refresh).await?);
+    let context = EncryptionContext::new(Purpose::RefreshToken, &maker.alias);
+    let refresh = RefreshToken::new(posting.cipher.open(&context, &kept.tokens.refresh).await?);
     let now = runtime::clock::now();
     let lock = RefreshLock { owner: "publish/dead".to_owned(), expires_at: now };
     let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
@@ -299,7 +299,7 @@ async fn slow_refresher(
     let fault = Fault::new(Endpoint::Token, stall).for_user(maker.user.open_id.clone());
     let fault = cloud.tiktok.inject(&fault).await?;
     let (slow, alias) = (cloud.staff(ahead)?, maker.alias.clone());
-    let slow = tokio::spawn(async move { slow.keep_alive(&alias, Need::Call, &worker(&slow, TIME)).await });
+    let slow = tokio::spawn(async move { slow.keep_alive(&alias, TokenUse::Call, &worker(&slow, TIME)).await });
     while !cloud.tiktok.faults().await?.iter().any(|it| it.id == fault && it.fired == 1) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -312,7 +312,7 @@ async fn two_refreshers(maker: &Creator, moment: Moment) -> Result<[Result<(), U
     let cloud = &maker.cloud;
     let slow = slow_refresher(maker, moment, EXPIRING).await?;
     let quick = cloud.staff(EXPIRING + Duration::from_mins(2))?;
-    let second = quick.keep_alive(&maker.alias, Need::Call, &worker(&quick, TIME)).await;
+    let second = quick.keep_alive(&maker.alias, TokenUse::Call, &worker(&quick, TIME)).await;
     Ok([slow.await?, second])
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use domain::post::{Post, StateName};
 use simulator::{Effect, Ending, Endpoint, Fault, Moment, Trouble};
-use tests::{Book, Cloud, Creator, Dropped, Footage, Patience};
+use tests::{Cloud, Counter, Creator, Dropped, Footage, Patience};
 
 use crate::harness::stories;
 use crate::options::failure_of;
@@ -33,7 +33,7 @@ const FIRST: u32 = 1;
 const LAST: u32 = 2;
 
 /// Drops a film of two chunks for each of these faults, and waits for all.
-pub(crate) async fn each_is_published_once(cloud: &Arc<Cloud>, faults: Vec<Fault>) -> Result<Vec<(Fault, Book)>> {
+pub(crate) async fn each_is_published_once(cloud: &Arc<Cloud>, faults: Vec<Fault>) -> Result<Vec<(Fault, Counter)>> {
     let mut drops: Vec<(Fault, Creator, Dropped)> = Vec::new();
     for fault in faults {
         let maker = Creator::connect(cloud).await?;
@@ -54,7 +54,7 @@ pub(crate) async fn each_is_published_once(cloud: &Arc<Cloud>, faults: Vec<Fault
     Ok(books)
 }
 
-fn ensure_one_init(books: &[(Fault, Book)]) {
+fn ensure_one_init(books: &[(Fault, Counter)]) {
     for (fault, book) in books {
         assert_eq!(book.publishes.len(), 1, "{fault:?}: nothing here asks for a new init");
     }

@@ -66,7 +66,7 @@ async fn a_video_goes_to_the_address_that_was_handed_out_and_is_posted(cloud: Ar
     let drop = dropped(&answer["post"], &footage)?;
     let path = format!("/posts/{}", drop.post);
     let (status, shown) = call(&cloud, Method::GET, &path, None).await?;
-    assert_eq!((status, &shown["state"], &shown["held_for"]), (200, &json!("held"), &json!("upload")), "{shown}");
+    assert_eq!((status, &shown["state"], &shown["hold_reason"]), (200, &json!("held"), &json!("upload")), "{shown}");
     assert!(!shown.to_string().contains("X-Amz-"), "the address is its asker's alone: {shown}");
     assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200);
     cloud.await_state(&drop.post, StateName::Published).await?;
@@ -188,12 +188,12 @@ async fn a_request_that_comes_again_under_its_name_is_the_same_post(cloud: Arc<C
 async fn a_post_whose_video_never_comes_fails_and_says_so(cloud: Arc<Cloud>) -> Result<()> {
     let stage = stage(&cloud, |_| {}, &[]).await?;
     let maker = Creator::connect(&stage.cloud).await?;
-    let id = stage.ask_upload(&request(&maker, &Footage::fresh()?))?;
+    let id = stage.create_upload(&request(&maker, &Footage::fresh()?))?;
     let until = stage.cloud.post(&id).await?.due_at.context("it is due when its bytes cannot come any more")?;
     stage.pass().await?;
     let post = stage.cloud.post(&id).await?;
     let PostState::Failed { failure, .. } = &post.state else { anyhow::bail!("{:?}", post.state) };
-    assert_eq!(failure.code, "upload_never_came");
+    assert_eq!(failure.code, "upload_expired");
     assert!(stage.now() > until && !failure.advice.is_empty(), "{failure}");
     maker.book().await?.ensure_never_begun()
 }
@@ -297,16 +297,16 @@ async fn a_request_that_no_post_can_be_made_of_says_why(cloud: Arc<Cloud>) -> Re
     };
     let object = |key: &str| json!({ "account": maker.alias.as_str(), "key": key });
     let table = [
-        ("/uploads", but("account", json!("nobody")), 422, "account_unknown"),
-        ("/uploads", but("bytes", json!(0)), 422, "size_refused"),
-        ("/uploads", but("bytes", json!(4_000_000_001_u64)), 422, "size_refused"),
-        ("/uploads", but("content_type", json!("image/png")), 422, "content_type_refused"),
-        ("/uploads", but("file_name", json!("../a.mp4")), 422, "file_name_refused"),
+        ("/uploads", but("account", json!("nobody")), 422, "account_not_found"),
+        ("/uploads", but("bytes", json!(0)), 422, "size_invalid"),
+        ("/uploads", but("bytes", json!(4_000_000_001_u64)), 422, "size_invalid"),
+        ("/uploads", but("content_type", json!("image/png")), 422, "content_type_invalid"),
+        ("/uploads", but("file_name", json!("../a.mp4")), 422, "file_name_invalid"),
         ("/uploads", but("options", json!({ "titel": "x" })), 400, "request_malformed"),
         ("/uploads", but("colour", json!("red")), 400, "request_malformed"),
-        ("/posts", object("library/nothing.mp4"), 422, "object_unknown"),
-        ("/posts", object(""), 422, "object_unknown"),
-        ("/posts", json!({ "account": "nobody", "key": "library/nothing.mp4" }), 422, "account_unknown"),
+        ("/posts", object("library/nothing.mp4"), 422, "object_not_found"),
+        ("/posts", object(""), 422, "object_not_found"),
+        ("/posts", json!({ "account": "nobody", "key": "library/nothing.mp4" }), 422, "account_not_found"),
         ("/posts", json!({}), 400, "request_malformed"),
     ];
     for (path, request, status, code) in table {

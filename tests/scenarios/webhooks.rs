@@ -12,12 +12,12 @@ use domain::account::Connection;
 use domain::post::{Post, PostState, StateName};
 use domain::report::Links;
 use jiff::SignedDuration;
-use posting::HearError;
+use posting::ReceiveError;
 use serde_json::json;
 use simulator::{
     Delivery, DraftPost, Endpoint, FailReason, Fault, Moment, PrivacyLevel, PublishId, Scope, Trouble, Webhooks,
 };
-use storage::{Inbox, Posts};
+use storage::{Posts, WebhookLog};
 use tests::{Cloud, Creator, Dropped, Footage, Hiccup, PATIENCE};
 
 use crate::forgeries::delivered;
@@ -213,9 +213,9 @@ async fn the_end_of_a_consent_parks_the_posts_and_an_old_word_does_not_end_the_n
     let account = cloud.await_account(&maker, "marked", over).await?;
     let Connection::NeedsReconnect { why, .. } = &account.connection else { unreachable!("it is not connected") };
     assert_eq!(why, "the user removed the app in TikTok");
-    let parked =
+    let awaiting_reconnect =
         |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(d), .. } if d.code == "needs_reconnect");
-    let post = cloud.await_post(&dropped.post, "parked", PATIENCE, parked).await?;
+    let post = cloud.await_post(&dropped.post, "awaiting_reconnect", PATIENCE, awaiting_reconnect).await?;
     assert!(post.history.last().is_some_and(|line| line.note.contains("connect the account again")), "{post:?}");
 
     tokio::time::sleep(Duration::from_millis(1100)).await; // TikTok tells in whole seconds
@@ -234,14 +234,15 @@ async fn what_cannot_be_stored_is_not_taken_and_counts_when_tiktok_comes_again(c
     let body = webhook(&maker, "post.publish.publicly_available", now, &content);
     let signature = office.sign(body.as_bytes(), SignedDuration::ZERO)?;
     let fails = || cloud.other_dynamodb(|config| config.interceptor(Hiccup::refusing(1..=u32::MAX)));
-    let (posts, inbox) = (&cloud.outputs().posts_table, &cloud.outputs().inbox_table);
+    let (posts, inbox) = (&cloud.outputs().posts_table, &cloud.outputs().webhooks_table);
     let mut posting = cloud.staff(Duration::ZERO)?;
     // First nothing can be written of the post, and then it can, but not that it was heard of.
     posting.posts = Posts::new(fails(), posts);
-    let kept = Inbox::new(cloud.dynamodb.clone(), inbox);
-    for (inbox, state) in [(kept, StateName::Delivered), (Inbox::new(fails(), inbox), StateName::Published)] {
-        let heard = posting.hear(&inbox, Some(&signature), body.as_bytes(), now + Duration::from_mins(1)).await;
-        ensure!(matches!(heard, Err(HearError::Store(_))), "{heard:?}");
+    let kept = WebhookLog::new(cloud.dynamodb.clone(), inbox);
+    for (inbox, state) in [(kept, StateName::Delivered), (WebhookLog::new(fails(), inbox), StateName::Published)] {
+        let heard =
+            posting.receive_webhook(&inbox, Some(&signature), body.as_bytes(), now + Duration::from_mins(1)).await;
+        ensure!(matches!(heard, Err(ReceiveError::Store(_))), "{heard:?}");
         assert!(office.kept(body.as_bytes()).await?.is_none());
         assert_eq!(cloud.post(&dropped.post).await?.state_name(), state);
         posting.posts = Posts::new(cloud.dynamodb.clone(), posts);

@@ -20,7 +20,7 @@ use domain::video::{Inspector, Step, VideoFacts};
 use futures::stream;
 use serde_json::json;
 use simulator::{Endpoint, Webhooks};
-use storage::{Kept, Purpose, SaveError, SealContext};
+use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tests::{Cloud, Creator, Dropped, Footage};
 use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
 
@@ -95,7 +95,7 @@ async fn a_worker_that_comes_back_after_the_takeover_can_write_no_more(cloud: Ar
     let now = runtime::clock::now();
     for step in [late.value.clone().renew(now)?, late.value.clone().commit(now)?, late.value.clone().hand_over(now)?] {
         let saved = cloud.posts.save(&late, step, now).await;
-        assert!(matches!(saved, Err(SaveError::Overtaken)), "{saved:?}");
+        assert!(matches!(saved, Err(SaveError::Conflict)), "{saved:?}");
     }
     let after = cloud.posts.get(&dropped.post).await?.context("the post is there")?;
     assert_eq!(after.publish_id(), published.publish_id());
@@ -179,18 +179,18 @@ impl<'a> DeadWorker<'a> {
         let upload_hosts =
             UploadHosts::parse(&format!("{}:{}", api.host_str().unwrap_or_default(), api.port().unwrap_or(80)))?;
         let account = maker.account().await?;
-        let context = SealContext::new(Purpose::AccessToken, &maker.alias);
+        let context = EncryptionContext::new(Purpose::AccessToken, &maker.alias);
         let token = AccessToken::new(maker.cloud.vault.open(&context, &account.tokens.access).await?);
         Ok(Self { maker, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token, lagging: false })
     }
 
-    async fn work(&self, dropped: &Dropped, died: Died) -> Result<Kept<Post>> {
+    async fn work(&self, dropped: &Dropped, died: Died) -> Result<Versioned<Post>> {
         let (kept, post) = self.work_unstored(dropped, died).await?;
         Ok(self.maker.cloud.posts.save(kept, post, runtime::clock::now()).await?)
     }
 
     /// Does the same, and stores nothing yet.
-    async fn work_unstored(&self, dropped: &Dropped, died: Died) -> Result<(Kept<Post>, Post)> {
+    async fn work_unstored(&self, dropped: &Dropped, died: Died) -> Result<(Versioned<Post>, Post)> {
         let size = VideoSize::new(dropped.footage.bytes.len() as u64)?;
         let plan = ChunkPlan::new(size, ChunkCeiling::new(CEILING)?);
         let (upload, url) = self.begin(plan).await?;
@@ -220,7 +220,7 @@ impl<'a> DeadWorker<'a> {
     async fn begin(&self, plan: ChunkPlan) -> Result<(Upload, UploadUrl)> {
         let settings = self.tiktok.creator(&self.token).await?.fit(settings()?)?;
         let ticket = self.tiktok.begin(&self.token, &settings, &plan).await?;
-        let context = SealContext::new(Purpose::UploadUrl, &self.maker.alias);
+        let context = EncryptionContext::new(Purpose::UploadUrl, &self.maker.alias);
         let url = self.maker.cloud.vault.seal(&context, ticket.upload_url.secret()).await?;
         let now = runtime::clock::now();
         let (issued_at, rate) = if self.lagging { (now - LAGGING_SINCE, Some(LAGGING_AT)) } else { (now, None) };
@@ -255,7 +255,7 @@ fn settings() -> Result<Settings> {
         privacy_level: PrivacyLevel::PublicToEveryone,
         title_limit: TitleLimit::default(),
     };
-    Ok(Settings::settle(&PostOptions::default(), "clip.mp4", &stack)?)
+    Ok(Settings::resolve(&PostOptions::default(), "clip.mp4", &stack)?)
 }
 
 fn facts(footage: &Footage) -> Result<VideoFacts> {

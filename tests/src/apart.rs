@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use domain::bell;
 use domain::identity::PostId;
 use domain::post::StateName;
 use domain::source::{Arrival, ObjectVersion};
+use domain::wake_message;
 use jiff::Timestamp;
 use posting::{Intake, Posting, Submitted, Worked, Worker};
 use simulator::{Settings, Simulator};
@@ -71,7 +71,7 @@ impl Apart {
         for table in [
             &mut contract.outputs.posts_table,
             &mut contract.outputs.accounts_table,
-            &mut contract.outputs.budgets_table,
+            &mut contract.outputs.limits_table,
         ] {
             *table = table_like(cloud, table, &name).await?;
         }
@@ -111,11 +111,11 @@ impl Apart {
     }
 
     /// Asks for an address to upload a video to, as a request does.
-    pub fn ask_upload(&self, request: &serde_json::Value) -> Result<PostId> {
+    pub fn create_upload(&self, request: &serde_json::Value) -> Result<PostId> {
         let bucket = self.cloud.outputs().intake_bucket.clone();
         let intake = Intake::read(|_| Some(bucket.clone()))?;
         let request = request.to_string();
-        let asked = self.posting.ask_upload(&intake, None, &[7; 32], None, request.as_bytes());
+        let asked = self.posting.create_upload(&intake, None, &[7; 32], None, request.as_bytes());
         Ok(played(asked)?.post.id.clone())
     }
 
@@ -173,7 +173,7 @@ impl Apart {
             }
             let mut done = self.cloud.sqs.delete_message_batch().queue_url(queue);
             for (n, message) in batch.messages().iter().enumerate() {
-                let id = message.body().and_then(bell::post_of).context("only bells ring here")?;
+                let id = message.body().and_then(wake_message::post_of).context("only bells ring here")?;
                 self.work(&id)?;
                 let handle = message.receipt_handle().unwrap_or_default();
                 done = done.entries(
@@ -198,7 +198,7 @@ impl Apart {
 
     fn worker(&self) -> Worker {
         let since = self.now();
-        Worker { name: format!("apart/{}", Uuid::new_v4()), since, rest_by: since + INVOCATION }
+        Worker { name: format!("apart/{}", Uuid::new_v4()), since, deadline: since + INVOCATION }
     }
 }
 
@@ -214,7 +214,7 @@ async fn posting(contract: &Contract, tiktok: &Arc<Simulator>, variables: &[(&st
     let mut environment = HashMap::from([
         ("POSTS_TABLE", outputs.posts_table.as_str()),
         ("ACCOUNTS_TABLE", &outputs.accounts_table),
-        ("BUDGETS_TABLE", &outputs.budgets_table),
+        ("LIMITS_TABLE", &outputs.limits_table),
         ("INTAKE_QUEUE_URL", &outputs.intake_queue_url),
         ("TOKENS_KEY_ID", &outputs.tokens_key_id),
         ("APP_SECRET_ARN", &outputs.app_secret_arn),

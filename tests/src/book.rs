@@ -14,7 +14,7 @@ use crate::footage::Footage;
 
 /// The pages of the ledger about one creator, as they were when it was opened.
 #[derive(Debug)]
-pub struct Book {
+pub struct Counter {
     /// Every init that TikTok took, oldest first.
     pub publishes: Vec<Entry>,
     /// Every video that somebody can see.
@@ -27,11 +27,11 @@ pub struct Book {
 
 impl Creator {
     /// Opens TikTok's book on this creator.
-    pub async fn book(&self) -> Result<Book> {
+    pub async fn book(&self) -> Result<Counter> {
         let me = &self.user.open_id;
         let ledger = self.cloud.tiktok.ledger().await?;
         let calls = self.cloud.tiktok.events(0).await?;
-        Ok(Book {
+        Ok(Counter {
             publishes: ledger.publishes.into_iter().filter(|entry| entry.user == *me).collect(),
             publications: ledger.publications.into_iter().filter(|publication| publication.user == *me).collect(),
             violations: ledger.violations.into_iter().filter(|breach| breach.user.as_ref() == Some(me)).collect(),
@@ -40,7 +40,7 @@ impl Creator {
     }
 }
 
-impl Book {
+impl Counter {
     /// Counts how often TikTok was called in some way.
     #[must_use]
     pub fn calls_of(&self, endpoint: Endpoint) -> usize {

@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
 use serde::Deserialize;
 use simulator::Control;
-use storage::{Accounts, Consents, Posts, Vault};
+use storage::{Accounts, AuthorizationRequests, KmsCipher, Posts};
 
 use crate::pulse::Pulse;
 
@@ -50,7 +50,7 @@ pub struct Outputs {
     /// The table of accounts.
     pub accounts_table: String,
     /// The table of budgets.
-    pub budgets_table: String,
+    pub limits_table: String,
     /// The key that seals tokens.
     pub tokens_key_id: String,
     /// The app's credentials at TikTok.
@@ -68,19 +68,19 @@ pub struct Outputs {
     /// Where TikTok's answer to it goes.
     pub redirect_url: String,
     /// The table of requests for consent.
-    pub consents_table: String,
+    pub authorization_requests_table: String,
     /// Where TikTok's webhooks go.
     pub webhook_url: String,
     /// The table of what they said.
-    pub inbox_table: String,
+    pub webhooks_table: String,
     /// The topic that an operator hears of failures by.
     pub failure_topic: String,
     /// The function that tells others.
     pub notices_function: String,
     /// What is left of looks that failed.
-    pub failed_looks_queue_url: String,
+    pub status_dlq_url: String,
     /// What of the stream could not be told.
-    pub untold_queue_url: String,
+    pub notices_dlq_url: String,
 }
 
 /// The local cloud, as a user of it sees it.
@@ -102,9 +102,9 @@ pub struct Cloud {
     /// The accounts.
     pub accounts: Accounts,
     /// The requests for consent.
-    pub consents: Consents,
+    pub consents: AuthorizationRequests,
     /// The key that seals tokens.
-    pub vault: Vault,
+    pub vault: KmsCipher,
     /// The simulator that plays TikTok.
     pub tiktok: Control,
     pub(crate) pulse: Pulse,
@@ -145,8 +145,8 @@ impl Cloud {
             lambda: aws_sdk_lambda::Client::new(&aws),
             posts: Posts::new(dynamodb.clone(), &outputs.posts_table),
             accounts: Accounts::new(dynamodb.clone(), &outputs.accounts_table),
-            consents: Consents::new(dynamodb.clone(), &outputs.consents_table),
-            vault: Vault::new(aws_sdk_kms::Client::new(&aws), &outputs.tokens_key_id),
+            consents: AuthorizationRequests::new(dynamodb.clone(), &outputs.authorization_requests_table),
+            vault: KmsCipher::new(aws_sdk_kms::Client::new(&aws), &outputs.tokens_key_id),
             dynamodb,
             tiktok,
             pulse: Pulse::default(),

@@ -13,7 +13,7 @@ use domain::identity::{Alias, OpenId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::secret::SecretString;
 use simulator::{Fault, Scope, User, Webhooks};
-use storage::{Purpose, SaveError, SealContext};
+use storage::{EncryptionContext, Purpose, SaveError};
 use uuid::Uuid;
 
 use crate::cloud::Cloud;
@@ -90,7 +90,7 @@ impl Creator {
         let now = runtime::clock::now();
         let granted = self.cloud.tiktok.grant(&self.user.open_id, scopes).await?;
         let seal = async |purpose, token: String| {
-            let context = SealContext::new(purpose, &self.alias);
+            let context = EncryptionContext::new(purpose, &self.alias);
             self.cloud.vault.seal(&context, &SecretString::from(token)).await
         };
         let account = Account {
@@ -119,7 +119,7 @@ impl Creator {
         let (accounts, now) = (&self.cloud.accounts, runtime::clock::now());
         match accounts.create(account.clone(), now).await {
             Ok(_) => Ok(()),
-            Err(SaveError::Overtaken) => {
+            Err(SaveError::Conflict) => {
                 let there = accounts.get(&self.alias).await?.context("the account was there a moment ago")?;
                 accounts.save(there, account, now).await?;
                 Ok(())

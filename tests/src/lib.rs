@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`Cloud`] (where everything is), [`Creator`] (who posts),
 //! [`Footage`] (what is posted), [`Dropped`] (what became a post), and then the
-//! two that judge: `watch` (what the post says) and [`Book`] (what TikTok says).
+//! two that judge: `watch` (what the post says) and [`Counter`] (what TikTok says).
 //! Where the functions' own clock is in a story's way, `staff` has workers with
 //! another one, and [`Hiccup`] a table that fails; [`Secrets`] looks for what
 //! nobody may see, and [`emf`] for what is counted.
@@ -31,7 +31,7 @@ pub mod emf;
 mod secrets;
 
 pub use apart::{Apart, App};
-pub use book::Book;
+pub use book::Counter;
 pub use cloud::{Cloud, Contract, Outputs};
 pub use creator::{Casting, Creator};
 pub use dropped::{Dropped, Put};

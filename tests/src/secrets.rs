@@ -22,7 +22,7 @@ impl Secrets {
     /// Takes all secrets.
     ///
     /// # Errors
-    /// There are none, or one is too short to be told from chance: a search that
+    /// There are none, or one is too short to be told from random: a search that
     /// cannot find anything must not pass for one that found nothing.
     pub fn new(secrets: &[String]) -> Result<Self> {
         ensure!(!secrets.is_empty(), "there is no secret to look for");

@@ -22,7 +22,7 @@ impl Cloud {
             let value = match name {
                 "POSTS_TABLE" => &outputs.posts_table,
                 "ACCOUNTS_TABLE" => &outputs.accounts_table,
-                "BUDGETS_TABLE" => &outputs.budgets_table,
+                "LIMITS_TABLE" => &outputs.limits_table,
                 "INTAKE_QUEUE_URL" => &outputs.intake_queue_url,
                 "TOKENS_KEY_ID" => &outputs.tokens_key_id,
                 "APP_SECRET_ARN" => &outputs.app_secret_arn,
@@ -51,7 +51,7 @@ impl Cloud {
 #[must_use]
 pub fn worker(posting: &Posting, time: Duration) -> Worker {
     let since = (posting.clock)();
-    Worker { name: format!("story/{}", Uuid::new_v4().simple()), since, rest_by: since + time }
+    Worker { name: format!("story/{}", Uuid::new_v4().simple()), since, deadline: since + time }
 }
 
 /// Does work on a thread of its own, as a function does: its future need not be

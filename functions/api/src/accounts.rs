@@ -8,19 +8,19 @@ use axum::Json;
 use axum::extract::State;
 use domain::account::{Account, Connection};
 use jiff::Timestamp;
-use posting::{ConnectError, Connecting, Revocation};
+use posting::{ConnectError, Connections, Revocation};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::names::AccountNamed;
+use crate::body::Body;
+use crate::deadline::WorkerContext;
+use crate::paths::AccountPath;
 use crate::problem::Problem;
-use crate::rest::Clerk;
-use crate::stated::Stated;
 
 /// An account as it is shown.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Account"))]
-pub(crate) struct Shown {
+pub(crate) struct AccountView {
     alias: String,
     open_id: String,
     username: Option<String>,
@@ -40,7 +40,7 @@ pub(crate) struct Shown {
     preferences: Map<String, Value>,
 }
 
-impl Shown {
+impl AccountView {
     /// Shows an account.
     pub(crate) fn of(account: &Account) -> Self {
         let (connection, since, why) = match &account.connection {
@@ -67,26 +67,26 @@ impl Shown {
 }
 
 /// `GET /accounts`.
-pub(crate) async fn list(State(connecting): State<Arc<Connecting>>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(State(connecting): State<Arc<Connections>>) -> Result<Json<Value>, Problem> {
     let accounts = connecting.posting.accounts.list().await.map_err(ConnectError::Store)?;
-    let accounts: Vec<_> = accounts.iter().map(|account| Shown::of(account)).collect();
+    let accounts: Vec<_> = accounts.iter().map(|account| AccountView::of(account)).collect();
     Ok(Json(json!({ "accounts": accounts })))
 }
 
 /// `GET /accounts/{alias}`.
 pub(crate) async fn one(
-    State(connecting): State<Arc<Connecting>>,
-    AccountNamed(alias): AccountNamed,
-) -> Result<Json<Shown>, Problem> {
+    State(connecting): State<Arc<Connections>>,
+    AccountPath(alias): AccountPath,
+) -> Result<Json<AccountView>, Problem> {
     let kept = connecting.posting.accounts.get(&alias).await.map_err(ConnectError::Store)?;
     let account = kept.ok_or(ConnectError::UnknownAccount(alias))?;
-    Ok(Json(Shown::of(&account)))
+    Ok(Json(AccountView::of(&account)))
 }
 
 /// What a creator may post at this moment.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Creator"))]
-pub(crate) struct ShownCreator {
+pub(crate) struct CreatorView {
     /// The name in links, without the `@`.
     username: String,
     /// The name as shown.
@@ -103,16 +103,16 @@ pub(crate) struct ShownCreator {
 
 /// `GET /accounts/{alias}/creator`: asks TikTok what the creator may post now.
 pub(crate) async fn creator(
-    State(connecting): State<Arc<Connecting>>,
-    clerk: Clerk,
-    AccountNamed(alias): AccountNamed,
-) -> Result<Json<ShownCreator>, Problem> {
+    State(connecting): State<Arc<Connections>>,
+    clerk: WorkerContext,
+    AccountPath(alias): AccountPath,
+) -> Result<Json<CreatorView>, Problem> {
     // A question within a budget stays on its thread, which a handler need not: it gets one.
     let here = tokio::runtime::Handle::current();
     let worker = clerk.begin((connecting.posting.clock)());
     let ask = move || here.block_on(connecting.posting.creator(&alias, &worker));
     let creator = tokio::task::spawn_blocking(ask).await.unwrap_or_else(|end| resume_unwind(end.into_panic()))?;
-    Ok(Json(ShownCreator {
+    Ok(Json(CreatorView {
         username: creator.username,
         nickname: creator.nickname,
         privacy_levels: creator.privacy_levels,
@@ -126,19 +126,19 @@ pub(crate) async fn creator(
 /// `PATCH /accounts/{alias}`: how the account posts, as a merge patch
 /// (<https://www.rfc-editor.org/rfc/rfc7396>). Answers with the account.
 pub(crate) async fn configure(
-    State(connecting): State<Arc<Connecting>>,
-    AccountNamed(alias): AccountNamed,
-    Stated(change): Stated,
-) -> Result<Json<Shown>, Problem> {
+    State(connecting): State<Arc<Connections>>,
+    AccountPath(alias): AccountPath,
+    Body(change): Body,
+) -> Result<Json<AccountView>, Problem> {
     connecting.posting.configure(&alias, &change).await?;
-    one(State(connecting), AccountNamed(alias)).await
+    one(State(connecting), AccountPath(alias)).await
 }
 
 /// `DELETE /accounts/{alias}`: the consent ends, the tokens are forgotten; what
 /// the account says of its posts stays.
 pub(crate) async fn disconnect(
-    State(connecting): State<Arc<Connecting>>,
-    AccountNamed(alias): AccountNamed,
+    State(connecting): State<Arc<Connections>>,
+    AccountPath(alias): AccountPath,
 ) -> Result<Json<Value>, Problem> {
     let done = connecting.disconnect(&alias).await?;
     let revocation = match done.revocation {
@@ -149,7 +149,7 @@ pub(crate) async fn disconnect(
             "advice": "The user can remove the app in the TikTok app: Settings, Security, Apps and services.",
         }),
     };
-    Ok(Json(json!({ "account": Shown::of(&done.account), "revocation": revocation })))
+    Ok(Json(json!({ "account": AccountView::of(&done.account), "revocation": revocation })))
 }
 
 #[cfg(test)]
@@ -166,11 +166,11 @@ mod tests {
         let pair = TokenPair { access: sealed.clone(), refresh: sealed, ..TokenPair::forgotten(at) };
         let (alias, open_id) = (Alias::new("anna").unwrap(), OpenId::new("open-1").unwrap());
         let account = Account::new(alias, open_id, Scopes::parse("video.upload"), pair);
-        let shown = serde_json::to_value(Shown::of(&account)).unwrap();
+        let shown = serde_json::to_value(AccountView::of(&account)).unwrap();
         assert_eq!((&shown["connection"], &shown["scopes"]), (&json!("connected"), &json!(["video.upload"])));
         let text = shown.to_string();
         assert!(!text.contains("token") && !text.contains("sealed"), "{text}");
-        let gone = serde_json::to_value(Shown::of(&account.disconnected("wished", at))).unwrap();
+        let gone = serde_json::to_value(AccountView::of(&account.disconnected("wished", at))).unwrap();
         assert_eq!((&gone["connection"], &gone["why"]), (&json!("disconnected"), &json!("wished")));
     }
 }

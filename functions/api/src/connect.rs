@@ -1,4 +1,4 @@
-//! Connecting an account: the way to TikTok's page, and the way back.
+//! Connections an account: the way to TikTok's page, and the way back.
 
 use std::sync::Arc;
 
@@ -7,39 +7,39 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::consent::ConsentState;
+use domain::authorization::AuthorizationState;
 use domain::identity::Alias;
-use posting::{ConnectError, Connected, Connecting};
+use posting::{ConnectError, Connected, Connections};
 use serde::Deserialize;
 use serde_json::json;
-use tiktok::ConsentAnswer;
+use tiktok::AuthorizationResponse;
 
-use crate::accounts::Shown;
+use crate::accounts::AccountView;
 use crate::answer::Audience;
+use crate::deadline::RequestDeadline;
 use crate::page;
 use crate::problem::Problem;
-use crate::rest::RestBy;
 
 #[derive(Deserialize)]
-pub(crate) struct Wanted {
+pub(crate) struct ConnectQuery {
     alias: String,
 }
 
 /// `GET /connect?alias=…`: leads to TikTok's page, or says where it is.
 pub(crate) async fn ask(
-    State(connecting): State<Arc<Connecting>>,
+    State(connecting): State<Arc<Connections>>,
     to: Audience,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<ConnectQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(wanted)) = wanted else {
         let advice = "Name the account: GET /connect?alias=anna.";
         return to.tell(&Problem::new(StatusCode::BAD_REQUEST, "alias_missing", "No alias is named", advice));
     };
-    let Ok(unguessable) = runtime::chance::unguessable() else {
+    let Ok(random_bytes) = runtime::random::random_bytes() else {
         return to.tell(&Problem::no_randomness());
     };
     let asked = match Alias::new(&wanted.alias) {
-        Ok(alias) => connecting.ask(&alias, &ConsentState::new(unguessable)).await,
+        Ok(alias) => connecting.ask(&alias, &AuthorizationState::new(random_bytes)).await,
         Err(invalid) => Err(ConnectError::Alias(invalid)),
     };
     match (asked, to) {
@@ -55,17 +55,17 @@ pub(crate) async fn ask(
 
 /// `GET /oauth/callback`: where TikTok's page sends the user's browser.
 pub(crate) async fn take(
-    State(connecting): State<Arc<Connecting>>,
+    State(connecting): State<Arc<Connections>>,
     to: Audience,
-    RestBy(rest_by): RestBy,
+    RequestDeadline(deadline): RequestDeadline,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let answer = ConsentAnswer::read(&query.unwrap_or_default());
-    match connecting.take(answer, rest_by).await {
+    let answer = AuthorizationResponse::read(&query.unwrap_or_default());
+    match connecting.take(answer, deadline).await {
         Ok(Connected { account, resumed }) => match to {
             Audience::Person => page::of_connected(&account, resumed).into_response(),
             Audience::Program | Audience::Anybody => {
-                Json(json!({ "account": Shown::of(&account), "resumed_posts": resumed })).into_response()
+                Json(json!({ "account": AccountView::of(&account), "resumed_posts": resumed })).into_response()
             }
         },
         Err(error) => to.tell(&error.into()),

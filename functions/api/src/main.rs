@@ -8,25 +8,25 @@
 
 mod accounts;
 mod answer;
+mod body;
 mod connect;
 #[cfg(test)]
 mod contract;
-mod names;
+mod deadline;
 mod page;
+mod paths;
 mod posts;
 mod problem;
-mod rest;
 mod routes;
-mod stated;
-mod traced;
+mod trace_header;
 mod webhook;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_http::Error;
-use posting::{Config, ConnectConfig, Connecting, HearConfig, Intake, Posting, Reading};
-use storage::{Clients, Inbox};
+use posting::{Config, ConnectConfig, Connections, Intake, Measurement, Posting, WebhookConfig};
+use storage::{Clients, WebhookLog};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -34,13 +34,13 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(runtime::environment::variable).context("api cannot start")?;
     let connect = ConnectConfig::read(runtime::environment::variable).context("api cannot start")?;
     let intake = Intake::read(runtime::environment::variable).context("api cannot start")?;
-    let hear = HearConfig::read(runtime::environment::variable).context("api cannot start")?;
+    let hear = WebhookConfig::read(runtime::environment::variable).context("api cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
-    let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
+    let meter = move |reading: &Measurement| metrics.write(reading.named(), &reading.by, &reading.about);
     let posting = posting.metered(Arc::new(meter));
-    let inbox = Inbox::new(clients.dynamodb.clone(), hear.inbox_table);
-    let connecting = Connecting::new(connect, &clients, posting);
+    let inbox = WebhookLog::new(clients.dynamodb.clone(), hear.webhooks_table);
+    let connecting = Connections::new(connect, &clients, posting);
     lambda_http::run(routes::all(Arc::new(connecting), Arc::new(intake), inbox)).await
 }

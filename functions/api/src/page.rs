@@ -73,7 +73,7 @@ pub(crate) fn of_problem(problem: &Problem) -> Page {
         @if !problem.detail.is_empty() { p { (problem.detail) } }
         dl {
             dt { "Code" } dd { (problem.code) }
-            @if let Some(log_id) = &problem.tiktok_log_id { dt { "TikTok's log id" } dd { (log_id) } }
+            @if let Some(log_id) = &problem.log_id { dt { "TikTok's log id" } dd { (log_id) } }
         }
     };
     page("Not connected", "bad", &body)

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::account::PreferencesError;
-use domain::failure::{Disposition, Failure, in_full, in_one_line};
-use posting::{AskError, ConfigureError, ConnectError, CreatorError, InterveneError};
+use domain::failure::{Disposition, Failure, error_chain, single_line};
+use posting::{CommandError, ConfigureError, ConnectError, CreateError, CreatorError};
 use serde::Serialize;
 
 /// How much is said of what happened, and of what to do, in characters.
@@ -31,7 +31,7 @@ pub(crate) struct Problem {
     pub(crate) code: String,
     /// TikTok's id of the answer, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tiktok_log_id: Option<String>,
+    pub(crate) log_id: Option<String>,
     /// The least wait before it is worth trying again.
     #[serde(skip)]
     retry_after: Option<Duration>,
@@ -45,7 +45,7 @@ impl Problem {
 
     /// States an error, and logs it, once.
     fn told(status: StatusCode, code: &str, error: &dyn std::error::Error, advice: &str) -> Self {
-        let why = in_one_line(&in_full(error), 2 * LONGEST);
+        let why = single_line(&error_chain(error), 2 * LONGEST);
         if status.is_server_error() {
             tracing::error!(problem.code = code, why, "request refused");
         } else {
@@ -64,11 +64,11 @@ impl Problem {
     pub(crate) fn of(status: StatusCode, failure: Failure) -> Self {
         Self {
             kind: format!("urn:dropcast:problem:{}", failure.code),
-            title: in_one_line(&failure.message, LONGEST),
+            title: single_line(&failure.message, LONGEST),
             status: status.as_u16(),
-            detail: in_one_line(&failure.advice, LONGEST),
+            detail: single_line(&failure.advice, LONGEST),
             code: failure.code,
-            tiktok_log_id: failure.log_id,
+            log_id: failure.log_id,
             retry_after: None,
         }
     }
@@ -83,7 +83,7 @@ impl From<ConnectError> for Problem {
     /// States why a connecting ended, and logs it, once.
     fn from(error: ConnectError) -> Self {
         let (status, failure) = (status_of(&error), error.failure());
-        let (code, why) = (&failure.code, in_full(&error));
+        let (code, why) = (&failure.code, error_chain(&error));
         if status.is_server_error() {
             tracing::error!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
         } else {
@@ -96,7 +96,7 @@ impl From<ConnectError> for Problem {
 impl From<ConfigureError> for Problem {
     /// States why an account was not configured.
     fn from(error: ConfigureError) -> Self {
-        let why = in_full(&error);
+        let why = error_chain(&error);
         let (status, code, advice) = match error {
             ConfigureError::Unknown(alias) => return ConnectError::UnknownAccount(alias).into(),
             ConfigureError::Store(error) => return ConnectError::Store(error).into(),
@@ -105,7 +105,7 @@ impl From<ConfigureError> for Problem {
                 (StatusCode::BAD_REQUEST, "preferences_malformed", "Mend the change; nothing of it was made.")
             }
             ConfigureError::Refused(PreferencesError::Refused(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "preferences_refused", "Mend the change; nothing of it was made.")
+                (StatusCode::UNPROCESSABLE_ENTITY, "preferences_invalid", "Mend the change; nothing of it was made.")
             }
         };
         tracing::warn!(connect.code = code, why, "request refused");
@@ -113,39 +113,41 @@ impl From<ConfigureError> for Problem {
     }
 }
 
-impl From<AskError> for Problem {
+impl From<CreateError> for Problem {
     /// States why a post was not made of a request.
-    fn from(error: AskError) -> Self {
+    fn from(error: CreateError) -> Self {
         let (status, code, advice) = match &error {
-            AskError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Mend the request."),
-            AskError::UnknownAccount(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "account_unknown", "GET /accounts lists those that there are.")
+            CreateError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Mend the request."),
+            CreateError::UnknownAccount(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "account_not_found", "GET /accounts lists those that there are.")
             }
-            AskError::NoObject { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "object_unknown", "Put it there first, or name another one.")
+            CreateError::NoObject { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "object_not_found", "Put it there first, or name another one.")
             }
-            AskError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_refused", "Choose another video."),
-            AskError::FileName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "file_name_refused", "Choose another name."),
-            AskError::ContentType(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "content_type_refused", "Export the video as MP4, MOV or WebM.")
+            CreateError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_invalid", "Choose another video."),
+            CreateError::FileName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "file_name_invalid", "Choose another name."),
+            CreateError::ContentType(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "content_type_invalid", "Export the video as MP4, MOV or WebM.")
             }
-            AskError::KeyReused => (
+            CreateError::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "Repeat that request to the letter, or choose a new key for this one.",
             ),
-            AskError::Exists(_) => {
+            CreateError::Exists(_) => {
                 (StatusCode::CONFLICT, "post_exists", "To post it once more, give the request an Idempotency-Key.")
             }
-            AskError::UnknownPost(_) => {
-                (StatusCode::NOT_FOUND, "post_unknown", "GET /posts lists those that there are.")
+            CreateError::UnknownPost(_) => {
+                (StatusCode::NOT_FOUND, "post_not_found", "GET /posts lists those that there are.")
             }
-            AskError::NotInParts(_) => (StatusCode::CONFLICT, "not_in_parts", "GET the post to see where it stands."),
-            AskError::PartsMissing(_) => {
+            CreateError::NotInParts(_) => {
+                (StatusCode::CONFLICT, "not_multipart", "GET the post to see where it stands.")
+            }
+            CreateError::PartsMissing(_) => {
                 (StatusCode::CONFLICT, "parts_missing", "Send these parts, whole, and complete the upload again.")
             }
-            AskError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", OPERATOR),
-            AskError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+            CreateError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", OPERATOR),
+            CreateError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
         };
         Self::told(status, code, &error, advice)
     }
@@ -168,7 +170,7 @@ impl From<CreatorError> for Problem {
             }
             CreatorError::Refused(failure) => {
                 let problem = Self::told(StatusCode::BAD_GATEWAY, "tiktok_refused", &error, &failure.advice);
-                Self { tiktok_log_id: failure.log_id.clone(), ..problem }
+                Self { log_id: failure.log_id.clone(), ..problem }
             }
             CreatorError::Unavailable { after, .. } => {
                 let problem = Self::told(StatusCode::SERVICE_UNAVAILABLE, "tiktok_unavailable", &error, again);
@@ -181,19 +183,19 @@ impl From<CreatorError> for Problem {
     }
 }
 
-impl From<InterveneError> for Problem {
+impl From<CommandError> for Problem {
     /// States why nothing was done about a post.
-    fn from(error: InterveneError) -> Self {
+    fn from(error: CommandError) -> Self {
         let (status, code, advice) = match &error {
-            InterveneError::Unknown(_) => {
-                (StatusCode::NOT_FOUND, "post_unknown", "GET /posts lists those that there are.")
+            CommandError::Unknown(_) => {
+                (StatusCode::NOT_FOUND, "post_not_found", "GET /posts lists those that there are.")
             }
-            InterveneError::Refused(refusal) => (StatusCode::CONFLICT, refusal.code(), refusal.advice()),
-            InterveneError::Options(_) => {
+            CommandError::Refused(refusal) => (StatusCode::CONFLICT, refusal.code(), refusal.advice()),
+            CommandError::Options(_) => {
                 (StatusCode::BAD_REQUEST, "options_malformed", "Mend the options; nothing was changed.")
             }
-            InterveneError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a moment."),
-            InterveneError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+            CommandError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a moment."),
+            CommandError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
         };
         Self::told(status, code, &error, advice)
     }
@@ -217,7 +219,7 @@ fn status_of(error: &ConnectError) -> StatusCode {
         // The code that was brought is none, or was used: nothing is wrong here or at TikTok.
         ConnectError::CodeRefused(error) if error.disposition() == Disposition::NeedsUser => StatusCode::BAD_REQUEST,
         ConnectError::CodeRefused(_) | ConnectError::Unanswered(_) => StatusCode::BAD_GATEWAY,
-        ConnectError::App(_) | ConnectError::Vault(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ConnectError::App(_) | ConnectError::KmsCipher(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -240,15 +242,15 @@ mod tests {
     use super::*;
     use domain::identity::Alias;
     use serde_json::json;
-    use tiktok::{Fault, OAuthCall, OAuthError, Refusal};
+    use tiktok::{ApiError, ErrorKind, OAuthCall, OAuthError};
 
     #[test]
     fn a_code_that_is_none_is_told_from_one_that_tiktok_does_not_exchange_now() {
         for (http, code, status) in
             [(400, "invalid_grant", 400), (401, "invalid_client", 502), (500, "server_error", 502)]
         {
-            let refusal = Refusal { http, code: code.into(), message: String::new(), log_id: None };
-            let error = OAuthError { call: OAuthCall::Exchange, fault: Fault::Refused(refusal) };
+            let refusal = ApiError { http, code: code.into(), message: String::new(), log_id: None };
+            let error = OAuthError { call: OAuthCall::Exchange, fault: ErrorKind::Refused(refusal) };
             assert_eq!(Problem::from(ConnectError::CodeRefused(error)).status().as_u16(), status, "{code}");
         }
     }
@@ -256,7 +258,7 @@ mod tests {
     #[test]
     fn a_problem_is_short_and_in_one_line_whatever_was_asked() {
         let long = "x\n".repeat(30_000);
-        let asked = [AskError::NoObject { key: long.clone() }, AskError::ContentType(long.clone())];
+        let asked = [CreateError::NoObject { key: long.clone() }, CreateError::ContentType(long.clone())];
         let told = Problem::new(StatusCode::BAD_REQUEST, "query_malformed", &long, &long);
         for problem in asked.map(Problem::from).into_iter().chain([told]) {
             let said = [&problem.title, &problem.detail];
@@ -270,7 +272,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&problem).unwrap(),
             json!({
-                "type": "urn:dropcast:problem:account_unknown", "code": "account_unknown", "status": 404,
+                "type": "urn:dropcast:problem:account_not_found", "code": "account_not_found", "status": 404,
                 "title": "There is no account \"anna\"", "detail": "GET /accounts lists those that there are.",
             })
         );

@@ -9,16 +9,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use lambda_http::request::RequestContext;
-use posting::{Connecting, Intake};
+use posting::{Connections, Intake};
 use serde_json::json;
-use storage::Inbox;
+use storage::WebhookLog;
 
 use crate::problem::Problem;
 use crate::webhook::{self, Listener};
-use crate::{accounts, connect, posts, stated};
+use crate::{accounts, body, connect, posts};
 
 /// Everything that is answered.
-pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>, inbox: Inbox) -> Router {
+pub(crate) fn all(connecting: Arc<Connections>, intake: Arc<Intake>, inbox: WebhookLog) -> Router {
     let listener = Listener { connecting: Arc::clone(&connecting), inbox };
     let heard = post(webhook::take).layer(DefaultBodyLimit::max(webhook::MOST_BYTES)).with_state(listener);
     Router::new()
@@ -29,7 +29,7 @@ pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>, inbox: Inbox
         .route("/accounts/{alias}", get(accounts::one).patch(accounts::configure).delete(accounts::disconnect))
         .route("/accounts/{alias}/creator", get(accounts::creator))
         .route("/posts", get(posts::list).post(posts::post))
-        .route("/posts/{id}", get(posts::one).patch(posts::reword))
+        .route("/posts/{id}", get(posts::one).patch(posts::update_options))
         .route("/posts/{id}/approve", post(posts::approve))
         .route("/posts/{id}/cancel", post(posts::cancel))
         .route("/posts/{id}/retry", post(posts::retry))
@@ -38,7 +38,7 @@ pub(crate) fn all(connecting: Arc<Connecting>, intake: Arc<Intake>, inbox: Inbox
         .layer(Extension(intake))
         .with_state(connecting)
         .merge(stateless())
-        .layer(DefaultBodyLimit::max(stated::MOST))
+        .layer(DefaultBodyLimit::max(body::MOST))
         .layer(from_fn(as_let_in))
         .layer(map_response(secured))
 }

@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::failure::in_full;
-use posting::{Connecting, HearError};
-use storage::Inbox;
+use domain::failure::error_chain;
+use posting::{Connections, ReceiveError};
+use storage::WebhookLog;
 use tiktok::{SIGNATURE_HEADER, WebhookError};
 
+use crate::deadline::RequestDeadline;
 use crate::problem::Problem;
-use crate::rest::RestBy;
 
 /// The most bytes that a webhook may have: a hundred times what TikTok's have.
 pub(crate) const MOST_BYTES: usize = 64 * 1024;
@@ -25,14 +25,14 @@ pub(crate) const MOST_BYTES: usize = 64 * 1024;
 /// Who listens, and where what is heard is kept.
 #[derive(Clone)]
 pub(crate) struct Listener {
-    pub(crate) connecting: Arc<Connecting>,
-    pub(crate) inbox: Inbox,
+    pub(crate) connecting: Arc<Connections>,
+    pub(crate) inbox: WebhookLog,
 }
 
 /// `POST /webhooks/tiktok`.
 pub(crate) async fn take(
     State(listener): State<Listener>,
-    RestBy(rest_by): RestBy,
+    RequestDeadline(deadline): RequestDeadline,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -42,17 +42,17 @@ pub(crate) async fn take(
     };
     // A value that is no text is no signature either.
     let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or_default());
-    match listener.connecting.posting.hear(&listener.inbox, signature, &body, rest_by).await {
+    match listener.connecting.posting.receive_webhook(&listener.inbox, signature, &body, deadline).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => Problem::from(error).into_response(),
     }
 }
 
-impl From<HearError> for Problem {
+impl From<ReceiveError> for Problem {
     /// States why a webhook was not taken, and logs it, once.
-    fn from(error: HearError) -> Self {
-        let why = in_full(&error);
-        let HearError::Refused(refusal) = error else {
+    fn from(error: ReceiveError) -> Self {
+        let why = error_chain(&error);
+        let ReceiveError::Refused(refusal) = error else {
             tracing::error!(why, "webhook not taken: TikTok comes again");
             let title = "What this says cannot be stored now";
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "webhook_not_stored", title, "Send it again.");
@@ -73,9 +73,9 @@ mod tests {
 
     #[test]
     fn tiktok_comes_again_with_what_was_not_stored_and_who_is_not_tiktok_is_refused() {
-        let status = |error: HearError| Problem::from(error).status().as_u16();
-        assert_eq!(status(HearError::Busy), 503);
+        let status = |error: ReceiveError| Problem::from(error).status().as_u16();
+        assert_eq!(status(ReceiveError::Busy), 503);
         assert_eq!(status(WebhookError::Malformed.into()), 400);
-        assert_eq!(status(WebhookError::Unproven(SignatureError::Forged).into()), 401);
+        assert_eq!(status(WebhookError::Unproven(SignatureError::InvalidSignature).into()), 401);
     }
 }

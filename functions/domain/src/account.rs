@@ -1,4 +1,4 @@
-//! An account: a TikTok user who consented, and how the user wants to post.
+//! An account: a TikTok user who authorized, and how the user wants to post.
 
 mod preferences;
 mod tokens;
@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use preferences::{Preferences, PreferencesError};
-pub use tokens::{Need, TokenPair};
+pub use tokens::{TokenPair, TokenUse};
 
-use crate::consent::Expected;
+use crate::authorization::ExpectedUser;
 use crate::identity::{Alias, OpenId};
 use crate::options::Mode;
 
@@ -159,7 +159,7 @@ impl Account {
     /// The account after another consent. What it says of its posts stays; its
     /// names go where another user takes the place of one who was disconnected.
     #[must_use]
-    pub fn consented(self, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
+    pub fn authorized(self, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
         let same = self.open_id == open_id;
         Self {
             username: self.username.filter(|_| same),
@@ -175,7 +175,7 @@ impl Account {
 
     /// The account whose consent has ended: it must be connected again.
     #[must_use]
-    pub fn parted(self, why: &str, now: Timestamp) -> Self {
+    pub fn authorization_lost(self, why: &str, now: Timestamp) -> Self {
         let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
         Self { connection, refreshing: None, ..self }
     }
@@ -183,14 +183,14 @@ impl Account {
     /// The account without its tokens; its posts wait for another consent.
     #[must_use]
     pub fn disconnected(self, why: &str, now: Timestamp) -> Self {
-        Self { tokens: TokenPair::forgotten(now), ..self.parted(why, now) }
+        Self { tokens: TokenPair::forgotten(now), ..self.authorization_lost(why, now) }
     }
 
     /// The user whom another consent has to come from; anybody's will do once
     /// the account was disconnected.
     #[must_use]
-    pub fn expected(&self) -> Expected {
-        if self.tokens.is_forgotten() { Expected::Anybody } else { Expected::User(self.open_id.clone()) }
+    pub fn expected(&self) -> ExpectedUser {
+        if self.tokens.is_forgotten() { ExpectedUser::Anybody } else { ExpectedUser::User(self.open_id.clone()) }
     }
 }
 
@@ -255,8 +255,8 @@ mod tests {
     #[test]
     fn another_consent_brings_tokens_and_keeps_what_the_account_says_of_its_posts() {
         let why = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
-        let parted = Account { connection: why, ..anna() };
-        let again = parted.consented(open_id("open-1"), Scopes::parse("video.publish"), pair("new"));
+        let authorization_lost = Account { connection: why, ..anna() };
+        let again = authorization_lost.authorized(open_id("open-1"), Scopes::parse("video.publish"), pair("new"));
         assert_eq!((&again.connection, &again.tokens), (&Connection::Connected, &pair("new")));
         assert_eq!(
             (again.username.as_deref(), again.preferences.defaults.title.as_deref()),
@@ -266,11 +266,11 @@ mod tests {
 
     #[test]
     fn only_a_disconnected_account_can_become_another_users() {
-        assert_eq!(anna().expected(), Expected::User(open_id("open-1")));
+        assert_eq!(anna().expected(), ExpectedUser::User(open_id("open-1")));
         let free = anna().disconnected("its operator wished it", Timestamp::UNIX_EPOCH);
-        assert_eq!(free.expected(), Expected::Anybody);
-        let taken = free.consented(open_id("open-2"), Scopes::default(), pair("new"));
-        assert_eq!(taken.expected(), Expected::User(open_id("open-2")));
+        assert_eq!(free.expected(), ExpectedUser::Anybody);
+        let taken = free.authorized(open_id("open-2"), Scopes::default(), pair("new"));
+        assert_eq!(taken.expected(), ExpectedUser::User(open_id("open-2")));
         assert_eq!(taken.username, None);
     }
 }

@@ -80,7 +80,7 @@ mod tests {
 
     fn settings(privacy_level: PrivacyLevel) -> Settings {
         let stack = StackDefaults { mode: Mode::Direct, privacy_level, title_limit: TitleLimit::default() };
-        Settings::settle(&PostOptions::default(), "a.mp4", &stack).unwrap()
+        Settings::resolve(&PostOptions::default(), "a.mp4", &stack).unwrap()
     }
 
     #[test]

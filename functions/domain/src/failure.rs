@@ -84,13 +84,13 @@ pub fn backoff(count: u32) -> Duration {
 /// Words from outside, in one line and at most so many characters: whoever wrote
 /// them, they go into logs, items and messages.
 #[must_use]
-pub fn in_one_line(words: &str, most: usize) -> String {
+pub fn single_line(words: &str, most: usize) -> String {
     words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
 }
 
 /// An error and its causes, in one line.
 #[must_use]
-pub fn in_full(error: &dyn std::error::Error) -> String {
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn words_from_outside_are_one_line_and_cut_between_characters() {
-        assert_eq!(in_one_line("a\nb\u{7f}ü👍c", 6), "a b ü👍");
+        assert_eq!(single_line("a\nb\u{7f}ü👍c", 6), "a b ü👍");
     }
 
     #[test]

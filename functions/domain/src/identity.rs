@@ -128,8 +128,8 @@ impl PostId {
 
     /// The id of a post that a request without a name is for.
     #[must_use]
-    pub fn of_chance(unguessable: &[u8; 32]) -> Self {
-        Self::of_parts(&[b"dropcast post of chance".as_slice(), unguessable.as_slice()])
+    pub fn random(random_bytes: &[u8; 32]) -> Self {
+        Self::of_parts(&[b"dropcast post of random".as_slice(), random_bytes.as_slice()])
     }
 
     fn of_parts(parts: &[&[u8]]) -> Self {
@@ -239,7 +239,7 @@ mod tests {
         let named = |name| PostId::of_request(&IdempotencyKey::parse(name).unwrap());
         assert_eq!(named("order-7"), named("\"order-7\""));
         assert_ne!(named("order-7"), named("order-8"));
-        assert_ne!(PostId::of_chance(&[1; 32]), PostId::of_chance(&[2; 32]));
+        assert_ne!(PostId::random(&[1; 32]), PostId::random(&[2; 32]));
     }
 
     #[test]

@@ -10,9 +10,9 @@
 pub mod identity;
 pub mod secret;
 
-pub mod bell;
 pub mod drop_key;
 pub mod source;
+pub mod wake_message;
 
 pub mod metadata;
 pub mod options;
@@ -21,7 +21,7 @@ pub mod settings;
 pub mod title;
 
 pub mod account;
-pub mod consent;
+pub mod authorization;
 pub mod creator;
 
 pub mod chunk;
@@ -31,12 +31,12 @@ pub mod video;
 
 pub mod failure;
 pub mod listing;
-pub mod notice;
 pub mod polling;
 pub mod post;
+pub mod post_event;
 pub mod report;
 pub mod request;
 pub mod trace;
 pub mod upload;
 
-pub mod budget;
+pub mod rate_limit;

@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::failure::in_one_line;
+use crate::failure::single_line;
 use crate::identity::{Alias, PostId};
 use crate::post::StateName;
 
@@ -18,7 +18,7 @@ const LONGEST_WHY: usize = 300;
 
 /// Which posts are looked for; what is left open is not asked about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct PostFilter {
     /// Of this account.
     pub account: Option<Alias>,
     /// In this state.
@@ -31,7 +31,7 @@ pub struct Listing {
 
 /// The post after which a page begins: where one ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Cursor {
     /// When the post was submitted, in whole milliseconds.
     created_at: Timestamp,
     id: PostId,
@@ -40,15 +40,15 @@ pub struct Place {
 /// A text that names no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is none that a page of this list ended with")]
-pub struct InvalidPlace;
+pub struct InvalidCursor;
 
-impl Place {
+impl Cursor {
     /// The place of the post that was submitted in this millisecond since 1970.
     ///
     /// # Errors
     /// There is no such time.
-    pub fn new(created_at_ms: i64, id: PostId) -> Result<Self, InvalidPlace> {
-        let created_at = Timestamp::from_millisecond(created_at_ms).map_err(|_| InvalidPlace)?;
+    pub fn new(created_at_ms: i64, id: PostId) -> Result<Self, InvalidCursor> {
+        let created_at = Timestamp::from_millisecond(created_at_ms).map_err(|_| InvalidCursor)?;
         Ok(Self { created_at, id })
     }
 
@@ -75,22 +75,22 @@ impl Place {
     ///
     /// # Errors
     /// Refuses what none of ours can be.
-    pub fn parse(text: &str) -> Result<Self, InvalidPlace> {
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| InvalidPlace)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| InvalidPlace)?;
-        let (created_at, id) = text.split_once('.').ok_or(InvalidPlace)?;
-        let id = PostId::new(id).map_err(|_| InvalidPlace)?;
-        Self::new(created_at.parse().map_err(|_| InvalidPlace)?, id)
+    pub fn parse(text: &str) -> Result<Self, InvalidCursor> {
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| InvalidCursor)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| InvalidCursor)?;
+        let (created_at, id) = text.split_once('.').ok_or(InvalidCursor)?;
+        let id = PostId::new(id).map_err(|_| InvalidCursor)?;
+        Self::new(created_at.parse().map_err(|_| InvalidCursor)?, id)
     }
 }
 
 /// A page of a list, as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageForm {
+pub struct ListPosts {
     /// Which posts.
-    pub listing: Listing,
+    pub listing: PostFilter,
     /// Where it begins; at the newest post, where nobody says it.
-    pub after: Option<Place>,
+    pub after: Option<Cursor>,
     /// How many posts it has at most.
     pub most: usize,
 }
@@ -114,14 +114,14 @@ struct Asked {
     cursor: Option<String>,
 }
 
-impl PageForm {
+impl ListPosts {
     /// Reads a query, as it stands behind the `?` of an address.
     ///
     /// # Errors
     /// Says which parameter is unknown, comes twice or cannot be read, and why.
     pub fn read(query: &str) -> Result<Self, QueryError> {
         let read = Asked::of(query).and_then(Asked::read);
-        read.map_err(|why| QueryError { why: in_one_line(&why, LONGEST_WHY) })
+        read.map_err(|why| QueryError { why: single_line(&why, LONGEST_WHY) })
     }
 }
 
@@ -148,8 +148,8 @@ impl Asked {
         Ok(asked)
     }
 
-    fn read(self) -> Result<PageForm, String> {
-        let listing = Listing {
+    fn read(self) -> Result<ListPosts, String> {
+        let listing = PostFilter {
             account: parsed("account", self.account, |text| Alias::new(text).map_err(|why| why.to_string()))?,
             state: parsed("state", self.state, |text| {
                 serde_json::from_value::<StateName>(Value::from(text)).map_err(|why| why.to_string())
@@ -161,8 +161,8 @@ impl Asked {
             let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
             number.ok_or_else(|| format!("it must be a number from 1 to {MOST}"))
         })?;
-        let after = parsed("cursor", self.cursor, |text| Place::parse(text).map_err(|why| why.to_string()))?;
-        Ok(PageForm { listing, after, most: most.unwrap_or(USUAL) })
+        let after = parsed("cursor", self.cursor, |text| Cursor::parse(text).map_err(|why| why.to_string()))?;
+        Ok(ListPosts { listing, after, most: most.unwrap_or(USUAL) })
     }
 }
 
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn what_is_left_open_is_not_asked_about() {
-        assert_eq!(PageForm::read(""), Ok(PageForm { listing: Listing::default(), after: None, most: 20 }));
+        assert_eq!(ListPosts::read(""), Ok(ListPosts { listing: PostFilter::default(), after: None, most: 20 }));
         let all = "account=Anna&state=failed&since=2026-01-01T00:00:00Z&before=2026-02-01T00:00:00%2B01:00&limit=7";
-        let PageForm { listing, most, .. } = PageForm::read(all).unwrap();
+        let ListPosts { listing, most, .. } = ListPosts::read(all).unwrap();
         assert_eq!((listing.account, listing.state), (Some(Alias::new("anna").unwrap()), Some(StateName::Failed)));
         assert_eq!(listing.before.map(|at| at.to_string()).as_deref(), Some("2026-01-31T23:00:00Z"));
         assert_eq!(most, 7);
@@ -204,7 +204,7 @@ mod tests {
             ("acount=anna", "acount"),
             ("state=held&state=failed", "state"),
         ] {
-            let why = PageForm::read(query).unwrap_err().why;
+            let why = ListPosts::read(query).unwrap_err().why;
             assert!(why.contains(named), "{query}: {why}");
         }
     }
@@ -213,15 +213,15 @@ mod tests {
     fn what_is_wrong_is_said_in_one_short_line_whatever_was_asked() {
         let long = "x".repeat(60_000);
         for query in [format!("{long}=1"), format!("since={long}"), format!("state={long}"), "a%0Ab=1".to_owned()] {
-            let why = PageForm::read(&query).unwrap_err().why;
+            let why = ListPosts::read(&query).unwrap_err().why;
             assert!(why.chars().count() <= LONGEST_WHY && !why.chars().any(char::is_control), "{why:?}");
         }
     }
 
     #[test]
     fn a_place_comes_back_from_its_text() {
-        let place = Place::new(1_764_000_000_123, PostId::new("a".repeat(32)).unwrap()).unwrap();
-        assert_eq!(Place::parse(&place.to_text()), Ok(place));
+        let place = Cursor::new(1_764_000_000_123, PostId::new("a".repeat(32)).unwrap()).unwrap();
+        assert_eq!(Cursor::parse(&place.to_text()), Ok(place));
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
             BASE64URL_NOPAD.encode(&[0xff, 0xfe]),
             made(&format!("5.{id}")) + "=",
         ] {
-            assert_eq!(Place::parse(&text), Err(InvalidPlace), "{text}");
+            assert_eq!(Cursor::parse(&text), Err(InvalidCursor), "{text}");
         }
     }
 }

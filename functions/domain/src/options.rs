@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::failure::in_one_line;
+use crate::failure::single_line;
 use crate::publish_at::PublishAt;
 
 /// How much is said of what is wrong, in characters: it may quote what was sent.
@@ -156,7 +156,7 @@ fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32
 
 /// Reads one JSON object and nothing else, naming the field that is wrong.
 pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T, OptionsError> {
-    let error = |why: String| OptionsError { place: place.to_owned(), why: in_one_line(&why, LONGEST_WHY) };
+    let error = |why: String| OptionsError { place: place.to_owned(), why: single_line(&why, LONGEST_WHY) };
     let text =
         std::str::from_utf8(bytes).map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
     let text = text.trim_start_matches('\u{feff}');

@@ -16,15 +16,15 @@
 //!
 //! **The commit point** is the last byte of the last chunk. Until that may have
 //! been sent ([`Upload::may_be_complete`], a mark that is stored first), an upload can be abandoned and a new
-//! one begun. From then on only TikTok's own word ([`Post::settle`]) leads back
+//! one begun. From then on only TikTok's own word ([`Post::apply_report`]) leads back
 //! to `Queued`.
 
-mod ask;
+mod account_queue;
 mod claim;
-mod heed;
-mod intervene;
-mod line;
-mod settle;
+mod command;
+mod create;
+mod event;
+mod report;
 mod transition;
 
 #[cfg(test)]
@@ -35,17 +35,17 @@ use std::ops::Deref;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use ask::{Request, upload_term};
 pub use claim::{LEASE_TERM, Lease, NotClaimable};
-pub use heed::Unheeded;
-pub use intervene::Refusal;
-pub use settle::{Believe, Reconciled, reconcile};
+pub use command::CommandRejected;
+pub use create::{Request, upload_term};
+pub use event::EventIgnored;
+pub use report::{Reconciled, TrustOffset, reconcile};
 pub use transition::{InvalidTransition, SentReceipt};
 
 use crate::failure::{Deferral, Failure};
 use crate::identity::{Alias, PostId, PublishId, VideoId};
 use crate::options::PostOptions;
-use crate::report::{Links, Sighting};
+use crate::report::{Links, VisibilityChange};
 use crate::request::RequestDigest;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -104,7 +104,7 @@ pub enum PostState {
         /// Where people see it, as far as TikTok lets us know.
         links: Links,
         /// What TikTok said by itself of who can see which video.
-        sightings: Vec<Sighting>,
+        visibility: Vec<VisibilityChange>,
     },
     /// The draft is in the user's inbox; the user goes on in the app.
     Delivered {
@@ -269,9 +269,9 @@ pub struct PostFacts {
     /// The trace in which it was dropped or asked for, to find it in logs and in X-Ray.
     pub trace: Option<TraceId>,
     /// The request that it was made for; none for a drop.
-    pub asked: Option<RequestDigest>,
+    pub request_digest: Option<RequestDigest>,
     /// S3's name for the upload of its video in parts, where that comes so.
-    pub parts: Option<String>,
+    pub multipart_upload_id: Option<String>,
     /// Whether somebody approved of it.
     pub approval: Approval,
     /// What it goes out with, once settled.
@@ -283,7 +283,7 @@ pub struct PostFacts {
     /// How often an upload was begun.
     pub inits: u32,
     /// How often TikTok failed a publish by its own fault.
-    pub refusals: u32,
+    pub publish_failures: u32,
     /// When somebody should look at it; never, where it is at an end.
     pub due_at: Option<Timestamp>,
     /// What happened to it, oldest first.
@@ -317,14 +317,14 @@ impl Post {
             dropped_at: now,
             request: PostOptions::default(),
             trace: None,
-            asked: None,
-            parts: None,
+            request_digest: None,
+            multipart_upload_id: None,
             approval: Approval::NotGiven,
             settings: None,
             video: None,
             attempt: 0,
             inits: 0,
-            refusals: 0,
+            publish_failures: 0,
             due_at: None,
             history: Vec::new(),
             state: queued.clone(),

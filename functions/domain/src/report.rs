@@ -8,7 +8,7 @@ use crate::identity::{PublishId, VideoId};
 
 /// Where a publish stands on TikTok's side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum PublishStatus {
     /// Bytes are missing, or all are there and TikTok works on them. Only here
     /// does a number of bytes say that some are missing.
     Uploading,
@@ -32,9 +32,9 @@ pub enum Standing {
 
 /// A report of a publish's standing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct StatusReport {
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: PublishStatus,
     /// How much TikTok says to have, in bytes or as the last byte's index.
     pub uploaded: Option<u64>,
     /// The ids of the public videos; none for a private post.
@@ -48,20 +48,20 @@ pub struct Report {
 /// What TikTok says of a publish by itself: at least once, in any order.
 /// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub struct WebhookEvent {
     /// The publish that it is about.
     pub publish_id: PublishId,
     /// When it came to be, by TikTok's clock, in whole seconds.
     pub at: Timestamp,
     /// What it says.
-    pub tidings: Tidings,
+    pub tidings: EventKind,
 }
 
-/// What a [`Word`] says.
+/// What a [`WebhookEvent`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tidings {
+pub enum EventKind {
     /// The publish stands there now.
-    Stands(Standing),
+    Status(PublishStatus),
     /// Everybody can see this video of the publish.
     Public(VideoId),
     /// Not everybody can see it any more.
@@ -70,7 +70,7 @@ pub enum Tidings {
 
 /// Whether everybody can see a video, by TikTok's newest word on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sighting {
+pub struct VisibilityChange {
     /// The video.
     pub video: VideoId,
     /// What the word says.

@@ -63,15 +63,15 @@ impl Settings {
     ///
     /// # Errors
     /// Refuses what TikTok forbids, before anything is sent.
-    pub fn settle(options: &PostOptions, file_name: &str, stack: &StackDefaults) -> Result<Self, SettingsError> {
-        Self::settle_framed(options, file_name, stack, &TitleFrame::default())
+    pub fn resolve(options: &PostOptions, file_name: &str, stack: &StackDefaults) -> Result<Self, SettingsError> {
+        Self::resolve_framed(options, file_name, stack, &TitleFrame::default())
     }
 
     /// Settles the options for an account that frames its titles.
     ///
     /// # Errors
     /// Refuses what TikTok forbids, and a frame that leaves no room.
-    pub fn settle_framed(
+    pub fn resolve_framed(
         options: &PostOptions,
         file_name: &str,
         stack: &StackDefaults,
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn without_options_the_stack_and_the_file_speak() {
-        let settings = Settings::settle(&PostOptions::default(), "my summer holiday.mp4", &stack()).unwrap();
+        let settings = Settings::resolve(&PostOptions::default(), "my summer holiday.mp4", &stack()).unwrap();
         assert_eq!(settings.title.as_str(), "my summer");
         assert_eq!(settings.privacy_level, PrivacyLevel::SelfOnly);
     }
@@ -120,24 +120,24 @@ mod tests {
     #[test]
     fn a_blank_title_is_no_title() {
         let options = PostOptions { title: Some("  ".into()), ..PostOptions::default() };
-        assert_eq!(Settings::settle(&options, "a.mp4", &stack()).unwrap().title.as_str(), "a");
+        assert_eq!(Settings::resolve(&options, "a.mp4", &stack()).unwrap().title.as_str(), "a");
     }
 
     #[test]
     fn the_accounts_frame_is_around_the_files_name_too() {
         let frame = TitleFrame::new("", " #a");
-        let settings = Settings::settle_framed(&PostOptions::default(), "holiday.mp4", &stack(), &frame).unwrap();
+        let settings = Settings::resolve_framed(&PostOptions::default(), "holiday.mp4", &stack(), &frame).unwrap();
         assert_eq!(settings.title.as_str(), "holiday #a");
         let wide = TitleFrame::new("0123456789", "!");
-        let refused = Settings::settle_framed(&PostOptions::default(), "a.mp4", &stack(), &wide);
+        let refused = Settings::resolve_framed(&PostOptions::default(), "a.mp4", &stack(), &wide);
         assert!(matches!(refused, Err(SettingsError::TitleFrame(_))), "{refused:?}");
     }
 
     #[test]
     fn private_branded_content_is_refused_unless_it_is_a_draft() {
         let branded = PostOptions { brand_content: Some(true), ..PostOptions::default() };
-        assert_eq!(Settings::settle(&branded, "a.mp4", &stack()), Err(SettingsError::BrandedContentIsPrivate));
+        assert_eq!(Settings::resolve(&branded, "a.mp4", &stack()), Err(SettingsError::BrandedContentIsPrivate));
         let draft = PostOptions { mode: Some(Mode::Draft), ..branded };
-        assert!(Settings::settle(&draft, "a.mp4", &stack()).is_ok());
+        assert!(Settings::resolve(&draft, "a.mp4", &stack()).is_ok());
     }
 }

@@ -1,11 +1,11 @@
 //! From the stream's records to what is told, and from what was not taken to the
 //! answer that has Lambda repeat it.
 
-use domain::failure::in_full;
+use domain::failure::error_chain;
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use storage::{EventBus, Telling, change_of};
+use storage::{EventBus, EventEntry, change_of};
 
 /// A batch of the stream's records, oldest first.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
@@ -35,7 +35,7 @@ struct ItemFailure {
 }
 
 /// Who tells, and in whose name.
-pub(crate) struct Teller {
+pub(crate) struct Publisher {
     pub(crate) bus: EventBus,
     pub(crate) stack: String,
 }
@@ -43,14 +43,14 @@ pub(crate) struct Teller {
 /// What a batch is worth telling, as far as it can be read.
 #[derive(Debug, Default)]
 struct Batch {
-    tellings: Vec<Telling>,
+    tellings: Vec<EventEntry>,
     /// The sequence number of the record that each comes from.
     numbers: Vec<String>,
     /// The sequence number of the first that cannot be read.
     unread: Option<String>,
 }
 
-impl Teller {
+impl Publisher {
     /// Tells what a batch of records is worth, in order. From the first that could
     /// not be told on, all come again: nothing is told before what came before it.
     ///
@@ -61,7 +61,7 @@ impl Teller {
         let told = match self.bus.tell(&batch.tellings).await {
             Ok(()) => batch.tellings.len(),
             Err(untold) => {
-                let error = in_full(&untold);
+                let error = error_chain(&untold);
                 tracing::error!(error, notices.told = untold.told, "notices not taken: they come again");
                 untold.told
             }
@@ -82,7 +82,7 @@ impl Batch {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    let error = in_full(&*error);
+                    let error = error_chain(&*error);
                     tracing::error!(record.sequence_number = number, error, "a change cannot be read: it comes again");
                     batch.unread = Some(number.to_owned());
                     break;
@@ -100,11 +100,11 @@ impl Batch {
 }
 
 /// What a record is worth telling, if anything.
-fn telling(record: &Value, stack: &str) -> Result<Option<Telling>, Error> {
+fn telling(record: &Value, stack: &str) -> Result<Option<EventEntry>, Error> {
     let Some((kind, notice)) = change_of(record)?.and_then(|change| change.notice(stack)) else {
         return Ok(None);
     };
-    Ok(Some(Telling { kind: kind.as_str(), detail: serde_json::to_string(&notice)?, at: notice.at() }))
+    Ok(Some(EventEntry { kind: kind.as_str(), detail: serde_json::to_string(&notice)?, at: notice.at() }))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use storage::EventBus;
 
-use handler::{StreamEvent, Teller};
+use handler::{Publisher, StreamEvent};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -23,6 +23,6 @@ async fn main() -> Result<(), Error> {
         runtime::environment::variable(name).with_context(|| format!("notices cannot start: {name} is not set"))
     };
     let bus = EventBus::new(&runtime::aws::config().await, variable("EVENT_BUS")?);
-    let teller = Teller { bus, stack: variable("STACK_NAME")? };
+    let teller = Publisher { bus, stack: variable("STACK_NAME")? };
     lambda_runtime::run(service_fn(|event: LambdaEvent<StreamEvent>| teller.handle(event.payload))).await
 }

@@ -25,8 +25,8 @@ pub struct Config {
     pub posts_table: String,
     /// `ACCOUNTS_TABLE`: the table of accounts.
     pub accounts_table: String,
-    /// `BUDGETS_TABLE`: the table of budgets.
-    pub budgets_table: String,
+    /// `LIMITS_TABLE`: the table of budgets.
+    pub limits_table: String,
     /// `INTAKE_QUEUE_URL`: the queue whose messages wake `publish`.
     pub intake_queue_url: String,
     /// `TOKENS_KEY_ID`: the KMS key that seals tokens and upload URLs.
@@ -79,7 +79,7 @@ impl Config {
         Ok(Self {
             posts_table: required("POSTS_TABLE")?,
             accounts_table: required("ACCOUNTS_TABLE")?,
-            budgets_table: required("BUDGETS_TABLE")?,
+            limits_table: required("LIMITS_TABLE")?,
             intake_queue_url: required("INTAKE_QUEUE_URL")?,
             tokens_key_id: required("TOKENS_KEY_ID")?,
             app_secret_arn: required("APP_SECRET_ARN")?,
@@ -148,12 +148,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::ask::Intake;
     use crate::connect::ConnectConfig;
-    use crate::hear::HearConfig;
+    use crate::create::Intake;
+    use crate::webhooks::WebhookConfig;
 
     const REQUIRED: [&str; 6] =
-        ["POSTS_TABLE", "ACCOUNTS_TABLE", "BUDGETS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
+        ["POSTS_TABLE", "ACCOUNTS_TABLE", "LIMITS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
 
     fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(|name| {
@@ -211,7 +211,8 @@ mod tests {
         assert_eq!(set_for("StatusFunction"), *read.borrow());
         ConnectConfig::read(|name| {
             noting(name);
-            let set = [("CONSENTS_TABLE", "consents"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
+            let set =
+                [("AUTHORIZATION_REQUESTS_TABLE", "consents"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
             set.iter().find(|(required, _)| *required == name).map(|(_, value)| (*value).to_owned())
         })
         .unwrap();
@@ -220,7 +221,7 @@ mod tests {
             Some("intake".to_owned())
         })
         .unwrap();
-        HearConfig::read(|name| noting(name).or_else(|| Some("inbox".to_owned()))).unwrap();
+        WebhookConfig::read(|name| noting(name).or_else(|| Some("inbox".to_owned()))).unwrap();
         assert_eq!(set_for("ApiFunction"), read.take());
         // What the C library reads in `publish`, and what the main of `notices` does.
         Config::read(noting).unwrap();

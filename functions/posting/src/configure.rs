@@ -48,7 +48,7 @@ impl Posting {
                     Box::pin(self.let_go_on(alias, &preferences)).await?;
                     return Ok(preferences);
                 }
-                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),
             }
         }

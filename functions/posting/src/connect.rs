@@ -1,4 +1,4 @@
-//! Connecting accounts: a user consents on TikTok's page, and the account can be
+//! Connections accounts: a user consents on TikTok's page, and the account can be
 //! posted to; the same once more where a consent has ended; and the end of one.
 //!
 //! ```text
@@ -16,41 +16,41 @@
 //! A request is answered before its code is exchanged: if anything fails after
 //! that, the way is to start again, never to repeat.
 
-mod ask;
 mod config;
 mod disconnect;
 mod error;
+mod finish;
 mod names;
 mod resume;
-mod take;
+mod start;
 
 use domain::account::{Account, Scopes};
 use domain::options::Mode;
-use storage::{Clients, Consents};
-use tiktok::{AppCredentials, ConsentPage};
+use storage::{AuthorizationRequests, Clients};
+use tiktok::{AppCredentials, AuthorizeUrl};
 
-pub use ask::Asked;
 pub use config::ConnectConfig;
 pub use disconnect::{Disconnected, Revocation};
 pub use error::ConnectError;
-pub use take::Connected;
+pub use finish::Connected;
+pub use start::Asked;
 
 use crate::posting::Posting;
 
 /// The use cases of connecting, with what they need beyond the others.
-pub struct Connecting {
+pub struct Connections {
     /// The other use cases, and what they use.
     pub posting: Posting,
-    consents: Consents,
-    page: ConsentPage,
+    consents: AuthorizationRequests,
+    page: AuthorizeUrl,
     scopes: Option<Scopes>,
 }
 
-impl Connecting {
+impl Connections {
     /// Puts them together.
     #[must_use]
     pub fn new(config: ConnectConfig, clients: &Clients, posting: Posting) -> Self {
-        let consents = Consents::new(clients.dynamodb.clone(), config.consents_table);
+        let consents = AuthorizationRequests::new(clients.dynamodb.clone(), config.authorization_requests_table);
         Self { posting, consents, page: config.page, scopes: config.scopes }
     }
 

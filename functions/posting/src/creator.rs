@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use domain::budget::CallKind;
 use domain::creator::Creator;
 use domain::failure::Failure;
 use domain::identity::Alias;
+use domain::rate_limit::CallKind;
 use storage::StoreError;
 
-use crate::budget::RATE_LIMIT;
+use crate::exit::{Exit, NEEDS_RECONNECT};
 use crate::posting::{Posting, Worker};
-use crate::stop::{NEEDS_RECONNECT, Stop};
+use crate::rate_limit::RATE_LIMIT;
 
 /// Why it is not known what a creator may post.
 #[derive(Debug, thiserror::Error)]
@@ -60,17 +60,17 @@ impl Posting {
             return Err(CreatorError::Unknown(alias.clone()));
         }
         let ask = async |token| self.tiktok.creator(&token).await;
-        let asked = self.within_minute(CallKind::CreatorInfo, alias, worker, ask).await;
+        let asked = self.rate_limited(CallKind::CreatorInfo, alias, worker, ask).await;
         asked.map_err(|stop| match stop {
-            Stop::Fail(failure) => CreatorError::Refused(failure),
-            Stop::Store(error) => CreatorError::Store(error),
-            Stop::Limited(limited) => {
+            Exit::Fail(failure) => CreatorError::Refused(failure),
+            Exit::Store(error) => CreatorError::Store(error),
+            Exit::RateLimited(limited) => {
                 let after = Duration::try_from(limited.wait.until.duration_since(self.now())).unwrap_or_default();
                 CreatorError::Limited { why: limited.wait.message, after }
             }
-            Stop::Wait { code, .. } if code == NEEDS_RECONNECT => CreatorError::NeedsReconnect(alias.clone()),
-            Stop::Wait { code, message, after } if code == RATE_LIMIT => CreatorError::Limited { why: message, after },
-            Stop::Wait { message, after, .. } => CreatorError::Unavailable { why: message, after },
+            Exit::Defer { code, .. } if code == NEEDS_RECONNECT => CreatorError::NeedsReconnect(alias.clone()),
+            Exit::Defer { code, message, after } if code == RATE_LIMIT => CreatorError::Limited { why: message, after },
+            Exit::Defer { message, after, .. } => CreatorError::Unavailable { why: message, after },
             other => CreatorError::Unavailable { why: format!("{other:?}"), after: A_MOMENT },
         })
     }

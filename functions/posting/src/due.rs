@@ -8,26 +8,26 @@
 //! behind a post that kills whoever looks at it has its turn all the same: a look
 //! begins with what is [late], which leaves it something done however short it lives.
 
-mod late;
+mod overdue;
 mod summary;
 
 use std::pin::pin;
 use std::time::Duration;
 
-use domain::failure::in_full;
+use domain::failure::error_chain;
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use futures::{StreamExt, stream};
-use storage::{DuePage, Kept, SaveError, Shard, StoreError};
+use storage::{DuePage, SaveError, Shard, StoreError, Versioned};
 use tracing::Instrument;
 
-use crate::announce::span_of;
-use crate::measure::Reading;
+use crate::measure::Measurement;
 use crate::posting::{Posting, Worker};
+use crate::record_state::span_of;
 
-use late::is_late;
+use overdue::is_overdue;
 pub use summary::DueSummary;
-use summary::{Look, Looked};
+use summary::{Look, PollOutcome};
 
 /// How many shards are worked at once.
 const SHARDS_AT_ONCE: usize = 16;
@@ -42,15 +42,15 @@ struct Begun {
     /// How long the post had been waiting for it.
     waited: Duration,
     /// None, where that failed.
-    then: Option<Then>,
+    then: Option<Next>,
 }
 
 /// What is to follow.
-enum Then {
+enum Next {
     /// Nothing: this was done.
-    Nothing(Looked),
+    Nothing(PollOutcome),
     /// TikTok is asked what became of it.
-    Ask(Box<Kept<Post>>),
+    Ask(Box<Versioned<Post>>),
 }
 
 impl Posting {
@@ -61,7 +61,7 @@ impl Posting {
     pub async fn work_due(&self, worker: &Worker) -> Result<DueSummary, StoreError> {
         let mut first_error = None;
         let mut unread = |error: StoreError| {
-            tracing::error!(error = in_full(&error), "a part of what is due could not be read");
+            tracing::error!(error = error_chain(&error), "a part of what is due could not be read");
             first_error.get_or_insert(error);
         };
         let read = stream::iter(Shard::all()).map(async |shard| (shard, self.posts.due(self.now(), shard, None).await));
@@ -73,14 +73,14 @@ impl Posting {
                 Err(error) => unread(error),
             }
         }
-        let mut summary = self.work_late(&mut pages, worker).await;
+        let mut summary = self.work_overdue(&mut pages, worker).await;
         let shards = stream::iter(pages).map(|(shard, page)| self.work_shard(shard, page, worker));
         let mut shards = pin!(shards.buffer_unordered(SHARDS_AT_ONCE));
         while let Some((part, ended)) = shards.next().await {
             summary.add(&part);
             ended.unwrap_or_else(&mut unread);
         }
-        self.measure(&Reading::looked(summary.found(), summary.oldest));
+        self.measure(&Measurement::looked(summary.found(), summary.oldest));
         first_error.map_or(Ok(summary), Err)
     }
 
@@ -98,7 +98,7 @@ impl Posting {
             while let Some(look) = looks.next().await {
                 summary.count(&look);
             }
-            let Some(next) = page.next.filter(|_| self.now() < worker.rest_by) else { return (summary, Ok(())) };
+            let Some(next) = page.next.filter(|_| self.now() < worker.deadline) else { return (summary, Ok(())) };
             page = match self.posts.due(self.now(), shard, Some(next)).await {
                 Ok(page) => page,
                 Err(error) => return (summary, Err(error)),
@@ -107,8 +107,8 @@ impl Posting {
     }
 
     async fn look_in_time(&self, id: PostId, worker: &Worker) -> Look {
-        if self.now() >= worker.rest_by {
-            return Look { looked: Some(Looked::Passed), waited: Duration::ZERO };
+        if self.now() >= worker.deadline {
+            return Look { looked: Some(PollOutcome::Passed), waited: Duration::ZERO };
         }
         self.end_look(self.begin_look(id).await, worker).await
     }
@@ -123,65 +123,65 @@ impl Posting {
     /// Asks TikTok, where that is left to do, and there is time.
     async fn end_look(&self, Begun { id, waited, then }: Begun, worker: &Worker) -> Look {
         let looked = match then {
-            Some(Then::Ask(_)) if self.now() >= worker.rest_by => Some(Looked::Passed),
-            Some(Then::Ask(kept)) => {
+            Some(Next::Ask(_)) if self.now() >= worker.deadline => Some(PollOutcome::Passed),
+            Some(Next::Ask(kept)) => {
                 let span = span_of(&kept);
                 let asked = Box::pin(self.poll(*kept, worker)).instrument(span).await;
-                logged(&id, asked.map(|()| Looked::Polled))
+                logged(&id, asked.map(|()| PollOutcome::Polled))
             }
-            Some(Then::Nothing(looked)) => Some(looked),
+            Some(Next::Nothing(looked)) => Some(looked),
             None => None,
         };
         Look { looked, waited }
     }
 
-    async fn attend(&self, id: &PostId, waited: &mut Duration) -> Result<Then, StoreError> {
+    async fn attend(&self, id: &PostId, waited: &mut Duration) -> Result<Next, StoreError> {
         let Some(kept) = self.posts.get(id).await? else {
-            return Ok(Then::Nothing(Looked::Passed));
+            return Ok(Next::Nothing(PollOutcome::Passed));
         };
         let now = self.now();
         *waited = kept.waited(now);
         let span = span_of(&kept);
         // The index follows the table with a delay: it may name a post that has moved on.
         let Some(due) = kept.due_at.filter(|due| *due <= now) else {
-            return Ok(Then::Nothing(Looked::Passed));
+            return Ok(Next::Nothing(PollOutcome::Passed));
         };
         match kept.state_name() {
-            StateName::Processing | StateName::Published | StateName::Delivered if is_late(due, now) => {
-                self.put_off(kept).instrument(span).await
+            StateName::Processing | StateName::Published | StateName::Delivered if is_overdue(due, now) => {
+                self.postpone(kept).instrument(span).await
             }
-            StateName::Processing | StateName::Published | StateName::Delivered => Ok(Then::Ask(Box::new(kept))),
-            StateName::Held => self.give_up(kept).instrument(span).await.map(Then::Nothing),
+            StateName::Processing | StateName::Published | StateName::Delivered => Ok(Next::Ask(Box::new(kept))),
+            StateName::Held => self.give_up(kept).instrument(span).await.map(Next::Nothing),
             StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
-                self.ring(kept).instrument(span).await.map(Then::Nothing)
+                self.ring(kept).instrument(span).await.map(Next::Nothing)
             }
-            _ => Ok(Then::Nothing(Looked::Passed)),
+            _ => Ok(Next::Nothing(PollOutcome::Passed)),
         }
     }
 
     /// Ends a post whose bytes never came; nothing else that is held is ever due.
-    async fn give_up(&self, kept: Kept<Post>) -> Result<Looked, StoreError> {
-        let Ok(failed) = kept.value.clone().never_arrived(self.now()) else { return Ok(Looked::Passed) };
+    async fn give_up(&self, kept: Versioned<Post>) -> Result<PollOutcome, StoreError> {
+        let Ok(failed) = kept.value.clone().never_arrived(self.now()) else { return Ok(PollOutcome::Passed) };
         match self.posts.save(kept, failed, self.now()).await {
             Ok(kept) => {
-                self.announce(&kept).await;
-                Ok(Looked::GivenUp)
+                self.record_state(&kept).await;
+                Ok(PollOutcome::GivenUp)
             }
-            Err(SaveError::Overtaken) => Ok(Looked::Passed),
+            Err(SaveError::Conflict) => Ok(PollOutcome::Passed),
             Err(SaveError::Store(error)) => Err(error),
         }
     }
 
-    async fn ring(&self, kept: Kept<Post>) -> Result<Looked, StoreError> {
+    async fn ring(&self, kept: Versioned<Post>) -> Result<PollOutcome, StoreError> {
         let (id, now) = (kept.id.clone(), self.now());
-        if let Err(error) = self.bell.ring(&id).await {
-            tracing::error!(post.id = %id, error = in_full(&error), "bell not rung: the post stays due");
-            return Ok(Looked::Passed);
+        if let Err(error) = self.wake_queue.wake(&id).await {
+            tracing::error!(post.id = %id, error = error_chain(&error), "bell not rung: the post stays due");
+            return Ok(PollOutcome::Passed);
         }
         tracing::info!(post.id = %id, post.state = %kept.state_name(), "post is due: sent to be published");
-        let rung = kept.value.clone().rung(now + RING_AGAIN);
+        let rung = kept.value.clone().woken(now + RING_AGAIN);
         match self.posts.save(kept, rung, now).await {
-            Ok(_) | Err(SaveError::Overtaken) => Ok(Looked::Rung),
+            Ok(_) | Err(SaveError::Conflict) => Ok(PollOutcome::Rung),
             Err(SaveError::Store(error)) => Err(error),
         }
     }
@@ -190,7 +190,7 @@ impl Posting {
 /// What came of a step of a look; none, where it failed, which is said here.
 fn logged<T>(id: &PostId, done: Result<T, StoreError>) -> Option<T> {
     let say = |error: &StoreError| {
-        tracing::error!(post.id = %id, error = in_full(error), "due post not worked: it is due still");
+        tracing::error!(post.id = %id, error = error_chain(error), "due post not worked: it is due still");
     };
     done.inspect_err(say).ok()
 }

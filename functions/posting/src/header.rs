@@ -1,16 +1,16 @@
-//! Reading a video's header, in a few small ranged reads.
+//! Reads a video's header, in a few small ranged reads.
 
 use domain::failure::Failure;
 use domain::source::Source;
 use domain::video::{InspectError, Inspector, Limits, Step, VideoFacts, check};
 
+use crate::exit::Exit;
 use crate::posting::Posting;
-use crate::stop::Stop;
 
 impl Posting {
     /// Reads what the header says; a file that is no video is refused here,
     /// before TikTok hears of it.
-    pub(crate) async fn inspect(&self, source: &Source, bytes: u64) -> Result<VideoFacts, Stop> {
+    pub(crate) async fn inspect(&self, source: &Source, bytes: u64) -> Result<VideoFacts, Exit> {
         let mut inspector = Inspector::new(bytes);
         loop {
             match inspector.step().map_err(|error| not_a_video(&error))? {
@@ -24,14 +24,14 @@ impl Posting {
 }
 
 /// Holds a video against the limits, and names everything that it exceeds.
-pub(crate) fn hold_against(facts: &VideoFacts, limits: &Limits) -> Result<(), Stop> {
+pub(crate) fn hold_against(facts: &VideoFacts, limits: &Limits) -> Result<(), Exit> {
     check(facts, limits).map_err(|faults| {
         let advice = "Export the video within these limits and drop it again; nothing was sent to TikTok.";
-        Stop::Fail(Failure::new(faults.code(), faults.to_string(), advice))
+        Exit::Fail(Failure::new(faults.code(), faults.to_string(), advice))
     })
 }
 
-fn not_a_video(error: &InspectError) -> Stop {
+fn not_a_video(error: &InspectError) -> Exit {
     let advice = "Drop a whole MP4, MOV or WebM file; nothing was sent to TikTok.";
-    Stop::Fail(Failure::new(error.code(), error.to_string(), advice))
+    Exit::Fail(Failure::new(error.code(), error.to_string(), advice))
 }

@@ -6,11 +6,11 @@
 //! reads neither the environment nor the clock; both are handed in.
 //!
 //! - [`submit`](Posting::submit): an event becomes a stored post, once; [`take_up`](Posting::take_up) works on it too.
-//! - [`ask_post`](Posting::ask_post), [`ask_upload`](Posting::ask_upload): so does a request.
+//! - [`create_post`](Posting::create_post), [`create_upload`](Posting::create_upload): so does a request.
 //! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
 //! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
 //! - [`hear`](Posting::hear): TikTok says by itself what became of a publish.
-//! - [`Connecting`]: a user consents, and an account can be posted to.
+//! - [`Connections`]: a user consents, and an account can be posted to.
 //! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
 //! - [`creator`](Posting::creator): what a creator may post at this moment.
 //! - [`configure`](Posting::configure): an operator says how an account posts.
@@ -30,35 +30,35 @@ mod creator;
 mod submit;
 mod tokens;
 
-mod budget;
-mod line;
+mod account_queue;
+mod rate_limit;
 
-mod announce;
-mod ask;
-mod drop_options;
+mod create;
+mod exit;
 mod header;
-mod stop;
+mod options;
+mod record_state;
 mod upload;
 
+mod commands;
 mod due;
-mod hear;
-mod intervene;
-mod settle;
+mod poll;
+mod webhooks;
 
 mod measure;
 
 mod connect;
 
-pub use ask::{AskError, AskedUpload, Intake, PartOffer, UploadOffer};
+pub use commands::CommandError;
 pub use config::{Config, ConfigError};
 pub use configure::ConfigureError;
-pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connecting, Disconnected, Revocation};
+pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connections, Disconnected, Revocation};
+pub use create::{CreateError, CreatedUpload, Intake, PartTarget, UploadTarget};
 pub use creator::CreatorError;
 pub use due::DueSummary;
-pub use hear::{HearConfig, HearError};
-pub use intervene::InterveneError;
-pub use measure::{Meter, Metric, Reading};
+pub use measure::{Measurement, Meter, Metric};
 pub use posting::{Clock, Posting, Worker};
 pub use submit::Submitted;
 pub use tokens::{RenewalSummary, Unrefreshed};
 pub use upload::Worked;
+pub use webhooks::{ReceiveError, WebhookConfig};

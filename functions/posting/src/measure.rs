@@ -17,7 +17,7 @@ use crate::posting::Posting;
 use reason::bounded;
 
 /// Takes what was measured.
-pub type Meter = Arc<dyn Fn(&Reading) + Send + Sync>;
+pub type Meter = Arc<dyn Fn(&Measurement) + Send + Sync>;
 
 /// Something that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Metric {
     /// Posts that came to an end, by `State`, and failed ones by `Reason`.
     PostsEnded,
     /// 100 for each post that failed and 0 for each that did not: the average is the share.
-    FailedShare,
+    FailureRate,
     /// From the drop, or the time that the post waited for, until TikTok has it out.
     TimeToPublish,
     /// The videos that TikTok has whole.
@@ -39,11 +39,11 @@ pub enum Metric {
     /// Posts that a look found due.
     DuePosts,
     /// How long the one of them that waited longest had been waiting.
-    OldestDuePost,
+    OldestDuePostAge,
     /// Accounts whose tokens ought to have been exchanged, and were not.
-    TokensNearEnd,
+    TokenRefreshFailures,
     /// Accounts whose tokens TikTok takes no longer.
-    ConsentsLost,
+    AuthorizationsLost,
 }
 
 impl Metric {
@@ -51,15 +51,15 @@ impl Metric {
     pub const ALL: [Self; 11] = [
         Self::PostsReceived,
         Self::PostsEnded,
-        Self::FailedShare,
+        Self::FailureRate,
         Self::TimeToPublish,
         Self::VideoBytes,
         Self::Throughput,
         Self::Deferrals,
         Self::DuePosts,
-        Self::OldestDuePost,
-        Self::TokensNearEnd,
-        Self::ConsentsLost,
+        Self::OldestDuePostAge,
+        Self::TokenRefreshFailures,
+        Self::AuthorizationsLost,
     ];
 
     /// The name that dashboards and alarms know it by, and its unit in CloudWatch's words.
@@ -68,22 +68,22 @@ impl Metric {
         match self {
             Self::PostsReceived => ("PostsReceived", "Count"),
             Self::PostsEnded => ("PostsEnded", "Count"),
-            Self::FailedShare => ("FailedShare", "Percent"),
+            Self::FailureRate => ("FailureRate", "Percent"),
             Self::TimeToPublish => ("TimeToPublish", "Seconds"),
             Self::VideoBytes => ("VideoBytes", "Bytes"),
             Self::Throughput => ("Throughput", "Bytes/Second"),
             Self::Deferrals => ("Deferrals", "Count"),
             Self::DuePosts => ("DuePosts", "Count"),
-            Self::OldestDuePost => ("OldestDuePost", "Seconds"),
-            Self::TokensNearEnd => ("TokensNearEnd", "Count"),
-            Self::ConsentsLost => ("ConsentsLost", "Count"),
+            Self::OldestDuePostAge => ("OldestDuePostAge", "Seconds"),
+            Self::TokenRefreshFailures => ("TokenRefreshFailures", "Count"),
+            Self::AuthorizationsLost => ("AuthorizationsLost", "Count"),
         }
     }
 }
 
 /// Numbers of one moment, and what they are told apart by.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
+pub struct Measurement {
     /// The numbers.
     pub figures: Vec<(Metric, f64)>,
     /// What they are counted by, the coarser first; few values each.
@@ -92,7 +92,7 @@ pub struct Reading {
     pub about: Vec<(&'static str, String)>,
 }
 
-impl Reading {
+impl Measurement {
     /// The numbers, each with its name and unit.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
         self.figures.iter().map(|(metric, value)| {
@@ -135,10 +135,10 @@ impl Reading {
             PostState::Published { .. } if was_delivered(post) => ended(&[]),
             PostState::Published { .. } | PostState::Delivered { .. } => {
                 let took = Duration::try_from(now.duration_since(wanted_at(post))).unwrap_or_default();
-                ended(&[(Metric::FailedShare, 0.0), (Metric::TimeToPublish, took.as_secs_f64())])
+                ended(&[(Metric::FailureRate, 0.0), (Metric::TimeToPublish, took.as_secs_f64())])
             }
             PostState::Failed { failure, .. } => {
-                ended(&[(Metric::FailedShare, 100.0)]).by("Reason", bounded(&failure.code))
+                ended(&[(Metric::FailureRate, 100.0)]).by("Reason", bounded(&failure.code))
             }
             PostState::Cancelled { .. } => ended(&[]),
             PostState::Queued { deferral: Some(deferral), .. } => {
@@ -159,17 +159,17 @@ impl Reading {
 
     /// What a look found.
     pub(crate) fn looked(due: u32, oldest: Duration) -> Self {
-        Self::of([(Metric::DuePosts, f64::from(due)), (Metric::OldestDuePost, oldest.as_secs_f64())])
+        Self::of([(Metric::DuePosts, f64::from(due)), (Metric::OldestDuePostAge, oldest.as_secs_f64())])
     }
 
     /// How many accounts' tokens could not be exchanged, though it was time.
     pub(crate) fn near_end(accounts: u32) -> Self {
-        Self::of([(Metric::TokensNearEnd, f64::from(accounts))])
+        Self::of([(Metric::TokenRefreshFailures, f64::from(accounts))])
     }
 
     /// An account whose tokens TikTok takes no longer.
     pub(crate) fn consent_lost(account: &str) -> Self {
-        let mut reading = Self::of([(Metric::ConsentsLost, 1.0)]);
+        let mut reading = Self::of([(Metric::AuthorizationsLost, 1.0)]);
         reading.about.push(("account", account.to_owned()));
         reading
     }
@@ -182,7 +182,7 @@ impl Posting {
         Self { meter: Some(meter), ..self }
     }
 
-    pub(crate) fn measure(&self, reading: &Reading) {
+    pub(crate) fn measure(&self, reading: &Measurement) {
         if let Some(meter) = &self.meter {
             meter(reading);
         }

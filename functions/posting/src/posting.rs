@@ -7,7 +7,7 @@ use domain::chunk::ChunkCeiling;
 use domain::identity::Alias;
 use domain::settings::StackDefaults;
 use jiff::Timestamp;
-use storage::{Accounts, AppSecret, Bell, Budgets, Clients, Objects, Posts, Vault, Window};
+use storage::{Accounts, AppSecret, Clients, KmsCipher, Limits, Objects, Posts, WakeQueue, Window};
 use tiktok::TikTok;
 
 use crate::config::Config;
@@ -24,7 +24,7 @@ pub struct Worker {
     /// When its work began.
     pub since: Timestamp,
     /// The moment by which work must be at rest.
-    pub rest_by: Timestamp,
+    pub deadline: Timestamp,
 }
 
 /// The use cases, with all that they use.
@@ -34,15 +34,15 @@ pub struct Posting {
     /// The accounts.
     pub accounts: Accounts,
     /// What is left of TikTok's limits.
-    pub budgets: Budgets,
+    pub limits: Limits,
     /// The dropped objects.
     pub objects: Objects,
     /// The key that seals tokens and upload URLs.
-    pub vault: Vault,
+    pub cipher: KmsCipher,
     /// The app's credentials at TikTok.
     pub app: AppSecret,
     /// The bell that wakes `publish`.
-    pub bell: Bell,
+    pub wake_queue: WakeQueue,
     /// TikTok.
     pub tiktok: TikTok,
     /// What the stack says where nobody else does.
@@ -72,11 +72,11 @@ impl Posting {
         Ok(Self {
             posts: Posts::new(clients.dynamodb.clone(), &config.posts_table),
             accounts: Accounts::new(clients.dynamodb.clone(), &config.accounts_table),
-            budgets: Budgets::new(clients.dynamodb, &config.budgets_table),
+            limits: Limits::new(clients.dynamodb, &config.limits_table),
             objects: Objects::new(clients.s3),
-            vault: Vault::new(clients.kms, &config.tokens_key_id),
+            cipher: KmsCipher::new(clients.kms, &config.tokens_key_id),
             app: AppSecret::new(clients.secrets, &config.app_secret_arn),
-            bell: Bell::new(clients.sqs, &config.intake_queue_url),
+            wake_queue: WakeQueue::new(clients.sqs, &config.intake_queue_url),
             tiktok: TikTok::new(api)?,
             defaults: config.defaults,
             default_account: config.default_account.clone(),

@@ -6,7 +6,7 @@ use domain::post::{Post, StateName};
 use domain::source::{Arrival, ObjectVersion, Source};
 use storage::{Created, ObjectError, SaveError, StoreError};
 
-use crate::measure::Reading;
+use crate::measure::Measurement;
 use crate::posting::{Posting, Worker};
 
 /// How often a sidecar's post is read again when somebody else changed it.
@@ -147,7 +147,7 @@ impl Posting {
                     tracing::info!(post.id = %id, video.bytes = bytes, "event received: the post has its bytes");
                     return Ok(Received::Bytes(id));
                 }
-                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),
             }
         }
@@ -163,7 +163,7 @@ impl Posting {
                     post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
                     trace.id = post.trace.as_ref().map(tracing::field::display), "event received: post stored"
                 );
-                self.measure(&Reading::received(post));
+                self.measure(&Measurement::received(post));
             }
             Created::Already(known) => {
                 tracing::info!(post.id = %id, post.state = %known.state_name(), "event received again: post known");
@@ -224,7 +224,7 @@ impl Posting {
                     tracing::info!(post.id = %id, "sidecar received: post released");
                     return Ok(Some(id.clone()));
                 }
-                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),
             }
         }

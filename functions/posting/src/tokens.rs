@@ -11,15 +11,15 @@ mod refresh;
 
 use std::time::Duration;
 
-use domain::account::{Account, Connection, Need, RefreshLock};
-use domain::failure::{Disposition, Failure, in_full};
+use domain::account::{Account, Connection, RefreshLock, TokenUse};
+use domain::failure::{Disposition, Failure, error_chain};
 use domain::identity::Alias;
 use domain::secret::Sealed;
-use storage::{Kept, Purpose, SaveError, SealContext};
+use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tiktok::AccessToken;
 
+use crate::exit::{Exit, NEEDS_RECONNECT};
 use crate::posting::{Posting, Worker};
-use crate::stop::{NEEDS_RECONNECT, Stop};
 
 pub use idle::RenewalSummary;
 
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const LEAST_LIFE: Duration = Duration::from_mins(1);
 
 /// A token, and the ciphertext that it was opened from.
-struct Opened {
+struct OpenedToken {
     token: AccessToken,
     sealed: Sealed,
 }
@@ -43,8 +43,8 @@ struct Opened {
 pub(crate) struct Bearer<'a> {
     alias: &'a Alias,
     worker: &'a Worker,
-    need: Need,
-    opened: Opened,
+    need: TokenUse,
+    opened: OpenedToken,
 }
 
 impl<'a> Bearer<'a> {
@@ -60,21 +60,21 @@ impl Posting {
     pub(crate) async fn bearer<'a>(
         &self,
         alias: &'a Alias,
-        need: Need,
+        need: TokenUse,
         worker: &'a Worker,
-    ) -> Result<Bearer<'a>, Stop> {
-        Ok(Bearer { alias, worker, need, opened: self.token(alias, worker, need, Look::Anew).await? })
+    ) -> Result<Bearer<'a>, Exit> {
+        Ok(Bearer { alias, worker, need, opened: self.token(alias, worker, need, AccountRead::Anew).await? })
     }
 
     /// The same of an account that was read a moment ago.
     pub(crate) async fn bearer_of<'a>(
         &self,
-        account: &'a Kept<Account>,
-        need: Need,
+        account: &'a Versioned<Account>,
+        need: TokenUse,
         worker: &'a Worker,
-    ) -> Result<Bearer<'a>, Stop> {
+    ) -> Result<Bearer<'a>, Exit> {
         let alias = &account.value.alias;
-        let opened = self.token(alias, worker, need, Look::At(account)).await?;
+        let opened = self.token(alias, worker, need, AccountRead::At(account)).await?;
         Ok(Bearer { alias, worker, need, opened })
     }
 
@@ -84,8 +84,8 @@ impl Posting {
         alias: &Alias,
         worker: &Worker,
         call: impl AsyncFnMut(AccessToken) -> Result<T, tiktok::Error>,
-    ) -> Result<T, Stop> {
-        let mut bearer = self.bearer(alias, Need::Call, worker).await?;
+    ) -> Result<T, Exit> {
+        let mut bearer = self.bearer(alias, TokenUse::Call, worker).await?;
         self.with_bearer(&mut bearer, call).await
     }
 
@@ -95,7 +95,7 @@ impl Posting {
         &self,
         bearer: &mut Bearer<'_>,
         mut call: impl AsyncFnMut(AccessToken) -> Result<T, tiktok::Error>,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, Exit> {
         let (alias, worker) = (bearer.alias, bearer.worker);
         match call(bearer.opened.token.clone()).await {
             Err(error) if error.disposition() == Disposition::Refresh => {
@@ -103,14 +103,14 @@ impl Posting {
             }
             other => return Ok(other?),
         }
-        bearer.opened = self.token(alias, worker, bearer.need, Look::Past(&bearer.opened.sealed)).await?;
+        bearer.opened = self.token(alias, worker, bearer.need, AccountRead::Past(&bearer.opened.sealed)).await?;
         match call(bearer.opened.token.clone()).await {
             Err(error) if error.disposition() == Disposition::Refresh => {
                 let kept = self.connected(alias).await?;
                 if kept.tokens.access == bearer.opened.sealed {
-                    self.mark_parted(kept, "TikTok refuses even a fresh access token").await?;
+                    self.mark_authorization_lost(kept, "TikTok refuses even a fresh access token").await?;
                 }
-                Err(Stop::needs_reconnect(&error.failure().message))
+                Err(Exit::needs_reconnect(&error.failure().message))
             }
             other => Ok(other?),
         }
@@ -118,9 +118,9 @@ impl Posting {
 
     /// Finds out whether the creator's consent still stands, after TikTok said
     /// that it was taken away: a creator may have connected again since.
-    pub(crate) async fn check_consent(&self, alias: &Alias, worker: &Worker) -> Result<(), Stop> {
+    pub(crate) async fn check_consent(&self, alias: &Alias, worker: &Worker) -> Result<(), Exit> {
         let refused = self.connected(alias).await?.tokens.access.clone();
-        self.token(alias, worker, Need::Call, Look::Past(&refused)).await.map(|_| ())
+        self.token(alias, worker, TokenUse::Call, AccountRead::Past(&refused)).await.map(|_| ())
     }
 
     /// Has an account's pair exchanged where it does not last for the need: it
@@ -129,16 +129,22 @@ impl Posting {
     /// # Errors
     /// There is no such account, its consent is gone, or the exchange has to wait.
     /// TikTok's refusal is on the account; nothing else was changed.
-    pub async fn keep_alive(&self, alias: &Alias, need: Need, worker: &Worker) -> Result<(), Unrefreshed> {
-        self.token(alias, worker, need, Look::Anew).await.map(|_| ()).map_err(Unrefreshed::from)
+    pub async fn keep_alive(&self, alias: &Alias, need: TokenUse, worker: &Worker) -> Result<(), Unrefreshed> {
+        self.token(alias, worker, need, AccountRead::Anew).await.map(|_| ()).map_err(Unrefreshed::from)
     }
 
     /// A token that lives long enough and is not the one that was refused.
-    async fn token(&self, alias: &Alias, worker: &Worker, need: Need, account: Look<'_>) -> Result<Opened, Stop> {
+    async fn token(
+        &self,
+        alias: &Alias,
+        worker: &Worker,
+        need: TokenUse,
+        account: AccountRead<'_>,
+    ) -> Result<OpenedToken, Exit> {
         let (mut read, refused) = match account {
-            Look::Anew => (None, None),
-            Look::At(read) => (Some(read.clone()), None),
-            Look::Past(refused) => (None, Some(refused)),
+            AccountRead::Anew => (None, None),
+            AccountRead::At(read) => (Some(read.clone()), None),
+            AccountRead::Past(refused) => (None, Some(refused)),
         };
         for _ in 0..PATIENCE {
             let kept = match read.take() {
@@ -155,29 +161,29 @@ impl Posting {
                 continue;
             }
             let living = Some(kept.value.clone()).filter(|account| usable && account.tokens.lives_for(LEAST_LIFE, now));
-            if now > worker.rest_by {
+            if now > worker.deadline {
                 // A refresh that is cut off after TikTok has rotated the pair loses the account.
-                let stop = Stop::wait("no_time_to_refresh", "the invocation ends", Duration::ZERO);
-                return self.make_do(living, stop).await;
+                let stop = Exit::defer("no_time_to_refresh", "the invocation ends", Duration::ZERO);
+                return self.use_current_token(living, stop).await;
             }
             let lock = RefreshLock { owner: worker.name.clone(), expires_at: now + LOCK_TERM };
             let locked = kept.value.clone().locked(lock, now);
             match self.accounts.save(kept, locked, now).await {
                 Ok(kept) => match Box::pin(self.refresh(kept)).await {
-                    Err(stop @ Stop::Wait { .. }) => return self.make_do(living, stop).await,
+                    Err(stop @ Exit::Defer { .. }) => return self.use_current_token(living, stop).await,
                     refreshed => return refreshed,
                 },
-                Err(SaveError::Overtaken) => {}
-                Err(SaveError::Store(error)) => return Err(Stop::Store(error)),
+                Err(SaveError::Conflict) => {}
+                Err(SaveError::Store(error)) => return Err(Exit::Store(error)),
             }
         }
-        Err(Stop::wait("token_refresh_busy", "another worker refreshes the account's tokens", Duration::from_secs(30)))
+        Err(Exit::defer("token_refresh_busy", "another worker refreshes the account's tokens", Duration::from_secs(30)))
     }
 
     /// A refresh has to wait: a token that lives a while yet does for now.
-    async fn make_do(&self, living: Option<Account>, stop: Stop) -> Result<Opened, Stop> {
+    async fn use_current_token(&self, living: Option<Account>, stop: Exit) -> Result<OpenedToken, Exit> {
         match (living, &stop) {
-            (Some(account), Stop::Wait { code, message, .. }) if code != NEEDS_RECONNECT => {
+            (Some(account), Exit::Defer { code, message, .. }) if code != NEEDS_RECONNECT => {
                 tracing::warn!(account = %account.alias, code, message, "tokens not refreshed: the old one still lives");
                 self.open(&account).await
             }
@@ -185,31 +191,31 @@ impl Posting {
         }
     }
 
-    async fn connected(&self, alias: &Alias) -> Result<Kept<Account>, Stop> {
+    async fn connected(&self, alias: &Alias) -> Result<Versioned<Account>, Exit> {
         if_connected(self.accounts.get(alias).await?.ok_or_else(|| unknown_account(alias))?)
     }
 
-    async fn open(&self, account: &Account) -> Result<Opened, Stop> {
+    async fn open(&self, account: &Account) -> Result<OpenedToken, Exit> {
         let sealed = account.tokens.access.clone();
-        let context = SealContext::new(Purpose::AccessToken, &account.alias);
-        Ok(Opened { token: AccessToken::new(self.vault.open(&context, &sealed).await?), sealed })
+        let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
+        Ok(OpenedToken { token: AccessToken::new(self.cipher.open(&context, &sealed).await?), sealed })
     }
 }
 
 /// How the account is looked at whose token is wanted.
-enum Look<'a> {
+enum AccountRead<'a> {
     /// It is read.
     Anew,
     /// It was read a moment ago; if that does not do, it is read again.
-    At(&'a Kept<Account>),
+    At(&'a Versioned<Account>),
     /// It is read, and this token of it was refused.
     Past(&'a Sealed),
 }
 
-fn if_connected(kept: Kept<Account>) -> Result<Kept<Account>, Stop> {
+fn if_connected(kept: Versioned<Account>) -> Result<Versioned<Account>, Exit> {
     match &kept.connection {
         Connection::Connected => Ok(kept),
-        Connection::NeedsReconnect { why, .. } => Err(Stop::needs_reconnect(why)),
+        Connection::NeedsReconnect { why, .. } => Err(Exit::needs_reconnect(why)),
     }
 }
 
@@ -223,21 +229,21 @@ pub struct Unrefreshed {
     pub message: String,
 }
 
-impl From<Stop> for Unrefreshed {
-    fn from(stop: Stop) -> Self {
+impl From<Exit> for Unrefreshed {
+    fn from(stop: Exit) -> Self {
         match stop {
-            Stop::Wait { code, message, .. } => Self { code, message },
-            Stop::Fail(failure) => Self { code: failure.code, message: failure.message },
-            Stop::Store(error) => Self { code: "store_unusable".to_owned(), message: in_full(&error) },
+            Exit::Defer { code, message, .. } => Self { code, message },
+            Exit::Fail(failure) => Self { code: failure.code, message: failure.message },
+            Exit::Store(error) => Self { code: "store_unusable".to_owned(), message: error_chain(&error) },
             other => Self { code: "internal_fault".to_owned(), message: format!("{other:?}") },
         }
     }
 }
 
 /// The failure of a post for an account that nobody connected.
-pub(crate) fn unknown_account(alias: &Alias) -> Stop {
-    Stop::Fail(Failure::new(
-        "account_unknown",
+pub(crate) fn unknown_account(alias: &Alias) -> Exit {
+    Exit::Fail(Failure::new(
+        "account_not_found",
         format!("no TikTok account is connected as \"{alias}\""),
         "Connect an account under this alias and drop the video again, or drop it into the folder of one that is connected.",
     ))

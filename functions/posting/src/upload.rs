@@ -22,36 +22,36 @@
 //!
 //! So the bytes do not wait for the database, and get no further ahead of it than
 //! by what goes in a second, one chunk, and a part of another. Where the write beside a chunk is refused, or the lease runs out
-//! over it, that chunk is broken off at once ([`Hold::during`]).
+//! over it, that chunk is broken off at once ([`LeasedPost::during`]).
 //!
-//! Whatever ends the work is a [`Stop`], and `conclude` turns it into the
+//! Whatever ends the work is a [`Exit`], and `conclude` turns it into the
 //! post's next state.
 
 mod begin;
 mod conclude;
-mod hold;
-mod pace;
+mod leased_post;
 mod react;
 mod send;
+mod throughput_estimate;
 
 use std::time::Duration;
 
-use domain::budget::CallKind;
 use domain::failure::backoff;
 use domain::identity::PostId;
-use domain::post::{Believe, NotClaimable, Post, Reconciled, StateName, reconcile};
-use domain::report::Report;
+use domain::post::{NotClaimable, Post, Reconciled, StateName, TrustOffset, reconcile};
+use domain::rate_limit::CallKind;
+use domain::report::StatusReport;
 use domain::upload::Upload;
 use futures::join;
-use storage::{Kept, SaveError, StoreError};
+use storage::{SaveError, StoreError, Versioned};
 use tracing::Instrument;
 
-use crate::announce::span_of;
+use crate::exit::Exit;
 use crate::posting::{Posting, Worker};
-use crate::stop::Stop;
-use hold::Hold;
-use pace::Pace;
+use crate::record_state::span_of;
+use leased_post::LeasedPost;
 use send::{Sending, under_way};
+use throughput_estimate::ThroughputEstimate;
 
 /// What became of a post that was to be worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub enum Worked {
     /// It cannot be worked on now: a second bell, or an early one.
     NotNow(NotClaimable),
     /// Somebody else has it now.
-    Overtaken,
+    LeaseLost,
     /// Work on it rests, and the post says where it stands.
     Rests(StateName),
 }
@@ -82,9 +82,9 @@ const CLAIM_TRIES: u32 = 4;
 enum Progress {
     Known,
     /// TikTok named an earlier one than it had acknowledged; it may do so again.
-    TakenBack,
+    Rewound,
     /// TikTok must be asked; which position is believed then.
-    Doubtful(Believe),
+    Unverified(TrustOffset),
 }
 
 impl Posting {
@@ -109,97 +109,97 @@ impl Posting {
             match self.posts.save(kept, claimed, self.now()).await {
                 Ok(kept) => return Box::pin(self.work_claimed(kept, worker)).await,
                 // Whoever wrote may only have noted that the bell was rung.
-                Err(SaveError::Overtaken) => {}
+                Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error),
             }
         }
-        Ok(Worked::Overtaken)
+        Ok(Worked::LeaseLost)
     }
 
-    pub(crate) async fn work_claimed(&self, kept: Kept<Post>, worker: &Worker) -> Result<Worked, StoreError> {
+    pub(crate) async fn work_claimed(&self, kept: Versioned<Post>, worker: &Worker) -> Result<Worked, StoreError> {
         let span = span_of(&kept);
         let work = async {
             tracing::info!(post.id = %kept.id, account = %kept.account, attempt = kept.attempt, "post claimed");
-            let mut hold = Hold::new(self, kept, worker);
-            let Err(stop) = self.work(&mut hold).await;
-            self.conclude(hold, stop).await
+            let mut leased = LeasedPost::new(self, kept, worker);
+            let Err(stop) = self.work(&mut leased).await;
+            self.conclude(leased, stop).await
         };
         Box::pin(work).instrument(span).await
     }
 
-    async fn work(&self, hold: &mut Hold<'_>) -> Result<std::convert::Infallible, Stop> {
-        let mut progress = Progress::Doubtful(Believe::Further);
+    async fn work(&self, leased: &mut LeasedPost<'_>) -> Result<std::convert::Infallible, Exit> {
+        let mut progress = Progress::Unverified(TrustOffset::Further);
         let mut sending = Sending::default();
         let mut doubts = 0;
         loop {
-            let Some(upload) = hold.post().upload().cloned() else {
-                Box::pin(self.begin(hold, &mut sending)).await?;
-                progress = self.send_first(hold, &mut sending).await?;
+            let Some(upload) = leased.post().upload().cloned() else {
+                Box::pin(self.begin(leased, &mut sending)).await?;
+                progress = self.send_first(leased, &mut sending).await?;
                 continue;
             };
             if progress != Progress::Known {
                 doubts += 1;
                 if doubts > MOST_DOUBTS {
                     let message = "the upload broke off too often";
-                    return Err(Stop::wait("upload_unsteady", message, Duration::from_secs(30)));
+                    return Err(Exit::defer("upload_interrupted", message, Duration::from_secs(30)));
                 }
-                if let Progress::Doubtful(believe) = progress {
-                    self.reconcile(hold, &upload, believe).await?;
+                if let Progress::Unverified(believe) = progress {
+                    self.reconcile(leased, &upload, believe).await?;
                 }
                 progress = Progress::Known;
                 continue;
             }
-            progress = self.send(hold, &upload, &mut sending).await?;
+            progress = self.send(leased, &upload, &mut sending).await?;
         }
     }
 
     /// Sends the first chunk of an upload that was just begun. Whoever stands next
     /// in the account's line is called up meanwhile.
-    async fn send_first(&self, hold: &mut Hold<'_>, sending: &mut Sending) -> Result<Progress, Stop> {
-        let upload = under_way(hold)?;
-        let (alias, mode) = (hold.post().account.clone(), hold.post().mode());
-        join!(Box::pin(self.send(hold, &upload, sending)), Box::pin(self.call_up(&alias, mode))).0
+    async fn send_first(&self, leased: &mut LeasedPost<'_>, sending: &mut Sending) -> Result<Progress, Exit> {
+        let upload = under_way(leased)?;
+        let (alias, mode) = (leased.post().account.clone(), leased.post().mode());
+        join!(Box::pin(self.send(leased, &upload, sending)), Box::pin(self.wake_next(&alias, mode))).0
     }
 
     /// Asks TikTok how far an upload is, and brings the post in line with it.
-    async fn reconcile(&self, hold: &mut Hold<'_>, upload: &Upload, believe: Believe) -> Result<(), Stop> {
-        let report = match self.report_of(hold, upload).await {
+    async fn reconcile(&self, leased: &mut LeasedPost<'_>, upload: &Upload, believe: TrustOffset) -> Result<(), Exit> {
+        let report = match self.report_of(leased, upload).await {
             Ok(report) => report,
-            Err(Stop::Fail(failure)) if failure.code == UNKNOWN_PUBLISH && !upload.may_be_complete() => {
-                return self.begin_anew(hold, "TikTok does not know it any more").await;
+            Err(Exit::Fail(failure)) if failure.code == UNKNOWN_PUBLISH && !upload.may_be_complete() => {
+                return self.begin_anew(leased, "TikTok does not know it any more").await;
             }
-            Err(Stop::Fail(failure)) if upload.may_be_complete() => return Err(Stop::Unsure(failure.message)),
+            Err(Exit::Fail(failure)) if upload.may_be_complete() => return Err(Exit::Unconfirmed(failure.message)),
             Err(stop) => return Err(stop),
         };
         let now = self.now();
         let decided = reconcile(upload, &report, believe, now, URL_NEEDED);
         tracing::info!(
-            post.id = %hold.post().id, publish.id = %upload.publish_id, upload.offset = upload.offset,
+            post.id = %leased.post().id, publish.id = %upload.publish_id, upload.offset = upload.offset,
             tiktok.uploaded = report.uploaded, tiktok.standing = ?report.standing, decision = ?decided,
             "upload compared with TikTok"
         );
         match decided {
             Reconciled::SendFrom(offset) if offset == upload.offset => Ok(()),
-            Reconciled::SendFrom(offset) => hold.save(hold.post().clone().progress(offset, None, now)?).await,
-            Reconciled::Abandon => self.begin_anew(hold, "its URL does not live long enough").await,
-            Reconciled::AllThere => Err(Stop::Sent),
-            Reconciled::Ended => Err(Stop::Verdict(Box::new(report))),
-            Reconciled::Wait => Err(Stop::Unsure("the upload's hour is over".to_owned())),
+            Reconciled::SendFrom(offset) => leased.save(leased.post().clone().progress(offset, None, now)?).await,
+            Reconciled::Abandon => self.begin_anew(leased, "its URL does not live long enough").await,
+            Reconciled::AllThere => Err(Exit::Sent),
+            Reconciled::Ended => Err(Exit::Reported(Box::new(report))),
+            Reconciled::Wait => Err(Exit::Unconfirmed("the upload's hour is over".to_owned())),
         }
     }
 
-    async fn report_of(&self, hold: &Hold<'_>, upload: &Upload) -> Result<Report, Stop> {
+    async fn report_of(&self, leased: &LeasedPost<'_>, upload: &Upload) -> Result<StatusReport, Exit> {
         let id = &upload.publish_id;
         let ask = async |token| self.tiktok.report(&token, id).await;
-        self.within_minute(CallKind::StatusFetch, &hold.post().account, hold.worker(), ask).await
+        self.rate_limited(CallKind::StatusFetch, &leased.post().account, leased.worker(), ask).await
     }
 
     /// Gives an upload up that cannot have ended, and has the post wait a
     /// little before the next one: longer, the more there were.
-    async fn begin_anew(&self, hold: &mut Hold<'_>, why: &str) -> Result<(), Stop> {
-        let post = hold.post().clone();
+    async fn begin_anew(&self, leased: &mut LeasedPost<'_>, why: &str) -> Result<(), Exit> {
+        let post = leased.post().clone();
         let wait = backoff(post.inits);
-        hold.save(post.abandon(self.now(), why)?).await?;
-        Err(Stop::wait("upload_given_up", format!("the upload was given up: {why}"), wait))
+        leased.save(post.abandon(self.now(), why)?).await?;
+        Err(Exit::defer("upload_abandoned", format!("the upload was given up: {why}"), wait))
     }
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use domain::failure::in_full;
+use domain::failure::error_chain;
 use domain::source::Arrival;
 use domain::trace::TraceId;
-use intake::{Call, Calls, Trigger, read_body};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent};
 use posting::{Posting, Submitted, Worker};
 use runtime::deadline::Deadline;
 use serde_json::Value;
+use triggers::{Trigger, WakeUp, WakeUps, read_body};
 
 /// The time before the deadline at which work must be at rest: enough to ask
 /// TikTok once more, refreshing a token on the way, and to store the answer.
@@ -34,13 +34,13 @@ pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Resu
         Ok(Trigger::Event(calls)) => work(posting, &worker, calls, trace.as_ref()).await,
         Err(unknown) => Err(unknown.into()),
     };
-    bare.inspect_err(|error| tracing::error!(error = in_full(&**error), "event not taken"))?;
+    bare.inspect_err(|error| tracing::error!(error = error_chain(&**error), "event not taken"))?;
     Ok(Value::Null)
 }
 
 fn worker(context: &Context, since: Timestamp) -> Worker {
-    let rest_by: Timestamp = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
-    Worker { name: format!("publish/{}", context.request_id), since, rest_by }
+    let deadline: Timestamp = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
+    Worker { name: format!("publish/{}", context.request_id), since, deadline }
 }
 
 /// Works a batch; a message that failed is named, and will come again.
@@ -62,7 +62,7 @@ async fn queue(
             Err(unknown) => Err(unknown.into()),
         };
         if let Err(error) = outcome {
-            tracing::error!(message.id = id, error = %in_full(&*error), "message not taken: it will come again");
+            tracing::error!(message.id = id, error = %error_chain(&*error), "message not taken: it will come again");
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = id;
             failures.push(failure);
@@ -75,17 +75,17 @@ async fn queue(
 /// post for which no time is left is stored and due, and so not lost; a call
 /// that cannot be read keeps no other from being stored. The usual event has one
 /// call, and nothing that would have to be stored before that is worked on.
-async fn work(posting: &Posting, worker: &Worker, calls: Calls, trace: Option<&TraceId>) -> Result<(), Error> {
+async fn work(posting: &Posting, worker: &Worker, calls: WakeUps, trace: Option<&TraceId>) -> Result<(), Error> {
     let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
-    if let [Ok(Call::Arrival(arrival))] = &calls[..] {
+    if let [Ok(WakeUp::Arrival(arrival))] = &calls[..] {
         return Ok(Box::pin(posting.take_up(&traced(arrival.clone()), worker)).await?);
     }
     let mut posts = Vec::new();
     let mut unread = None;
     for call in calls {
         match call {
-            Ok(Call::Bell(id)) => posts.push(id),
-            Ok(Call::Arrival(arrival)) => match posting.submit(&traced(arrival)).await? {
+            Ok(WakeUp::WakeQueue(id)) => posts.push(id),
+            Ok(WakeUp::Arrival(arrival)) => match posting.submit(&traced(arrival)).await? {
                 Submitted::Post(id) => posts.push(id),
                 Submitted::Options(ids) => posts.extend(ids),
                 Submitted::Nothing => {}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_runtime::{LambdaEvent, service_fn};
-use posting::{Config, Posting, Reading};
+use posting::{Config, Measurement, Posting};
 use serde_json::Value;
 use storage::Clients;
 
@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
-    let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
+    let meter = move |reading: &Measurement| metrics.write(reading.named(), &reading.by, &reading.about);
     let posting = posting.metered(Arc::new(meter));
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| Box::pin(handler::handle(&posting, event)))).await
 }

@@ -1,6 +1,6 @@
 //! How AWS is reached, alike in every function.
 
-mod trust;
+mod tls_roots;
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub async fn config() -> SdkConfig {
     let stalls = StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build();
     let config =
         aws_config::from_env().timeout_config(timeouts).retry_config(retries).stalled_stream_protection(stalls);
-    trust::apply(as_the_role(config), variable).load().await
+    tls_roots::apply(as_the_role(config), variable).load().await
 }
 
 /// Lambda hands its role's credentials over in the environment. The SDK would find them

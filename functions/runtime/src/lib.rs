@@ -5,9 +5,9 @@
 //! need, so that they can be held to what they were given.
 
 pub mod aws;
-pub mod chance;
 pub mod clock;
 pub mod deadline;
 pub mod environment;
 pub mod metrics;
+pub mod random;
 pub mod telemetry;

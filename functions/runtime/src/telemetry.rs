@@ -15,7 +15,7 @@ const INVOCATION: &str = "lambda_runtime=info";
 
 /// Crates that write whole requests into the log where they are let to, and
 /// with them tokens. No setting gets more than this out of them.
-const TALKATIVE: [&str; 8] = [
+const NOISY_CRATES: [&str; 8] = [
     "aws_config",
     "aws_runtime",
     "aws_sigv4",
@@ -34,7 +34,7 @@ const TALKATIVE: [&str; 8] = [
 /// and `info` is used.
 pub fn start() {
     let wanted = environment::variable("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(discreet(&wanted));
+    let filter = EnvFilter::try_new(cap_levels(&wanted));
     let unreadable = filter.is_err();
     let lines = tracing_subscriber::fmt::layer();
     let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(true);
@@ -47,10 +47,10 @@ pub fn start() {
 
 /// A filter in which the talkative crates say no more than `info`, whatever was
 /// asked for: later directives replace earlier ones for the same crate.
-fn discreet(wanted: &str) -> String {
-    let mentions = |directive: &&str| TALKATIVE.iter().any(|name| directive.trim().starts_with(name));
+fn cap_levels(wanted: &str) -> String {
+    let mentions = |directive: &&str| NOISY_CRATES.iter().any(|name| directive.trim().starts_with(name));
     let asked = wanted.split(',').filter(|directive| !mentions(directive)).map(str::to_owned);
-    let capped = TALKATIVE.iter().map(|name| format!("{name}=info"));
+    let capped = NOISY_CRATES.iter().map(|name| format!("{name}=info"));
     asked.chain([INVOCATION.to_owned()]).chain(capped).collect::<Vec<_>>().join(",")
 }
 
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn no_setting_makes_the_sdk_log_its_requests() {
         for wanted in ["trace", "debug,aws_smithy_runtime=trace", "info, aws_smithy_runtime::client=trace", "error"] {
-            let filter = discreet(wanted);
+            let filter = cap_levels(wanted);
             let directives: Vec<_> = filter.split(',').filter(|d| d.contains("aws_smithy_runtime")).collect();
             assert!(!directives.is_empty() && directives.iter().all(|d| d.ends_with("=info")), "{filter}");
             assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
@@ -70,6 +70,6 @@ mod tests {
 
     #[test]
     fn what_is_asked_of_our_own_crates_is_heard() {
-        assert!(discreet("warn,posting=debug").starts_with("warn,posting=debug,"));
+        assert!(cap_levels("warn,posting=debug").starts_with("warn,posting=debug,"));
     }
 }

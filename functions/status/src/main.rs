@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
-use posting::{Config, Posting, Reading, Worker};
+use posting::{Config, Measurement, Posting, Worker};
 use runtime::deadline::Deadline;
 use serde_json::{Value, json};
 use storage::Clients;
@@ -24,14 +24,14 @@ async fn main() -> Result<(), Error> {
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients, Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
-    let meter = move |reading: &Reading| metrics.write(reading.named(), &reading.by, &reading.about);
+    let meter = move |reading: &Measurement| metrics.write(reading.named(), &reading.by, &reading.about);
     let posting = posting.metered(Arc::new(meter));
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| look(&posting, event.context))).await
 }
 
 async fn look(posting: &Posting, context: Context) -> Result<Value, Error> {
-    let rest_by = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
-    let worker = Worker { name: format!("status/{}", context.request_id), since: (posting.clock)(), rest_by };
+    let deadline = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
+    let worker = Worker { name: format!("status/{}", context.request_id), since: (posting.clock)(), deadline };
     let (summary, renewals) = tokio::join!(posting.work_due(&worker), posting.renew_idle(&worker));
     let (summary, renewals) = (summary?, renewals?);
     tracing::info!(

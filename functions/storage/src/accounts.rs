@@ -1,4 +1,4 @@
-//! The accounts: TikTok users who consented, with their tokens sealed.
+//! The accounts: TikTok users who authorized, with their tokens sealed.
 //!
 //! The same rules as for posts: a write is conditional on what was read. That is
 //! what makes the lock around a token's refresh one (`domain::account::RefreshLock`).
@@ -12,8 +12,8 @@ use domain::account::Account;
 use domain::identity::{Alias, OpenId};
 use jiff::Timestamp;
 
-use crate::kept::{Kept, Revision};
 use crate::table::{Condition, Item, Put, RecordError, SaveError, StoreError, Table, revision_of};
+use crate::versioned::{Revision, Versioned};
 
 /// The accounts table.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Accounts {
     }
 
     /// Reads an account as the last write left it.
-    pub async fn get(&self, alias: &Alias) -> Result<Option<Kept<Account>>, StoreError> {
+    pub async fn get(&self, alias: &Alias) -> Result<Option<Versioned<Account>>, StoreError> {
         let item = self.table.get(alias.as_str()).await?;
         item.map(|item| self.kept(alias, &item)).transpose()
     }
@@ -37,27 +37,27 @@ impl Accounts {
     /// Creates an account.
     ///
     /// # Errors
-    /// [`SaveError::Overtaken`] where the alias is taken: nothing was stored.
-    pub async fn create(&self, account: Account, now: Timestamp) -> Result<Kept<Account>, SaveError> {
+    /// [`SaveError::Conflict`] where the alias is taken: nothing was stored.
+    pub async fn create(&self, account: Account, now: Timestamp) -> Result<Versioned<Account>, SaveError> {
         self.put(Condition::Absent, account, now).await
     }
 
     /// Stores a changed account, unless somebody wrote since it was read.
     ///
     /// # Errors
-    /// [`SaveError::Overtaken`] where somebody did: nothing was stored. With
+    /// [`SaveError::Conflict`] where somebody did: nothing was stored. With
     /// [`StoreError::Unavailable`] it may have been stored, or not.
     pub async fn save(
         &self,
         was: impl Into<Revision>,
         account: Account,
         now: Timestamp,
-    ) -> Result<Kept<Account>, SaveError> {
+    ) -> Result<Versioned<Account>, SaveError> {
         self.put(Condition::At(was.into()), account, now).await
     }
 
     /// Reads every account, by alias.
-    pub async fn list(&self) -> Result<Vec<Kept<Account>>, StoreError> {
+    pub async fn list(&self) -> Result<Vec<Versioned<Account>>, StoreError> {
         let mut accounts = Vec::new();
         for item in lookup::all(&self.table).await? {
             accounts.push(self.kept(&lookup::alias_of(&self.table, &item)?, &item)?);
@@ -79,16 +79,21 @@ impl Accounts {
         renewal::due(&self.table, now).await
     }
 
-    async fn put(&self, condition: Condition, account: Account, now: Timestamp) -> Result<Kept<Account>, SaveError> {
+    async fn put(
+        &self,
+        condition: Condition,
+        account: Account,
+        now: Timestamp,
+    ) -> Result<Versioned<Account>, SaveError> {
         let item = record::item_of(&account, now).map_err(|error| self.unusable(&account.alias, error))?;
         match self.table.put(item, condition).await? {
-            Put::Done(revision) => Ok(Kept::new(account, revision)),
-            Put::Refused(_) => Err(SaveError::Overtaken),
+            Put::Done(revision) => Ok(Versioned::new(account, revision)),
+            Put::Refused(_) => Err(SaveError::Conflict),
         }
     }
 
-    fn kept(&self, alias: &Alias, item: &Item) -> Result<Kept<Account>, StoreError> {
-        let read = || Ok(Kept::new(record::account_of(item)?, revision_of(item)?));
+    fn kept(&self, alias: &Alias, item: &Item) -> Result<Versioned<Account>, StoreError> {
+        let read = || Ok(Versioned::new(record::account_of(item)?, revision_of(item)?));
         read().map_err(|error| self.unusable(alias, error))
     }
 

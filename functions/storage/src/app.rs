@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::aws::{AFTER_OUTAGE, AwsError, Kind, chain};
-use crate::clients::Later;
+use crate::clients::Lazy;
 
 /// How long credentials are used before they are read again.
 const FRESH_FOR: Duration = Duration::from_mins(5);
@@ -47,7 +47,7 @@ struct Form {
 
 /// The secret that holds the credentials.
 pub struct AppSecret {
-    client: Later<Client>,
+    client: Lazy<Client>,
     arn: String,
     read: Mutex<Option<(AppCredentials, Timestamp)>>,
 }
@@ -61,7 +61,7 @@ impl fmt::Debug for AppSecret {
 impl AppSecret {
     /// Takes the secret by its ARN or name.
     #[must_use]
-    pub fn new(client: impl Into<Later<Client>>, arn: impl Into<String>) -> Self {
+    pub fn new(client: impl Into<Lazy<Client>>, arn: impl Into<String>) -> Self {
         Self { client: client.into(), arn: arn.into(), read: Mutex::new(None) }
     }
 

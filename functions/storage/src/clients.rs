@@ -13,13 +13,13 @@ pub struct Clients {
     /// The tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The key.
-    pub kms: Later<aws_sdk_kms::Client>,
+    pub kms: Lazy<aws_sdk_kms::Client>,
     /// The bucket.
-    pub s3: Later<aws_sdk_s3::Client>,
+    pub s3: Lazy<aws_sdk_s3::Client>,
     /// The app's credentials.
-    pub secrets: Later<aws_sdk_secretsmanager::Client>,
+    pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
     /// The queue.
-    pub sqs: Later<aws_sdk_sqs::Client>,
+    pub sqs: Lazy<aws_sdk_sqs::Client>,
 }
 
 impl Clients {
@@ -34,21 +34,21 @@ impl Clients {
         };
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
-            kms: Later::made(config, aws_sdk_kms::Client::new),
-            s3: Later::made(config, s3),
-            secrets: Later::made(config, aws_sdk_secretsmanager::Client::new),
-            sqs: Later::made(config, aws_sdk_sqs::Client::new),
+            kms: Lazy::made(config, aws_sdk_kms::Client::new),
+            s3: Lazy::made(config, s3),
+            secrets: Lazy::made(config, aws_sdk_secretsmanager::Client::new),
+            sqs: Lazy::made(config, aws_sdk_sqs::Client::new),
         }
     }
 }
 
 /// A client that is made when it is first used, once for all its clones.
 #[derive(Debug)]
-pub struct Later<C>(Arc<LazyLock<C, Making<C>>>);
+pub struct Lazy<C>(Arc<LazyLock<C, Making<C>>>);
 
 type Making<C> = Box<dyn FnOnce() -> C + Send>;
 
-impl<C: 'static> Later<C> {
+impl<C: 'static> Lazy<C> {
     fn made(config: &SdkConfig, make: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Self {
         let config = config.clone();
         Self::by(Box::new(move || make(&config)))
@@ -59,13 +59,13 @@ impl<C: 'static> Later<C> {
     }
 }
 
-impl<C> Clone for Later<C> {
+impl<C> Clone for Lazy<C> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<C> Deref for Later<C> {
+impl<C> Deref for Lazy<C> {
     type Target = C;
 
     fn deref(&self) -> &C {
@@ -74,7 +74,7 @@ impl<C> Deref for Later<C> {
 }
 
 /// One that is there already.
-impl<C: Send + 'static> From<C> for Later<C> {
+impl<C: Send + 'static> From<C> for Lazy<C> {
     fn from(client: C) -> Self {
         Self::by(Box::new(|| client))
     }
@@ -89,7 +89,7 @@ mod tests {
     fn it_is_made_at_its_first_use_and_once() {
         let made = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&made);
-        let later = Later::by(Box::new(move || count.fetch_add(1, Ordering::SeqCst) + 1));
+        let later = Lazy::by(Box::new(move || count.fetch_add(1, Ordering::SeqCst) + 1));
         let other = later.clone();
         assert_eq!(made.load(Ordering::SeqCst), 0);
         assert_eq!((*later, *other), (1, 1));

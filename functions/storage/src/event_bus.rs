@@ -19,7 +19,7 @@ const AT_ONCE: usize = 10;
 
 /// Something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Telling {
+pub struct EventEntry {
     /// What kind of thing it is: EventBridge's `detail-type`.
     pub kind: &'static str,
     /// The thing itself, as JSON.
@@ -31,7 +31,7 @@ pub struct Telling {
 /// Not everything was taken.
 #[derive(Debug, thiserror::Error)]
 #[error("the event bus took no more than the first {told}")]
-pub struct Untold {
+pub struct PutEventsError {
     /// How many were taken, from the first on.
     pub told: usize,
     /// What AWS said.
@@ -58,14 +58,14 @@ impl EventBus {
     ///
     /// # Errors
     /// Says how many were taken. Some behind them may have been taken as well.
-    pub async fn tell(&self, tellings: &[Telling]) -> Result<(), Untold> {
+    pub async fn tell(&self, tellings: &[EventEntry]) -> Result<(), PutEventsError> {
         for (n, few) in tellings.chunks(AT_ONCE).enumerate() {
-            self.tell_few(few).await.map_err(|(told, source)| Untold { told: n * AT_ONCE + told, source })?;
+            self.tell_few(few).await.map_err(|(told, source)| PutEventsError { told: n * AT_ONCE + told, source })?;
         }
         Ok(())
     }
 
-    async fn tell_few(&self, tellings: &[Telling]) -> Result<(), (usize, AwsError)> {
+    async fn tell_few(&self, tellings: &[EventEntry]) -> Result<(), (usize, AwsError)> {
         let entries = tellings.iter().map(|telling| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.name)
@@ -96,9 +96,9 @@ mod tests {
     use crate::scripted_server::{Answer, Request, ScriptedServer, say};
     use serde_json::{Value, json};
 
-    fn tellings(count: usize) -> Vec<Telling> {
+    fn tellings(count: usize) -> Vec<EventEntry> {
         let telling =
-            |n| Telling { kind: "Post Updated", detail: json!({ "n": n }).to_string(), at: Timestamp::UNIX_EPOCH };
+            |n| EventEntry { kind: "Post Updated", detail: json!({ "n": n }).to_string(), at: Timestamp::UNIX_EPOCH };
         (0..count).map(telling).collect()
     }
 

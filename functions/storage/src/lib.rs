@@ -8,48 +8,48 @@
 //! The SDK's clients are given to it, and so is the time.
 //!
 //! Two invariants hold throughout. A write is conditional on the revision that
-//! was read ([`Kept`]). And no error shows a secret: what AWS said is kept as
+//! was read ([`Versioned`]). And no error shows a secret: what AWS said is kept as
 //! [`AwsError`], which has no request and no answer in it.
 //!
 //! In reading order:
 
 mod aws;
 mod clients;
-mod kept;
+mod versioned;
 
 mod attribute;
 mod table;
 
 mod accounts;
-mod budgets;
-mod consents;
-mod inbox;
+mod authorization_requests;
+mod limits;
 mod posts;
+mod webhook_log;
 
 mod objects;
 
 mod app;
-mod bell;
+mod cipher;
 mod event_bus;
-mod vault;
+mod wake_queue;
 
 #[cfg(test)]
 mod scripted_server;
 
 pub use accounts::Accounts;
 pub use app::{AppCredentials, AppSecret, AppSecretError};
+pub use authorization_requests::AuthorizationRequests;
 pub use aws::AwsError;
-pub use bell::{Bell, BellError};
-pub use budgets::{Book, BookKey, Budgets, Opened};
-pub use clients::{Clients, Later};
-pub use consents::Consents;
-pub use event_bus::{EventBus, Telling, Untold};
-pub use inbox::{Inbox, Letter};
-pub use kept::{Kept, Revision};
+pub use cipher::{CipherError, EncryptionContext, KmsCipher, Purpose};
+pub use clients::{Clients, Lazy};
+pub use event_bus::{EventBus, EventEntry, PutEventsError};
+pub use limits::{Counter, LimitKey, Limits, StoredCounter};
 pub use objects::{
-    BrokeOff, ByteRange, ChunkBody, Current, Described, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
-    ObjectError, Objects, ReadAhead, Slot, UploadedPart, Window, WindowError,
+    BrokeOff, ByteRange, ChunkBody, LatestVersion, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW, ObjectError,
+    ObjectMeta, Objects, PresignTarget, ReadAhead, UploadedPart, Window, WindowError,
 };
-pub use posts::{Created, Cursor, DuePage, InLine, Listed, OpenPage, Posts, Shard, change_of};
+pub use posts::{Created, DuePage, Listed, OpenPage, PageKey, Posts, QueueEntry, Shard, change_of};
 pub use table::{RecordError, SaveError, StoreError};
-pub use vault::{Purpose, SealContext, Vault, VaultError};
+pub use versioned::{Revision, Versioned};
+pub use wake_queue::{WakeError, WakeQueue};
+pub use webhook_log::{WebhookLog, WebhookRecord};

@@ -10,9 +10,9 @@
 
 mod error;
 mod listing;
-mod patience;
 mod range;
 mod read_ahead;
+mod retry_budget;
 mod sidecar;
 mod tags;
 mod uploads;
@@ -29,12 +29,12 @@ use futures::stream::BoxStream;
 pub use error::ObjectError;
 pub use read_ahead::{BrokeOff, ChunkBody, ReadAhead};
 pub use sidecar::MAX_SIDECAR;
-pub use uploads::{Slot, UploadedPart};
+pub use uploads::{PresignTarget, UploadedPart};
 pub use window::{MAX_WINDOW, MIN_WINDOW, Window, WindowError};
 
 use crate::aws::AwsError;
-use crate::clients::Later;
-use error::Place;
+use crate::clients::Lazy;
+use error::ObjectPath;
 
 /// The most that a small read returns, in bytes.
 pub const MAX_SMALL_READ: u64 = 64 * 1024;
@@ -49,7 +49,7 @@ pub type ByteRange = BoxStream<'static, Result<Bytes, ObjectError>>;
 
 /// What S3 says of an object without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Described {
+pub struct ObjectMeta {
     /// How many bytes it has.
     pub bytes: u64,
     /// Its entity tag, without quotes.
@@ -62,7 +62,7 @@ pub struct Described {
 
 /// The newest version of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Current {
+pub struct LatestVersion {
     /// The object, pinned to this version.
     pub source: Source,
     /// How many bytes it has.
@@ -72,19 +72,19 @@ pub struct Current {
 /// The buckets that the functions read.
 #[derive(Debug, Clone)]
 pub struct Objects {
-    client: Later<Client>,
+    client: Lazy<Client>,
 }
 
 impl Objects {
     /// Takes S3's client.
     #[must_use]
-    pub fn new(client: impl Into<Later<Client>>) -> Self {
+    pub fn new(client: impl Into<Lazy<Client>>) -> Self {
         Self { client: client.into() }
     }
 
     /// Asks what an object is, pinned to its version.
-    pub async fn describe(&self, source: &Source) -> Result<Described, ObjectError> {
-        let place = Place::of(source);
+    pub async fn describe(&self, source: &Source) -> Result<ObjectMeta, ObjectError> {
+        let place = ObjectPath::of(source);
         let (version_id, if_match) = pins(source);
         let head = self.client.head_object().bucket(&source.bucket).key(&source.key);
         let answer = head.set_version_id(version_id).set_if_match(if_match).send().await;
@@ -93,13 +93,13 @@ impl Objects {
         let etag = answer.e_tag().map(|tag| tag.trim_matches('"').to_owned());
         let mut metadata: Vec<_> = answer.metadata.unwrap_or_default().into_iter().collect();
         metadata.sort();
-        Ok(Described { bytes, etag, content_type: answer.content_type, metadata })
+        Ok(ObjectMeta { bytes, etag, content_type: answer.content_type, metadata })
     }
 
     /// Finds the newest version of a key; none where nothing is there, or
     /// where it was deleted.
-    pub async fn current(&self, bucket: &str, key: &str) -> Result<Option<Current>, ObjectError> {
-        let place = Place::at(bucket, key);
+    pub async fn current(&self, bucket: &str, key: &str) -> Result<Option<LatestVersion>, ObjectError> {
+        let place = ObjectPath::at(bucket, key);
         let answer = match self.client.head_object().bucket(bucket).key(key).send().await {
             Ok(answer) => answer,
             Err(error) => match place.error(TO_READ, AwsError::of(HEAD, &error)) {
@@ -111,12 +111,17 @@ impl Objects {
         let version = ObjectVersion::from_parts(answer.version_id(), answer.e_tag())
             .ok_or_else(|| place.broken(HEAD, "the answer has neither version id nor entity tag"))?;
         let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
-        Ok(Some(Current { source, bytes }))
+        Ok(Some(LatestVersion { source, bytes }))
     }
 
     /// Finds an object as somebody names it: a version of a key, or the newest;
     /// none where there is no such one, or never could be.
-    pub async fn named(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Option<Current>, ObjectError> {
+    pub async fn named(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<Option<LatestVersion>, ObjectError> {
         let found = match version {
             Some(version) => self.version(bucket, key, version).await.map(Some),
             None => self.current(bucket, key).await,
@@ -128,36 +133,41 @@ impl Objects {
         }
     }
 
-    async fn version(&self, bucket: &str, key: &str, version: &str) -> Result<Current, ObjectError> {
+    async fn version(&self, bucket: &str, key: &str, version: &str) -> Result<LatestVersion, ObjectError> {
         let version = ObjectVersion::Id(version.to_owned());
         let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
         let described = self.describe(&source).await?;
-        Ok(Current { source, bytes: described.bytes })
+        Ok(LatestVersion { source, bytes: described.bytes })
     }
 
     /// Signs an address to which a whole object of this length and kind can be put.
-    pub async fn sign_whole(
+    pub async fn presign_put(
         &self,
-        slot: Slot<'_>,
+        slot: PresignTarget<'_>,
         bytes: u64,
         content_type: &str,
     ) -> Result<SecretString, ObjectError> {
-        uploads::sign_whole(&self.client, slot, bytes, content_type).await
+        uploads::presign_put(&self.client, slot, bytes, content_type).await
     }
 
     /// Signs an address to which a part of this length can be put.
-    pub async fn sign_part(
+    pub async fn presign_part(
         &self,
-        slot: Slot<'_>,
+        slot: PresignTarget<'_>,
         upload: &str,
         number: i32,
         bytes: u64,
     ) -> Result<SecretString, ObjectError> {
-        uploads::sign_part(&self.client, slot, upload, number, bytes).await
+        uploads::presign_part(&self.client, slot, upload, number, bytes).await
     }
 
     /// Begins an upload in parts; answers with S3's name for it.
-    pub async fn begin_parts(&self, bucket: &str, key: &str, content_type: &str) -> Result<String, ObjectError> {
+    pub async fn create_multipart_upload(
+        &self,
+        bucket: &str,
+        key: &str,
+        content_type: &str,
+    ) -> Result<String, ObjectError> {
         uploads::begin(&self.client, bucket, key, content_type).await
     }
 
@@ -168,7 +178,7 @@ impl Objects {
     }
 
     /// Makes one object of parts.
-    pub async fn complete_parts(
+    pub async fn complete_multipart_upload(
         &self,
         bucket: &str,
         key: &str,
@@ -179,7 +189,7 @@ impl Objects {
     }
 
     /// Gives an upload in parts up.
-    pub async fn abort_parts(&self, bucket: &str, key: &str, upload: &str) -> Result<(), ObjectError> {
+    pub async fn abort_multipart_upload(&self, bucket: &str, key: &str, upload: &str) -> Result<(), ObjectError> {
         uploads::abort(&self.client, bucket, key, upload).await
     }
 
@@ -214,7 +224,7 @@ impl Objects {
     /// Refuses more than [`MAX_SMALL_READ`].
     pub async fn read_small(&self, source: &Source, first: u64, len: u64) -> Result<Bytes, ObjectError> {
         if len > MAX_SMALL_READ {
-            return Err(Place::of(source).too_large(len, MAX_SMALL_READ));
+            return Err(ObjectPath::of(source).too_large(len, MAX_SMALL_READ));
         }
         let mut range = self.read(source, first, len).await?;
         let mut bytes = BytesMut::new();
@@ -256,7 +266,7 @@ fn pins(source: &Source) -> (Option<String>, Option<String>) {
     }
 }
 
-fn length_of(place: &Place, answer: &HeadObjectOutput) -> Result<u64, ObjectError> {
+fn length_of(place: &ObjectPath, answer: &HeadObjectOutput) -> Result<u64, ObjectError> {
     let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
     length.ok_or_else(|| place.broken(HEAD, "the answer has no length"))
 }

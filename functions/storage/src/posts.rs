@@ -7,11 +7,11 @@
 //! the posts that wait for their account's turn. The index `publish` finds the post
 //! of TikTok's id of a publish, from when it is stored: before the first byte leaves.
 
+mod account_queue;
 mod by_account;
 mod by_publish;
 mod change;
 mod due;
-mod line;
 mod listing;
 mod record;
 mod shard;
@@ -19,19 +19,19 @@ mod state_record;
 
 use aws_sdk_dynamodb::Client;
 use domain::identity::{Alias, PostId, PublishId};
-use domain::listing::{Listing, Place};
+use domain::listing::{Cursor, PostFilter};
 use domain::options::Mode;
 use domain::post::Post;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
+pub use account_queue::QueueEntry;
 pub use change::change_of;
-pub use due::{Cursor, DuePage};
-pub use line::InLine;
+pub use due::{DuePage, PageKey};
 pub use shard::Shard;
 
-use crate::kept::{Kept, Revision};
 use crate::table::{Condition, Item, Put, RecordError, SaveError, StoreError, Table, revision_of};
+use crate::versioned::{Revision, Versioned};
 
 /// How many posts of a page are read at once.
 const AT_ONCE: usize = 16;
@@ -40,27 +40,27 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It was created.
-    New(Kept<Post>),
+    New(Versioned<Post>),
     /// It was there already: its event came again, or late. It is as it was.
-    Already(Kept<Post>),
+    Already(Versioned<Post>),
 }
 
 /// A page of an account's posts that are not at an end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenPage {
     /// The posts, the oldest first.
-    pub posts: Vec<Kept<Post>>,
+    pub posts: Vec<Versioned<Post>>,
     /// Where the next page begins, if there may be more.
-    pub next: Option<Cursor>,
+    pub next: Option<PageKey>,
 }
 
 /// A page of the posts that were looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// The posts, the newest first; there may be none, and more behind.
-    pub posts: Vec<Kept<Post>>,
+    pub posts: Vec<Versioned<Post>>,
     /// Where the next page begins, if there may be more.
-    pub next: Option<Place>,
+    pub next: Option<Cursor>,
 }
 
 /// The posts table.
@@ -84,7 +84,7 @@ impl Posts {
     pub async fn create(&self, post: &Post) -> Result<Created, StoreError> {
         let item = self.item_of(post, post.created_at)?;
         match self.table.put(item, Condition::Absent).await? {
-            Put::Done(revision) => Ok(Created::New(Kept::new(post.clone(), revision))),
+            Put::Done(revision) => Ok(Created::New(Versioned::new(post.clone(), revision))),
             Put::Refused(Some(item)) => self.kept(&post.id, &item).map(Created::Already),
             Put::Refused(None) => {
                 Err(StoreError::Deleted { table: self.table.name().to_owned(), key: post.id.as_str().to_owned() })
@@ -93,7 +93,7 @@ impl Posts {
     }
 
     /// Reads a post as the last write left it.
-    pub async fn get(&self, id: &PostId) -> Result<Option<Kept<Post>>, StoreError> {
+    pub async fn get(&self, id: &PostId) -> Result<Option<Versioned<Post>>, StoreError> {
         let item = self.table.get(id.as_str()).await?;
         item.map(|item| self.kept(id, &item)).transpose()
     }
@@ -101,26 +101,31 @@ impl Posts {
     /// Stores a changed post, unless somebody wrote since it was read.
     ///
     /// # Errors
-    /// [`SaveError::Overtaken`] where somebody did: nothing was stored. With
+    /// [`SaveError::Conflict`] where somebody did: nothing was stored. With
     /// [`StoreError::Unavailable`] it may have been stored, or not.
-    pub async fn save(&self, was: impl Into<Revision>, post: Post, now: Timestamp) -> Result<Kept<Post>, SaveError> {
+    pub async fn save(
+        &self,
+        was: impl Into<Revision>,
+        post: Post,
+        now: Timestamp,
+    ) -> Result<Versioned<Post>, SaveError> {
         let item = self.item_of(&post, now)?;
         match self.table.put(item, Condition::At(was.into())).await? {
-            Put::Done(revision) => Ok(Kept::new(post, revision)),
-            Put::Refused(_) => Err(SaveError::Overtaken),
+            Put::Done(revision) => Ok(Versioned::new(post, revision)),
+            Put::Refused(_) => Err(SaveError::Conflict),
         }
     }
 
     /// Finds posts of a shard that should be looked at by now, the longest due
     /// first, a page at a time.
-    pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<Cursor>) -> Result<DuePage, StoreError> {
+    pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<PageKey>) -> Result<DuePage, StoreError> {
         due::page(&self.table, now, shard, after).await
     }
 
     /// Finds an account's posts that are not at an end, the oldest first, a page
     /// at a time. The index lags behind a little; a post is only written where
     /// it still is what was found.
-    pub async fn open_of(&self, alias: &Alias, after: Option<Cursor>) -> Result<OpenPage, StoreError> {
+    pub async fn open_of(&self, alias: &Alias, after: Option<PageKey>) -> Result<OpenPage, StoreError> {
         let (items, next) = by_account::page(&self.table, alias, after).await?;
         let posts = items.iter().filter_map(|item| self.readable(item)).collect();
         Ok(OpenPage { posts, next })
@@ -129,7 +134,7 @@ impl Posts {
     /// Looks posts up, the newest first, at most so many. What an index says may
     /// lag behind a little; a post that has left the state that was asked for is
     /// not shown in it.
-    pub async fn list(&self, wanted: &Listing, after: Option<Place>, most: usize) -> Result<Listed, StoreError> {
+    pub async fn list(&self, wanted: &PostFilter, after: Option<Cursor>, most: usize) -> Result<Listed, StoreError> {
         let (items, next) = listing::page(&self.table, wanted, after, most).await?;
         let posts = if wanted.account.is_some() {
             items.iter().filter_map(|item| self.readable(item)).collect()
@@ -138,14 +143,14 @@ impl Posts {
             let posts = stream::iter(ids).map(|id| async move { self.get(&id).await }).buffered(AT_ONCE);
             posts.try_filter_map(|post| std::future::ready(Ok(post))).try_collect::<Vec<_>>().await?
         };
-        let fits = |post: &Kept<Post>| wanted.state.is_none_or(|state| post.state_name() == state);
+        let fits = |post: &Versioned<Post>| wanted.state.is_none_or(|state| post.state_name() == state);
         Ok(Listed { posts: posts.into_iter().filter(fits).collect(), next })
     }
 
     /// Reads a post of an index; one that cannot be read is passed over, so that
     /// it cannot keep the posts behind it from being found.
-    fn readable(&self, item: &Item) -> Option<Kept<Post>> {
-        let read = || Ok(Kept::new(record::post_of(item)?, revision_of(item)?));
+    fn readable(&self, item: &Item) -> Option<Versioned<Post>> {
+        let read = || Ok(Versioned::new(record::post_of(item)?, revision_of(item)?));
         read()
             .inspect_err(|error: &RecordError| {
                 tracing::warn!(table = self.table.name(), error = %error, "an item of the account index is no post");
@@ -155,14 +160,18 @@ impl Posts {
 
     /// Reads an account's line from its head up to those who were dropped by
     /// `until`, in the order dropped; of a very long line, the front.
-    pub async fn line(&self, account: &Alias, until: Timestamp) -> Result<Vec<InLine>, StoreError> {
-        line::read(&self.table, account, until).await
+    pub async fn line(&self, account: &Alias, until: Timestamp) -> Result<Vec<QueueEntry>, StoreError> {
+        account_queue::read(&self.table, account, until).await
     }
 
     /// Reads the front of an account's line, in the order dropped, as far as it
     /// takes to see who goes next in a mode; where none is named, the very front.
-    pub async fn front_of_line(&self, account: &Alias, mode: Option<Mode>) -> Result<Vec<InLine>, StoreError> {
-        line::front(&self.table, account, mode).await
+    pub async fn front_of_account_queue(
+        &self,
+        account: &Alias,
+        mode: Option<Mode>,
+    ) -> Result<Vec<QueueEntry>, StoreError> {
+        account_queue::front(&self.table, account, mode).await
     }
 
     /// Finds the posts whose newest publish has this id: one, or none. The index
@@ -175,8 +184,8 @@ impl Posts {
         record::item_of(post, now).map_err(|error| self.unusable(&post.id, error))
     }
 
-    fn kept(&self, id: &PostId, item: &Item) -> Result<Kept<Post>, StoreError> {
-        let read = || Ok(Kept::new(record::post_of(item)?, revision_of(item)?));
+    fn kept(&self, id: &PostId, item: &Item) -> Result<Versioned<Post>, StoreError> {
+        let read = || Ok(Versioned::new(record::post_of(item)?, revision_of(item)?));
         read().map_err(|error| self.unusable(id, error))
     }
 

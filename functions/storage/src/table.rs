@@ -21,7 +21,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 pub use error::{RecordError, SaveError, StoreError};
 
 use crate::aws::{AwsError, Kind};
-use crate::kept::Revision;
+use crate::versioned::Revision;
 use write_token::WriteToken;
 
 /// An item as DynamoDB has it.

@@ -11,11 +11,11 @@ use domain::options::Mode;
 use domain::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::envelope::Answer;
-use crate::error::{Error, Fault};
+use crate::error::{Error, ErrorKind};
 use crate::fields::exact;
 use crate::upload::UploadUrl;
 use crate::upload_hosts::UploadHosts;
@@ -36,7 +36,7 @@ impl TikTok {
     /// Whatever went wrong, nothing is published. An upload URL on a host that
     /// is not among the upload hosts is an error.
     pub async fn begin(&self, token: &AccessToken, settings: &Settings, plan: &ChunkPlan) -> Result<Ticket, Error> {
-        let call = Call::init(settings.mode);
+        let call = Endpoint::init(settings.mode);
         let answer = self.call(call, "", token, Some(body(settings, plan))).await?;
         ticket(&answer, &self.hosts).map_err(|fault| Error { call, fault })
     }
@@ -74,7 +74,7 @@ fn post_info(settings: &Settings) -> Value {
     info
 }
 
-fn ticket(answer: &Answer, hosts: &UploadHosts) -> Result<Ticket, Fault> {
+fn ticket(answer: &Answer, hosts: &UploadHosts) -> Result<Ticket, ErrorKind> {
     let publish_id = exact(&answer.data, "publish_id")
         .and_then(|id| PublishId::new(id).ok())
         .ok_or_else(|| answer.missing("publish_id"))?;
@@ -82,14 +82,14 @@ fn ticket(answer: &Answer, hosts: &UploadHosts) -> Result<Ticket, Fault> {
     let upload_url = UploadUrl::restore(upload_url.into());
     match upload_url.target(hosts) {
         Some(_) => Ok(Ticket { publish_id, upload_url }),
-        None => Err(Fault::UploadHostRefused),
+        None => Err(ErrorKind::UploadHostRefused),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Garble;
+    use crate::error::InvalidResponse;
     use crate::mock_server::{MockServer, Reply, access, plan, settings};
     use domain::failure::Disposition;
     use domain::options::PrivacyLevel;
@@ -171,7 +171,7 @@ mod tests {
         ] {
             let server = MockServer::start(vec![ticket_from(url)]).await;
             let error = server.client().begin(&access(), &settings(Mode::Direct), &plan(1)).await.unwrap_err();
-            assert_eq!(error.fault, Fault::UploadHostRefused);
+            assert_eq!(error.fault, ErrorKind::UploadHostRefused);
             assert_eq!(error.disposition(), Disposition::GiveUp);
             assert!(!format!("{error:?} {}", error.failure()).contains("t-1"), "{error:?}");
         }
@@ -187,7 +187,7 @@ mod tests {
         ] {
             let server = MockServer::start(vec![Reply::ok(&data)]).await;
             let error = server.client().begin(&access(), &settings(Mode::Direct), &plan(1)).await.unwrap_err();
-            assert_eq!(error.fault, Fault::Garbled { http: 200, why: Garble::Missing(field) });
+            assert_eq!(error.fault, ErrorKind::InvalidResponse { http: 200, why: InvalidResponse::Missing(field) });
             assert!(matches!(error.disposition(), Disposition::Retry { .. }));
         }
     }
@@ -198,7 +198,7 @@ mod tests {
             r#"{"data":{},"error":{"code":"invalid_params","message":"The chunk size is invalid","log_id":"2026A"}}"#;
         let server = MockServer::start(vec![Reply::answer(400, refusal)]).await;
         let error = server.client().begin(&access(), &settings(Mode::Draft), &plan(1)).await.unwrap_err();
-        assert_eq!(error.call, Call::DraftInit);
+        assert_eq!(error.call, Endpoint::DraftInit);
         let failure = error.failure();
         assert!(failure.message.contains("The chunk size is invalid"), "{failure}");
         assert_eq!(failure.log_id.as_deref(), Some("2026A"));

@@ -4,9 +4,9 @@
 use domain::identity::PublishId;
 use serde_json::json;
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 
 /// What TikTok says to a wish to cancel.
@@ -24,7 +24,7 @@ impl TikTok {
     /// # Errors
     /// The publish goes on as far as is known.
     pub async fn cancel(&self, token: &AccessToken, id: &PublishId) -> Result<Cancellation, Error> {
-        match self.call(Call::Cancel, "", token, Some(json!({ "publish_id": id.as_str() }))).await {
+        match self.call(Endpoint::Cancel, "", token, Some(json!({ "publish_id": id.as_str() }))).await {
             Ok(_) => Ok(Cancellation::Requested),
             Err(error) if error.refusal().is_some_and(|refusal| refusal.code == "publish_not_cancellable") => {
                 Ok(Cancellation::NotCancellable)

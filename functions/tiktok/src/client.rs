@@ -9,8 +9,8 @@ use std::sync::Arc;
 use reqwest::redirect;
 use url::Url;
 
-use crate::patience::Patience;
-use crate::trust;
+use crate::timeouts::Timeouts;
+use crate::tls_roots;
 use crate::upload_hosts::UploadHosts;
 
 /// Where TikTok is.
@@ -39,18 +39,18 @@ pub enum ConfigError {
 pub struct TikTok {
     pub(crate) http: reqwest::Client,
     pub(crate) hosts: Arc<UploadHosts>,
-    pub(crate) patience: Patience,
+    pub(crate) patience: Timeouts,
     base: Arc<str>,
 }
 
 impl TikTok {
     /// Makes a client; connects to nothing yet.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Self::with_patience(config, Patience::default())
+        Self::with_timeouts(config, Timeouts::default())
     }
 
-    pub(crate) fn with_patience(config: Config, patience: Patience) -> Result<Self, ConfigError> {
-        let http = trust::apply(reqwest::Client::builder(), &config.api)
+    pub(crate) fn with_timeouts(config: Config, patience: Timeouts) -> Result<Self, ConfigError> {
+        let http = tls_roots::apply(reqwest::Client::builder(), &config.api)
             .user_agent(concat!("dropcast/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -4,9 +4,9 @@
 use domain::creator::Creator;
 use serde_json::Value;
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::fields::{count, ids, is_on, words};
 
@@ -17,10 +17,10 @@ impl TikTok {
     /// Nothing was changed. TikTok says under HTTP 200, too, that a creator
     /// cannot post now.
     pub async fn creator(&self, token: &AccessToken) -> Result<Creator, Error> {
-        let answer = self.call(Call::CreatorInfo, "", token, None).await?;
+        let answer = self.call(Endpoint::CreatorInfo, "", token, None).await?;
         match read(&answer.data) {
             Some(creator) => Ok(creator),
-            None => Err(Error { call: Call::CreatorInfo, fault: answer.missing("privacy_level_options") }),
+            None => Err(Error { call: Endpoint::CreatorInfo, fault: answer.missing("privacy_level_options") }),
         }
     }
 }

@@ -9,9 +9,9 @@
 
 use serde_json::Value;
 
-use crate::error::{Fault, Garble};
+use crate::api_error::ApiError;
+use crate::error::{ErrorKind, InvalidResponse};
 use crate::fields::{text, text_or_digits};
-use crate::refusal::Refusal;
 
 /// An answer as it came.
 #[derive(Debug)]
@@ -38,15 +38,15 @@ struct Verdict {
 
 impl Raw {
     /// Opens an answer of the v2 API.
-    pub(crate) fn open(&self) -> Result<Answer, Fault> {
+    pub(crate) fn open(&self) -> Result<Answer, ErrorKind> {
         let mut whole = self.json()?;
         let verdict = Verdict::nested(&whole).or_else(|| Verdict::at_top_level(&whole));
-        let verdict = verdict.ok_or_else(|| self.garbled(Garble::NoEnvelope))?;
+        let verdict = verdict.ok_or_else(|| self.invalid_response(InvalidResponse::NoEnvelope))?;
         if verdict.code != "ok" {
-            return Err(Fault::Refused(verdict.refusal(self.http)));
+            return Err(ErrorKind::Refused(verdict.refusal(self.http)));
         }
         if !self.is_success() {
-            return Err(self.garbled(Garble::Contradiction));
+            return Err(self.invalid_response(InvalidResponse::Contradiction));
         }
         let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
         Ok(Answer { http: self.http, data, log_id: verdict.log_id })
@@ -54,12 +54,12 @@ impl Raw {
 
     /// Opens an answer of OAuth, which says `error` or nothing of the kind.
     /// It came under HTTP 200, too.
-    pub(crate) fn open_flat(&self) -> Result<Value, Fault> {
+    pub(crate) fn open_flat(&self) -> Result<Value, ErrorKind> {
         let whole = self.json()?;
         match Verdict::nested(&whole) {
-            Some(verdict) if verdict.code != "ok" => Err(Fault::Refused(verdict.refusal(self.http))),
+            Some(verdict) if verdict.code != "ok" => Err(ErrorKind::Refused(verdict.refusal(self.http))),
             _ if self.is_success() => Ok(whole),
-            _ => Err(self.garbled(Garble::NoEnvelope)),
+            _ => Err(self.invalid_response(InvalidResponse::NoEnvelope)),
         }
     }
 
@@ -67,19 +67,19 @@ impl Raw {
         (200..300).contains(&self.http)
     }
 
-    fn json(&self) -> Result<Value, Fault> {
-        serde_json::from_slice(&self.body).map_err(|_| self.garbled(Garble::NotJson))
+    fn json(&self) -> Result<Value, ErrorKind> {
+        serde_json::from_slice(&self.body).map_err(|_| self.invalid_response(InvalidResponse::NotJson))
     }
 
-    fn garbled(&self, why: Garble) -> Fault {
-        Fault::Garbled { http: self.http, why }
+    fn invalid_response(&self, why: InvalidResponse) -> ErrorKind {
+        ErrorKind::InvalidResponse { http: self.http, why }
     }
 }
 
 impl Answer {
     /// The fault of an answer that succeeds without saying what was asked for.
-    pub(crate) fn missing(&self, field: &'static str) -> Fault {
-        Fault::Garbled { http: self.http, why: Garble::Missing(field) }
+    pub(crate) fn missing(&self, field: &'static str) -> ErrorKind {
+        ErrorKind::InvalidResponse { http: self.http, why: InvalidResponse::Missing(field) }
     }
 }
 
@@ -105,8 +105,8 @@ impl Verdict {
         Some(Self { code, message: text(whole, "message").unwrap_or_default(), log_id: log_id(whole) })
     }
 
-    fn refusal(self, http: u16) -> Refusal {
-        Refusal { http, code: self.code, message: self.message, log_id: self.log_id }
+    fn refusal(self, http: u16) -> ApiError {
+        ApiError { http, code: self.code, message: self.message, log_id: self.log_id }
     }
 }
 
@@ -123,9 +123,9 @@ mod tests {
         Raw { http, body: body.as_bytes().to_vec() }
     }
 
-    fn refused(answer: &Raw) -> Refusal {
+    fn refused(answer: &Raw) -> ApiError {
         match answer.open() {
-            Err(Fault::Refused(refusal)) => refusal,
+            Err(ErrorKind::Refused(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
     }
@@ -155,7 +155,7 @@ mod tests {
             r#"{"error":"x","message":"m","logid":"l"}"#,
             r#"{"code":"x","message":"m","logid":"l"}"#,
         ] {
-            let expected = Refusal { http: 400, code: "x".into(), message: "m".into(), log_id: Some("l".into()) };
+            let expected = ApiError { http: 400, code: "x".into(), message: "m".into(), log_id: Some("l".into()) };
             assert_eq!(refused(&raw(400, body)), expected, "{body}");
         }
     }
@@ -170,26 +170,26 @@ mod tests {
     #[test]
     fn what_is_no_envelope_is_garbled_and_keeps_its_status() {
         for (http, body, why) in [
-            (502, "<html>bad gateway</html>", Garble::NotJson),
-            (200, "", Garble::NotJson),
-            (200, r#"{"data":{"publish_id":"p"#, Garble::NotJson),
-            (200, "null", Garble::NoEnvelope),
-            (200, "[]", Garble::NoEnvelope),
-            (200, r#"{"data":{"publish_id":"p"}}"#, Garble::NoEnvelope),
-            (200, r#"{"error":null}"#, Garble::NoEnvelope),
-            (500, r#"{"data":{},"error":{"code":"ok"}}"#, Garble::Contradiction),
+            (502, "<html>bad gateway</html>", InvalidResponse::NotJson),
+            (200, "", InvalidResponse::NotJson),
+            (200, r#"{"data":{"publish_id":"p"#, InvalidResponse::NotJson),
+            (200, "null", InvalidResponse::NoEnvelope),
+            (200, "[]", InvalidResponse::NoEnvelope),
+            (200, r#"{"data":{"publish_id":"p"}}"#, InvalidResponse::NoEnvelope),
+            (200, r#"{"error":null}"#, InvalidResponse::NoEnvelope),
+            (500, r#"{"data":{},"error":{"code":"ok"}}"#, InvalidResponse::Contradiction),
         ] {
-            assert_eq!(raw(http, body).open().unwrap_err(), Fault::Garbled { http, why }, "{body}");
+            assert_eq!(raw(http, body).open().unwrap_err(), ErrorKind::InvalidResponse { http, why }, "{body}");
         }
     }
 
     #[test]
     fn oauths_error_is_one_under_http_200_too() {
         let answer = raw(200, r#"{"error":"invalid_grant","error_description":"expired","log_id":"l"}"#);
-        assert!(matches!(answer.open_flat(), Err(Fault::Refused(refusal)) if refusal.code == "invalid_grant"));
+        assert!(matches!(answer.open_flat(), Err(ErrorKind::Refused(refusal)) if refusal.code == "invalid_grant"));
         assert!(raw(200, r#"{"access_token":"access-1"}"#).open_flat().is_ok());
         assert!(raw(200, r#"{"access_token":"access-1","error":""}"#).open_flat().is_ok());
-        assert!(matches!(raw(500, "{}").open_flat(), Err(Fault::Garbled { http: 500, .. })));
+        assert!(matches!(raw(500, "{}").open_flat(), Err(ErrorKind::InvalidResponse { http: 500, .. })));
     }
 
     proptest! {

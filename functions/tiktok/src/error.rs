@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use domain::failure::{Disposition, Failure};
 
-use crate::call::Call;
+use crate::api_error::ApiError;
+use crate::endpoint::Endpoint;
 use crate::reaction;
-use crate::refusal::Refusal;
 
 /// The wait after an answer that did not come, or was none.
 pub(crate) const SHORTLY: Duration = Duration::from_secs(2);
@@ -19,18 +19,18 @@ pub(crate) const SHORTLY: Duration = Duration::from_secs(2);
 #[error("TikTok call {call} failed")]
 pub struct Error {
     /// Which call.
-    pub call: Call,
+    pub call: Endpoint,
     /// How it failed.
     #[source]
-    pub fault: Fault,
+    pub fault: ErrorKind,
 }
 
 /// How a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ErrorKind {
     /// TikTok answered, and refused; what follows stands in [`reaction`].
     #[error("refused: {0}")]
-    Refused(Refusal),
+    Refused(ApiError),
     /// No connection: nothing was sent. Retried.
     #[error("TikTok cannot be reached: {0}")]
     Unreachable(String),
@@ -41,11 +41,11 @@ pub enum Fault {
     Unanswered(String),
     /// What came was not TikTok's envelope. Treated by its status.
     #[error("the answer (HTTP {http}) cannot be read: {why}")]
-    Garbled {
+    InvalidResponse {
         /// The answer's HTTP status.
         http: u16,
         /// What is wrong with it.
-        why: Garble,
+        why: InvalidResponse,
     },
     /// A token holds what no HTTP header can carry. Never retried.
     #[error("the access token is no text that could be a token")]
@@ -57,7 +57,7 @@ pub enum Fault {
 
 /// What is wrong with an answer. Its bytes are not kept: they may hold secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Garble {
+pub enum InvalidResponse {
     /// More than an answer of this API can have.
     #[error("it is larger than 1 MiB")]
     TooLarge,
@@ -93,24 +93,24 @@ impl Error {
 
     /// TikTok's refusal, where there was one.
     #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&ApiError> {
         match &self.fault {
-            Fault::Refused(refusal) => Some(refusal),
-            Fault::Unreachable(_)
-            | Fault::Unanswered(_)
-            | Fault::Garbled { .. }
-            | Fault::TokenUnusable
-            | Fault::UploadHostRefused => None,
+            ErrorKind::Refused(refusal) => Some(refusal),
+            ErrorKind::Unreachable(_)
+            | ErrorKind::Unanswered(_)
+            | ErrorKind::InvalidResponse { .. }
+            | ErrorKind::TokenUnusable
+            | ErrorKind::UploadHostRefused => None,
         }
     }
 }
 
-impl Fault {
+impl ErrorKind {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Refused(refusal) => reaction::of(&refusal.code, refusal.http),
             Self::Unreachable(_) | Self::Unanswered(_) => Disposition::Retry { after: SHORTLY },
-            Self::Garbled { http, .. } => reaction::of_status(*http),
+            Self::InvalidResponse { http, .. } => reaction::of_status(*http),
             Self::TokenUnusable => Disposition::NeedsReconnect,
             Self::UploadHostRefused => Disposition::GiveUp,
         }
@@ -122,17 +122,15 @@ impl Fault {
             Self::Unreachable(_) => {
                 Failure::new("tiktok_unreachable", self.to_string(), "Dropcast tries again by itself.")
             }
-            Self::Unanswered(_) => {
-                Failure::new("tiktok_unanswered", self.to_string(), "Dropcast tries again by itself.")
-            }
-            Self::Garbled { http, .. } => {
-                Failure::new("tiktok_garbled", self.to_string(), reaction::advice_of_status(*http))
+            Self::Unanswered(_) => Failure::new("tiktok_timeout", self.to_string(), "Dropcast tries again by itself."),
+            Self::InvalidResponse { http, .. } => {
+                Failure::new("tiktok_invalid_response", self.to_string(), reaction::advice_of_status(*http))
             }
             Self::TokenUnusable => {
                 Failure::new("access_token_unusable", self.to_string(), "Connect the account again.")
             }
             Self::UploadHostRefused => Failure::new(
-                "upload_host_refused",
+                "upload_host_not_allowed",
                 self.to_string(),
                 "If this host is meant, name it in the stack's TikTokUploadHosts; then drop the video again.",
             ),
@@ -144,38 +142,39 @@ impl Fault {
 mod tests {
     use super::*;
 
-    fn error(fault: Fault) -> Error {
-        Error { call: Call::DirectInit, fault }
+    fn error(fault: ErrorKind) -> Error {
+        Error { call: Endpoint::DirectInit, fault }
     }
 
     #[test]
     fn what_got_no_answer_is_tried_again() {
-        for fault in [Fault::Unreachable("refused".into()), Fault::Unanswered("reset".into())] {
+        for fault in [ErrorKind::Unreachable("refused".into()), ErrorKind::Unanswered("reset".into())] {
             assert_eq!(error(fault).disposition(), Disposition::Retry { after: SHORTLY });
         }
     }
 
     #[test]
     fn a_garbled_answer_is_treated_by_its_status() {
-        let garbled = |http| error(Fault::Garbled { http, why: Garble::NotJson }).disposition();
-        assert_eq!(garbled(401), Disposition::Refresh);
-        assert_eq!(garbled(404), Disposition::GiveUp);
-        assert!(matches!(garbled(429), Disposition::Defer { .. }));
+        let invalid_response =
+            |http| error(ErrorKind::InvalidResponse { http, why: InvalidResponse::NotJson }).disposition();
+        assert_eq!(invalid_response(401), Disposition::Refresh);
+        assert_eq!(invalid_response(404), Disposition::GiveUp);
+        assert!(matches!(invalid_response(429), Disposition::Defer { .. }));
         for http in [200, 302, 408, 500, 503] {
-            assert!(matches!(garbled(http), Disposition::Retry { .. }), "{http}");
+            assert!(matches!(invalid_response(http), Disposition::Retry { .. }), "{http}");
         }
     }
 
     #[test]
     fn every_fault_is_stated_with_a_code_and_advice() {
-        let refusal = Refusal { http: 400, code: "invalid_params".into(), message: "no".into(), log_id: None };
+        let refusal = ApiError { http: 400, code: "invalid_params".into(), message: "no".into(), log_id: None };
         for (fault, code) in [
-            (Fault::Refused(refusal), "invalid_params"),
-            (Fault::Unreachable("refused".into()), "tiktok_unreachable"),
-            (Fault::Unanswered("reset".into()), "tiktok_unanswered"),
-            (Fault::Garbled { http: 502, why: Garble::CutOff }, "tiktok_garbled"),
-            (Fault::TokenUnusable, "access_token_unusable"),
-            (Fault::UploadHostRefused, "upload_host_refused"),
+            (ErrorKind::Refused(refusal), "invalid_params"),
+            (ErrorKind::Unreachable("refused".into()), "tiktok_unreachable"),
+            (ErrorKind::Unanswered("reset".into()), "tiktok_timeout"),
+            (ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::CutOff }, "tiktok_invalid_response"),
+            (ErrorKind::TokenUnusable, "access_token_unusable"),
+            (ErrorKind::UploadHostRefused, "upload_host_not_allowed"),
         ] {
             let failure = error(fault).failure();
             assert_eq!(failure.code, code);
@@ -185,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_only_a_person_can_change_is_not_tried_again() {
-        assert_eq!(error(Fault::TokenUnusable).disposition(), Disposition::NeedsReconnect);
-        assert_eq!(error(Fault::UploadHostRefused).disposition(), Disposition::GiveUp);
+        assert_eq!(error(ErrorKind::TokenUnusable).disposition(), Disposition::NeedsReconnect);
+        assert_eq!(error(ErrorKind::UploadHostRefused).disposition(), Disposition::GiveUp);
     }
 }

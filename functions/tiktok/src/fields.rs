@@ -1,11 +1,11 @@
-//! Reading single fields of TikTok's JSON, which is not always of the type that
+//! Measurement single fields of TikTok's JSON, which is not always of the type that
 //! the documentation states.
 //!
 //! No number goes through a float: an id has 19 digits, a float keeps 16. And an
 //! answer may have a mebibyte, an item of a table 400 KB: what is kept of an
 //! answer is bounded here.
 
-use domain::failure::in_one_line;
+use domain::failure::single_line;
 use serde_json::Value;
 
 /// The most that a text may have that is kept as it is, in bytes: what KMS seals
@@ -35,7 +35,7 @@ pub(crate) fn exact(object: &Value, key: &str) -> Option<String> {
 /// A text for people and logs, such as a name or a status: in one line, and cut
 /// where it is too long.
 pub(crate) fn words(object: &Value, key: &str) -> Option<String> {
-    text(object, key).map(|text| in_one_line(&text, LONGEST_WORDS))
+    text(object, key).map(|text| single_line(&text, LONGEST_WORDS))
 }
 
 /// A text, or a whole number in its digits.
@@ -69,7 +69,7 @@ pub(crate) fn ids(object: &Value, key: &str) -> Vec<String> {
 fn digits_or_text(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => number.as_u64().map(|number| number.to_string()),
-        Value::String(text) if (1..=LONGEST_WORD).contains(&text.len()) => Some(in_one_line(text, LONGEST_WORD)),
+        Value::String(text) if (1..=LONGEST_WORD).contains(&text.len()) => Some(single_line(text, LONGEST_WORD)),
         _ => None,
     }
 }

@@ -15,18 +15,18 @@
 
 mod client;
 mod credentials;
-mod patience;
-mod trust;
+mod timeouts;
+mod tls_roots;
 mod upload_hosts;
 
-mod call;
+mod endpoint;
 mod envelope;
 mod fields;
 mod transport;
 
+mod api_error;
 mod error;
 pub mod reaction;
-mod refusal;
 
 mod begin;
 mod cancel;
@@ -43,16 +43,18 @@ mod webhook;
 #[cfg(test)]
 mod mock_server;
 
+pub use api_error::ApiError;
 pub use begin::Ticket;
-pub use call::Call;
 pub use cancel::Cancellation;
 pub use client::{Config, ConfigError, TikTok};
 pub use credentials::{AccessToken, AppCredentials, RefreshToken};
-pub use error::{Error, Fault, Garble};
-pub use oauth::{CONSENT_HOST, ConsentAnswer, ConsentPage, Decision, Denial, InvalidConsentPage};
+pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind, InvalidResponse};
+pub use oauth::{
+    AUTHORIZE_HOST, AuthorizationError, AuthorizationResponse, AuthorizeUrl, Decision, InvalidAuthorizeUrl,
+};
 pub use oauth::{Grant, OAuthCall, OAuthError};
-pub use refusal::Refusal;
 pub use upload::{ChunkOutcome, SourceFault, UploadUrl};
 pub use upload_hosts::{InvalidUploadHosts, UploadHosts};
 pub use user::User;
-pub use webhook::{Event, Removal, SIGNATURE_HEADER, SignatureError, Webhook, WebhookError};
+pub use webhook::{DeauthorizationReason, Event, SIGNATURE_HEADER, SignatureError, Webhook, WebhookError};

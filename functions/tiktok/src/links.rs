@@ -6,9 +6,9 @@ use domain::identity::VideoId;
 use domain::report::Links;
 use serde_json::{Value, json};
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::fields::text_or_digits;
 use crate::report::links;
@@ -21,7 +21,8 @@ impl TikTok {
     /// the video is published nonetheless.
     pub async fn links(&self, token: &AccessToken, id: &VideoId) -> Result<Links, Error> {
         let filter = json!({ "filters": { "video_ids": [id.as_str()] } });
-        let answer = self.call(Call::VideoQuery, "?fields=id,share_url,cover_image_url", token, Some(filter)).await?;
+        let answer =
+            self.call(Endpoint::VideoQuery, "?fields=id,share_url,cover_image_url", token, Some(filter)).await?;
         let videos = answer.data.get("videos").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let video = videos.iter().find(|video| text_or_digits(video, "id").as_deref() == Some(id.as_str()));
         Ok(video.map(links).unwrap_or_default())

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::{Config, TikTok};
 use crate::credentials::AccessToken;
-use crate::patience::Patience;
+use crate::timeouts::Timeouts;
 use crate::upload_hosts::UploadHosts;
 
 /// What the server does with one request.
@@ -29,7 +29,7 @@ pub(crate) enum Reply {
     /// Reads it whole and answers.
     Answer { status: u16, headers: String, body: String },
     /// Answers after the head, and only then reads the body.
-    Early { status: u16 },
+    TimestampInFuture { status: u16 },
     /// Reads it whole and answers with less than it declares.
     CutOff { status: u16, declared: usize, body: String },
     /// Reads it whole, and closes the connection without a word.
@@ -136,11 +136,11 @@ impl MockServer {
         self.impatient_client(|_| ())
     }
 
-    pub(crate) fn impatient_client(&self, adjust: impl FnOnce(&mut Patience)) -> TikTok {
-        let mut patience = Patience::default();
+    pub(crate) fn impatient_client(&self, adjust: impl FnOnce(&mut Timeouts)) -> TikTok {
+        let mut patience = Timeouts::default();
         adjust(&mut patience);
         let upload_hosts = UploadHosts::parse(&format!("127.0.0.1:{}", self.port)).unwrap();
-        TikTok::with_patience(Config { api: self.url("/").parse().unwrap(), upload_hosts }, patience).unwrap()
+        TikTok::with_timeouts(Config { api: self.url("/").parse().unwrap(), upload_hosts }, patience).unwrap()
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -175,7 +175,7 @@ async fn converse(mut socket: TcpStream, shared: Arc<Shared>) {
     while let Some(mut request) = read_head(&mut socket, &mut buffer).await {
         let next = shared.script.lock().unwrap().pop_front();
         let reply = next.unwrap_or_else(|| Reply::answer(500, "not in the script"));
-        if let Reply::Early { status } | Reply::EarlyDeaf { status } = reply {
+        if let Reply::TimestampInFuture { status } | Reply::EarlyDeaf { status } = reply {
             answer(&mut socket, status, "", "").await;
         }
         if matches!(reply, Reply::Deaf | Reply::EarlyDeaf { .. }) {
@@ -197,7 +197,7 @@ async fn converse(mut socket: TcpStream, shared: Arc<Shared>) {
             Reply::Silence if whole => return std::future::pending().await,
             Reply::Answer { .. }
             | Reply::Silence
-            | Reply::Early { .. }
+            | Reply::TimestampInFuture { .. }
             | Reply::Close
             | Reply::Deaf
             | Reply::EarlyDeaf { .. } => return,
@@ -265,5 +265,5 @@ pub(crate) fn settings(mode: Mode) -> Settings {
         disable_stitch: Some(true),
         ..PostOptions::default()
     };
-    Settings::settle(&options, "a.mp4", &stack).unwrap()
+    Settings::resolve(&options, "a.mp4", &stack).unwrap()
 }

@@ -9,7 +9,7 @@
 //!
 //! It does not know what time it is or where tokens are kept.
 
-mod consent;
+mod authorize;
 mod error;
 mod grant;
 pub mod reaction;
@@ -17,13 +17,15 @@ pub mod reaction;
 use domain::secret::ExposeSecret;
 use tracing::debug;
 
-pub use self::consent::{CONSENT_HOST, ConsentAnswer, ConsentPage, Decision, Denial, InvalidConsentPage};
+pub use self::authorize::{
+    AUTHORIZE_HOST, AuthorizationError, AuthorizationResponse, AuthorizeUrl, Decision, InvalidAuthorizeUrl,
+};
 pub use self::error::{OAuthCall, OAuthError};
 pub use self::grant::Grant;
 use crate::client::TikTok;
 use crate::credentials::{AccessToken, AppCredentials, RefreshToken};
 use crate::envelope::Raw;
-use crate::error::Fault;
+use crate::error::ErrorKind;
 
 const TOKEN: &str = "/v2/oauth/token/";
 const REVOKE: &str = "/v2/oauth/revoke/";
@@ -70,8 +72,9 @@ impl TikTok {
         spent: &str,
     ) -> Result<Grant, OAuthError> {
         let raw = self.post(call, TOKEN, app, form).await?;
-        let grant =
-            raw.open_flat().and_then(|body| Grant::read(&body).map_err(|why| Fault::Garbled { http: raw.http, why }));
+        let grant = raw
+            .open_flat()
+            .and_then(|body| Grant::read(&body).map_err(|why| ErrorKind::InvalidResponse { http: raw.http, why }));
         grant.map_err(|fault| OAuthError { call, fault: fault.without(&[app.client_secret().expose_secret(), spent]) })
     }
 
@@ -205,7 +208,7 @@ mod tests {
     async fn a_lost_answer_is_tried_again_with_the_same_token() {
         let server = MockServer::start(vec![Reply::Close]).await;
         let error = server.client().refresh(&app(), &refresh_token()).await.unwrap_err();
-        assert!(matches!(error.fault, Fault::Unanswered(_)));
+        assert!(matches!(error.fault, ErrorKind::Unanswered(_)));
         assert!(matches!(error.disposition(), Disposition::Retry { .. }));
     }
 }

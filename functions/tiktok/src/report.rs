@@ -6,14 +6,14 @@
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 
 use domain::identity::{PublishId, VideoId};
-use domain::report::{Links, Report, Standing};
+use domain::report::{Links, PublishStatus, StatusReport};
 use serde_json::{Value, json};
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::envelope::Answer;
-use crate::error::{Error, Fault};
+use crate::error::{Error, ErrorKind};
 use crate::fields::{count, exact, ids, words};
 
 /// Where the ids of the public videos are: today, were it spelt well, formerly.
@@ -24,17 +24,17 @@ impl TikTok {
     ///
     /// # Errors
     /// Nothing was changed; whatever went wrong, it says nothing of the publish.
-    pub async fn report(&self, token: &AccessToken, id: &PublishId) -> Result<Report, Error> {
-        let call = Call::StatusFetch;
+    pub async fn report(&self, token: &AccessToken, id: &PublishId) -> Result<StatusReport, Error> {
+        let call = Endpoint::StatusFetch;
         let answer = self.call(call, "", token, Some(json!({ "publish_id": id.as_str() }))).await?;
         read(answer).map_err(|fault| Error { call, fault })
     }
 }
 
-fn read(answer: Answer) -> Result<Report, Fault> {
+fn read(answer: Answer) -> Result<StatusReport, ErrorKind> {
     let data = &answer.data;
     let status = words(data, "status").ok_or_else(|| answer.missing("status"))?;
-    Ok(Report {
+    Ok(StatusReport {
         standing: standing(status, data),
         uploaded: count(data, "uploaded_bytes"),
         video_ids: video_ids(data),
@@ -43,16 +43,16 @@ fn read(answer: Answer) -> Result<Report, Fault> {
     })
 }
 
-fn standing(status: String, data: &Value) -> Standing {
+fn standing(status: String, data: &Value) -> PublishStatus {
     match status.as_str() {
-        "PROCESSING_UPLOAD" => Standing::Uploading,
-        "PROCESSING_DOWNLOAD" | "PROCESSING" => Standing::Processing,
-        "SEND_TO_USER_INBOX" => Standing::InInbox,
-        "PUBLISH_COMPLETE" | "PUBLISH_SUCCESS" | "PUBLISHED" => Standing::Published,
+        "PROCESSING_UPLOAD" => PublishStatus::Uploading,
+        "PROCESSING_DOWNLOAD" | "PROCESSING" => PublishStatus::Processing,
+        "SEND_TO_USER_INBOX" => PublishStatus::InInbox,
+        "PUBLISH_COMPLETE" | "PUBLISH_SUCCESS" | "PUBLISHED" => PublishStatus::Published,
         "FAILED" => {
-            Standing::Failed { reason: words(data, "fail_reason").unwrap_or_else(|| "no_reason_given".to_owned()) }
+            PublishStatus::Failed { reason: words(data, "fail_reason").unwrap_or_else(|| "no_reason_given".to_owned()) }
         }
-        _ => Standing::Unknown { status },
+        _ => PublishStatus::Unknown { status },
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     use domain::failure::Disposition;
     use proptest::prelude::*;
 
-    fn of(data: &Value) -> Report {
+    fn of(data: &Value) -> StatusReport {
         read(Answer { http: 200, data: data.clone(), log_id: None }).unwrap()
     }
 
@@ -92,7 +92,7 @@ mod tests {
         let server = MockServer::start(vec![Reply::ok(&data)]).await;
         let id = PublishId::new("v_pub_file~v2-1.17").unwrap();
         let report = server.client().report(&access(), &id).await.unwrap();
-        assert_eq!((report.standing, report.uploaded), (Standing::Uploading, Some(10_000_000)));
+        assert_eq!((report.standing, report.uploaded), (PublishStatus::Uploading, Some(10_000_000)));
         assert_eq!(report.log_id.as_deref(), Some("log-1"));
         let request = server.only_request();
         assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/v2/post/publish/status/fetch/"));
@@ -102,14 +102,14 @@ mod tests {
     #[test]
     fn every_status_has_its_standing() {
         for (status, expected) in [
-            ("PROCESSING_UPLOAD", Standing::Uploading),
-            ("PROCESSING_DOWNLOAD", Standing::Processing),
-            ("SEND_TO_USER_INBOX", Standing::InInbox),
-            ("PUBLISH_COMPLETE", Standing::Published),
-            ("PUBLISH_SUCCESS", Standing::Published),
-            ("PUBLISHED", Standing::Published),
-            ("FAILED", Standing::Failed { reason: "no_reason_given".into() }),
-            ("IN_REVIEW", Standing::Unknown { status: "IN_REVIEW".into() }),
+            ("PROCESSING_UPLOAD", PublishStatus::Uploading),
+            ("PROCESSING_DOWNLOAD", PublishStatus::Processing),
+            ("SEND_TO_USER_INBOX", PublishStatus::InInbox),
+            ("PUBLISH_COMPLETE", PublishStatus::Published),
+            ("PUBLISH_SUCCESS", PublishStatus::Published),
+            ("PUBLISHED", PublishStatus::Published),
+            ("FAILED", PublishStatus::Failed { reason: "no_reason_given".into() }),
+            ("IN_REVIEW", PublishStatus::Unknown { status: "IN_REVIEW".into() }),
         ] {
             assert_eq!(of(&json!({ "status": status })).standing, expected, "{status}");
         }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_failure_says_tiktoks_reason() {
         let report = of(&json!({ "fail_reason": "frame_rate_check_failed", "status": "FAILED" }));
-        assert_eq!(report.standing, Standing::Failed { reason: "frame_rate_check_failed".into() });
+        assert_eq!(report.standing, PublishStatus::Failed { reason: "frame_rate_check_failed".into() });
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
             "status": "FAILED", "fail_reason": long, "publicaly_available_post_id": several, "share_url": long,
         }));
         assert!(format!("{report:?}").len() < 10_000);
-        assert!(matches!(report.standing, Standing::Failed { reason } if reason.starts_with("xxx")));
+        assert!(matches!(report.standing, PublishStatus::Failed { reason } if reason.starts_with("xxx")));
         assert_eq!(report.links, Links::default(), "half a link leads nowhere");
     }
 
@@ -158,7 +158,7 @@ mod tests {
     fn no_id_is_no_failure() {
         for ids in [json!([]), json!(null), json!(0), json!(""), json!("not digits")] {
             let report = of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids }));
-            assert_eq!((report.standing, report.video_ids), (Standing::Published, vec![]));
+            assert_eq!((report.standing, report.video_ids), (PublishStatus::Published, vec![]));
         }
     }
 

@@ -11,11 +11,11 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tracing::debug;
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::envelope::{Answer, Raw};
-use crate::error::{Error, Fault, Garble};
+use crate::error::{Error, ErrorKind, InvalidResponse};
 
 /// The most that an answer may have, in bytes. The largest known has some hundreds.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -25,7 +25,7 @@ impl TikTok {
     /// Makes a call on a user's behalf. `query` is appended to the path.
     pub(crate) async fn call(
         &self,
-        call: Call,
+        call: Endpoint,
         query: &str,
         token: &AccessToken,
         body: Option<Value>,
@@ -37,7 +37,7 @@ impl TikTok {
             .header(AUTHORIZATION, bearer(token).map_err(failed)?);
         if call.method() == reqwest::Method::POST {
             let body = body.map(|body| body.to_string()).unwrap_or_default();
-            // Stated also where it is 0, which HTTP clients leave out and some gateways miss.
+            // Body also where it is 0, which HTTP clients leave out and some gateways miss.
             request = request.header(CONTENT_TYPE, JSON).header(CONTENT_LENGTH, body.len()).body(body);
         }
         let raw = self.fetch(request).await.map_err(failed)?;
@@ -54,20 +54,20 @@ impl TikTok {
     }
 
     /// Sends a request and reads the answer whole, within the time for a call.
-    pub(crate) async fn fetch(&self, request: RequestBuilder) -> Result<Raw, Fault> {
+    pub(crate) async fn fetch(&self, request: RequestBuilder) -> Result<Raw, ErrorKind> {
         match request.timeout(self.patience.call).send().await {
             Ok(response) => read(response).await,
-            Err(error) if was_not_sent(&error) => Err(Fault::Unreachable(in_words(error))),
-            Err(error) => Err(Fault::Unanswered(in_words(error))),
+            Err(error) if was_not_sent(&error) => Err(ErrorKind::Unreachable(in_words(error))),
+            Err(error) => Err(ErrorKind::Unanswered(in_words(error))),
         }
     }
 }
 
-impl Fault {
+impl ErrorKind {
     /// The same, without these secrets in TikTok's words.
     pub(crate) fn without(self, secrets: &[&str]) -> Self {
         match self {
-            Self::Refused(refusal) => Self::Refused(refusal.heard(secrets)),
+            Self::Refused(refusal) => Self::Refused(refusal.sanitized(secrets)),
             other => other,
         }
     }
@@ -90,7 +90,7 @@ pub(crate) fn in_words(error: reqwest::Error) -> String {
     words
 }
 
-fn bearer(token: &AccessToken) -> Result<HeaderValue, Fault> {
+fn bearer(token: &AccessToken) -> Result<HeaderValue, ErrorKind> {
     let plain = !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic());
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
     match value {
@@ -98,21 +98,21 @@ fn bearer(token: &AccessToken) -> Result<HeaderValue, Fault> {
             value.set_sensitive(true);
             Ok(value)
         }
-        _ => Err(Fault::TokenUnusable),
+        _ => Err(ErrorKind::TokenUnusable),
     }
 }
 
-async fn read(mut response: Response) -> Result<Raw, Fault> {
+async fn read(mut response: Response) -> Result<Raw, ErrorKind> {
     let http = response.status().as_u16();
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(part)) if body.len() + part.len() > LARGEST_ANSWER => {
-                return Err(Fault::Garbled { http, why: Garble::TooLarge });
+                return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::TooLarge });
             }
             Ok(Some(part)) => body.extend_from_slice(&part),
             Ok(None) => return Ok(Raw { http, body }),
-            Err(_) => return Err(Fault::Garbled { http, why: Garble::CutOff }),
+            Err(_) => return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::CutOff }),
         }
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     use crate::mock_server::{MockServer, Reply};
     use std::time::Duration;
 
-    async fn fetch_from(server: &MockServer) -> Result<Raw, Fault> {
+    async fn fetch_from(server: &MockServer) -> Result<Raw, ErrorKind> {
         let tiktok = server.client();
         tiktok.fetch(tiktok.http.get(tiktok.address("/x?token=access-1"))).await
     }
@@ -141,19 +141,22 @@ mod tests {
     async fn an_answer_of_over_a_mebibyte_is_refused() {
         let server = MockServer::start(vec![Reply::answer(200, &"x".repeat(LARGEST_ANSWER + 1))]).await;
         let fault = fetch_from(&server).await.unwrap_err();
-        assert_eq!(fault, Fault::Garbled { http: 200, why: Garble::TooLarge });
+        assert_eq!(fault, ErrorKind::InvalidResponse { http: 200, why: InvalidResponse::TooLarge });
     }
 
     #[tokio::test]
     async fn an_answer_that_ends_in_the_middle_keeps_its_status() {
         let server = MockServer::start(vec![Reply::CutOff { status: 200, declared: 100, body: "{\"da".into() }]).await;
-        assert_eq!(fetch_from(&server).await.unwrap_err(), Fault::Garbled { http: 200, why: Garble::CutOff });
+        assert_eq!(
+            fetch_from(&server).await.unwrap_err(),
+            ErrorKind::InvalidResponse { http: 200, why: InvalidResponse::CutOff }
+        );
     }
 
     #[tokio::test]
     async fn a_connection_that_ends_after_the_request_is_no_answer() {
         let server = MockServer::start(vec![Reply::Close]).await;
-        assert!(matches!(fetch_from(&server).await.unwrap_err(), Fault::Unanswered(_)));
+        assert!(matches!(fetch_from(&server).await.unwrap_err(), ErrorKind::Unanswered(_)));
         assert_eq!(server.requests().len(), 1);
     }
 
@@ -162,7 +165,7 @@ mod tests {
         let server = MockServer::start(vec![Reply::Silence]).await;
         let tiktok = server.impatient_client(|patience| patience.call = Duration::from_millis(50));
         let fault = tiktok.fetch(tiktok.http.get(tiktok.address("/x"))).await.unwrap_err();
-        assert!(matches!(fault, Fault::Unanswered(_)), "{fault}");
+        assert!(matches!(fault, ErrorKind::Unanswered(_)), "{fault}");
     }
 
     #[tokio::test]
@@ -171,7 +174,7 @@ mod tests {
         let tiktok = server.client();
         let request = tiktok.http.get(format!("http://127.0.0.1:{}/x?token=access-1", closed_port().await));
         let fault = tiktok.fetch(request).await.unwrap_err();
-        assert!(matches!(fault, Fault::Unreachable(_)), "{fault}");
+        assert!(matches!(fault, ErrorKind::Unreachable(_)), "{fault}");
         assert!(!format!("{fault} {fault:?}").contains("access-1"), "{fault:?}");
     }
 
@@ -180,8 +183,8 @@ mod tests {
         let server = MockServer::start(vec![]).await;
         for token in ["", "access 1", "access-1\n", "access-ü"] {
             let token = AccessToken::new(token.into());
-            let error = server.client().call(Call::CreatorInfo, "", &token, None).await.unwrap_err();
-            assert_eq!(error.fault, Fault::TokenUnusable);
+            let error = server.client().call(Endpoint::CreatorInfo, "", &token, None).await.unwrap_err();
+            assert_eq!(error.fault, ErrorKind::TokenUnusable);
         }
         assert!(server.requests().is_empty());
     }
@@ -191,7 +194,7 @@ mod tests {
         let body = r#"{"error":{"code":"access_token_invalid","message":"Bearer access-1 is bad"}}"#;
         let server = MockServer::start(vec![Reply::answer(401, body)]).await;
         let token = AccessToken::new("access-1".into());
-        let error = server.client().call(Call::CreatorInfo, "", &token, None).await.unwrap_err();
+        let error = server.client().call(Endpoint::CreatorInfo, "", &token, None).await.unwrap_err();
         assert!(!format!("{error:?} {} {}", error.fault, error.failure()).contains("access-1"), "{error:?}");
     }
 

@@ -26,12 +26,12 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use reqwest::{Body, Response};
 use tracing::debug;
 
-use self::answer::Place;
+use self::answer::ChunkPosition;
 use self::body::{Measured, Progress};
 pub use self::outcome::{ChunkOutcome, SourceFault};
 pub use self::url::UploadUrl;
 use crate::client::TikTok;
-use crate::error::{Fault, SHORTLY};
+use crate::error::{ErrorKind, SHORTLY};
 use crate::transport::{in_words, was_not_sent};
 
 impl TikTok {
@@ -53,7 +53,7 @@ impl TikTok {
         E: 'static,
     {
         let Some(target) = url.target(&self.hosts) else {
-            return ChunkOutcome::Bug(Fault::UploadHostRefused.failure());
+            return ChunkOutcome::Rejected(ErrorKind::UploadHostRefused.failure());
         };
         let progress = Progress::begin(chunk.len);
         let total = plan.size().bytes();
@@ -64,7 +64,7 @@ impl TikTok {
             .header(CONTENT_LENGTH, chunk.len)
             .header(CONTENT_RANGE, format!("bytes {}-{}/{total}", chunk.first, chunk.end() - 1))
             .body(Body::wrap_stream(Measured::new(body, progress.share())));
-        let place = if chunk == plan.last() { Place::Last } else { Place::Before };
+        let place = if chunk == plan.last() { ChunkPosition::Last } else { ChunkPosition::Before };
         let outcome = match progress.watch(request.send(), &self.patience).await {
             Some(Ok(response)) => answered(&response, place, total, &progress),
             Some(Err(error)) => unanswered(error, &progress),
@@ -75,7 +75,7 @@ impl TikTok {
     }
 }
 
-fn answered(response: &Response, place: Place, total: u64, progress: &Progress) -> ChunkOutcome {
+fn answered(response: &Response, place: ChunkPosition, total: u64, progress: &Progress) -> ChunkOutcome {
     let outcome = answer::of(response.status().as_u16(), place, response.headers(), total);
     match outcome {
         ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete if !progress.is_whole() => {
@@ -115,7 +115,7 @@ fn timed_out(progress: &Progress) -> ChunkOutcome {
 
 fn unknown(message: String) -> ChunkOutcome {
     ChunkOutcome::Unknown {
-        why: Failure::new("upload_unanswered", message, "Dropcast asks TikTok and goes on by itself."),
+        why: Failure::new("upload_answer_timeout", message, "Dropcast asks TikTok and goes on by itself."),
     }
 }
 

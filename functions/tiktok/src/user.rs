@@ -4,9 +4,9 @@
 use domain::account::Scopes;
 use domain::identity::OpenId;
 
-use crate::call::Call;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::fields::{exact, words};
 
@@ -33,12 +33,12 @@ impl TikTok {
         } else {
             "?fields=open_id,display_name"
         };
-        let answer = self.call(Call::UserInfo, query, token, None).await?;
+        let answer = self.call(Endpoint::UserInfo, query, token, None).await?;
         let user = answer.data.get("user").and_then(|user| {
             let open_id = OpenId::new(exact(user, "open_id")?).ok()?;
             Some(User { open_id, username: words(user, "username"), display_name: words(user, "display_name") })
         });
-        user.ok_or_else(|| Error { call: Call::UserInfo, fault: answer.missing("user.open_id") })
+        user.ok_or_else(|| Error { call: Endpoint::UserInfo, fault: answer.missing("user.open_id") })
     }
 }
 

@@ -17,7 +17,7 @@ use domain::secret::SecretString;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use event::{Event, Removal};
+pub use event::{DeauthorizationReason, Event};
 pub use signature::SignatureError;
 
 /// The header that proves a webhook to be TikTok's.
@@ -72,7 +72,7 @@ impl WebhookError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Unproven(why) => Failure::new(
-                "signature_refused",
+                "signature_invalid",
                 format!("The request is not proven to come from TikTok: {why}"),
                 "Only TikTok can call this address.",
             ),

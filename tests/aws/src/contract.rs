@@ -30,9 +30,9 @@ pub fn variables(endpoint: &str) -> Vec<(String, String)> {
         ("SSL_CERT_FILE", CERTIFICATES),
         ("POSTS_TABLE", POSTS),
         ("ACCOUNTS_TABLE", ACCOUNTS),
-        ("BUDGETS_TABLE", BUDGETS),
-        ("CONSENTS_TABLE", CONSENTS),
-        ("INBOX_TABLE", INBOX),
+        ("LIMITS_TABLE", BUDGETS),
+        ("AUTHORIZATION_REQUESTS_TABLE", CONSENTS),
+        ("WEBHOOKS_TABLE", INBOX),
         ("INTAKE_BUCKET", BUCKET),
         ("INTAKE_QUEUE_URL", &queue(endpoint)),
         ("TOKENS_KEY_ID", TOKENS_KEY),
@@ -51,10 +51,10 @@ pub fn contract(endpoint: &str, simulator: &str, logs: &Path) -> Value {
         "simulator": simulator, "logs": logs, "aws_cli": "", "trust": "",
         "outputs": {
             "IntakeBucket": BUCKET, "IntakeQueueUrl": queue(endpoint), "DeadLetterQueueUrl": "",
-            "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "BudgetsTable": BUDGETS, "ConsentsTable": CONSENTS,
+            "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "LimitsTable": BUDGETS, "AuthorizationRequestsTable": CONSENTS,
             "TokensKeyId": TOKENS_KEY, "AppSecretArn": APP, "PublishFunction": "publish", "StatusFunction": "status",
             "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",
-            "WebhookUrl": "", "InboxTable": INBOX, "FailureTopic": "", "NoticesFunction": "", "FailedLooksQueueUrl": "", "UntoldQueueUrl": "",
+            "WebhookUrl": "", "WebhooksTable": INBOX, "FailureTopic": "", "NoticesFunction": "", "StatusDlqUrl": "", "NoticesDlqUrl": "",
         },
     })
 }

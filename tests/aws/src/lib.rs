@@ -53,12 +53,12 @@ pub type Answer = Response<Body>;
 /// AWS, with everything that it keeps.
 #[derive(Default)]
 pub struct Aws {
-    kept: Mutex<Kept>,
+    kept: Mutex<Versioned>,
 }
 
 /// What is kept, behind the lock.
 #[derive(Default)]
-pub struct Kept {
+pub struct Versioned {
     /// DynamoDB's.
     pub tables: Tables,
     /// S3's.
@@ -117,13 +117,13 @@ pub fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
 
 impl Aws {
     /// Takes what is kept.
-    pub fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub fn kept(&self) -> MutexGuard<'_, Versioned> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts over.
     pub fn clear(&self) {
-        *self.kept() = Kept::default();
+        *self.kept() = Versioned::default();
     }
 
     /// The calls that nobody here can play.
@@ -160,7 +160,7 @@ impl Aws {
     }
 }
 
-impl Kept {
+impl Versioned {
     /// Has the bucket tell the queue of what came to be there.
     fn tell(&mut self, now: jiff::Timestamp) {
         for created in std::mem::take(&mut self.bucket.created) {

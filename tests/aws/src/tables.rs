@@ -48,10 +48,10 @@ const FORMS: [(&str, &str, &[Index]); 5] = [
                 has: Has::These(&["account", "state"]),
             },
             Index {
-                name: "line",
-                partition: "line",
+                name: "account_queue",
+                partition: "account_queue",
                 order: Some("dropped_at"),
-                has: Has::These(&["line_mode", "line_sleeps_until"]),
+                has: Has::These(&["queue_mode", "queue_not_before"]),
             },
         ],
     ),
@@ -63,7 +63,7 @@ const FORMS: [(&str, &str, &[Index]); 5] = [
             Index { name: "renewal", partition: "renewal", order: Some("renew_at"), has: Has::Keys },
         ],
     ),
-    (BUDGETS, "book", &[]),
+    (BUDGETS, "limit_key", &[]),
     (CONSENTS, "state_sha256", &[]),
     (INBOX, "body_sha256", &[]),
 ];

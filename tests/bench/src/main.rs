@@ -12,7 +12,7 @@
 //! each post; what it is compared with moves the same bytes between the same
 //! servers, in turns with it. Nothing in it knows that it is measured.
 //!
-//! Reading order: [`measure`] for what is measured and how, then `stage` for
+//! Measurement order: [`measure`] for what is measured and how, then `stage` for
 //! what it takes, then the servers.
 
 mod measure;

@@ -30,7 +30,7 @@ pub(crate) enum Manner {
     /// One GET, whose bytes are passed on to PUTs as they come.
     Stream,
     /// The same, with the GET running ahead while a PUT is answered.
-    Ahead,
+    QueuePosition,
     /// A GET of 10 MiB, then its PUT, then the next.
     Loop,
     /// PUTs from memory.
@@ -44,7 +44,7 @@ impl Manner {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Stream => "stream",
-            Self::Ahead => "ahead",
+            Self::QueuePosition => "ahead",
             Self::Loop => "loop",
             Self::Push => "push",
             Self::Pull => "pull",
@@ -53,7 +53,7 @@ impl Manner {
 
     /// Reads the name.
     pub(crate) fn named(name: &str) -> Result<Self> {
-        let all = [Self::Stream, Self::Ahead, Self::Loop, Self::Push, Self::Pull];
+        let all = [Self::Stream, Self::QueuePosition, Self::Loop, Self::Push, Self::Pull];
         all.into_iter().find(|manner| manner.name() == name).with_context(|| format!("no manner {name}"))
     }
 }
@@ -75,7 +75,7 @@ impl Job {
         let began = Instant::now();
         match self.manner {
             Manner::Stream => self.put_all(Source::passing(self.get(0, self.film.bytes()).await?)).await?,
-            Manner::Ahead => self.put_all(Source::ahead(self.get(0, self.film.bytes()).await?)).await?,
+            Manner::QueuePosition => self.put_all(Source::ahead(self.get(0, self.film.bytes()).await?)).await?,
             Manner::Push => {
                 let pieces = stream::iter(self.film.range(0, self.film.bytes()).map(Ok));
                 self.put_all(Source::passing(pieces.boxed())).await?;
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_manner_is_found_by_its_name() {
-        for manner in [Manner::Stream, Manner::Ahead, Manner::Loop, Manner::Push, Manner::Pull] {
+        for manner in [Manner::Stream, Manner::QueuePosition, Manner::Loop, Manner::Push, Manner::Pull] {
             assert_eq!(Manner::named(manner.name()).unwrap(), manner);
         }
         assert!(Manner::named("fly").is_err());

@@ -79,7 +79,7 @@ impl Gate {
             }
             Trouble::Refuse(status, code) => Ok(refusal(request, status, code)),
             Trouble::Cut => cut(self.answer(request).await?).await,
-            Trouble::Garble => {
+            Trouble::InvalidResponse => {
                 self.answer(request).await?;
                 Ok(reply(200, "text/html", "<html><body>Bad Gateway</body></html>"))
             }

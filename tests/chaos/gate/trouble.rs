@@ -55,7 +55,7 @@ pub(crate) enum Trouble {
     /// It happens; the answer's body ends in its middle.
     Cut,
     /// It happens; the answer is none that the service could give.
-    Garble,
+    InvalidResponse,
     /// TikTok itself is in trouble, as the simulator plays it.
     TikTok(simulator::Trouble),
     /// So many seconds pass while it is under way.
@@ -106,7 +106,7 @@ impl Trouble {
             Self::Lose(moment) => format!("connection lost {}", moment.name()),
             Self::Stall(moment) => format!("stalled {}", moment.name()),
             Self::Cut => "answer cut short".to_owned(),
-            Self::Garble => "answer garbled".to_owned(),
+            Self::InvalidResponse => "answer invalid_response".to_owned(),
             Self::TikTok(trouble) => format!("TikTok: {}", trouble.name()),
             Self::Pass(seconds) => format!("{seconds} s pass"),
         }

@@ -29,7 +29,7 @@ pub(super) async fn ask(stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator,
 }
 
 /// What TikTok tells is always taken.
-pub(super) async fn hear_again(stage: &Stage, lambda: &mut Lambda<'_>, which: u16) -> Result<()> {
+pub(super) async fn receive_again(stage: &Stage, lambda: &mut Lambda<'_>, which: u16) -> Result<()> {
     let all = stage.tiktok.webhooks();
     let Some(told) = all.get(usize::from(which) % all.len().max(1)) else { return Ok(()) };
     let signature = sign(CLIENT_SECRET, &told.body, stage.now())?;

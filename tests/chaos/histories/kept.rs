@@ -1,11 +1,11 @@
 //! Histories that broke the claim once, or that stand for something that must
 //! never break it.
 
-use super::{Cast, LONG, Step, Telling, Way};
+use super::{Cast, EventEntry, LONG, Step, Way};
 
 /// Of most, TikTok says nothing by itself.
-const ASKED_OF: Cast = Cast { way: Way::Dropped, bytes: LONG, telling: Telling::Never, review: false };
-const TOLD_OF: Cast = Cast { telling: Telling::Once, ..ASKED_OF };
+const ASKED_OF: Cast = Cast { way: Way::Dropped, bytes: LONG, telling: EventEntry::Never, review: false };
+const TOLD_OF: Cast = Cast { telling: EventEntry::Once, ..ASKED_OF };
 const REVIEWED: Cast = Cast { review: true, ..ASKED_OF };
 const UPLOADED: Cast = Cast { way: Way::Uploaded, ..TOLD_OF };
 

@@ -68,35 +68,35 @@ pub(crate) enum Step {
 
 impl Step {
     /// Trouble for one of the calls to come.
-    pub(super) fn trouble(chance: &mut StdRng) -> Self {
-        let (call, after) = (u16::try_from(chance.random_range(0..CALLS)).unwrap_or(0), chance.random_bool(0.5));
-        match chance.random_range(0..8) {
+    pub(super) fn trouble(random: &mut StdRng) -> Self {
+        let (call, after) = (u16::try_from(random.random_range(0..CALLS)).unwrap_or(0), random.random_bool(0.5));
+        match random.random_range(0..8) {
             0..=3 => Self::Kill(call, after),
-            4 | 5 => Self::Suffer(call, chance.random_range(0..64)),
+            4 | 5 => Self::Suffer(call, random.random_range(0..64)),
             6 => Self::CancelAt(call, after),
             _ => Self::HearAt(call, after),
         }
     }
 
     /// Any step.
-    pub(super) fn random(chance: &mut StdRng) -> Self {
-        match chance.random_range(0..32) {
+    pub(super) fn random(random: &mut StdRng) -> Self {
+        match random.random_range(0..32) {
             0 => Self::TellAgain,
             1 => Self::AskAgain,
             2..=7 => Self::Deliver,
             8..=10 => Self::Look,
             11 | 12 => Self::Hear,
-            13 => Self::HearAgain(chance.random_range(0..6)),
-            14 => Self::Forge(chance.random_range(0..8)),
-            15..=17 => Self::Pass([1, 3, 17, 70, 130, 1500][chance.random_range(0..6)]),
-            18..=23 => Self::trouble(chance),
+            13 => Self::HearAgain(random.random_range(0..6)),
+            14 => Self::Forge(random.random_range(0..8)),
+            15..=17 => Self::Pass([1, 3, 17, 70, 130, 1500][random.random_range(0..6)]),
+            18..=23 => Self::trouble(random),
             24 | 25 => Self::Cancel,
             26 => Self::Retry,
             27 => Self::Approve,
             28 => Self::Refuse,
-            29 => [Self::Overwrite, Self::PutAgain][chance.random_range(0..2)],
-            30 => [Self::Delete, Self::DeleteForGood][chance.random_range(0..2)],
-            _ => [Self::ExpireToken, Self::ExpireUrl][chance.random_range(0..2)],
+            29 => [Self::Overwrite, Self::PutAgain][random.random_range(0..2)],
+            30 => [Self::Delete, Self::DeleteForGood][random.random_range(0..2)],
+            _ => [Self::ExpireToken, Self::ExpireUrl][random.random_range(0..2)],
         }
     }
 
@@ -117,7 +117,7 @@ impl Step {
             Self::Deliver => while lambda.deliver().await? {},
             Self::Look => lambda.look().await?,
             Self::Hear => drop(lambda.hear().await?),
-            Self::HearAgain(which) => deeds::hear_again(stage, lambda, which).await?,
+            Self::HearAgain(which) => deeds::receive_again(stage, lambda, which).await?,
             Self::Forge(how) => deeds::forge(stage, lambda, maker, how).await?,
             Self::Pass(minutes) => {
                 let idle = Duration::from_mins(minutes.into());

@@ -44,7 +44,7 @@ pub(super) async fn put(theirs: &Cloud, ours: &Stage) -> Result<(Versions, Versi
     let gone = upload(GONE, &films[0]).await?;
     theirs.s3.delete_object().bucket(&bucket).key(GONE).version_id(&gone).send().await?;
     let begin = async |cloud: &Cloud, bucket: &str| {
-        Objects::new(cloud.s3.clone()).begin_parts(bucket, PARTS, "video/mp4").await
+        Objects::new(cloud.s3.clone()).create_multipart_upload(bucket, PARTS, "video/mp4").await
     };
     let (their_upload, our_upload) = (begin(theirs, &bucket).await?, begin(&ours.cloud, BUCKET).await?);
     for (number, (first, end)) in (1..).zip([(0, SECOND), (SECOND, BYTES)]) {
@@ -132,16 +132,16 @@ impl Versions {
             "an object of parts before it is one",
             told(&objects.current(&self.bucket, PARTS).await.map(|_| ())),
         ));
-        let one = objects.complete_parts(&self.bucket, PARTS, &self.upload, &all).await;
+        let one = objects.complete_multipart_upload(&self.bucket, PARTS, &self.upload, &all).await;
         // A second time, AWS's documents permit both answers, and the stricter one is played here.
         said.push(("parts made one", told(&one)));
         said.push(("parts that are one", parts(&self.upload).await));
         let one = objects.current(&self.bucket, PARTS).await;
         said.push(("the object of the parts", told(&one.map(|it| it.map(|it| it.bytes)))));
-        let given_up = objects.begin_parts(&self.bucket, PARTS, "video/mp4").await?;
+        let given_up = objects.create_multipart_upload(&self.bucket, PARTS, "video/mp4").await?;
         said.push(("no parts", parts(&given_up).await));
         for what in ["an upload given up", "an upload given up before"] {
-            said.push((what, told(&objects.abort_parts(&self.bucket, PARTS, &given_up).await)));
+            said.push((what, told(&objects.abort_multipart_upload(&self.bucket, PARTS, &given_up).await)));
             said.push((what, parts(&given_up).await));
         }
         Ok(())

@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, ReturnValuesOnConditionCheckFailure};
 use domain::identity::Alias;
-use domain::listing::Listing;
+use domain::listing::PostFilter;
 use domain::post::Post;
 use domain::source::{ObjectVersion, Source};
-use storage::{Created, Kept, Shard};
+use storage::{Created, Shard, Versioned};
 use tests::Cloud;
 
 use super::{Answers, then, told};
@@ -25,9 +25,9 @@ pub(super) async fn same_form(cloud: &Cloud) -> Result<()> {
     let deployed = [
         (POSTS, &outputs.posts_table),
         (ACCOUNTS, &outputs.accounts_table),
-        (BUDGETS, &outputs.budgets_table),
-        (CONSENTS, &outputs.consents_table),
-        (INBOX, &outputs.inbox_table),
+        (BUDGETS, &outputs.limits_table),
+        (CONSENTS, &outputs.authorization_requests_table),
+        (INBOX, &outputs.webhooks_table),
     ];
     for (name, deployed) in deployed {
         let form = form_of(&cloud.dynamodb, deployed).await?;
@@ -95,12 +95,12 @@ async fn posts(cloud: &Cloud) -> Result<Answers> {
     said.push(("what is not due yet", told(&cloud.posts.due(later(0), Shard::of(&post(2).id), None).await)));
     said.push(("the line", told(&cloud.posts.line(&anna, later(60)).await)));
     said.push(("the line up to somebody", told(&cloud.posts.line(&anna, later(0)).await)));
-    said.push(("the front of the line", told(&cloud.posts.front_of_line(&anna, None).await)));
+    said.push(("the front of the line", told(&cloud.posts.front_of_account_queue(&anna, None).await)));
     let open = cloud.posts.open_of(&anna, None).await?;
     said.push(("an account's open posts", format!("{:?}", ids(&open.posts))));
     for (since, before, most) in [(None, None, 10), (None, None, 2), (Some(1), None, 10), (None, Some(2), 10)] {
         for account in [Some(anna.clone()), None] {
-            let wanted = Listing { account, since: since.map(later), before: before.map(later), state: None };
+            let wanted = PostFilter { account, since: since.map(later), before: before.map(later), state: None };
             let page = cloud.posts.list(&wanted, None, most).await?;
             let rest = match page.next {
                 Some(next) => cloud.posts.list(&wanted, Some(next), most).await?.posts,
@@ -114,7 +114,7 @@ async fn posts(cloud: &Cloud) -> Result<Answers> {
     Ok(said)
 }
 
-fn ids(posts: &[Kept<Post>]) -> Vec<&str> {
+fn ids(posts: &[Versioned<Post>]) -> Vec<&str> {
     posts.iter().map(|post| post.id.as_str()).collect()
 }
 
@@ -132,7 +132,10 @@ async fn raw(client: &Client, table: &str) -> Result<Answers> {
     }
     let got = client.get_item().table_name(table).key("id", text("item-0")).consistent_read(true).send().await?;
     said.push(("reading", format!("{:?}", got.item.map(sorted))));
-    said.push(("a line in pages", pages(client, table, ("line", "line", Some("dropped_at")), true).await?));
+    said.push((
+        "a line in pages",
+        pages(client, table, ("account_queue", "account_queue", Some("dropped_at")), true).await?,
+    ));
     said.push(("an account, backwards, filtered", pages(client, table, ("account", "account", None), false).await?));
     said.push(("what is due", pages(client, table, ("due", "due_shard", Some("due_at")), true).await?));
     for n in 0..5 {
@@ -149,8 +152,8 @@ fn item(n: i64, revision: u64) -> Item {
     let mut item = Item::from([
         ("id".to_owned(), text(&format!("item-{n}"))),
         ("account".to_owned(), text("likeness")),
-        ("line".to_owned(), text("likeness")),
-        ("line_mode".to_owned(), text("direct")),
+        ("account_queue".to_owned(), text("likeness")),
+        ("queue_mode".to_owned(), text("direct")),
         ("created_at".to_owned(), at.clone()),
         ("dropped_at".to_owned(), at.clone()),
         ("revision".to_owned(), AttributeValue::N(revision.to_string())),

@@ -21,24 +21,28 @@ use super::Stage;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A webhook that has arrived.
-pub(super) struct Letter {
+pub(super) struct WebhookRecord {
     pub(super) signature: String,
     pub(super) body: String,
     pub(super) answer: oneshot::Sender<u16>,
 }
 
 /// Serves the letterbox until the task ends.
-pub(super) fn serve(listener: TcpListener) -> (mpsc::UnboundedReceiver<Letter>, JoinHandle<()>) {
+pub(super) fn serve(listener: TcpListener) -> (mpsc::UnboundedReceiver<WebhookRecord>, JoinHandle<()>) {
     let (letters, letterbox) = mpsc::unbounded_channel();
     let routes = Router::new().route("/", post(take)).with_state(letters);
     (letterbox, tokio::spawn(async move { drop(axum::serve(listener, routes).await) }))
 }
 
-async fn take(State(letters): State<mpsc::UnboundedSender<Letter>>, headers: HeaderMap, body: String) -> StatusCode {
+async fn take(
+    State(letters): State<mpsc::UnboundedSender<WebhookRecord>>,
+    headers: HeaderMap,
+    body: String,
+) -> StatusCode {
     let signature = headers.get("tiktok-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (answer, answered) = oneshot::channel();
     // What nobody takes is not answered with 200.
-    drop(letters.send(Letter { signature: signature.to_owned(), body, answer }));
+    drop(letters.send(WebhookRecord { signature: signature.to_owned(), body, answer }));
     let status = answered.await.ok().and_then(|status| StatusCode::from_u16(status).ok());
     status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
@@ -63,7 +67,7 @@ impl Stage {
     }
 
     /// The next webhook, if it comes within a moment.
-    pub(super) async fn next_letter(&self) -> Option<Letter> {
+    pub(super) async fn next_letter(&self) -> Option<WebhookRecord> {
         let mut letters = self.letters.lock().await;
         let letter = tokio::time::timeout(LOOK, letters.recv()).await.ok().flatten()?;
         // One that TikTok knows nothing of was sent in the run before.

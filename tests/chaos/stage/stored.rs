@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use simulator::{FailReason, PublishId};
 
 use super::Stage;
-use super::letterbox::Letter;
+use super::letterbox::WebhookRecord;
 
 /// TikTok's word for a draft that its creator finds in the inbox.
 pub(crate) const IN_INBOX: &str = "SEND_TO_USER_INBOX";
@@ -23,9 +23,9 @@ impl Stage {
         let kept = self.aws.kept();
         let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == post.as_str());
         let post = posts.next()?;
-        let held_for = post.get("hold_reason").and_then(|reason| reason["S"].as_str());
+        let hold_reason = post.get("hold_reason").and_then(|reason| reason["S"].as_str());
         let state = post["state"]["S"].as_str()?;
-        Some(held_for.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
+        Some(hold_reason.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
     }
 
     /// Every post as it is stored.
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     /// Makes sure that what was answered with 200 is stored, and known to its post.
-    pub(super) fn is_kept(&self, letter: &Letter) -> Result<()> {
+    pub(super) fn is_kept(&self, letter: &WebhookRecord) -> Result<()> {
         let key = HEXLOWER.encode(&Sha256::digest(&letter.body));
         let there = self.aws.kept().tables.items(INBOX).any(|item| item["body_sha256"]["S"] == key.as_str());
         ensure!(there, "a webhook was answered with 200 and not stored: {}", letter.body);

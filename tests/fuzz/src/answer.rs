@@ -8,7 +8,7 @@ use domain::creator::Creator;
 use domain::failure::Failure;
 use domain::identity::{PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
-use domain::report::{Links, Report, Standing};
+use domain::report::{Links, PublishStatus, StatusReport};
 use domain::secret::ExposeSecret;
 use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
@@ -96,7 +96,7 @@ async fn begin(tiktok: &TikTok, access: &AccessToken, mode: Mode) -> Result<(), 
     let size = VideoSize::new(50_000_123).expect("it is a size");
     let plan = ChunkPlan::new(size, ChunkCeiling::new(10_000_025).expect("it is a ceiling"));
     let stack = StackDefaults { mode, privacy_level: PrivacyLevel::SelfOnly, title_limit: TitleLimit::default() };
-    let settings = Settings::settle(&PostOptions::default(), "clip.mp4", &stack).expect("they can be settled");
+    let settings = Settings::resolve(&PostOptions::default(), "clip.mp4", &stack).expect("they can be settled");
     let ticket = tiktok.begin(access, &settings, &plan).await?;
     let url = ticket.upload_url.secret().expose_secret();
     assert!(url.len() <= MOST_SEALED, "{} bytes of an upload URL", url.len());
@@ -104,17 +104,17 @@ async fn begin(tiktok: &TikTok, access: &AccessToken, mode: Mode) -> Result<(), 
     Ok(())
 }
 
-fn hold_report(report: &Report) {
+fn hold_report(report: &StatusReport) {
     let kept = report.video_ids.iter().map(|id| id.as_str().len()).sum::<usize>();
     assert!(kept <= MOST_KEPT, "{kept} bytes of ids");
     hold_links(&report.links);
     hold(report.log_id.as_deref().unwrap_or_default());
     match &report.standing {
-        Standing::Failed { reason: word } | Standing::Unknown { status: word } => {
+        PublishStatus::Failed { reason: word } | PublishStatus::Unknown { status: word } => {
             assert!(!word.is_empty());
             hold(word);
         }
-        Standing::Uploading | Standing::Processing | Standing::InInbox | Standing::Published => {}
+        PublishStatus::Uploading | PublishStatus::Processing | PublishStatus::InInbox | PublishStatus::Published => {}
     }
 }
 

@@ -1,11 +1,11 @@
 //! Whatever a browser brings to the one public route.
 
 use domain::secret::ExposeSecret;
-use tiktok::{ConsentAnswer, Decision};
+use tiktok::{AuthorizationResponse, Decision};
 
 use crate::words::{hold, hold_failure, hold_secrets};
 
-/// A text that is found in another by chance is shorter.
+/// A text that is found in another by random is shorter.
 const UNMISTAKABLE: usize = 24;
 
 /// Reads an input as the query of the consent page's redirect.
@@ -13,7 +13,7 @@ pub fn consent(input: &[u8]) {
     let Ok(query) = str::from_utf8(input) else {
         return;
     };
-    let answer = ConsentAnswer::read(query);
+    let answer = AuthorizationResponse::read(query);
     let state = answer.state.as_ref().map(ExposeSecret::expose_secret);
     let code = match &answer.decision {
         Some(Decision::Granted { code, scopes }) => {

@@ -1,10 +1,10 @@
 //! Anything that wakes `publish`, and what follows from the keys in it.
 
-use domain::bell;
 use domain::drop_key::{DropKey, is_sidecar_of, sidecars_of, videos_prefix_of};
 use domain::identity::{Alias, PostId};
 use domain::source::{Arrival, ObjectVersion, Source};
-use intake::{Call, Calls, Trigger, UnknownEvent, read_body};
+use domain::wake_message;
+use triggers::{Trigger, UnknownEvent, WakeUp, WakeUps, read_body};
 
 use crate::words::hold_error;
 
@@ -25,17 +25,19 @@ pub fn event(input: &[u8]) {
     }
 }
 
-fn hold_all(calls: Result<Calls, UnknownEvent>) {
+fn hold_all(calls: Result<WakeUps, UnknownEvent>) {
     match calls {
         Ok(calls) => calls.iter().for_each(hold),
         Err(unknown) => hold_error(&unknown),
     }
 }
 
-fn hold(call: &Result<Call, UnknownEvent>) {
+fn hold(call: &Result<WakeUp, UnknownEvent>) {
     match call {
-        Ok(Call::Bell(id)) => assert_eq!(bell::post_of(&bell::message_of(id)).as_ref(), Some(id)),
-        Ok(Call::Arrival(arrival)) => hold_arrival(arrival),
+        Ok(WakeUp::WakeQueue(id)) => {
+            assert_eq!(wake_message::post_of(&wake_message::message_of(id)).as_ref(), Some(id))
+        }
+        Ok(WakeUp::Arrival(arrival)) => hold_arrival(arrival),
         Err(unknown) => hold_error(unknown),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn hold_options(options: Result<PostOptions, OptionsError>) {
     assert_eq!(PostOptions::from_json(&kept, "post").as_ref(), Ok(&options), "as they were kept");
     let framed = TitleFrame::new("Anna bakes: ", " #bread 🍞");
     for (limit, frame) in [(1, TitleFrame::default()), (150, framed), (TitleLimit::MAX, TitleFrame::default())] {
-        match Settings::settle_framed(&options, "clip.mp4", &defaults(limit), &frame) {
+        match Settings::resolve_framed(&options, "clip.mp4", &defaults(limit), &frame) {
             Ok(settings) => {
                 assert!(settings.title.utf16_units() <= usize::from(limit), "{settings:?}");
                 let kept = serde_json::to_vec(&settings).expect("settings can be kept");

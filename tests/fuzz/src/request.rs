@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use domain::drop_key::{DropKey, upload_key};
 use domain::identity::{Alias, PostId};
-use domain::listing::{PageForm, Place};
+use domain::listing::{Cursor, ListPosts};
 use domain::options::{OptionsError, PostOptions};
 use domain::request::{IdempotencyKey, PostForm, RequestDigest, UploadForm};
 use domain::size::VideoSize;
@@ -42,14 +42,14 @@ pub fn request(input: &[u8]) {
 
 /// A page is bounded, and goes on where it was said to end.
 fn hold_page(query: &str) {
-    match PageForm::read(query) {
-        Ok(PageForm { listing, after, most }) => {
+    match ListPosts::read(query) {
+        Ok(ListPosts { listing, after, most }) => {
             assert!((1..=100).contains(&most), "a page of {most}");
             if let Some(alias) = listing.account {
                 assert_eq!(Alias::new(alias.as_str()), Ok(alias));
             }
             if let Some(place) = after {
-                assert_eq!(Place::parse(&place.to_text()), Ok(place), "as it was given out");
+                assert_eq!(Cursor::parse(&place.to_text()), Ok(place), "as it was given out");
             }
         }
         Err(error) => hold_error(&error),
@@ -62,7 +62,7 @@ fn named(key: &str) -> PostId {
         Ok(key) => PostId::of_request(&key),
         Err(error) => {
             hold_error(&error);
-            PostId::of_chance(&[7; 32])
+            PostId::random(&[7; 32])
         }
     };
     assert_eq!(PostId::new(id.as_str()).as_ref(), Ok(&id));

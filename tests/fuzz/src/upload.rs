@@ -49,7 +49,9 @@ fn hold(outcome: &ChunkOutcome, http: u16, plan: &ChunkPlan, is_last: bool) {
             }
         }
         ChunkOutcome::Complete => assert!(is_last && (200..300).contains(&http), "complete at {http}"),
-        ChunkOutcome::Dead(why) | ChunkOutcome::Bug(why) | ChunkOutcome::Retry { why, .. } => hold_failure(why),
+        ChunkOutcome::UrlRejected(why) | ChunkOutcome::Rejected(why) | ChunkOutcome::Retry { why, .. } => {
+            hold_failure(why)
+        }
         ChunkOutcome::Unknown { .. } | ChunkOutcome::SourceFailed(_) => {
             unreachable!("every request was answered as a whole: {outcome:?}")
         }

@@ -1,7 +1,7 @@
 //! Whatever comes to the webhook's address, with or without TikTok's signature.
 
 use data_encoding::HEXLOWER;
-use domain::report::{Standing, Tidings};
+use domain::report::{EventKind, PublishStatus};
 use domain::secret::SecretString;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -71,14 +71,14 @@ fn hold_webhook(webhook: &Webhook) {
     let Event::Publish(word) = &webhook.event else { return };
     assert_eq!(word.at, webhook.at);
     match &word.tidings {
-        Tidings::Stands(Standing::Failed { reason }) => {
+        EventKind::Status(PublishStatus::Failed { reason }) => {
             assert!(!reason.is_empty());
             hold(reason);
         }
-        Tidings::Stands(standing) => {
-            assert!(matches!(standing, Standing::Published | Standing::InInbox), "{standing:?}");
+        EventKind::Status(standing) => {
+            assert!(matches!(standing, PublishStatus::Published | PublishStatus::InInbox), "{standing:?}");
         }
-        Tidings::Public(_) | Tidings::Withdrawn(_) => {}
+        EventKind::Public(_) | EventKind::Withdrawn(_) => {}
     }
 }
 

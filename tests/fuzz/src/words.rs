@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use domain::failure::{Failure, in_full};
+use domain::failure::{Failure, error_chain};
 
 /// The most characters of anything that is said: a log line and a post's item
 /// have room for it many times over.
@@ -10,7 +10,7 @@ const LONGEST: usize = 2000;
 
 /// Holds an error to what people can read.
 pub(crate) fn hold_error(error: &dyn Error) {
-    hold(&in_full(error));
+    hold(&error_chain(error));
 }
 
 /// Holds a failure, which is kept with its post, to the same.

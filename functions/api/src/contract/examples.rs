@@ -24,8 +24,8 @@ pub(super) fn answers() -> [(&'static str, Value); 3] {
     let scopes = Scopes::parse("user.info.basic,video.publish");
     let account = Account::new(anna.clone(), OpenId::new("open-1").unwrap(), scopes, TokenPair::forgotten(at));
     [
-        ("Post", json!(posts::Shown::of(&post))),
-        ("Account", json!(accounts::Shown::of(&account))),
+        ("Post", json!(posts::PostView::of(&post))),
+        ("Account", json!(accounts::AccountView::of(&account))),
         ("Problem", json!(Problem::from(ConnectError::UnknownAccount(anna)))),
     ]
 }

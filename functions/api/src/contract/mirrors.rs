@@ -292,7 +292,7 @@ mod tests {
             privacy_level: domain::options::PrivacyLevel::SelfOnly,
             title_limit: TitleLimit::default(),
         };
-        let settled = domain::settings::Settings::settle(&PostOptions::default(), "a.mp4", &stack).unwrap();
+        let settled = domain::settings::Settings::resolve(&PostOptions::default(), "a.mp4", &stack).unwrap();
         assert_eq!(properties::<Settings>(), fields(&settled));
         let at = jiff::Timestamp::UNIX_EPOCH;
         let line = post::HistoryEntry { at, state: StateName::Held, note: String::new() };

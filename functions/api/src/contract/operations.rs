@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Schemas;
+use crate::body::MOST;
 use crate::problem::Problem;
-use crate::stated::MOST;
 
 /// What the gateway says where it lets nobody pass.
 #[derive(Serialize, JsonSchema)]

@@ -86,7 +86,7 @@ impl Preferences {
         let mut form = self.form();
         form.extend(change);
         let changed = self.reformed(from_object(Value::Object(form).to_string().as_bytes(), PLACE)?);
-        Settings::settle_framed(&changed.defaults, "video.mp4", stack, &changed.title_frame)?;
+        Settings::resolve_framed(&changed.defaults, "video.mp4", stack, &changed.title_frame)?;
         Ok(changed)
     }
 

@@ -25,7 +25,7 @@ const RENEW_AGAIN: Duration = Duration::from_hours(1);
 
 /// What a token is wanted for, and so how long it must live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum TokenUse {
     /// A call.
     Call,
     /// An upload from its init on, which may take an hour.
@@ -88,12 +88,12 @@ impl TokenPair {
 
     /// Tells whether the pair can be used as it is, or should be exchanged first.
     #[must_use]
-    pub fn lasts(&self, need: Need, now: Timestamp) -> bool {
+    pub fn lasts(&self, need: TokenUse, now: Timestamp) -> bool {
         let lifetime = between(self.granted_at, self.access_expires_at);
         now < match need {
-            Need::Call => before(self.access_expires_at, CALL, lifetime),
-            Need::Upload => before(self.access_expires_at, UPLOAD, lifetime),
-            Need::Renewal => self.renew_at,
+            TokenUse::Call => before(self.access_expires_at, CALL, lifetime),
+            TokenUse::Upload => before(self.access_expires_at, UPLOAD, lifetime),
+            TokenUse::Renewal => self.renew_at,
         }
     }
 
@@ -109,7 +109,7 @@ impl TokenPair {
     /// sooner. So one that is never exchanged is not in the others' way.
     #[must_use]
     pub fn renewed_later(self, now: Timestamp) -> Self {
-        if self.lasts(Need::Renewal, now) {
+        if self.lasts(TokenUse::Renewal, now) {
             return self;
         }
         let wait = RENEW_AGAIN.min(between(now, self.refresh_expires_at) / 4);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     /// The first second at which the pair does not last any more.
-    fn lasts_until(pair: &TokenPair, need: Need) -> u64 {
+    fn lasts_until(pair: &TokenPair, need: TokenUse) -> u64 {
         (0..).step_by(30).find(|&second| !pair.lasts(need, at(second))).unwrap()
     }
 
@@ -160,7 +160,7 @@ mod tests {
         ] {
             let pair = pair(access, 180 * DAY);
             assert_eq!(
-                (lasts_until(&pair, Need::Call), lasts_until(&pair, Need::Upload)),
+                (lasts_until(&pair, TokenUse::Call), lasts_until(&pair, TokenUse::Upload)),
                 (call, upload),
                 "{access} s"
             );
@@ -171,7 +171,7 @@ mod tests {
     fn a_fresh_pair_lasts_for_every_need_however_short_its_lifetimes_are() {
         for (access, refresh) in [(1, 1), (60, 30), (HOUR, DAY), (u64::MAX / 4, u64::MAX / 4)] {
             let pair = pair(access, refresh);
-            for need in [Need::Call, Need::Upload, Need::Renewal] {
+            for need in [TokenUse::Call, TokenUse::Upload, TokenUse::Renewal] {
                 assert!(pair.lasts(need, at(0)), "{access} s, {refresh} s: {need:?}");
             }
         }

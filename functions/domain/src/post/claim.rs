@@ -133,7 +133,7 @@ impl Post {
     /// Notes that the bell was rung, so that it is not rung again before
     /// `until` unless the post changes in the meantime.
     #[must_use]
-    pub fn rung(mut self, until: Timestamp) -> Self {
+    pub fn woken(mut self, until: Timestamp) -> Self {
         self.0.due_at = Some(until);
         self
     }

@@ -1,16 +1,16 @@
 //! What a post's life promises, told as sentences.
 
-mod asks;
-mod heed;
+mod command;
+mod create;
+mod event;
 mod histories;
-mod wishes;
 
 use std::time::Duration;
 
 use super::*;
 use crate::chunk::ChunkCeiling;
 use crate::options::{Mode, PostOptions, PrivacyLevel};
-use crate::report::{Report, Standing};
+use crate::report::{PublishStatus, StatusReport};
 use crate::secret::Sealed;
 use crate::settings::StackDefaults;
 use crate::size::VideoSize;
@@ -67,12 +67,12 @@ fn processing() -> Post {
     committed().sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
-fn report(standing: Standing) -> Report {
-    Report { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: Some("log-1".into()) }
+fn report(standing: PublishStatus) -> StatusReport {
+    StatusReport { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: Some("log-1".into()) }
 }
 
-fn failed(reason: &str) -> Report {
-    report(Standing::Failed { reason: reason.into() })
+fn failed(reason: &str) -> StatusReport {
+    report(PublishStatus::Failed { reason: reason.into() })
 }
 
 fn video_id(id: &str) -> VideoId {
@@ -124,9 +124,9 @@ fn an_earlier_position_does_not_take_the_commit_back() {
     let behind = committed().progress(10_000_000, None, start()).unwrap();
     assert!(behind.upload().unwrap().may_be_complete());
     assert!(behind.abandon(start(), "404").is_err());
-    let mut lagging = report(Standing::Uploading);
+    let mut lagging = report(PublishStatus::Uploading);
     lagging.uploaded = Some(0);
-    let resumed = unconfirmed().settle(&lagging, start()).unwrap();
+    let resumed = unconfirmed().apply_report(&lagging, start()).unwrap();
     assert!(resumed.upload().unwrap().may_be_complete(), "{resumed:?}");
 }
 
@@ -141,16 +141,16 @@ fn a_last_chunk_that_tiktok_itself_refused_was_not_sent() {
 fn only_tiktoks_own_errors_lead_to_another_upload_and_not_for_ever() {
     let mut post = processing();
     for round in 0..3u32 {
-        post = post.settle(&failed("internal"), start()).unwrap();
+        post = post.apply_report(&failed("internal"), start()).unwrap();
         assert_eq!(post.state_name(), StateName::Queued, "round {round}");
         let now = post.due_at.unwrap();
         post = post.claim("w", now).unwrap().begin(ticket(now), now).unwrap();
         post = post.commit(now).unwrap().sent(SentReceipt::Confirmed, now).unwrap();
     }
-    let ended = post.settle(&failed("internal"), start()).unwrap();
+    let ended = post.apply_report(&failed("internal"), start()).unwrap();
     assert_eq!(ended.state_name(), StateName::Failed);
 
-    let never = processing().settle(&failed("file_format_check_failed"), start()).unwrap();
+    let never = processing().apply_report(&failed("file_format_check_failed"), start()).unwrap();
     let PostState::Failed { failure, .. } = &never.state else { panic!("{never:?}") };
     assert_eq!((failure.code.as_str(), failure.log_id.as_deref()), ("file_format_check_failed", Some("log-1")));
     assert!(!failure.advice.is_empty());
@@ -158,30 +158,30 @@ fn only_tiktoks_own_errors_lead_to_another_upload_and_not_for_ever() {
 
 #[test]
 fn a_daily_cap_defers_and_never_fails() {
-    let post = processing().settle(&failed("spam_risk_too_many_posts"), start()).unwrap();
+    let post = processing().apply_report(&failed("spam_risk_too_many_posts"), start()).unwrap();
     assert_eq!(post.state_name(), StateName::Queued);
     assert_eq!(post.due_at, Some(start() + 86_400 * SECOND));
-    assert_eq!((post.inits, post.refusals), (0, 0), "a cap is not held against the post");
+    assert_eq!((post.inits, post.publish_failures), (0, 0), "a cap is not held against the post");
 }
 
 #[test]
 fn a_reason_that_nobody_knows_is_shown_as_it_is() {
-    let post = processing().settle(&failed("new_reason"), start()).unwrap();
+    let post = processing().apply_report(&failed("new_reason"), start()).unwrap();
     assert!(matches!(&post.state, PostState::Failed { failure, .. } if failure.code == "new_reason"));
 }
 
 #[test]
 fn a_published_post_keeps_looking_for_its_link_and_then_rests() {
-    let published = processing().settle(&report(Standing::Published), start()).unwrap();
+    let published = processing().apply_report(&report(PublishStatus::Published), start()).unwrap();
     assert_eq!(published.state_name(), StateName::Published);
     assert!(published.due_at.is_some(), "its link is not known yet");
-    let mut with_id = report(Standing::Published);
+    let mut with_id = report(PublishStatus::Published);
     with_id.video_ids = vec![video_id("7678907398077074696")];
-    let known = published.settle(&with_id, start()).unwrap();
+    let known = published.apply_report(&with_id, start()).unwrap();
     let links = Links { share_url: Some("https://t/v".into()), cover_url: Some("https://t/c".into()) };
     let linked = known.linked(links.clone(), start()).unwrap();
     assert_eq!(linked.due_at, None);
-    let again = linked.clone().settle(&with_id, start() + SECOND).unwrap();
+    let again = linked.clone().apply_report(&with_id, start() + SECOND).unwrap();
     assert_eq!(again, linked, "a report that comes twice changes nothing");
 }
 
@@ -192,8 +192,8 @@ fn a_private_post_has_no_link_to_wait_for() {
     let published = |mode| {
         let options = PostOptions { mode: Some(mode), ..PostOptions::default() };
         let mut facts = PostFacts::clone(&processing());
-        facts.settings = Some(Settings::settle(&options, "clip.mp4", &stack).unwrap());
-        Post::restore(facts).settle(&report(Standing::Published), start()).unwrap()
+        facts.settings = Some(Settings::resolve(&options, "clip.mp4", &stack).unwrap());
+        Post::restore(facts).apply_report(&report(PublishStatus::Published), start()).unwrap()
     };
     assert_eq!(published(Mode::Direct).due_at, None);
     assert!(published(Mode::Draft).due_at.is_some(), "the creator chose who may see a draft, in the app");
@@ -201,12 +201,12 @@ fn a_private_post_has_no_link_to_wait_for() {
 
 #[test]
 fn a_draft_is_delivered_and_may_be_published_later_but_not_the_other_way() {
-    let delivered = processing().settle(&report(Standing::InInbox), start()).unwrap();
+    let delivered = processing().apply_report(&report(PublishStatus::InInbox), start()).unwrap();
     assert_eq!(delivered.state_name(), StateName::Delivered);
-    let published = delivered.settle(&report(Standing::Published), start()).unwrap();
-    let late = published.clone().settle(&report(Standing::InInbox), start()).unwrap();
+    let published = delivered.apply_report(&report(PublishStatus::Published), start()).unwrap();
+    let late = published.clone().apply_report(&report(PublishStatus::InInbox), start()).unwrap();
     assert_eq!(late, published);
-    let refused = published.clone().settle(&failed("internal"), start()).unwrap();
+    let refused = published.clone().apply_report(&failed("internal"), start()).unwrap();
     assert_eq!(refused.state_name(), StateName::Published);
 }
 
@@ -214,36 +214,36 @@ fn a_draft_is_delivered_and_may_be_published_later_but_not_the_other_way() {
 fn an_unanswered_last_chunk_is_lost_only_when_bytes_are_missing_and_the_url_is_dead() {
     let unsure = unconfirmed();
     let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
-    let mut told = report(Standing::Uploading);
+    let mut told = report(PublishStatus::Uploading);
 
-    let silent = unsure.clone().settle(&told, dead).unwrap();
+    let silent = unsure.clone().apply_report(&told, dead).unwrap();
     assert_eq!(silent.state_name(), StateName::Processing, "nobody said that bytes are missing");
 
     told.uploaded = Some(20_000_000);
-    let resumed = unsure.clone().settle(&told, start() + SECOND).unwrap();
+    let resumed = unsure.clone().apply_report(&told, start() + SECOND).unwrap();
     assert_eq!(resumed.upload().map(|u| u.offset), Some(20_000_000), "the URL lives: sending goes on");
 
-    let waiting = unsure.clone().settle(&told, start() + URL_LIFETIME + SECOND).unwrap();
+    let waiting = unsure.clone().apply_report(&told, start() + URL_LIFETIME + SECOND).unwrap();
     assert_eq!(waiting.state_name(), StateName::Processing, "clocks differ: not yet");
 
     for missing in [20_000_000, 12_345] {
         told.uploaded = Some(missing);
-        let lost = unsure.clone().settle(&told, dead).unwrap();
+        let lost = unsure.clone().apply_report(&told, dead).unwrap();
         assert_eq!((lost.state_name(), lost.upload()), (StateName::Queued, None), "{missing}");
     }
 
     told.uploaded = Some(SIZE);
-    let whole = unsure.settle(&told, dead).unwrap();
+    let whole = unsure.apply_report(&told, dead).unwrap();
     assert!(matches!(whole.state, PostState::Processing { receipt: Receipt::Confirmed, .. }));
 }
 
 #[test]
 fn only_an_upload_that_tiktok_calls_one_can_miss_bytes() {
     let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
-    for standing in [Standing::Processing, Standing::Unknown { status: "IN_REVIEW".into() }] {
-        let told = Report { uploaded: Some(0), ..report(standing) };
+    for standing in [PublishStatus::Processing, PublishStatus::Unknown { status: "IN_REVIEW".into() }] {
+        let told = StatusReport { uploaded: Some(0), ..report(standing) };
         for now in [start() + SECOND, dead] {
-            let post = unconfirmed().settle(&told, now).unwrap();
+            let post = unconfirmed().apply_report(&told, now).unwrap();
             assert_eq!(post.state_name(), StateName::Processing, "{told:?}");
         }
     }
@@ -251,11 +251,11 @@ fn only_an_upload_that_tiktok_calls_one_can_miss_bytes() {
 
 #[test]
 fn a_publish_that_tiktok_never_speaks_of_ends_with_a_person_and_not_with_a_second_upload() {
-    let told = report(Standing::Uploading);
-    let post = unconfirmed().settle(&told, start() + 90_000 * SECOND).unwrap();
+    let told = report(PublishStatus::Uploading);
+    let post = unconfirmed().apply_report(&told, start() + 90_000 * SECOND).unwrap();
     let PostState::Failed { failure, publish_id, .. } = &post.state else { panic!("{post:?}") };
     assert!(failure.advice.contains("profile") && publish_id.is_some());
-    let late = post.settle(&report(Standing::Published), start() + 100_000 * SECOND).unwrap();
+    let late = post.apply_report(&report(PublishStatus::Published), start() + 100_000 * SECOND).unwrap();
     assert_eq!(late.state_name(), StateName::Published, "the truth still comes through");
 }
 
@@ -307,21 +307,21 @@ fn waiting_for_the_same_thing_again_is_counted_and_progress_resets_it() {
 #[test]
 fn an_interrupted_upload_goes_on_where_tiktok_says_it_is() {
     let upload = uploading(10_000_000).upload().unwrap().clone();
-    let mut told = report(Standing::Uploading);
-    let decide = |told: &Report, now| reconcile(&upload, told, Believe::Further, now, 10 * SECOND);
+    let mut told = report(PublishStatus::Uploading);
+    let decide = |told: &StatusReport, now| reconcile(&upload, told, TrustOffset::Further, now, 10 * SECOND);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000));
     told.uploaded = Some(19_999_999);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(20_000_000), "the last byte's index, too");
     told.uploaded = Some(0);
     assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000), "a report may lag");
-    let out_of_step = reconcile(&upload, &told, Believe::Report, start(), SECOND);
+    let out_of_step = reconcile(&upload, &told, TrustOffset::StatusReport, start(), SECOND);
     assert_eq!(out_of_step, Reconciled::SendFrom(0), "after a 416 it is believed");
     told.uploaded = Some(SIZE);
     assert_eq!(decide(&told, start()), Reconciled::AllThere);
     told.uploaded = Some(10_000_000);
     assert_eq!(decide(&told, start() + URL_LIFETIME), Reconciled::Abandon);
     let committed = Upload { last_chunk: LastChunk::MayBeSent, ..upload.clone() };
-    let late = reconcile(&committed, &told, Believe::Report, start() + URL_LIFETIME, SECOND);
+    let late = reconcile(&committed, &told, TrustOffset::StatusReport, start() + URL_LIFETIME, SECOND);
     assert_eq!(late, Reconciled::Wait);
     assert_eq!(decide(&failed("internal"), start()), Reconciled::Ended);
 }
@@ -340,8 +340,8 @@ fn a_long_history_keeps_its_beginning_and_its_end() {
 #[test]
 fn a_post_that_waits_for_its_account_goes_on_at_once_when_it_is_connected_again() {
     let later = start() + 10 * SECOND;
-    let parked = uploading(10_000_000).defer("needs_reconnect", "connect", 900 * SECOND, start()).unwrap();
-    let freed = parked.reconnected("needs_reconnect", later).unwrap();
+    let awaiting_reconnect = uploading(10_000_000).defer("needs_reconnect", "connect", 900 * SECOND, start()).unwrap();
+    let freed = awaiting_reconnect.reconnected("needs_reconnect", later).unwrap();
     assert_eq!(freed.due_at, Some(later));
     assert!(freed.wants_work(later));
     assert_eq!(freed.upload().map(|upload| upload.offset), Some(10_000_000), "what TikTok has stays sent");
@@ -357,8 +357,8 @@ fn a_post_that_waits_for_something_else_goes_on_waiting() {
 
 #[test]
 fn tiktok_is_asked_at_once_about_what_could_not_be_asked_about() {
-    let parked = unconfirmed().ask_later(900 * SECOND, start());
+    let awaiting_reconnect = unconfirmed().ask_later(900 * SECOND, start());
     let later = start() + SECOND;
-    let asked = parked.reconnected("needs_reconnect", later).unwrap();
+    let asked = awaiting_reconnect.reconnected("needs_reconnect", later).unwrap();
     assert_eq!((asked.due_at, asked.state_name()), (Some(later), StateName::Processing));
 }

@@ -25,11 +25,11 @@ pub struct InvalidTransition {
     pub step: &'static str,
 }
 
-type Step = Result<Post, InvalidTransition>;
+type Transition = Result<Post, InvalidTransition>;
 
 impl Post {
     /// Puts a claimed post aside until a person acts.
-    pub fn hold(self, reason: HoldReason, now: Timestamp) -> Step {
+    pub fn hold(self, reason: HoldReason, now: Timestamp) -> Transition {
         let (_, _, None) = self.clone().working("held")? else {
             return Err(self.not("held"));
         };
@@ -43,7 +43,7 @@ impl Post {
     }
 
     /// Puts a claimed post aside until its time.
-    pub fn schedule(self, publish_at: Timestamp, now: Timestamp) -> Step {
+    pub fn schedule(self, publish_at: Timestamp, now: Timestamp) -> Transition {
         let (_, _, None) = self.clone().working("scheduled")? else {
             return Err(self.not("scheduled"));
         };
@@ -53,7 +53,7 @@ impl Post {
 
     /// Releases a post whose options have changed or arrived, so that they are
     /// read again. One that waits for a limit goes on waiting.
-    pub fn options_arrived(self, now: Timestamp) -> Step {
+    pub fn options_arrived(self, now: Timestamp) -> Transition {
         match &self.state {
             // A worker that has begun no upload yet may have looked before the
             // sidecar was there: the post is taken away from it.
@@ -70,7 +70,7 @@ impl Post {
     /// # Errors
     /// Refuses where it does not wait for its account (`code` is what such a
     /// wait is called).
-    pub fn reconnected(mut self, code: &str, now: Timestamp) -> Step {
+    pub fn reconnected(mut self, code: &str, now: Timestamp) -> Transition {
         match &self.state {
             // What it waited for is over: it stands in its account's line from now on, not only once it is taken up.
             PostState::Queued { deferral: Some(deferral), upload, .. } if deferral.code == code => {
@@ -90,7 +90,7 @@ impl Post {
     ///
     /// # Errors
     /// Refuses where it does not wait to be worked on, or waits for its account already.
-    pub fn parked(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Step {
+    pub fn awaiting_reconnect(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Transition {
         match self.state.clone() {
             PostState::Queued { deferral, upload, .. }
                 if deferral.as_ref().is_none_or(|deferral| deferral.code != code) =>
@@ -99,7 +99,7 @@ impl Post {
                 let deferral = Deferral { code: code.to_owned(), message: message.to_owned(), count: 1 };
                 Ok(self.queue(until, Some(deferral), upload, now, &format!("waits until {until}: {message}")))
             }
-            _ => Err(self.not("parked")),
+            _ => Err(self.not("awaiting_reconnect")),
         }
     }
 
@@ -113,7 +113,7 @@ impl Post {
     }
 
     /// Notes that TikTok gave a ticket. To be stored before the first byte leaves.
-    pub fn begin(self, upload: Upload, now: Timestamp) -> Step {
+    pub fn begin(self, upload: Upload, now: Timestamp) -> Transition {
         let (lease, _, None) = self.clone().working("begun")? else {
             return Err(self.not("begun"));
         };
@@ -126,7 +126,7 @@ impl Post {
 
     /// Notes how many bytes TikTok has, and how fast it takes them where that
     /// was measured; renews the lease with it.
-    pub fn progress(self, offset: u64, rate: Option<Rate>, now: Timestamp) -> Step {
+    pub fn progress(self, offset: u64, rate: Option<Rate>, now: Timestamp) -> Transition {
         let (lease, _, Some(upload)) = self.clone().working("carried on")? else {
             return Err(self.not("carried on"));
         };
@@ -134,17 +134,17 @@ impl Post {
     }
 
     /// Notes that the last chunk is about to leave. To be stored before it does.
-    pub fn commit(self, now: Timestamp) -> Step {
+    pub fn commit(self, now: Timestamp) -> Transition {
         self.marked(LastChunk::MayBeSent, now)
     }
 
     /// Takes the note back. Only the worker that made it may, and only where
     /// TikTok itself refused the one and only try.
-    pub fn uncommit(self, now: Timestamp) -> Step {
+    pub fn uncommit(self, now: Timestamp) -> Transition {
         self.marked(LastChunk::NotSent, now)
     }
 
-    fn marked(self, last_chunk: LastChunk, now: Timestamp) -> Step {
+    fn marked(self, last_chunk: LastChunk, now: Timestamp) -> Transition {
         let (lease, deferral, Some(upload)) = self.clone().working("committed")? else {
             return Err(self.not("committed"));
         };
@@ -152,13 +152,13 @@ impl Post {
     }
 
     /// Renews the lease.
-    pub fn renew(self, now: Timestamp) -> Step {
+    pub fn renew(self, now: Timestamp) -> Transition {
         let (lease, deferral, upload) = self.clone().working("renewed")?;
         Ok(self.leased(lease, deferral, upload, now))
     }
 
     /// Notes that the last chunk is sent.
-    pub fn sent(self, receipt: SentReceipt, now: Timestamp) -> Step {
+    pub fn sent(self, receipt: SentReceipt, now: Timestamp) -> Transition {
         let (_, _, Some(upload)) = self.clone().working("sent")? else {
             return Err(self.not("sent"));
         };
@@ -175,7 +175,7 @@ impl Post {
 
     /// Puts a claimed post back, to be taken up after a wait. An upload under
     /// way is kept, to go on with.
-    pub fn defer(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Step {
+    pub fn defer(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Transition {
         let (_, before, upload) = self.clone().working("deferred")?;
         let count = before.filter(|d| d.code == code).map_or(0, |d| d.count).saturating_add(1);
         let deferral = Deferral { code: code.to_owned(), message: message.to_owned(), count };
@@ -185,7 +185,7 @@ impl Post {
     }
 
     /// Hands a claimed post over to the next worker, at once.
-    pub fn hand_over(self, now: Timestamp) -> Step {
+    pub fn hand_over(self, now: Timestamp) -> Transition {
         let (_, deferral, upload) = self.clone().working("handed over")?;
         Ok(self.queue(now, deferral, upload, now, "handed over to the next invocation"))
     }
@@ -194,7 +194,7 @@ impl Post {
     ///
     /// # Errors
     /// Refuses where TikTok may have every byte: then only TikTok's word counts.
-    pub fn abandon(self, now: Timestamp, why: &str) -> Step {
+    pub fn abandon(self, now: Timestamp, why: &str) -> Transition {
         match self.clone().working("begun anew")? {
             (lease, deferral, Some(upload)) if !upload.may_be_complete() => {
                 let mut post = self.leased(lease, deferral, None, now);
@@ -209,7 +209,7 @@ impl Post {
     ///
     /// # Errors
     /// Refuses where TikTok may have every byte: it may be posted yet.
-    pub fn fail(self, failure: Failure, now: Timestamp) -> Step {
+    pub fn fail(self, failure: Failure, now: Timestamp) -> Transition {
         let may_be_complete = self.upload().is_some_and(Upload::may_be_complete);
         match &self.state {
             PostState::Held { .. } | PostState::Scheduled { .. } => {}

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use domain::account::Account;
-use domain::failure::{Failure, in_full};
+use domain::failure::{Failure, error_chain};
 use domain::identity::Alias;
-use storage::{Kept, Purpose, SaveError, SealContext};
+use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tiktok::{AccessToken, OAuthError, RefreshToken};
 
-use super::{ConnectError, Connecting};
+use super::{ConnectError, Connections};
 
 /// How long TikTok is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -45,7 +45,7 @@ pub struct Disconnected {
     pub revocation: Revocation,
 }
 
-impl Connecting {
+impl Connections {
     /// Ends an account's consent and forgets its tokens.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Connecting {
                     tracing::info!(account = %alias, revocation = ?revocation, "account disconnected");
                     return Ok(Disconnected { account: kept.value, revocation });
                 }
-                Err(SaveError::Overtaken) => kept = self.posting.accounts.get(alias).await?.ok_or_else(unknown)?,
+                Err(SaveError::Conflict) => kept = self.posting.accounts.get(alias).await?.ok_or_else(unknown)?,
                 Err(SaveError::Store(error)) => return Err(error.into()),
             }
         }
@@ -82,16 +82,16 @@ impl Connecting {
     }
 
     /// Has TikTok end the consent, which takes a token that lives.
-    async fn revoke(&self, account: &Kept<Account>) -> Result<(), String> {
-        let app = self.app().await.map_err(|error| in_full(&error))?;
+    async fn revoke(&self, account: &Versioned<Account>) -> Result<(), String> {
+        let app = self.app().await.map_err(|error| error_chain(&error))?;
         let token = if account.tokens.access_expires_at > self.posting.now() {
-            let context = SealContext::new(Purpose::AccessToken, &account.alias);
-            let opened = self.posting.vault.open(&context, &account.tokens.access).await;
-            AccessToken::new(opened.map_err(|error| in_full(&error))?)
+            let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
+            let opened = self.posting.cipher.open(&context, &account.tokens.access).await;
+            AccessToken::new(opened.map_err(|error| error_chain(&error))?)
         } else {
-            let context = SealContext::new(Purpose::RefreshToken, &account.alias);
-            let opened = self.posting.vault.open(&context, &account.tokens.refresh).await;
-            let refresh = RefreshToken::new(opened.map_err(|error| in_full(&error))?);
+            let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
+            let opened = self.posting.cipher.open(&context, &account.tokens.refresh).await;
+            let refresh = RefreshToken::new(opened.map_err(|error| error_chain(&error))?);
             let granted = self.posting.tiktok.refresh(&app, &refresh).await;
             granted.map_err(|error| told(&error))?.access
         };

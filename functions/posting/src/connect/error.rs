@@ -3,8 +3,8 @@
 use domain::failure::{Disposition, Failure};
 use domain::identity::{Alias, InvalidId};
 use jiff::Timestamp;
-use storage::{AppSecretError, SaveError, StoreError, VaultError};
-use tiktok::{Denial, OAuthError};
+use storage::{AppSecretError, CipherError, SaveError, StoreError};
+use tiktok::{AuthorizationError, OAuthError};
 
 /// Why an account was not connected or disconnected.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum ConnectError {
     },
     /// The user, or TikTok, said no.
     #[error("consent was refused: {}", .0.error)]
-    Denied(Denial),
+    Denied(AuthorizationError),
     /// The user allowed less than the account's posts need.
     #[error("the user did not allow {scope}, which the posts of \"{alias}\" need")]
     ScopeMissing {
@@ -44,8 +44,8 @@ pub enum ConnectError {
         /// What is missing.
         scope: &'static str,
     },
-    /// Another user consented than the one who has the alias.
-    #[error("another TikTok user consented than the one who is connected as \"{alias}\"")]
+    /// Another user authorized than the one who has the alias.
+    #[error("another TikTok user authorized than the one who is connected as \"{alias}\"")]
     WrongUser {
         /// The account.
         alias: Alias,
@@ -67,7 +67,7 @@ pub enum ConnectError {
     App(#[from] AppSecretError),
     /// The tokens cannot be sealed.
     #[error("the tokens cannot be sealed")]
-    Vault(#[from] VaultError),
+    KmsCipher(#[from] CipherError),
     /// A table cannot be read or written.
     #[error("a table cannot be read or written")]
     Store(#[from] StoreError),
@@ -79,7 +79,7 @@ pub enum ConnectError {
 impl From<SaveError> for ConnectError {
     fn from(error: SaveError) -> Self {
         match error {
-            SaveError::Overtaken => Self::Busy,
+            SaveError::Conflict => Self::Busy,
             SaveError::Store(error) => Self::Store(error),
         }
     }
@@ -96,9 +96,9 @@ impl ConnectError {
         let own = |code: &str, advice: &str| Failure::new(code, capitalised(&self.to_string()), advice);
         match self {
             Self::Alias(why) => Failure::new("alias_invalid", why.to_string(), "Choose another alias."),
-            Self::UnknownAccount(_) => own("account_unknown", "GET /accounts lists those that there are."),
+            Self::UnknownAccount(_) => own("account_not_found", "GET /accounts lists those that there are."),
             Self::Malformed => own("callback_malformed", "Open the link that leads to TikTok, and answer there."),
-            Self::StateUnknown => own("state_unknown", START_AGAIN),
+            Self::StateUnknown => own("state_not_found", START_AGAIN),
             Self::StateUsed { .. } => {
                 own("state_used", "If the account was connected, all is well. If not, start again with a new link.")
             }
@@ -130,10 +130,10 @@ impl ConnectError {
                 Failure { code: "code_refused".into(), message, advice, ..told }
             }
             Self::Unanswered(_) => {
-                own("exchange_unanswered", "The code can be used once and may be spent. Start again with a new link.")
+                own("exchange_timeout", "The code can be used once and may be spent. Start again with a new link.")
             }
             Self::App(_) => own("app_secret_unusable", OPERATOR),
-            Self::Vault(_) => own("key_unusable", OPERATOR),
+            Self::KmsCipher(_) => own("key_unusable", OPERATOR),
             Self::Store(_) => own("store_unavailable", OPERATOR),
             Self::Busy => own("busy", "Try again in a moment."),
         }
@@ -147,13 +147,13 @@ fn capitalised(sentence: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tiktok::{Fault, OAuthCall, Refusal};
+    use tiktok::{ApiError, ErrorKind, OAuthCall};
 
     use super::*;
 
     fn denial(error_type: Option<&str>) -> ConnectError {
         let error_type = error_type.map(str::to_owned);
-        ConnectError::Denied(Denial { error: "access_denied".into(), error_type, description: None })
+        ConnectError::Denied(AuthorizationError { error: "access_denied".into(), error_type, description: None })
     }
 
     #[test]
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn nobody_is_told_to_wait_for_an_exchange_that_is_not_tried_again() {
         for (code, http) in [("temporarily_unavailable", 503), ("rate_limit_exceeded", 429), ("brand_new", 500)] {
-            let refusal = Refusal { http, code: code.into(), message: String::new(), log_id: Some("l".into()) };
-            let error = OAuthError { call: OAuthCall::Exchange, fault: Fault::Refused(refusal) };
+            let refusal = ApiError { http, code: code.into(), message: String::new(), log_id: Some("l".into()) };
+            let error = OAuthError { call: OAuthCall::Exchange, fault: ErrorKind::Refused(refusal) };
             let failure = ConnectError::CodeRefused(error).failure();
             assert_eq!((failure.code.as_str(), failure.log_id.as_deref()), ("code_refused", Some("l")));
             assert!(failure.message.contains(code) && failure.advice.contains("new link"), "{failure}");

@@ -1,15 +1,15 @@
-//! The names of a user who just consented: wished for, and never waited for
+//! The names of a user who just authorized: wished for, and never waited for
 //! long, since the account is connected without them.
 
 use std::time::Duration;
 
 use domain::account::Account;
-use domain::failure::in_full;
+use domain::failure::error_chain;
 use jiff::Timestamp;
-use storage::Kept;
+use storage::Versioned;
 use tiktok::Grant;
 
-use super::Connecting;
+use super::Connections;
 
 /// How long TikTok is waited for.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -21,10 +21,10 @@ struct Names {
     display_name: Option<String>,
 }
 
-impl Connecting {
+impl Connections {
     /// The account with its user's names, as far as TikTok tells them.
-    pub(super) async fn named(&self, stored: Kept<Account>, grant: &Grant, rest_by: Timestamp) -> Account {
-        let left = Duration::try_from(rest_by.duration_since(self.posting.now())).unwrap_or_default();
+    pub(super) async fn named(&self, stored: Versioned<Account>, grant: &Grant, deadline: Timestamp) -> Account {
+        let left = Duration::try_from(deadline.duration_since(self.posting.now())).unwrap_or_default();
         let told = tokio::time::timeout(PATIENCE.min(left), self.names(grant)).await.unwrap_or_else(|_| {
             tracing::warn!(account = %stored.alias, "TikTok did not tell the user's names in time");
             Names::default()
@@ -41,7 +41,7 @@ impl Connecting {
         match self.posting.accounts.save(&stored, account, self.posting.now()).await {
             Ok(kept) => kept.value,
             Err(error) => {
-                tracing::warn!(account = %stored.alias, error = in_full(&error), "the user's names were not stored");
+                tracing::warn!(account = %stored.alias, error = error_chain(&error), "the user's names were not stored");
                 stored.value
             }
         }
@@ -53,7 +53,7 @@ impl Connecting {
         let mut names = Names::default();
         match self.posting.tiktok.user(&grant.access, &grant.scopes).await {
             Ok(user) => names = Names { username: user.username, display_name: user.display_name },
-            Err(error) => tracing::warn!(error = in_full(&error), "TikTok did not tell who the user is"),
+            Err(error) => tracing::warn!(error = error_chain(&error), "TikTok did not tell who the user is"),
         }
         if names.username.is_some() || !grant.scopes.allow("video.publish") {
             return names;
@@ -64,7 +64,7 @@ impl Connecting {
                 display_name: names.display_name.or(Some(creator.nickname).filter(|name| !name.is_empty())),
             },
             Err(error) => {
-                tracing::warn!(error = in_full(&error), "TikTok did not tell who the creator is");
+                tracing::warn!(error = error_chain(&error), "TikTok did not tell who the creator is");
                 names
             }
         }

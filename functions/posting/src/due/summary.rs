@@ -21,7 +21,7 @@ pub struct DueSummary {
 
 /// What was done about one post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Looked {
+pub(super) enum PollOutcome {
     Polled,
     Rung,
     GivenUp,
@@ -31,7 +31,7 @@ pub(super) enum Looked {
 /// What a look at one post came to.
 pub(super) struct Look {
     /// None, where it failed.
-    pub(super) looked: Option<Looked>,
+    pub(super) looked: Option<PollOutcome>,
     /// How long the post had been waiting for it.
     pub(super) waited: Duration,
 }
@@ -44,10 +44,10 @@ impl DueSummary {
     pub(super) fn count(&mut self, look: &Look) {
         self.oldest = self.oldest.max(look.waited);
         match look.looked {
-            Some(Looked::Polled) => self.polled += 1,
-            Some(Looked::Rung) => self.rung += 1,
-            Some(Looked::GivenUp) => self.given_up += 1,
-            Some(Looked::Passed) => self.passed += 1,
+            Some(PollOutcome::Polled) => self.polled += 1,
+            Some(PollOutcome::Rung) => self.rung += 1,
+            Some(PollOutcome::GivenUp) => self.given_up += 1,
+            Some(PollOutcome::Passed) => self.passed += 1,
             None => self.failed += 1,
         }
     }

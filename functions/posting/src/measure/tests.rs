@@ -6,7 +6,7 @@ use domain::chunk::{ChunkCeiling, ChunkPlan};
 use domain::failure::Failure;
 use domain::identity::{Alias, PublishId};
 use domain::post::SentReceipt;
-use domain::report::{Links, Report, Standing};
+use domain::report::{Links, PublishStatus, StatusReport};
 use domain::secret::Sealed;
 use domain::size::VideoSize;
 use domain::source::{ObjectVersion, Source};
@@ -25,7 +25,7 @@ fn claimed() -> Post {
     post.claim("worker", start()).unwrap()
 }
 
-fn by(reading: &Reading) -> Vec<(&str, &str)> {
+fn by(reading: &Measurement) -> Vec<(&str, &str)> {
     reading.by.iter().map(|(name, word)| (*name, word.as_str())).collect()
 }
 
@@ -33,17 +33,17 @@ fn by(reading: &Reading) -> Vec<(&str, &str)> {
 fn a_failure_is_counted_by_its_reason_where_that_is_one_of_few() {
     for (code, counted) in [("file_empty", "file_empty"), ("auth_removed", "auth_removed"), ("brand_new", "other")] {
         let failed = claimed().fail(Failure::new(code, "", ""), start()).unwrap();
-        let reading = Reading::of_state(&failed, start()).unwrap();
+        let reading = Measurement::of_state(&failed, start()).unwrap();
         assert_eq!(by(&reading), [("State", "failed"), ("Reason", counted)]);
-        assert_eq!(reading.figures, [(Metric::PostsEnded, 1.0), (Metric::FailedShare, 100.0)]);
+        assert_eq!(reading.figures, [(Metric::PostsEnded, 1.0), (Metric::FailureRate, 100.0)]);
     }
 }
 
 #[test]
 fn nothing_is_counted_by_post_or_account() {
-    let deferred = claimed().defer("turn", "", Duration::from_secs(1), start()).unwrap();
-    let reading = Reading::of_state(&deferred, start()).unwrap();
-    assert_eq!(by(&reading), [("Reason", "turn")]);
+    let deferred = claimed().defer("queued_behind", "", Duration::from_secs(1), start()).unwrap();
+    let reading = Measurement::of_state(&deferred, start()).unwrap();
+    assert_eq!(by(&reading), [("Reason", "queued_behind")]);
     assert!(reading.about.iter().any(|(name, word)| *name == "post.id" && *word == deferred.id.to_string()));
 }
 
@@ -72,29 +72,29 @@ fn processing() -> Post {
     committed.sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
-fn told(standing: Standing) -> Report {
-    Report { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: None }
+fn told(standing: PublishStatus) -> StatusReport {
+    StatusReport { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: None }
 }
 
-fn counts(reading: &Reading, metric: Metric) -> Option<f64> {
+fn counts(reading: &Measurement, metric: Metric) -> Option<f64> {
     reading.figures.iter().find(|(counted, _)| *counted == metric).map(|(_, value)| *value)
 }
 
 #[test]
 fn a_draft_is_timed_until_it_is_in_the_inbox_and_not_until_its_creator_posts_it() {
     let (soon, later) = (start() + Duration::from_secs(30), start() + Duration::from_hours(9));
-    let delivered = processing().settle(&told(Standing::InInbox), soon).unwrap();
-    let reading = Reading::of_state(&delivered, soon).unwrap();
+    let delivered = processing().apply_report(&told(PublishStatus::InInbox), soon).unwrap();
+    let reading = Measurement::of_state(&delivered, soon).unwrap();
     assert_eq!((by(&reading), counts(&reading, Metric::TimeToPublish)), (vec![("State", "delivered")], Some(30.0)));
-    let published = delivered.settle(&told(Standing::Published), later).unwrap();
-    let reading = Reading::of_state(&published, later).unwrap();
+    let published = delivered.apply_report(&told(PublishStatus::Published), later).unwrap();
+    let reading = Measurement::of_state(&published, later).unwrap();
     assert_eq!((by(&reading), counts(&reading, Metric::TimeToPublish)), (vec![("State", "published")], None));
-    assert_eq!(counts(&reading, Metric::FailedShare), None, "one post is one in the share");
+    assert_eq!(counts(&reading, Metric::FailureRate), None, "one post is one in the share");
 }
 
 #[test]
 fn what_tiktok_has_whole_is_counted_in_bytes() {
-    let reading = Reading::of_state(&processing(), start()).unwrap();
+    let reading = Measurement::of_state(&processing(), start()).unwrap();
     assert_eq!(reading.figures, [(Metric::VideoBytes, 10.0)]);
     assert!(reading.about.contains(&("publish.id", "v_pub_file~v2-1.1".to_owned())));
 }
@@ -102,17 +102,17 @@ fn what_tiktok_has_whole_is_counted_in_bytes() {
 #[test]
 fn every_reason_that_the_code_gives_is_told_apart() {
     let sources = [
-        include_str!("../stop.rs"),
+        include_str!("../exit.rs"),
         include_str!("../tokens.rs"),
         include_str!("../tokens/refresh.rs"),
-        include_str!("../drop_options.rs"),
+        include_str!("../options.rs"),
         include_str!("../upload.rs"),
         include_str!("../upload/begin.rs"),
         include_str!("../upload/conclude.rs"),
         include_str!("../upload/react.rs"),
         include_str!("../upload/send.rs"),
-        include_str!("../../../domain/src/budget.rs"),
-        include_str!("../../../domain/src/post/settle.rs"),
+        include_str!("../../../domain/src/rate_limit.rs"),
+        include_str!("../../../domain/src/post/report.rs"),
     ];
     let given: BTreeSet<&str> = sources.iter().flat_map(|source| codes_in(source)).collect();
     assert!(given.len() > 15, "{given:?}");
@@ -124,11 +124,11 @@ fn every_reason_that_the_code_gives_is_told_apart() {
 /// The codes that a source names where it makes a wait, a failure or a limit.
 fn codes_in(source: &str) -> Vec<&str> {
     let product = source.split("#[cfg(test)]").next().unwrap();
-    ["Stop::wait(\"", "Self::wait(\"", "Failure::new(\"", ".defer(\"", "&str = \""]
+    ["Exit::defer(\"", "Self::defer(\"", "Failure::new(\"", ".defer(\"", "&str = \""]
         .iter()
         .flat_map(|before| product.split(before).skip(1))
         .filter_map(|rest| rest.split('"').next())
-        .filter(|word| word.contains('_') || *word == "turn")
+        .filter(|word| word.contains('_') || *word == "queued_behind")
         .collect()
 }
 

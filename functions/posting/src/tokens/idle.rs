@@ -1,11 +1,11 @@
 //! Accounts that nobody posts to: their tokens are exchanged before they end.
 
-use domain::account::Need;
+use domain::account::TokenUse;
 use domain::identity::Alias;
 use futures::{StreamExt, stream};
 use storage::StoreError;
 
-use crate::measure::Reading;
+use crate::measure::Measurement;
 use crate::posting::{Posting, Worker};
 
 /// How many accounts are seen to at once.
@@ -38,13 +38,13 @@ impl Posting {
             *count += 1;
         }
         if summary != RenewalSummary::default() {
-            self.measure(&Reading::near_end(summary.failed));
+            self.measure(&Measurement::near_end(summary.failed));
         }
         Ok(summary)
     }
 
     async fn renew(&self, alias: Alias, worker: &Worker) -> bool {
-        let renewed = self.keep_alive(&alias, Need::Renewal, worker).await;
+        let renewed = self.keep_alive(&alias, TokenUse::Renewal, worker).await;
         if let Err(why) = &renewed {
             tracing::warn!(account = %alias, why = %why, "an idle account's tokens could not be exchanged");
         }

@@ -10,16 +10,16 @@
 use std::time::Duration;
 
 use domain::account::{Account, Connection, TokenPair};
-use domain::failure::{Disposition, in_full};
+use domain::failure::{Disposition, error_chain};
 use domain::identity::Alias;
 use domain::secret::{Sealed, SecretString};
-use storage::{Kept, Purpose, SaveError, SealContext, StoreError};
-use tiktok::{AppCredentials, Fault, Grant, RefreshToken};
+use storage::{EncryptionContext, Purpose, SaveError, StoreError, Versioned};
+use tiktok::{AppCredentials, ErrorKind, Grant, RefreshToken};
 
-use super::{Opened, unknown_account};
-use crate::measure::Reading;
+use super::{OpenedToken, unknown_account};
+use crate::exit::Exit;
+use crate::measure::Measurement;
 use crate::posting::Posting;
-use crate::stop::Stop;
 
 /// How often a new pair is tried to be sealed and stored.
 const STORE_TRIES: u32 = 10;
@@ -28,7 +28,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 impl Posting {
     /// Has a new pair, under the account's lock.
-    pub(super) async fn refresh(&self, kept: Kept<Account>) -> Result<Opened, Stop> {
+    pub(super) async fn refresh(&self, kept: Versioned<Account>) -> Result<OpenedToken, Exit> {
         let (app, refresh) = match self.what_a_refresh_needs(&kept).await {
             Ok(needed) => needed,
             Err(stop) => {
@@ -37,7 +37,7 @@ impl Posting {
             }
         };
         let mut granted = self.tiktok.refresh(&app, &refresh).await;
-        if matches!(&granted, Err(error) if matches!(error.fault, Fault::Unanswered(_))) {
+        if matches!(&granted, Err(error) if matches!(error.fault, ErrorKind::Unanswered(_))) {
             // The pair may have been rotated with the answer lost; the old one is tried once more.
             granted = self.tiktok.refresh(&app, &refresh).await;
         }
@@ -48,17 +48,17 @@ impl Posting {
             }
             Err(error) => {
                 self.unlock(kept).await;
-                Err(Stop::unless_mended(error.disposition(), &error.failure()))
+                Err(Exit::defer_until_fixed(error.disposition(), &error.failure()))
             }
         }
     }
 
     /// Everything that can be found missing before TikTok is asked, is: once it
     /// has rotated the pair, nothing may fail that could have failed earlier.
-    async fn what_a_refresh_needs(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Stop> {
-        let context = SealContext::new(Purpose::RefreshToken, &account.alias);
-        let refresh = self.vault.open(&context, &account.tokens.refresh).await?;
-        self.vault.seal(&context, &refresh).await?;
+    async fn what_a_refresh_needs(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Exit> {
+        let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
+        let refresh = self.cipher.open(&context, &account.tokens.refresh).await?;
+        self.cipher.seal(&context, &refresh).await?;
         let secret = self.app.get(self.now()).await?;
         Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(refresh)))
     }
@@ -66,7 +66,7 @@ impl Posting {
     /// Stores a new pair, and only then hands out its token. A pair is never
     /// dropped: not because somebody changed the account meanwhile, nor for a
     /// passing error.
-    async fn keep_grant(&self, mut kept: Kept<Account>, grant: Grant) -> Result<Opened, Stop> {
+    async fn keep_grant(&self, mut kept: Versioned<Account>, grant: Grant) -> Result<OpenedToken, Exit> {
         let now = self.now();
         let alias = kept.alias.clone();
         let access = self.seal_surely(Purpose::AccessToken, &alias, grant.access.secret()).await?;
@@ -83,26 +83,26 @@ impl Posting {
             match self.accounts.save(&kept, renewed(&kept, &tokens, &grant), now).await {
                 Ok(_) => {
                     tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
-                    return Ok(Opened { token: grant.access, sealed: access });
+                    return Ok(OpenedToken { token: grant.access, sealed: access });
                 }
-                Err(SaveError::Overtaken) => match self.accounts.get(&alias).await {
+                Err(SaveError::Conflict) => match self.accounts.get(&alias).await {
                     Ok(newest) => kept = newest.ok_or_else(|| unknown_account(&alias))?,
                     Err(error) => not_stored_yet(&alias, error).await?,
                 },
                 Err(SaveError::Store(error)) => not_stored_yet(&alias, error).await?,
             }
         }
-        Err(Stop::wait("tokens_not_stored", "the account's new tokens could not be stored", Duration::from_secs(30)))
+        Err(Exit::defer("tokens_not_stored", "the account's new tokens could not be stored", Duration::from_secs(30)))
     }
 
-    async fn seal_surely(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Stop> {
-        let context = SealContext::new(purpose, alias);
-        let mut sealed = self.vault.seal(&context, secret).await;
+    async fn seal_surely(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Exit> {
+        let context = EncryptionContext::new(purpose, alias);
+        let mut sealed = self.cipher.seal(&context, secret).await;
         for _ in 1..STORE_TRIES {
             match &sealed {
                 Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {
                     tokio::time::sleep(STORE_PAUSE).await;
-                    sealed = self.vault.seal(&context, secret).await;
+                    sealed = self.cipher.seal(&context, secret).await;
                 }
                 _ => break,
             }
@@ -112,38 +112,38 @@ impl Posting {
 
     /// TikTok refused the refresh token for good. If somebody else stored a
     /// newer pair, that one counts; otherwise the account must be connected again.
-    async fn part(&self, kept: Kept<Account>, why: &str) -> Result<Opened, Stop> {
+    async fn part(&self, kept: Versioned<Account>, why: &str) -> Result<OpenedToken, Exit> {
         let newest = self.connected(&kept.alias).await?;
         if newest.tokens.refresh != kept.tokens.refresh {
             return self.open(&newest).await;
         }
-        self.mark_parted(newest, why).await?;
-        Err(Stop::needs_reconnect(why))
+        self.mark_authorization_lost(newest, why).await?;
+        Err(Exit::needs_reconnect(why))
     }
 
-    pub(super) async fn mark_parted(&self, kept: Kept<Account>, why: &str) -> Result<(), StoreError> {
+    pub(super) async fn mark_authorization_lost(&self, kept: Versioned<Account>, why: &str) -> Result<(), StoreError> {
         let now = self.now();
         tracing::error!(account = %kept.alias, why, "TikTok refuses the account's tokens: connect it again");
-        let parted = kept.value.clone().parted(why, now);
-        match self.accounts.save(&kept, parted, now).await {
+        let authorization_lost = kept.value.clone().authorization_lost(why, now);
+        match self.accounts.save(&kept, authorization_lost, now).await {
             Ok(_) => {
-                self.measure(&Reading::consent_lost(kept.alias.as_str()));
+                self.measure(&Measurement::consent_lost(kept.alias.as_str()));
                 Ok(())
             }
             // Somebody changed the account meanwhile: the next refusal marks it.
-            Err(SaveError::Overtaken) => Ok(()),
+            Err(SaveError::Conflict) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
         }
     }
 
     /// Gives the lock back. What could not be done is tried again when a call
     /// needs it; for an idle account, after a while.
-    async fn unlock(&self, kept: Kept<Account>) {
+    async fn unlock(&self, kept: Versioned<Account>) {
         let now = self.now();
         let tokens = kept.tokens.clone().renewed_later(now);
         let unlocked = Account { refreshing: None, tokens, ..kept.value.clone() };
         if let Err(error) = self.accounts.save(kept, unlocked, now).await {
-            tracing::warn!(error = in_full(&error), "the refresh lock stays until it expires");
+            tracing::warn!(error = error_chain(&error), "the refresh lock stays until it expires");
         }
     }
 }
@@ -156,7 +156,7 @@ async fn not_stored_yet(alias: &Alias, error: StoreError) -> Result<(), StoreErr
     if !matches!(error.disposition(), Disposition::Retry { .. }) {
         return Err(error);
     }
-    tracing::warn!(account = %alias, error = in_full(&error), "new tokens not stored yet");
+    tracing::warn!(account = %alias, error = error_chain(&error), "new tokens not stored yet");
     tokio::time::sleep(STORE_PAUSE).await;
     Ok(())
 }

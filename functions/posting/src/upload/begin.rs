@@ -7,53 +7,53 @@
 
 use std::time::Duration;
 
-use domain::account::{Account, Need, Scopes};
-use domain::budget::CallKind;
+use domain::account::{Account, Scopes, TokenUse};
 use domain::chunk::ChunkPlan;
 use domain::failure::Failure;
 use domain::options::Mode;
 use domain::post::Post;
+use domain::rate_limit::CallKind;
 use domain::settings::Settings;
 use domain::size::{SizeError, VideoSize};
 use domain::upload::{LastChunk, Upload};
 use domain::video::{Limits, VideoFacts};
 use futures::join;
-use storage::{InLine, Kept, Purpose, SealContext};
+use storage::{EncryptionContext, Purpose, QueueEntry, Versioned};
 use tiktok::UploadUrl;
 
-use super::{Hold, Pace, Sending};
-use crate::budget::Books;
+use super::{LeasedPost, Sending, ThroughputEstimate};
+use crate::exit::Exit;
 use crate::header::hold_against;
 use crate::posting::Posting;
-use crate::stop::Stop;
+use crate::rate_limit::AccountLimits;
 use crate::tokens::{Bearer, unknown_account};
 
 /// How many uploads one post may begin, before a person must look.
 const MOST_INITS: u32 = 12;
 
 impl Posting {
-    pub(super) async fn begin(&self, hold: &mut Hold<'_>, sending: &mut Sending) -> Result<(), Stop> {
-        let post = hold.post().clone();
-        let Plain { account, settings, facts, size, line } = Box::pin(self.see(&post)).await?;
-        let described = |stop: Stop| stop.described(settings.clone(), facts.clone(), size.bytes());
+    pub(super) async fn begin(&self, leased: &mut LeasedPost<'_>, sending: &mut Sending) -> Result<(), Exit> {
+        let post = leased.post().clone();
+        let UploadInputs { account, settings, facts, size, line } = Box::pin(self.load_inputs(&post)).await?;
+        let described = |stop: Exit| stop.described(settings.clone(), facts.clone(), size.bytes());
         let books = self.await_turn(&post, settings.mode, &line).await.map_err(described)?;
         let plan = ChunkPlan::new(size, self.chunk_ceiling);
-        Pace::default().room_for(plan.chunk_size(), hold.worker(), self.now())?;
+        ThroughputEstimate::default().room_for(plan.chunk_size(), leased.worker(), self.now())?;
         sending.read_from(0, || self.objects.read_ahead(&post.source, size.bytes(), self.window));
-        let begun = match self.take_turn(hold, (&account, books), settings.clone(), &facts, plan).await {
+        let begun = match self.take_turn(leased, (&account, books), settings.clone(), &facts, plan).await {
             Ok(begun) => begun,
-            Err(stop) => return Err(described(self.heed_limit(&account.alias, settings.mode, stop).await)),
+            Err(stop) => return Err(described(self.apply_limit(&account.alias, settings.mode, stop).await)),
         };
         let (settings, upload, url) = begun;
         tracing::info!(post.id = %post.id, publish.id = %upload.publish_id, "upload begun");
         sending.opened(&upload, url);
-        let begun = hold.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
-        hold.save(begun).await
+        let begun = leased.post().clone().described(settings, facts, size.bytes()).begin(upload, self.now())?;
+        leased.save(begun).await
     }
 
     /// Reads all that decides how a post goes out: at once, since no read waits
     /// for what another finds.
-    async fn see(&self, post: &Post) -> Result<Plain, Stop> {
+    async fn load_inputs(&self, post: &Post) -> Result<UploadInputs, Exit> {
         let (account, object, sidecar, header, line) = join!(
             Box::pin(self.accounts.get(&post.account)),
             Box::pin(self.objects.describe(&post.source)),
@@ -71,12 +71,12 @@ impl Posting {
             Some(header) => header?,
             None => self.inspect(&post.source, size.bytes()).await?,
         };
-        Ok(Plain { account, settings, facts, size, line: line? })
+        Ok(UploadInputs { account, settings, facts, size, line: line? })
     }
 
     /// The header of a video whose size was told with its event. The source is
     /// pinned: what was read of it once stays true.
-    async fn header_as_told(&self, post: &Post) -> Option<Result<VideoFacts, Stop>> {
+    async fn header_as_told(&self, post: &Post) -> Option<Result<VideoFacts, Exit>> {
         match (&post.video, post.bytes) {
             (Some(facts), _) => Some(Ok(facts.clone())),
             (None, Some(bytes)) => Some(self.inspect(&post.source, bytes).await),
@@ -87,29 +87,29 @@ impl Posting {
     /// Begins the upload of a post whose turn it is, if nothing is against it.
     async fn take_turn(
         &self,
-        hold: &Hold<'_>,
-        (account, books): (&Kept<Account>, Books),
+        leased: &LeasedPost<'_>,
+        (account, books): (&Versioned<Account>, AccountLimits),
         settings: Settings,
         facts: &VideoFacts,
         plan: ChunkPlan,
-    ) -> Result<(Settings, Upload, UploadUrl), Stop> {
-        let mut bearer = self.bearer_of(account, Need::Call, hold.worker()).await?;
+    ) -> Result<(Settings, Upload, UploadUrl), Exit> {
+        let mut bearer = self.bearer_of(account, TokenUse::Call, leased.worker()).await?;
         let settings = self.fit(&mut bearer, settings, facts).await?;
-        if !account.tokens.lasts(Need::Upload, self.now()) {
-            bearer = self.bearer(&account.alias, Need::Upload, hold.worker()).await?;
+        if !account.tokens.lasts(TokenUse::Upload, self.now()) {
+            bearer = self.bearer(&account.alias, TokenUse::Upload, leased.worker()).await?;
         }
         tracing::info!(
-            post.id = %hold.post().id, video.bytes = plan.size().bytes(), video.container = ?facts.container, title = settings.title.as_str(),
+            post.id = %leased.post().id, video.bytes = plan.size().bytes(), video.container = ?facts.container, title = settings.title.as_str(),
             privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode, chunks = plan.count(),
             "video checked: asking TikTok for an upload"
         );
-        let (upload, url) = self.ticket(hold.post(), &mut bearer, books, &settings, plan).await?;
+        let (upload, url) = self.ticket(leased.post(), &mut bearer, books, &settings, plan).await?;
         Ok((settings, upload, url))
     }
 
     /// Holds the video and its settings against what TikTok allows: the
     /// creator's own limits, asked for afresh, where it is posted directly.
-    async fn fit(&self, bearer: &mut Bearer<'_>, settings: Settings, facts: &VideoFacts) -> Result<Settings, Stop> {
+    async fn fit(&self, bearer: &mut Bearer<'_>, settings: Settings, facts: &VideoFacts) -> Result<Settings, Exit> {
         if settings.mode == Mode::Draft {
             hold_against(facts, &Limits::draft())?;
             return Ok(settings);
@@ -119,7 +119,7 @@ impl Posting {
         hold_against(facts, &Limits::direct(creator.max_duration_s.map(Duration::from_secs)))?;
         creator.fit(settings).map_err(|refusal| {
             let advice = "Mend the options and drop the video again; nothing was sent to TikTok.";
-            Stop::Fail(Failure::new("privacy_level_option_mismatch", refusal.to_string(), advice))
+            Exit::Fail(Failure::new("privacy_level_option_mismatch", refusal.to_string(), advice))
         })
     }
 
@@ -127,16 +127,16 @@ impl Posting {
         &self,
         post: &Post,
         bearer: &mut Bearer<'_>,
-        books: Books,
+        books: AccountLimits,
         settings: &Settings,
         plan: ChunkPlan,
-    ) -> Result<(Upload, UploadUrl), Stop> {
+    ) -> Result<(Upload, UploadUrl), Exit> {
         // The URL's hour is counted from before TikTok was asked, the earliest that it can have begun.
         let issued_at = self.now();
         let begin = async |token| self.tiktok.begin(&token, settings, &plan).await;
         let ticket = self.in_turn(post, books, bearer, begin).await?;
-        let context = SealContext::new(Purpose::UploadUrl, &post.account);
-        let url = self.vault.seal(&context, ticket.upload_url.secret()).await?;
+        let context = EncryptionContext::new(Purpose::UploadUrl, &post.account);
+        let url = self.cipher.seal(&context, ticket.upload_url.secret()).await?;
         let upload = Upload {
             publish_id: ticket.publish_id,
             url,
@@ -151,33 +151,33 @@ impl Posting {
 }
 
 /// What is known of a post when it is plain how it goes out.
-struct Plain {
-    account: Kept<Account>,
+struct UploadInputs {
+    account: Versioned<Account>,
     settings: Settings,
     facts: VideoFacts,
     size: VideoSize,
     /// Its account's line, up to it.
-    line: Vec<InLine>,
+    line: Vec<QueueEntry>,
 }
 
-fn wrong_size(error: SizeError) -> Stop {
+fn wrong_size(error: SizeError) -> Exit {
     let code = match error {
         SizeError::Empty => "file_empty",
         SizeError::TooLarge { .. } => "file_too_large",
     };
-    Stop::Fail(Failure::new(code, error.to_string(), "Nothing was sent to TikTok."))
+    Exit::Fail(Failure::new(code, error.to_string(), "Nothing was sent to TikTok."))
 }
 
-fn not_too_often(post: &Post) -> Result<(), Stop> {
+fn not_too_often(post: &Post) -> Result<(), Exit> {
     if post.inits < MOST_INITS {
         return Ok(());
     }
     let message = format!("{MOST_INITS} uploads were begun and none could be ended");
     let advice = "Look at the post's history for what broke them off, then drop the video again.";
-    Err(Stop::Fail(Failure::new("upload_never_ends", message, advice)))
+    Err(Exit::Fail(Failure::new("upload_attempts_exhausted", message, advice)))
 }
 
-fn allowed(account: &Account, mode: Mode) -> Result<(), Stop> {
+fn allowed(account: &Account, mode: Mode) -> Result<(), Exit> {
     let scope = Scopes::needed_for(mode);
     if account.scopes.allow(scope) {
         return Ok(());
@@ -186,5 +186,5 @@ fn allowed(account: &Account, mode: Mode) -> Result<(), Stop> {
     // A consent asks for what the account's own mode needs, and for what the stack says.
     let advice = "Make this mode the account's own, or name the scope in the stack's ConnectScopes; then connect the \
                   account again, allow it on TikTok's page, and drop the video again.";
-    Err(Stop::Fail(Failure::new("scope_not_authorized", message, advice)))
+    Err(Exit::Fail(Failure::new("scope_not_authorized", message, advice)))
 }

@@ -2,68 +2,68 @@
 
 use std::time::Duration;
 
-use domain::failure::{backoff, in_full};
+use domain::failure::{backoff, error_chain};
 use domain::post::{InvalidTransition, Post, PostState, SentReceipt};
 use domain::upload::Upload;
 use futures::join;
 use storage::StoreError;
 
-use super::{Hold, Worked};
+use super::{LeasedPost, Worked};
+use crate::exit::{Exit, Limited};
 use crate::posting::Posting;
-use crate::stop::{Limited, Stop};
 
 impl Posting {
-    pub(super) async fn conclude(&self, mut hold: Hold<'_>, stop: Stop) -> Result<Worked, StoreError> {
-        let post = hold.post().clone();
-        let handed_over = matches!(stop, Stop::HandOver);
-        let settled = matches!(stop, Stop::Verdict(_));
-        if let Stop::Verdict(report) = &stop {
-            self.heed_consent(report, &post.account, hold.worker()).await;
+    pub(super) async fn conclude(&self, mut leased: LeasedPost<'_>, stop: Exit) -> Result<Worked, StoreError> {
+        let post = leased.post().clone();
+        let handed_over = matches!(stop, Exit::Yield);
+        let settled = matches!(stop, Exit::Reported(_));
+        if let Exit::Reported(report) = &stop {
+            self.note_authorization(report, &post.account, leased.worker()).await;
         }
-        let (alias, mode, in_line) = (post.account.clone(), post.mode(), post.stands_in_line());
+        let (alias, mode, in_line) = (post.account.clone(), post.mode(), post.is_in_account_queue());
         let next = match self.next(post, stop) {
             Ok(next) => next,
-            Err(End::Overtaken) => return Ok(overtaken(&hold)),
+            Err(End::Overtaken) => return Ok(overtaken(&leased)),
             Err(End::Store(error)) => return Err(error),
         };
         let id = next.id.clone();
-        match hold.save(next).await {
+        match leased.save(next).await {
             Ok(()) => {}
-            Err(Stop::Store(error)) => return Err(error),
-            Err(_) => return Ok(overtaken(&hold)),
+            Err(Exit::Store(error)) => return Err(error),
+            Err(_) => return Ok(overtaken(&leased)),
         }
-        let post = hold.post();
+        let post = leased.post();
         let others = async {
             if settled {
                 self.settle_turn(post).await;
             } else if in_line {
-                self.call_up(&alias, mode).await;
+                self.wake_next(&alias, mode).await;
             }
-            if handed_over && let Err(error) = self.bell.ring(&id).await {
-                tracing::warn!(post.id = %id, error = in_full(&error), "bell not rung: the post is due and will be found");
+            if handed_over && let Err(error) = self.wake_queue.wake(&id).await {
+                tracing::warn!(post.id = %id, error = error_chain(&error), "bell not rung: the post is due and will be found");
             }
         };
-        join!(Box::pin(self.announce(post)), Box::pin(others));
+        join!(Box::pin(self.record_state(post)), Box::pin(others));
         Ok(Worked::Rests(post.state_name()))
     }
 
-    fn next(&self, post: Post, stop: Stop) -> Result<Post, End> {
+    fn next(&self, post: Post, stop: Exit) -> Result<Post, End> {
         let now = self.now();
         let fallback = post.clone();
         let next = match stop {
-            Stop::Overtaken => return Err(End::Overtaken),
-            Stop::Store(error) => return Err(End::Store(error)),
+            Exit::LeaseLost => return Err(End::Overtaken),
+            Exit::Store(error) => return Err(End::Store(error)),
             // Every byte may be there: it has not failed before TikTok says so.
-            Stop::Fail(failure) if post.upload().is_some_and(Upload::may_be_complete) => {
+            Exit::Fail(failure) if post.upload().is_some_and(Upload::may_be_complete) => {
                 tracing::warn!(post.id = %post.id, why = %failure, "the post may be published all the same: TikTok is asked");
                 post.sent(SentReceipt::Unconfirmed { why: failure.message }, now)
             }
-            Stop::Fail(failure) => post.fail(failure, now),
-            Stop::Wait { code, message, after } => {
+            Exit::Fail(failure) => post.fail(failure, now),
+            Exit::Defer { code, message, after } => {
                 let wait = after.max(backoff(times(&post, &code))) + spread(&post);
                 post.defer(&code, &message, wait, now)
             }
-            Stop::Limited(limited) => {
+            Exit::RateLimited(limited) => {
                 let Limited { wait, described } = *limited;
                 let post = match described {
                     Some((settings, video, bytes)) => post.described(settings, video, bytes),
@@ -72,13 +72,13 @@ impl Posting {
                 let after = Duration::try_from(wait.until.duration_since(now)).unwrap_or_default();
                 post.defer(&wait.code, &wait.message, after, now)
             }
-            Stop::Hold(reason) => post.hold(reason, now),
-            Stop::Schedule(at) => post.schedule(at, now),
-            Stop::HandOver => post.hand_over(now),
-            Stop::Sent => post.sent(SentReceipt::Confirmed, now),
-            Stop::Unsure(why) => post.sent(SentReceipt::Unconfirmed { why }, now),
-            Stop::Verdict(report) => post.settle(&report, now),
-            Stop::Fault(fault) => Err(fault),
+            Exit::Hold(reason) => post.hold(reason, now),
+            Exit::Schedule(at) => post.schedule(at, now),
+            Exit::Yield => post.hand_over(now),
+            Exit::Sent => post.sent(SentReceipt::Confirmed, now),
+            Exit::Unconfirmed(why) => post.sent(SentReceipt::Unconfirmed { why }, now),
+            Exit::Reported(report) => post.apply_report(&report, now),
+            Exit::Bug(fault) => Err(fault),
         };
         Ok(next.unwrap_or_else(|fault| set_aside(fallback, fault, now)))
     }
@@ -90,9 +90,9 @@ enum End {
     Store(StoreError),
 }
 
-fn overtaken(hold: &Hold<'_>) -> Worked {
-    tracing::warn!(post.id = %hold.post().id, "another worker has the post now: this one stops");
-    Worked::Overtaken
+fn overtaken(leased: &LeasedPost<'_>) -> Worked {
+    tracing::warn!(post.id = %leased.post().id, "another worker has the post now: this one stops");
+    Worked::LeaseLost
 }
 
 /// A step that the state does not allow is a fault of ours. The post is put

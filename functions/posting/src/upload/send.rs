@@ -7,13 +7,13 @@ use domain::chunk::{Chunk, ChunkPlan};
 use domain::failure::backoff;
 use domain::secret::Sealed;
 use domain::upload::Upload;
-use storage::{BrokeOff, ObjectError, Purpose, ReadAhead, SealContext};
+use storage::{BrokeOff, EncryptionContext, ObjectError, Purpose, ReadAhead};
 use tiktok::{ChunkOutcome, SourceFault, UploadUrl};
 
-use super::react::Then;
-use super::{Hold, Pace, Progress, URL_NEEDED};
+use super::react::Next;
+use super::{LeasedPost, Progress, ThroughputEstimate, URL_NEEDED};
+use crate::exit::Exit;
 use crate::posting::Posting;
-use crate::stop::Stop;
 
 /// How often one chunk is sent again at once, before the post waits.
 const TRIES: u32 = 4;
@@ -25,7 +25,7 @@ pub(crate) struct Sending {
     video: Option<ReadAhead>,
     /// Where the bytes go, opened at most once: the sealed URL, and the same in the clear.
     url: Option<(Sealed, UploadUrl)>,
-    pub(super) pace: Pace,
+    pub(super) pace: ThroughputEstimate,
 }
 
 impl Sending {
@@ -46,30 +46,30 @@ impl Posting {
     /// last write is not just over.
     pub(super) async fn send(
         &self,
-        hold: &mut Hold<'_>,
+        leased: &mut LeasedPost<'_>,
         upload: &Upload,
         sending: &mut Sending,
-    ) -> Result<Progress, Stop> {
-        let url = &self.url_of(hold, upload, sending).await?;
+    ) -> Result<Progress, Exit> {
+        let url = &self.url_of(leased, upload, sending).await?;
         let mut tries = 0;
         loop {
-            let upload = under_way(hold)?;
+            let upload = under_way(leased)?;
             let Some(chunk) = upload.next_chunk() else {
-                return Err(Stop::Sent);
+                return Err(Exit::Sent);
             };
             sending.pace.recall(upload.rate);
-            self.in_time(hold, &upload, chunk, &sending.pace).await?;
-            let (outcome, time) = self.try_once(hold, url, &upload, chunk, sending).await?;
+            self.in_time(leased, &upload, chunk, &sending.pace).await?;
+            let (outcome, time) = self.try_once(leased, url, &upload, chunk, sending).await?;
             if matches!(outcome, ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete) {
                 sending.pace.sent(chunk.len, time);
             }
-            match self.react(hold, chunk, outcome, &sending.pace).await? {
-                Then::Rest(progress) => return Ok(progress),
-                Then::Again(wait) => {
+            match self.react(leased, chunk, outcome, &sending.pace).await? {
+                Next::Rest(progress) => return Ok(progress),
+                Next::Again(wait) => {
                     tries += 1;
                     if tries >= TRIES {
                         let message = "TikTok's upload server refuses the chunk for now";
-                        return Err(Stop::wait("upload_refused", message, wait));
+                        return Err(Exit::defer("upload_refused", message, wait));
                     }
                     tokio::time::sleep(wait.min(Duration::from_secs(30)).max(backoff(tries) / 4)).await;
                 }
@@ -77,28 +77,34 @@ impl Posting {
         }
     }
 
-    async fn url_of(&self, hold: &Hold<'_>, upload: &Upload, sending: &mut Sending) -> Result<UploadUrl, Stop> {
+    async fn url_of(&self, leased: &LeasedPost<'_>, upload: &Upload, sending: &mut Sending) -> Result<UploadUrl, Exit> {
         if let Some((_, url)) = sending.url.as_ref().filter(|(sealed, _)| *sealed == upload.url) {
             return Ok(url.clone());
         }
-        let context = SealContext::new(Purpose::UploadUrl, &hold.post().account);
-        let url = UploadUrl::restore(self.vault.open(&context, &upload.url).await?);
+        let context = EncryptionContext::new(Purpose::UploadUrl, &leased.post().account);
+        let url = UploadUrl::restore(self.cipher.open(&context, &upload.url).await?);
         sending.opened(upload, url.clone());
         Ok(url)
     }
 
     /// Begins no chunk that the invocation or the URL would cut off, nor one
     /// that would be sent in vain.
-    async fn in_time(&self, hold: &mut Hold<'_>, upload: &Upload, chunk: Chunk, pace: &Pace) -> Result<(), Stop> {
+    async fn in_time(
+        &self,
+        leased: &mut LeasedPost<'_>,
+        upload: &Upload,
+        chunk: Chunk,
+        pace: &ThroughputEstimate,
+    ) -> Result<(), Exit> {
         let now = self.now();
-        pace.room_for(chunk.len, hold.worker(), now)?;
+        pace.room_for(chunk.len, leased.worker(), now)?;
         if upload.is_worth_sending(now, pace.expected(chunk.len).max(URL_NEEDED)) {
             return Ok(());
         }
         if upload.may_be_complete() {
-            return Err(Stop::Unsure("the upload's hour is over".to_owned()));
+            return Err(Exit::Unconfirmed("the upload's hour is over".to_owned()));
         }
-        self.begin_anew(hold, "the rest cannot be sent before its URL ends").await
+        self.begin_anew(leased, "the rest cannot be sent before its URL ends").await
     }
 
     /// Tries a chunk once. The last one is announced in the database before its
@@ -106,33 +112,33 @@ impl Posting {
     /// it, it was not sent after all.
     async fn try_once(
         &self,
-        hold: &mut Hold<'_>,
+        leased: &mut LeasedPost<'_>,
         url: &UploadUrl,
         upload: &Upload,
         chunk: Chunk,
         sending: &mut Sending,
-    ) -> Result<(ChunkOutcome, Duration), Stop> {
+    ) -> Result<(ChunkOutcome, Duration), Exit> {
         let first_try_of_last = chunk == upload.plan.last() && !upload.may_be_complete();
         if first_try_of_last {
-            hold.save(hold.post().clone().commit(self.now())?).await?;
+            leased.save(leased.post().clone().commit(self.now())?).await?;
         }
         let size = upload.plan.size().bytes();
-        let read_ahead = || self.objects.read_ahead(&hold.post().source, size, self.window);
+        let read_ahead = || self.objects.read_ahead(&leased.post().source, size, self.window);
         let video = sending.video.get_or_insert_with(read_ahead);
         let started = self.now();
-        let tried = self.put(hold, url, &upload.plan, chunk, video).await;
+        let tried = self.put(leased, url, &upload.plan, chunk, video).await;
         let time = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();
         if first_try_of_last && tried.as_ref().map_or_else(is_of_the_source, was_refused) {
-            hold.save(hold.post().clone().uncommit(self.now())?).await?;
+            leased.save(leased.post().clone().uncommit(self.now())?).await?;
         }
         match tried {
             Ok(outcome) => Ok((outcome, time)),
             Err(Broken::Off(stop)) => Err(stop),
-            Err(Broken::Source(error)) => Err(unreadable(&under_way(hold)?, error)),
+            Err(Broken::Source(error)) => Err(unreadable(&under_way(leased)?, error)),
             Err(Broken::Late) => {
                 sending.pace.cut_off(chunk.len, time);
-                hold.note(hold.post().clone().progress(upload.offset, sending.pace.rate(), self.now())?);
-                Err(Stop::HandOver)
+                leased.checkpoint(leased.post().clone().progress(upload.offset, sending.pace.rate(), self.now())?);
+                Err(Exit::Yield)
             }
         }
     }
@@ -141,16 +147,16 @@ impl Posting {
     /// Cut off at the deadline.
     async fn put(
         &self,
-        hold: &mut Hold<'_>,
+        leased: &mut LeasedPost<'_>,
         url: &UploadUrl,
         plan: &ChunkPlan,
         chunk: Chunk,
         video: &mut ReadAhead,
     ) -> Result<ChunkOutcome, Broken> {
         // A chunk that was tried for long may have outlived the lease.
-        hold.freshen().await.map_err(Broken::Off)?;
-        let Some(facts) = hold.post().video.clone() else {
-            return Err(Broken::Off(Stop::Unsure("the post has no video's facts".to_owned())));
+        leased.renew_if_stale().await.map_err(Broken::Off)?;
+        let Some(facts) = leased.post().video.clone() else {
+            return Err(Broken::Off(Exit::Unconfirmed("the post has no video's facts".to_owned())));
         };
         let put = async {
             let mut body = video.chunk(chunk.first..chunk.end());
@@ -161,8 +167,8 @@ impl Posting {
             };
             video.take_failure().map_or(Ok(outcome), |error| Err(Broken::Source(error)))
         };
-        let left = Duration::try_from(hold.worker().rest_by.duration_since(self.now())).unwrap_or_default();
-        match hold.during(Box::pin(tokio::time::timeout(left, put))).await {
+        let left = Duration::try_from(leased.worker().deadline.duration_since(self.now())).unwrap_or_default();
+        match leased.run_renewing(Box::pin(tokio::time::timeout(left, put))).await {
             Ok(ended) => ended.unwrap_or(Err(Broken::Late)),
             Err(stop) => Err(Broken::Off(stop)),
         }
@@ -170,8 +176,8 @@ impl Posting {
 }
 
 /// The upload of a post that is being sent.
-pub(super) fn under_way(hold: &Hold<'_>) -> Result<Upload, Stop> {
-    hold.post().upload().cloned().ok_or_else(|| Stop::Unsure("the post has no upload".to_owned()))
+pub(super) fn under_way(leased: &LeasedPost<'_>) -> Result<Upload, Exit> {
+    leased.post().upload().cloned().ok_or_else(|| Exit::Unconfirmed("the post has no upload".to_owned()))
 }
 
 /// Why a PUT came to no outcome.
@@ -181,7 +187,7 @@ enum Broken {
     /// The invocation is about to end.
     Late,
     /// It was broken off, since the post cannot be held.
-    Off(Stop),
+    Off(Exit),
 }
 
 fn is_of_the_source(broken: &Broken) -> bool {
@@ -190,14 +196,14 @@ fn is_of_the_source(broken: &Broken) -> bool {
 
 /// Tells whether a chunk surely was not taken.
 fn was_refused(outcome: &ChunkOutcome) -> bool {
-    matches!(outcome, ChunkOutcome::Dead(_) | ChunkOutcome::Bug(_) | ChunkOutcome::SourceFailed(_))
+    matches!(outcome, ChunkOutcome::UrlRejected(_) | ChunkOutcome::Rejected(_) | ChunkOutcome::SourceFailed(_))
 }
 
 /// An object that is gone for good ends the post, unless an earlier try of the
 /// last chunk may have come through.
-fn unreadable(upload: &Upload, error: ObjectError) -> Stop {
-    match Stop::from(error) {
-        Stop::Fail(failure) if upload.may_be_complete() => Stop::Unsure(failure.message),
+fn unreadable(upload: &Upload, error: ObjectError) -> Exit {
+    match Exit::from(error) {
+        Exit::Fail(failure) if upload.may_be_complete() => Exit::Unconfirmed(failure.message),
         stop => stop,
     }
 }

@@ -24,7 +24,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::{chance, clock, environment};
+use crate::{clock, environment, random};
 
 /// The field with the tracing header, in the span of an invocation.
 const HEADER: &str = "xrayTraceId";
@@ -65,7 +65,7 @@ impl Segments {
     }
 
     fn send(&self, name: &str, open: &Open, invocation: &Invocation) {
-        let random = chance::unguessable().ok();
+        let random = random::random_bytes().ok();
         let Some(id) = random.and_then(|random| random.first_chunk().copied()).map(u64::from_be_bytes) else { return };
         let subsegment = json!({
             "type": "subsegment",

@@ -239,8 +239,8 @@ mod tests {
         assert_eq!(item.get(RENEWAL), Some(&AttributeValue::S(Renewal::Due.as_str().to_owned())));
         assert_eq!(item.get(RENEW_AT), Some(&AttributeValue::N("43200000".to_owned())), "at half of a day");
         let connection = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
-        let parted = item_of(&Account { connection, ..account() }, Timestamp::UNIX_EPOCH).unwrap();
-        assert!(!parted.contains_key(RENEWAL));
+        let authorization_lost = item_of(&Account { connection, ..account() }, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(!authorization_lost.contains_key(RENEWAL));
     }
 
     #[test]

@@ -97,9 +97,9 @@ impl ObjectError {
 
 /// What a call is about, for its errors.
 #[derive(Debug, Clone)]
-pub(super) struct Place(String);
+pub(super) struct ObjectPath(String);
 
-impl Place {
+impl ObjectPath {
     pub(super) fn of(source: &Source) -> Self {
         Self::at(&source.bucket, &source.key)
     }
@@ -138,7 +138,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ObjectPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }

@@ -7,7 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 
-use super::error::{ObjectError, Place};
+use super::error::{ObjectError, ObjectPath};
 use crate::aws::AwsError;
 
 /// How many pages of a thousand keys are read at most.
@@ -16,7 +16,7 @@ const TO_LIST: &str = "s3:ListBucket on the bucket";
 
 /// Lists keys, page after page.
 pub(super) async fn keys(client: &Client, bucket: &str, prefix: &str) -> Result<Vec<String>, ObjectError> {
-    let place = Place::at(bucket, prefix);
+    let place = ObjectPath::at(bucket, prefix);
     let mut keys = Vec::new();
     let mut next = None;
     for _ in 0..PAGES {

@@ -3,7 +3,7 @@
 //! A video goes out as slowly as TikTok takes it, for minutes at a time, and S3
 //! ends connections that it finds idle. So a break is nothing special: the
 //! stream asks for what is missing, from the very next byte, pinned to the same
-//! version. Its breaks draw on a [`Patience`], which it may share with others.
+//! version. Its breaks draw on a [`RetryBudget`], which it may share with others.
 //!
 //! ```text
 //! open -> GET first..end -> bytes … -> the end: done
@@ -24,8 +24,8 @@ use domain::source::Source;
 use futures::StreamExt;
 use futures::stream;
 
-use super::error::{ObjectError, Place};
-use super::patience::Patience;
+use super::error::{ObjectError, ObjectPath};
+use super::retry_budget::RetryBudget;
 use super::{ByteRange, TO_READ, pins};
 use crate::aws::{AwsError, chain};
 
@@ -35,8 +35,8 @@ const BREAKS: u32 = 5;
 
 /// Opens a range; S3 has accepted to serve it when this returns.
 pub(super) async fn open(client: Client, source: Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
-    let end = first.checked_add(len).ok_or_else(|| Place::of(&source).too_large(len, u64::MAX - first))?;
-    let mut reader = Reader::new(client, source, first..end, Patience::new(BREAKS));
+    let end = first.checked_add(len).ok_or_else(|| ObjectPath::of(&source).too_large(len, u64::MAX - first))?;
+    let mut reader = Reader::new(client, source, first..end, RetryBudget::new(BREAKS));
     reader.connect().await?;
     Ok(stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|bytes| (bytes, reader))) })
         .boxed())
@@ -46,19 +46,19 @@ pub(super) async fn open(client: Client, source: Source, first: u64, len: u64) -
 pub(super) struct Reader {
     client: Client,
     source: Source,
-    place: Place,
+    place: ObjectPath,
     /// The offset of the next byte to hand on.
     at: u64,
     /// The offset behind the last one.
     end: u64,
     body: Option<ByteStream>,
-    patience: Patience,
+    patience: RetryBudget,
 }
 
 impl Reader {
     /// A read that has not asked for anything yet.
-    pub(super) fn new(client: Client, source: Source, range: Range<u64>, patience: Patience) -> Self {
-        let place = Place::of(&source);
+    pub(super) fn new(client: Client, source: Source, range: Range<u64>, patience: RetryBudget) -> Self {
+        let place = ObjectPath::of(&source);
         Self { client, source, place, at: range.start, end: range.end, body: None, patience }
     }
 

@@ -16,7 +16,7 @@
 //! - Parts are handed on in order, each piece as it came off the wire: split
 //!   where a chunk ends, never copied.
 //! - A part that breaks off goes on at its next byte. All breaks of the video
-//!   draw on one [`Patience`], also those before a chunk was sent again.
+//!   draw on one [`RetryBudget`], also those before a chunk was sent again.
 //! - A chunk that is sent again, or another than the next, begins a new flow.
 //!   What the old one still holds is dropped with it.
 //!
@@ -38,8 +38,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::error::ObjectError;
-use super::patience::Patience;
 use super::range::Reader;
+use super::retry_budget::RetryBudget;
 use super::window::{Parts, Window};
 
 /// How often the reads of one video go on after a break.
@@ -59,7 +59,7 @@ pub struct ReadAhead {
 struct Object {
     client: Client,
     source: Source,
-    patience: Patience,
+    patience: RetryBudget,
 }
 
 /// The flow that the last chunk was taken from, and where that chunk ends.
@@ -71,7 +71,7 @@ struct Lent {
 
 impl ReadAhead {
     pub(super) fn new(client: Client, source: Source, size: u64, window: Window) -> Self {
-        let object = Object { client, source, patience: Patience::new(BREAKS) };
+        let object = Object { client, source, patience: RetryBudget::new(BREAKS) };
         Self { object, window, size, flow: None }
     }
 

@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 
 use super::TO_READ;
-use super::error::{ObjectError, Place};
+use super::error::{ObjectError, ObjectPath};
 use crate::aws::{AwsError, chain};
 
 /// The most that a sidecar may have, in bytes: fifteen times what its longest
@@ -36,7 +36,7 @@ pub(super) async fn read(client: &Client, bucket: &str, key: &str) -> Result<Opt
 }
 
 async fn read_once(client: &Client, bucket: &str, key: &str) -> Result<Bytes, ObjectError> {
-    let place = Place::at(bucket, key);
+    let place = ObjectPath::at(bucket, key);
     let answer = client.get_object().bucket(bucket).key(key).send().await;
     let answer = answer.map_err(|error| place.error(TO_READ, AwsError::of(GET, &error)))?;
     let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
@@ -47,7 +47,7 @@ async fn read_once(client: &Client, bucket: &str, key: &str) -> Result<Bytes, Ob
     collect(&place, answer.body, length).await
 }
 
-async fn collect(place: &Place, mut body: ByteStream, length: u64) -> Result<Bytes, ObjectError> {
+async fn collect(place: &ObjectPath, mut body: ByteStream, length: u64) -> Result<Bytes, ObjectError> {
     let mut bytes = BytesMut::new();
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|error| place.broken(GET, chain(&error)))?;

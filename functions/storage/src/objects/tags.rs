@@ -8,7 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Tag, Tagging};
 use domain::source::Source;
 
-use super::error::{ObjectError, Place};
+use super::error::{ObjectError, ObjectPath};
 use super::pins;
 use crate::aws::AwsError;
 
@@ -20,7 +20,7 @@ const TO_TAG: &str = "s3:PutObjectTagging and s3:PutObjectVersionTagging";
 
 /// Adds tags to the version's own; asks S3 for no change where there is none.
 pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
-    let place = Place::of(source);
+    let place = ObjectPath::of(source);
     let (version_id, _) = pins(source);
     let get = client.get_object_tagging().bucket(&source.bucket).key(&source.key);
     let answer = get.set_version_id(version_id.clone()).send().await;

@@ -15,7 +15,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Part};
 use domain::secret::SecretString;
 use jiff::Timestamp;
 
-use super::error::{ObjectError, Place};
+use super::error::{ObjectError, ObjectPath};
 use crate::aws::{AwsError, Kind, chain};
 
 const TO_UPLOAD: &str = "s3:PutObject on uploads/";
@@ -24,7 +24,7 @@ const TO_ABORT: &str = "s3:AbortMultipartUpload on uploads/";
 
 /// The object that an address is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Slot<'a> {
+pub struct PresignTarget<'a> {
     /// The bucket.
     pub bucket: &'a str,
     /// The key.
@@ -35,8 +35,8 @@ pub struct Slot<'a> {
     pub term: Duration,
 }
 
-impl Slot<'_> {
-    fn signing(&self, place: &Place) -> Result<PresigningConfig, ObjectError> {
+impl PresignTarget<'_> {
+    fn signing(&self, place: &ObjectPath) -> Result<PresigningConfig, ObjectError> {
         let signing = PresigningConfig::builder().start_time(SystemTime::from(self.from)).expires_in(self.term);
         signing.build().map_err(|error| place.broken(SIGN, chain(&error)))
     }
@@ -60,13 +60,13 @@ fn without_checksum() -> Builder {
 }
 
 /// Signs an address for a whole object.
-pub(super) async fn sign_whole(
+pub(super) async fn presign_put(
     client: &Client,
-    slot: Slot<'_>,
+    slot: PresignTarget<'_>,
     bytes: u64,
     content_type: &str,
 ) -> Result<SecretString, ObjectError> {
-    let place = Place::at(slot.bucket, slot.key);
+    let place = ObjectPath::at(slot.bucket, slot.key);
     let put = client.put_object().bucket(slot.bucket).key(slot.key).content_type(content_type);
     let put = put.content_length(i64::try_from(bytes).unwrap_or(i64::MAX));
     let signed = put.customize().config_override(without_checksum()).presigned(slot.signing(&place)?).await;
@@ -75,14 +75,14 @@ pub(super) async fn sign_whole(
 }
 
 /// Signs an address for a part.
-pub(super) async fn sign_part(
+pub(super) async fn presign_part(
     client: &Client,
-    slot: Slot<'_>,
+    slot: PresignTarget<'_>,
     upload: &str,
     number: i32,
     bytes: u64,
 ) -> Result<SecretString, ObjectError> {
-    let place = Place::at(slot.bucket, slot.key);
+    let place = ObjectPath::at(slot.bucket, slot.key);
     let put = client.upload_part().bucket(slot.bucket).key(slot.key).upload_id(upload).part_number(number);
     let put = put.content_length(i64::try_from(bytes).unwrap_or(i64::MAX));
     let signed = put.customize().config_override(without_checksum()).presigned(slot.signing(&place)?).await;
@@ -92,7 +92,7 @@ pub(super) async fn sign_part(
 
 /// Begins an upload in parts; answers with S3's name for it.
 pub(super) async fn begin(client: &Client, bucket: &str, key: &str, content_type: &str) -> Result<String, ObjectError> {
-    let place = Place::at(bucket, key);
+    let place = ObjectPath::at(bucket, key);
     let begun = client.create_multipart_upload().bucket(bucket).key(key).content_type(content_type).send().await;
     let begun = begun.map_err(|error| place.error(TO_UPLOAD, AwsError::of("S3 CreateMultipartUpload", &error)))?;
     begun.upload_id.ok_or_else(|| place.broken("S3 CreateMultipartUpload", "the answer has no upload id"))
@@ -106,7 +106,7 @@ pub(super) async fn parts(
     key: &str,
     upload: &str,
 ) -> Result<Option<Vec<UploadedPart>>, ObjectError> {
-    let place = Place::at(bucket, key);
+    let place = ObjectPath::at(bucket, key);
     let mut parts = Vec::new();
     let list = client.list_parts().bucket(bucket).key(key).upload_id(upload);
     let mut pages = list.into_paginator().items().send();
@@ -138,7 +138,7 @@ pub(super) async fn complete(
     upload: &str,
     parts: &[UploadedPart],
 ) -> Result<(), ObjectError> {
-    let place = Place::at(bucket, key);
+    let place = ObjectPath::at(bucket, key);
     let parts =
         parts.iter().map(|part| CompletedPart::builder().part_number(part.number).set_e_tag(part.etag.clone()).build());
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
@@ -149,7 +149,7 @@ pub(super) async fn complete(
 
 /// Gives an upload in parts up; one that S3 does not know is given up already.
 pub(super) async fn abort(client: &Client, bucket: &str, key: &str, upload: &str) -> Result<(), ObjectError> {
-    let place = Place::at(bucket, key);
+    let place = ObjectPath::at(bucket, key);
     let done = client.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload).send().await;
     match done.map_err(|error| AwsError::of("S3 AbortMultipartUpload", &error)) {
         Ok(_) => Ok(()),

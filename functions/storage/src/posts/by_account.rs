@@ -6,7 +6,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::Alias;
 
-use super::Cursor;
+use super::PageKey;
 use super::record::DUE_AT;
 use crate::aws::AwsError;
 use crate::table::{Item, StoreError, Table};
@@ -19,8 +19,8 @@ const INDEX: &str = "account";
 pub(super) async fn page(
     table: &Table,
     alias: &Alias,
-    after: Option<Cursor>,
-) -> Result<(Vec<Item>, Option<Cursor>), StoreError> {
+    after: Option<PageKey>,
+) -> Result<(Vec<Item>, Option<PageKey>), StoreError> {
     let query = table.client().query().table_name(table.name()).index_name(INDEX);
     let query = query
         .key_condition_expression("#account = :account")
@@ -28,10 +28,10 @@ pub(super) async fn page(
         .expression_attribute_names("#account", INDEX)
         .expression_attribute_names("#due", DUE_AT)
         .expression_attribute_values(":account", AttributeValue::S(alias.to_string()))
-        .set_exclusive_start_key(after.map(Cursor::into_key));
+        .set_exclusive_start_key(after.map(PageKey::into_key));
     let answer = query.send().await.map_err(|error| {
         let permission = "dynamodb:Query (on index account)";
         StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
     })?;
-    Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.map(Cursor::of)))
+    Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.map(PageKey::of)))
 }

@@ -2,7 +2,7 @@
 //! and after.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html>
 
-use domain::notice::Change;
+use domain::post_event::Change;
 use serde::Deserialize;
 use serde_json::Value;
 

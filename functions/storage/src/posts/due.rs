@@ -17,9 +17,9 @@ const PAGE: i32 = 50;
 
 /// Where a page ended, and the next one begins.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cursor(Item);
+pub struct PageKey(Item);
 
-impl Cursor {
+impl PageKey {
     /// Takes the key at which a page ended.
     pub(super) fn of(key: Item) -> Self {
         Self(key)
@@ -39,7 +39,7 @@ pub struct DuePage {
     /// Since when the first of them has been due.
     since: Option<Timestamp>,
     /// Where the next page begins, if there may be more.
-    pub next: Option<Cursor>,
+    pub next: Option<PageKey>,
 }
 
 impl DuePage {
@@ -54,7 +54,7 @@ pub(super) async fn page(
     table: &Table,
     now: Timestamp,
     shard: Shard,
-    after: Option<Cursor>,
+    after: Option<PageKey>,
 ) -> Result<DuePage, StoreError> {
     let query = table.client().query().table_name(table.name()).index_name(INDEX).limit(PAGE);
     let query = query
@@ -64,7 +64,7 @@ pub(super) async fn page(
         .expression_attribute_values(":shard", AttributeValue::S(shard.to_string()))
         .expression_attribute_values(":now", Millis::floor(now).value())
         .scan_index_forward(true)
-        .set_exclusive_start_key(after.map(Cursor::into_key));
+        .set_exclusive_start_key(after.map(PageKey::into_key));
     let answer = query.send().await.map_err(|error| {
         let permission = "dynamodb:Query (on index due)";
         StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
@@ -72,7 +72,7 @@ pub(super) async fn page(
     let posts: Vec<_> = answer.items().iter().filter_map(|item| Some((id_of(table, INDEX, item)?, item))).collect();
     let since = posts.first().and_then(|(_, item)| due_of(item));
     let ids = posts.into_iter().map(|(id, _)| id).collect();
-    Ok(DuePage { ids, since, next: answer.last_evaluated_key.map(Cursor::of) })
+    Ok(DuePage { ids, since, next: answer.last_evaluated_key.map(PageKey::of) })
 }
 
 /// Since when an entry has been due.

@@ -9,7 +9,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::PostId;
-use domain::listing::{Listing, Place};
+use domain::listing::{Cursor, PostFilter};
 use jiff::Timestamp;
 
 use super::record::{ACCOUNT, CREATED_AT, KEY, KIND, POST, STATE};
@@ -23,21 +23,21 @@ const QUERIES: u32 = 10;
 const A_QUERY: i32 = 100;
 
 /// Items of an index, and where the next page begins.
-pub(super) type Page = (Vec<Item>, Option<Place>);
+pub(super) type Page = (Vec<Item>, Option<Cursor>);
 
 /// Where an item of an index stands in it.
-fn place_of(item: &Item) -> Option<Place> {
+fn place_of(item: &Item) -> Option<Cursor> {
     let id = PostId::new(item.get(KEY)?.as_s().ok()?).ok()?;
-    Place::new(item.get(CREATED_AT)?.as_n().ok()?.parse().ok()?, id).ok()
+    Cursor::new(item.get(CREATED_AT)?.as_n().ok()?.parse().ok()?, id).ok()
 }
 
 /// A place has whole milliseconds.
-fn submitted(place: &Place) -> Millis {
+fn submitted(place: &Cursor) -> Millis {
     Millis::floor(place.created_at())
 }
 
 /// The first and the last millisecond that a list is about.
-fn bounds(wanted: &Listing) -> (Millis, Millis) {
+fn bounds(wanted: &PostFilter) -> (Millis, Millis) {
     let since = Millis::ceil(wanted.since.unwrap_or(Timestamp::MIN));
     // Whole milliseconds are kept: what was submitted before this is at most the one before it.
     (since, Millis::ceil(wanted.before.unwrap_or(Timestamp::MAX)).before())
@@ -46,8 +46,8 @@ fn bounds(wanted: &Listing) -> (Millis, Millis) {
 /// Reads the page that follows `after`, or the first one.
 pub(super) async fn page(
     table: &Table,
-    wanted: &Listing,
-    after: Option<Place>,
+    wanted: &PostFilter,
+    after: Option<Cursor>,
     most: usize,
 ) -> Result<Page, StoreError> {
     let (since, until) = bounds(wanted);
@@ -74,7 +74,7 @@ pub(super) async fn page(
     Ok((found, after))
 }
 
-async fn query(table: &Table, wanted: &Listing, after: Option<&Place>) -> Result<Page, StoreError> {
+async fn query(table: &Table, wanted: &PostFilter, after: Option<&Cursor>) -> Result<Page, StoreError> {
     let (index, name, value) = match &wanted.account {
         Some(alias) => (ACCOUNT, ACCOUNT, alias.as_str()),
         None => ("time", KIND, POST),
@@ -123,8 +123,8 @@ mod tests {
         let table = Table::new(server.dynamodb(), "posts".to_owned(), KEY);
         let at = |second| Timestamp::from_second(second).unwrap();
         let listing =
-            |since, before| Listing { since: Some(at(since)), before: Some(at(before)), ..Listing::default() };
-        let place = Place::new(1_000, PostId::new("a".repeat(32)).unwrap()).unwrap();
+            |since, before| PostFilter { since: Some(at(since)), before: Some(at(before)), ..PostFilter::default() };
+        let place = Cursor::new(1_000, PostId::new("a".repeat(32)).unwrap()).unwrap();
         for (wanted, after) in [(listing(9, 5), None), (listing(5, 5), None), (listing(5, 9), Some(place))] {
             assert_eq!(page(&table, &wanted, after, 20).await.unwrap(), (vec![], None), "{wanted:?}");
         }

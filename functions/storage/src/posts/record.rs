@@ -40,7 +40,7 @@ pub(super) const KIND: &str = "kind";
 pub(super) const POST: &str = "post";
 
 /// The line index's partition.
-pub(super) const LINE: &str = "line";
+pub(super) const ACCOUNT_QUEUE: &str = "account_queue";
 /// The line index's order.
 pub(super) const DROPPED_AT: &str = "dropped_at";
 
@@ -59,20 +59,20 @@ struct FactsRecord {
     etag: Option<String>,
     created_at: Millis,
     dropped_at: Millis,
-    line: Option<Alias>,
-    line_mode: Option<Mode>,
-    line_sleeps_until: Option<Millis>,
+    account_queue: Option<Alias>,
+    queue_mode: Option<Mode>,
+    queue_not_before: Option<Millis>,
     updated_at: Timestamp,
     due_shard: Option<Shard>,
     due_at: Option<Millis>,
     attempt: u32,
     inits: u32,
-    refusals: u32,
+    publish_failures: u32,
     approval: Approval,
     request: Option<PostOptions>,
     trace: Option<TraceId>,
-    request_sha256: Option<RequestDigest>,
-    parts_id: Option<String>,
+    request_digest: Option<RequestDigest>,
+    multipart_upload_id: Option<String>,
     settings: Option<Settings>,
     video: Option<VideoFacts>,
     history: Vec<HistoryEntry>,
@@ -109,7 +109,7 @@ impl FactsRecord {
             ObjectVersion::Id(id) => (Some(id.clone()), None),
             ObjectVersion::ETag(etag) => (None, Some(etag.clone())),
         };
-        let in_line = Some(post).filter(|post| post.stands_in_line());
+        let in_line = Some(post).filter(|post| post.is_in_account_queue());
         let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
         Self {
             id: post.id.clone(),
@@ -124,20 +124,20 @@ impl FactsRecord {
             etag,
             created_at: Millis::floor(post.created_at),
             dropped_at: Millis::floor(post.dropped_at),
-            line: in_line.map(|post| post.account.clone()),
-            line_mode: in_line.and_then(Post::mode),
-            line_sleeps_until: in_line.and_then(Post::sleeps_until).map(Millis::ceil),
+            account_queue: in_line.map(|post| post.account.clone()),
+            queue_mode: in_line.and_then(Post::mode),
+            queue_not_before: in_line.and_then(Post::queue_not_before).map(Millis::ceil),
             updated_at: now,
             due_shard: post.due_at.map(|_| Shard::of(&post.id)),
             due_at: post.due_at.map(Millis::ceil),
             attempt: post.attempt,
             inits: post.inits,
-            refusals: post.refusals,
+            publish_failures: post.publish_failures,
             approval: post.approval,
             trace: post.trace.clone(),
             request: (post.request != PostOptions::default()).then(|| post.request.clone()),
-            request_sha256: post.asked.clone(),
-            parts_id: post.parts.clone(),
+            request_digest: post.request_digest.clone(),
+            multipart_upload_id: post.multipart_upload_id.clone(),
             settings: post.settings.clone(),
             video: post.video.clone(),
             history: post.history.clone(),
@@ -159,14 +159,14 @@ impl FactsRecord {
             dropped_at: self.dropped_at.instant(DROPPED_AT)?,
             request: self.request.unwrap_or_default(),
             trace: self.trace,
-            asked: self.request_sha256,
-            parts: self.parts_id,
+            request_digest: self.request_digest,
+            multipart_upload_id: self.multipart_upload_id,
             approval: self.approval,
             settings: self.settings,
             video: self.video,
             attempt: self.attempt,
             inits: self.inits,
-            refusals: self.refusals,
+            publish_failures: self.publish_failures,
             due_at: self.due_at.map(|at| at.instant(DUE_AT)).transpose()?,
             history: self.history,
             state: state.restore(self.state)?,

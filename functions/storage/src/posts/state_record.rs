@@ -8,7 +8,7 @@ use domain::failure::{Deferral, Failure};
 use domain::identity::{PublishId, VideoId};
 use domain::post::{HoldReason, Lease, Outcome, PostState, Receipt, StateName};
 use domain::rate::Rate;
-use domain::report::{Links, Sighting};
+use domain::report::{Links, VisibilityChange};
 use domain::size::VideoSize;
 use domain::upload::{LastChunk, Upload};
 use jiff::Timestamp;
@@ -51,7 +51,7 @@ pub(super) struct StateRecord {
     video_ids: Option<Vec<VideoId>>,
     share_url: Option<String>,
     cover_url: Option<String>,
-    sightings: Option<Vec<Sighting>>,
+    visibility: Option<Vec<VisibilityChange>>,
     failure_code: Option<String>,
     failure_message: Option<String>,
     failure_log_id: Option<String>,
@@ -82,11 +82,11 @@ impl StateRecord {
                 let sent = Self { receipt: Some(receipt), sent_at: Some(since), ..empty };
                 Self { publish_id: Some(publish_id), ..sent.with_upload(upload) }
             }
-            PostState::Published { publish_id, at, video_ids, links, sightings } => {
+            PostState::Published { publish_id, at, video_ids, links, visibility } => {
                 let (share_url, cover_url) = (links.share_url, links.cover_url);
                 let video_ids = Some(video_ids).filter(|ids| !ids.is_empty());
-                let sightings = Some(sightings).filter(|all| !all.is_empty());
-                Self { video_ids, share_url, cover_url, sightings, ..empty }.ended(Some(publish_id), at)
+                let visibility = Some(visibility).filter(|all| !all.is_empty());
+                Self { video_ids, share_url, cover_url, visibility, ..empty }.ended(Some(publish_id), at)
             }
             PostState::Delivered { publish_id, at } => empty.ended(Some(publish_id), at),
             PostState::Failed { failure, outcome, publish_id, at } => Self {
@@ -154,7 +154,7 @@ impl StateRecord {
                 at: needed(self.ended_at, "ended_at")?,
                 video_ids: self.video_ids.unwrap_or_default(),
                 links: Links { share_url: self.share_url, cover_url: self.cover_url },
-                sightings: self.sightings.unwrap_or_default(),
+                visibility: self.visibility.unwrap_or_default(),
             },
             StateName::Delivered => PostState::Delivered {
                 publish_id: needed(self.publish_id, "publish_id")?,

@@ -11,7 +11,7 @@ use domain::identity::{PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::post::{HoldReason, PostState, Request, SentReceipt, StateName};
 use domain::rate::Rate;
-use domain::report::{Links, Report, Standing};
+use domain::report::{Links, PublishStatus, StatusReport};
 use domain::request::RequestDigest;
 use domain::secret::Sealed;
 use domain::settings::{Settings, StackDefaults};
@@ -58,7 +58,7 @@ fn settings() -> Settings {
         privacy_level: PrivacyLevel::PublicToEveryone,
         title_limit: TitleLimit::default(),
     };
-    Settings::settle(&PostOptions::default(), "clip ü.mp4", &stack).unwrap()
+    Settings::resolve(&PostOptions::default(), "clip ü.mp4", &stack).unwrap()
 }
 
 fn video() -> VideoFacts {
@@ -72,13 +72,13 @@ fn video() -> VideoFacts {
     }
 }
 
-fn report(standing: Standing, links: Links) -> Report {
+fn report(standing: PublishStatus, links: Links) -> StatusReport {
     let video_ids = vec![VideoId::new("7678907398077074696").unwrap()];
-    Report { standing, uploaded: None, video_ids, links, log_id: Some("2026A".into()) }
+    StatusReport { standing, uploaded: None, video_ids, links, log_id: Some("2026A".into()) }
 }
 
-fn failed(reason: &str) -> Standing {
-    Standing::Failed { reason: reason.into() }
+fn failed(reason: &str) -> PublishStatus {
+    PublishStatus::Failed { reason: reason.into() }
 }
 
 /// Something that may happen to a post, whether or not it can happen now.
@@ -155,7 +155,7 @@ fn to_the_millisecond(post: &Post) -> Post {
 fn take(post: &Post, step: Step, now: Timestamp) -> Post {
     let share_url = Some("https://www.tiktok.com/@anna/video/7678907398077074696".to_owned());
     let links = Links { share_url, cover_url: None };
-    let settle = |standing| post.clone().settle(&report(standing, Links::default()), now).ok();
+    let settle = |standing| post.clone().apply_report(&report(standing, Links::default()), now).ok();
     let next = match step {
         Step::Claim => post.clone().claim("publish-1", now).ok(),
         Step::HoldForReview => post.clone().hold(HoldReason::Review, now).ok(),
@@ -166,7 +166,7 @@ fn take(post: &Post, step: Step, now: Timestamp) -> Post {
         Step::Cancel => post.clone().cancel(now).ok(),
         Step::Retry => post.clone().retry(now).ok(),
         Step::Reword => {
-            post.clone().reworded(PostOptions { mode: Some(Mode::Draft), ..PostOptions::default() }, now).ok()
+            post.clone().with_options(PostOptions { mode: Some(Mode::Draft), ..PostOptions::default() }, now).ok()
         }
         Step::Describe => Some(post.clone().described(settings(), video(), SIZE)),
         Step::Begin => post.clone().begin(upload(now), now).ok(),
@@ -181,10 +181,10 @@ fn take(post: &Post, step: Step, now: Timestamp) -> Post {
         Step::HandOver => post.clone().hand_over(now).ok(),
         Step::Abandon => post.clone().abandon(now, "it is too old").ok(),
         Step::Fail => post.clone().fail(Failure::new("not_a_video", "It is no video", "Drop a video."), now).ok(),
-        Step::Ring => Some(post.clone().rung(now + Duration::from_mins(1))),
-        Step::IsPublished => settle(Standing::Published),
+        Step::Ring => Some(post.clone().woken(now + Duration::from_mins(1))),
+        Step::IsPublished => settle(PublishStatus::Published),
         Step::IsLinked => post.clone().linked(links, now).ok(),
-        Step::IsDelivered => settle(Standing::InInbox),
+        Step::IsDelivered => settle(PublishStatus::InInbox),
         Step::IsCancelled => settle(failed("publish_cancelled")),
         Step::IsRefused => settle(failed("spam_risk_text")),
         Step::IsRefusedForNow => settle(failed("internal")),

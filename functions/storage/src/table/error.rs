@@ -127,7 +127,7 @@ pub enum SaveError {
     /// Somebody wrote since it was read: what was decided on it is void. Read
     /// it again and decide again, or stop.
     #[error("somebody has written it since it was read")]
-    Overtaken,
+    Conflict,
     /// The table could not be written.
     #[error("it could not be stored")]
     Store(#[from] StoreError),
@@ -138,7 +138,7 @@ impl SaveError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Overtaken => Disposition::Retry { after: std::time::Duration::ZERO },
+            Self::Conflict => Disposition::Retry { after: std::time::Duration::ZERO },
             Self::Store(error) => error.disposition(),
         }
     }

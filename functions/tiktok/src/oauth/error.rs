@@ -5,7 +5,7 @@ use std::fmt;
 use domain::failure::{Disposition, Failure};
 
 use super::reaction;
-use crate::error::Fault;
+use crate::error::ErrorKind;
 
 /// A call to OAuth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct OAuthError {
     pub call: OAuthCall,
     /// How it failed.
     #[source]
-    pub fault: Fault,
+    pub fault: ErrorKind,
 }
 
 impl OAuthError {
@@ -50,11 +50,11 @@ impl OAuthError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match &self.fault {
-            Fault::Refused(refusal) => reaction::of(&refusal.code, refusal.http, self.call),
-            Fault::Garbled { http, .. } => reaction::of_status(*http),
-            Fault::Unreachable(_) | Fault::Unanswered(_) => Disposition::Retry { after: reaction::SOON },
-            Fault::TokenUnusable => Disposition::NeedsReconnect,
-            Fault::UploadHostRefused => Disposition::GiveUp,
+            ErrorKind::Refused(refusal) => reaction::of(&refusal.code, refusal.http, self.call),
+            ErrorKind::InvalidResponse { http, .. } => reaction::of_status(*http),
+            ErrorKind::Unreachable(_) | ErrorKind::Unanswered(_) => Disposition::Retry { after: reaction::SOON },
+            ErrorKind::TokenUnusable => Disposition::NeedsReconnect,
+            ErrorKind::UploadHostRefused => Disposition::GiveUp,
         }
     }
 
@@ -62,12 +62,12 @@ impl OAuthError {
     #[must_use]
     pub fn failure(&self) -> Failure {
         match &self.fault {
-            Fault::Refused(refusal) => reaction::failure(refusal),
-            Fault::Unreachable(_)
-            | Fault::Unanswered(_)
-            | Fault::Garbled { .. }
-            | Fault::TokenUnusable
-            | Fault::UploadHostRefused => self.fault.failure(),
+            ErrorKind::Refused(refusal) => reaction::failure(refusal),
+            ErrorKind::Unreachable(_)
+            | ErrorKind::Unanswered(_)
+            | ErrorKind::InvalidResponse { .. }
+            | ErrorKind::TokenUnusable
+            | ErrorKind::UploadHostRefused => self.fault.failure(),
         }
     }
 }

@@ -7,7 +7,7 @@ use domain::identity::OpenId;
 use serde_json::Value;
 
 use crate::credentials::{AccessToken, RefreshToken};
-use crate::error::Garble;
+use crate::error::InvalidResponse;
 use crate::fields::{count, exact};
 
 /// The longest lifetime that is believed: ten years, so that adding it to any
@@ -37,8 +37,8 @@ pub struct Grant {
 }
 
 impl Grant {
-    pub(crate) fn read(body: &Value) -> Result<Self, Garble> {
-        let needed = |key| exact(body, key).ok_or(Garble::Missing(key));
+    pub(crate) fn read(body: &Value) -> Result<Self, InvalidResponse> {
+        let needed = |key| exact(body, key).ok_or(InvalidResponse::Missing(key));
         // By now TikTok may have ended the pair before. A pair is not thrown
         // away for want of a lifetime: it is used, and soon exchanged.
         let lifetime = |key, cautious| {
@@ -46,7 +46,7 @@ impl Grant {
             stated.map_or(cautious, |seconds| Duration::from_secs(seconds.min(LONGEST)))
         };
         Ok(Self {
-            open_id: OpenId::new(needed("open_id")?).map_err(|_| Garble::Missing("open_id"))?,
+            open_id: OpenId::new(needed("open_id")?).map_err(|_| InvalidResponse::Missing("open_id"))?,
             scopes: Scopes::parse(&exact(body, "scope").unwrap_or_default()),
             access: AccessToken::new(needed("access_token")?.into()),
             access_lifetime: lifetime("expires_in", CAUTIOUS_ACCESS),
@@ -80,7 +80,7 @@ mod tests {
         for key in ["open_id", "access_token", "refresh_token"] {
             let mut body = body();
             body[key] = json!(null);
-            assert_eq!(Grant::read(&body), Err(Garble::Missing(key)));
+            assert_eq!(Grant::read(&body), Err(InvalidResponse::Missing(key)));
         }
     }
 

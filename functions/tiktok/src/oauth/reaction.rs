@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::failure::{Disposition, Failure};
 
 use super::error::OAuthCall;
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 
 /// The first wait of the back-off, which goes from 5 seconds to 5 minutes.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
@@ -54,9 +54,9 @@ pub const OAUTH_REACTIONS: [OAuthReaction; 11] = {
         on("unauthorized_client", GiveUp, GiveUp,
             "TikTok does not let this app ask for tokens", "Check the app's products in TikTok's developer portal."),
         on("unsupported_grant_type", GiveUp, GiveUp,
-            "TikTok does not know this way of asking for tokens", "Report it with the log id."),
+            "TikTok does not know this way of asking for tokens", "StatusReport it with the log id."),
         on("unsupported_response_type", GiveUp, GiveUp,
-            "TikTok does not know this way of asking for consent", "Report it with the log id."),
+            "TikTok does not know this way of asking for consent", "StatusReport it with the log id."),
         on("access_denied", NeedsReconnect, NeedsUser,
             "The user or TikTok denied access", "Connect the account again, and allow what is asked for."),
         on("server_error", LATER, LATER,
@@ -97,7 +97,7 @@ pub fn of_status(http: u16) -> Disposition {
     }
 }
 
-pub(crate) fn failure(refusal: &Refusal) -> Failure {
+pub(crate) fn failure(refusal: &ApiError) -> Failure {
     let mut failure = refusal.failure();
     let (meaning, advice) = match find(&refusal.code) {
         Some(row) => (row.meaning, row.advice),
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_failure_speaks_of_tokens_and_keeps_tiktoks_words() {
-        let refusal = Refusal {
+        let refusal = ApiError {
             http: 400,
             code: "invalid_client".into(),
             message: "no such app".into(),
@@ -166,7 +166,7 @@ mod tests {
         let failure = failure(&refusal);
         assert_eq!(failure.message, "TikTok does not accept the app's credentials; TikTok says: no such app");
         assert_eq!((failure.code.as_str(), failure.log_id.as_deref()), ("invalid_client", Some("l")));
-        let unknown = self::failure(&Refusal { code: "brand_new".into(), message: String::new(), ..refusal });
+        let unknown = self::failure(&ApiError { code: "brand_new".into(), message: String::new(), ..refusal });
         assert!(unknown.message.contains("tokens") && unknown.advice.contains("support"), "{unknown}");
     }
 }

@@ -20,7 +20,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::outcome::SourceFault;
-use crate::patience::Patience;
+use crate::timeouts::Timeouts;
 
 /// What has happened to a body so far.
 struct State {
@@ -106,7 +106,7 @@ impl Progress {
 
     /// Waits for the answer as long as bytes move, and for a while after the
     /// last; none where it was waited for in vain.
-    pub(crate) async fn watch<F: Future>(&self, sending: F, patience: &Patience) -> Option<F::Output> {
+    pub(crate) async fn watch<F: Future>(&self, sending: F, patience: &Timeouts) -> Option<F::Output> {
         let mut sending = std::pin::pin!(sending);
         loop {
             let deadline = self.deadline(patience);
@@ -125,7 +125,7 @@ impl Progress {
         }
     }
 
-    fn deadline(&self, patience: &Patience) -> Instant {
+    fn deadline(&self, patience: &Timeouts) -> Instant {
         let limit: Duration = if self.is_whole() { patience.answer } else { patience.idle };
         self.0.state().moved_at + limit
     }

@@ -23,7 +23,7 @@ pub enum ChunkOutcome {
     },
     /// The URL takes nothing more. Ask how the publish stands before another
     /// init: an earlier answer may have been lost.
-    Dead(Failure),
+    UrlRejected(Failure),
     /// The same chunk again. It was not taken; or if it was, sending it again to
     /// this URL can publish nothing twice.
     Retry {
@@ -42,7 +42,7 @@ pub enum ChunkOutcome {
     SourceFailed(SourceFault),
     /// The request itself was wrong, or its URL is on a host that no video may be
     /// sent to: it would be so again.
-    Bug(Failure),
+    Rejected(Failure),
 }
 
 /// How a chunk's source failed it.
@@ -69,7 +69,9 @@ impl fmt::Display for ChunkOutcome {
             Self::Complete => f.write_str("complete"),
             Self::Resync { uploaded: Some(uploaded) } => write!(f, "TikTok stands at {uploaded}"),
             Self::Resync { uploaded: None } => f.write_str("TikTok stands elsewhere"),
-            Self::Dead(why) | Self::Retry { why, .. } | Self::Unknown { why } | Self::Bug(why) => why.fmt(f),
+            Self::UrlRejected(why) | Self::Retry { why, .. } | Self::Unknown { why } | Self::Rejected(why) => {
+                why.fmt(f)
+            }
             Self::SourceFailed(fault) => fault.fmt(f),
         }
     }

@@ -32,10 +32,10 @@ async fn put(server: &MockServer, plan: &ChunkPlan, chunk: Chunk) -> ChunkOutcom
 
 fn code_of(outcome: &ChunkOutcome) -> &str {
     match outcome {
-        ChunkOutcome::Dead(why)
+        ChunkOutcome::UrlRejected(why)
         | ChunkOutcome::Retry { why, .. }
         | ChunkOutcome::Unknown { why }
-        | ChunkOutcome::Bug(why) => &why.code,
+        | ChunkOutcome::Rejected(why) => &why.code,
         other => panic!("{other:?} has no code"),
     }
 }
@@ -88,7 +88,7 @@ async fn an_answers_body_is_not_looked_at() {
 #[tokio::test]
 async fn a_dead_url_is_known_before_the_whole_chunk_is_sent() {
     let plan = plan(20_000_049);
-    let server = MockServer::start(vec![Reply::Early { status: 403 }]).await;
+    let server = MockServer::start(vec![Reply::TimestampInFuture { status: 403 }]).await;
     let endless = stream::iter([Ok::<_, std::io::Error>(bytes(65_536))]).chain(stream::pending());
     let chunk = plan.last();
     let outcome = server.client().put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, endless).await;
@@ -98,7 +98,7 @@ async fn a_dead_url_is_known_before_the_whole_chunk_is_sent() {
 #[tokio::test]
 async fn a_success_that_comes_before_the_bytes_is_not_believed() {
     let plan = plan(20_000_049);
-    let server = MockServer::start(vec![Reply::Early { status: 201 }]).await;
+    let server = MockServer::start(vec![Reply::TimestampInFuture { status: 201 }]).await;
     let endless = stream::iter([Ok::<_, std::io::Error>(bytes(65_536))]).chain(stream::pending());
     let chunk = plan.last();
     let outcome = server.client().put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, endless).await;
@@ -237,7 +237,7 @@ async fn a_restored_url_elsewhere_is_refused_before_a_byte_leaves() {
     let elsewhere = MockServer::start(vec![]).await;
     let chunk = plan.last();
     let outcome = server.client().put_chunk(&upload_url(&elsewhere), "video/mp4", &plan, chunk, source(chunk)).await;
-    assert_eq!(code_of(&outcome), "upload_host_refused");
+    assert_eq!(code_of(&outcome), "upload_host_not_allowed");
     assert!(elsewhere.requests().is_empty());
 }
 
@@ -248,6 +248,6 @@ async fn a_redirect_is_not_followed_with_the_video() {
     let location = format!("location: {}\r\n", elsewhere.url("/upload"));
     let server = MockServer::start(vec![Reply::answer(307, "").with_headers(&location)]).await;
     let outcome = put(&server, &plan, plan.last()).await;
-    assert_eq!(code_of(&outcome), "upload_moved");
+    assert_eq!(code_of(&outcome), "upload_redirected");
     assert!(elsewhere.requests().is_empty());
 }

@@ -4,7 +4,7 @@
 //! Invariant: whatever an event's content is, it is read, as [`Event::Other`] at worst.
 
 use domain::identity::{OpenId, PublishId, VideoId};
-use domain::report::{Standing, Tidings, Word};
+use domain::report::{EventKind, PublishStatus, WebhookEvent};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -15,16 +15,16 @@ use crate::fields::{count, ids, text, text_or_digits, words};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Something became of a publish.
-    Publish(Word),
+    Publish(WebhookEvent),
     /// A user's consent has ended; the tokens are dead already.
-    ConsentRemoved(Removal),
+    Deauthorized(DeauthorizationReason),
     /// Something else, or something that is not understood.
     Other,
 }
 
 /// Why a consent ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
+pub enum DeauthorizationReason {
     /// The user removed the app.
     ByUser,
     /// The user's account is deleted.
@@ -39,7 +39,7 @@ pub enum Removal {
     Unsaid,
 }
 
-impl Removal {
+impl DeauthorizationReason {
     fn of(reason: Option<u64>) -> Self {
         match reason {
             Some(1) => Self::ByUser,
@@ -73,7 +73,7 @@ pub(super) fn read(body: &Value, signed_at: Timestamp) -> Option<Webhook> {
     let user = text(body, "user_openid").and_then(|id| OpenId::new(id).ok());
     let content = content_of(body);
     let event = match name.as_str() {
-        "authorization.removed" => Event::ConsentRemoved(Removal::of(count(&content, "reason"))),
+        "authorization.removed" => Event::Deauthorized(DeauthorizationReason::of(count(&content, "reason"))),
         name => publish(name, &content, at).map_or(Event::Other, Event::Publish),
     };
     Some(Webhook { name, user, at, event })
@@ -88,24 +88,24 @@ fn content_of(body: &Value) -> Value {
     }
 }
 
-fn publish(name: &str, content: &Value, at: Timestamp) -> Option<Word> {
+fn publish(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEvent> {
     let publish_id = PublishId::new(text_or_digits(content, "publish_id")?).ok()?;
     let video = || ids(content, "post_id").into_iter().find_map(|id| VideoId::new(id).ok());
     let reason = || words(content, "reason").or_else(|| words(content, "fail_reason"));
     let tidings = match name {
         "post.publish.failed" => {
             let reason = reason().unwrap_or_else(|| "no_reason_given".to_owned());
-            Tidings::Stands(Standing::Failed { reason })
+            EventKind::Status(PublishStatus::Failed { reason })
         }
-        "post.publish.complete" | "post.publish.completed" => Tidings::Stands(Standing::Published),
-        "post.publish.inbox_delivered" => Tidings::Stands(Standing::InInbox),
+        "post.publish.complete" | "post.publish.completed" => EventKind::Status(PublishStatus::Published),
+        "post.publish.inbox_delivered" => EventKind::Status(PublishStatus::InInbox),
         "post.publish.publicly_available" | "post.publish.publicaly_available" => {
-            video().map_or(Tidings::Stands(Standing::Published), Tidings::Public)
+            video().map_or(EventKind::Status(PublishStatus::Published), EventKind::Public)
         }
         "post.publish.no_longer_publicaly_available" | "post.publish.no_longer_publicly_available" => {
-            Tidings::Withdrawn(video()?)
+            EventKind::Withdrawn(video()?)
         }
         _ => return None,
     };
-    Some(Word { publish_id, at, tidings })
+    Some(WebhookEvent { publish_id, at, tidings })
 }

@@ -27,13 +27,13 @@ pub enum SignatureError {
     Malformed,
     /// No secret of the app makes it of these bytes.
     #[error("its signature is not TikTok's")]
-    Forged,
+    InvalidSignature,
     /// It is older than TikTok goes on repeating.
     #[error("its signature is too old")]
-    Stale,
+    TimestampTooOld,
     /// It is of a time that has not come.
     #[error("its signature is of the future")]
-    Early,
+    TimestampInFuture,
 }
 
 /// Verifies a signature, and tells when it was made.
@@ -49,11 +49,11 @@ pub(super) fn verify(
     let seconds = time.parse().map_err(|_| SignatureError::Malformed)?;
     let signed_at = Timestamp::from_second(seconds).map_err(|_| SignatureError::Malformed)?;
     if !secrets.iter().any(|secret| is_made_by(secret, time, body, &mac)) {
-        return Err(SignatureError::Forged);
+        return Err(SignatureError::InvalidSignature);
     }
     match now.duration_since(signed_at) {
-        age if age > AGE => Err(SignatureError::Stale),
-        age if age < -AHEAD => Err(SignatureError::Early),
+        age if age > AGE => Err(SignatureError::TimestampTooOld),
+        age if age < -AHEAD => Err(SignatureError::TimestampInFuture),
         _ => Ok(signed_at),
     }
 }

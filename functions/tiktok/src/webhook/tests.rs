@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use domain::identity::{PublishId, VideoId};
-use domain::report::{Standing, Tidings, Word};
+use domain::report::{EventKind, PublishStatus, WebhookEvent};
 use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
 use serde_json::json;
@@ -37,13 +37,13 @@ fn told(event: &str, content: &str) -> Webhook {
         .unwrap()
 }
 
-fn tidings(event: &str, content: &Value) -> Option<Tidings> {
+fn tidings(event: &str, content: &Value) -> Option<EventKind> {
     match told(event, &content.to_string()).event {
-        Event::Publish(Word { publish_id, tidings, at: told_at }) => {
+        Event::Publish(WebhookEvent { publish_id, tidings, at: told_at }) => {
             assert_eq!((publish_id.as_str(), told_at), ("p1", at(5)));
             Some(tidings)
         }
-        Event::ConsentRemoved(_) | Event::Other => None,
+        Event::Deauthorized(_) | Event::Other => None,
     }
 }
 
@@ -53,7 +53,7 @@ fn what_tiktok_signed_is_believed() {
     assert_eq!((webhook.name.as_str(), webhook.at), ("post.publish.complete", at(1_615_338_610)));
     assert_eq!(webhook.user, OpenId::new("o1").ok());
     let publish_id = PublishId::new("v_pub_file~v2-1.1").unwrap();
-    let published = Word { publish_id, at: webhook.at, tidings: Tidings::Stands(Standing::Published) };
+    let published = WebhookEvent { publish_id, at: webhook.at, tidings: EventKind::Status(PublishStatus::Published) };
     assert_eq!(webhook.event, Event::Publish(published));
 }
 
@@ -78,7 +78,7 @@ fn a_signature_that_is_none_is_told_from_a_forged_one() {
     let shorter = &SIGNATURE[..SIGNATURE.len() - 2];
     let other_time = SIGNATURE.replace(&SIGNED_AT.to_string(), &(SIGNED_AT + 1).to_string());
     for forged in [&SIGNATURE.replace("s=f9", "s=f8"), shorter, &other_time, "t=1633174587,s="] {
-        assert_eq!(refused(forged), SignatureError::Forged.into(), "{forged}");
+        assert_eq!(refused(forged), SignatureError::InvalidSignature.into(), "{forged}");
     }
     let unsigned = Webhook::open(&[&"secret".into()], None, BODY.as_bytes(), at(SIGNED_AT)).unwrap_err();
     assert_eq!(unsigned, SignatureError::Missing.into());
@@ -89,7 +89,7 @@ fn the_body_is_verified_to_the_byte() {
     let altered = [BODY.replace("complete", "failed"), BODY.replace(':', ": "), BODY[..BODY.len() - 1].to_owned()];
     for body in altered {
         let refused = Webhook::open(&[&"secret".into()], Some(SIGNATURE), body.as_bytes(), at(SIGNED_AT)).unwrap_err();
-        assert_eq!(refused, SignatureError::Forged.into(), "{body}");
+        assert_eq!(refused, SignatureError::InvalidSignature.into(), "{body}");
     }
 }
 
@@ -98,8 +98,8 @@ fn while_a_secret_is_exchanged_both_are_taken_and_afterwards_one() {
     let open = |secrets: &[&SecretString]| Webhook::open(secrets, Some(SIGNATURE), BODY.as_bytes(), at(SIGNED_AT));
     let (new, old) = ("new-secret".into(), "secret".into());
     assert!(open(&[&new, &old]).is_ok());
-    assert_eq!(open(&[&new]).unwrap_err(), SignatureError::Forged.into());
-    assert_eq!(open(&[]).unwrap_err(), SignatureError::Forged.into());
+    assert_eq!(open(&[&new]).unwrap_err(), SignatureError::InvalidSignature.into());
+    assert_eq!(open(&[]).unwrap_err(), SignatureError::InvalidSignature.into());
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn clocks_may_differ_and_tiktok_may_repeat_for_three_days_with_one_signature() {
     for fine in [-300, 0, three_days, three_days + 600] {
         assert!(open_at(SIGNED_AT + fine, SIGNATURE).is_ok(), "{fine} s");
     }
-    assert_eq!(open_at(SIGNED_AT + three_days + 601, SIGNATURE).unwrap_err(), SignatureError::Stale.into());
-    assert_eq!(open_at(SIGNED_AT - 301, SIGNATURE).unwrap_err(), SignatureError::Early.into());
+    assert_eq!(open_at(SIGNED_AT + three_days + 601, SIGNATURE).unwrap_err(), SignatureError::TimestampTooOld.into());
+    assert_eq!(open_at(SIGNED_AT - 301, SIGNATURE).unwrap_err(), SignatureError::TimestampInFuture.into());
 }
 
 #[test]
 fn every_event_of_a_publish_is_read_in_each_of_its_spellings() {
     let video = VideoId::new("7678907398077074696").unwrap();
-    let failed = |reason: &str| Tidings::Stands(Standing::Failed { reason: reason.into() });
+    let failed = |reason: &str| EventKind::Status(PublishStatus::Failed { reason: reason.into() });
     let plain = json!({ "publish_id": "p1", "publish_type": "INBOX_SHARE" });
     let number = json!({ "publish_id": "p1", "post_id": 7_678_907_398_077_074_696_u64 });
     let words = json!({ "publish_id": "p1", "post_id": "7678907398077074696", "brand_new": [{}] });
@@ -123,14 +123,14 @@ fn every_event_of_a_publish_is_read_in_each_of_its_spellings() {
         ("failed", json!({ "publish_id": "p1", "reason": "spam_risk" }), failed("spam_risk")),
         ("failed", json!({ "publish_id": "p1", "fail_reason": "internal" }), failed("internal")),
         ("failed", plain.clone(), failed("no_reason_given")),
-        ("complete", plain.clone(), Tidings::Stands(Standing::Published)),
-        ("completed", plain.clone(), Tidings::Stands(Standing::Published)),
-        ("inbox_delivered", plain.clone(), Tidings::Stands(Standing::InInbox)),
-        ("publicly_available", number.clone(), Tidings::Public(video.clone())),
-        ("publicly_available", words.clone(), Tidings::Public(video.clone())),
-        ("publicly_available", plain, Tidings::Stands(Standing::Published)),
-        ("no_longer_publicaly_available", number, Tidings::Withdrawn(video.clone())),
-        ("no_longer_publicly_available", words, Tidings::Withdrawn(video)),
+        ("complete", plain.clone(), EventKind::Status(PublishStatus::Published)),
+        ("completed", plain.clone(), EventKind::Status(PublishStatus::Published)),
+        ("inbox_delivered", plain.clone(), EventKind::Status(PublishStatus::InInbox)),
+        ("publicly_available", number.clone(), EventKind::Public(video.clone())),
+        ("publicly_available", words.clone(), EventKind::Public(video.clone())),
+        ("publicly_available", plain, EventKind::Status(PublishStatus::Published)),
+        ("no_longer_publicaly_available", number, EventKind::Withdrawn(video.clone())),
+        ("no_longer_publicly_available", words, EventKind::Withdrawn(video)),
     ] {
         assert_eq!(tidings(&format!("post.publish.{event}"), &content), Some(expected), "{event} {content}");
     }
@@ -139,17 +139,17 @@ fn every_event_of_a_publish_is_read_in_each_of_its_spellings() {
 #[test]
 fn an_end_of_a_consent_says_whose_and_why() {
     for (reason, expected) in [
-        (json!(0), Removal::Unsaid),
-        (json!(1), Removal::ByUser),
-        (json!("2"), Removal::UserDeleted),
-        (json!(3), Removal::UserAge),
-        (json!(4), Removal::UserBanned),
-        (json!(5), Removal::ByApp),
-        (json!(6), Removal::Unsaid),
-        (json!(null), Removal::Unsaid),
+        (json!(0), DeauthorizationReason::Unsaid),
+        (json!(1), DeauthorizationReason::ByUser),
+        (json!("2"), DeauthorizationReason::UserDeleted),
+        (json!(3), DeauthorizationReason::UserAge),
+        (json!(4), DeauthorizationReason::UserBanned),
+        (json!(5), DeauthorizationReason::ByApp),
+        (json!(6), DeauthorizationReason::Unsaid),
+        (json!(null), DeauthorizationReason::Unsaid),
     ] {
         let webhook = told("authorization.removed", &json!({ "reason": reason }).to_string());
-        assert_eq!(webhook.event, Event::ConsentRemoved(expected), "{reason}");
+        assert_eq!(webhook.event, Event::Deauthorized(expected), "{reason}");
         assert_eq!(webhook.user, OpenId::new("o1").ok());
     }
 }
@@ -185,7 +185,7 @@ fn what_is_kept_of_it_is_short_and_in_one_line() {
     assert_eq!(told(&long, "{}").name.chars().count(), 300);
     for field in ["reason", "fail_reason"] {
         let content = json!({ "publish_id": "p1", field: long });
-        let Some(Tidings::Stands(Standing::Failed { reason })) = tidings("post.publish.failed", &content) else {
+        let Some(EventKind::Status(PublishStatus::Failed { reason })) = tidings("post.publish.failed", &content) else {
             panic!("{field} is read");
         };
         assert!(reason.len() == 300 && !reason.contains('\n'), "{reason:?}");

@@ -56,7 +56,7 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Latency> {
     let way = Way { from, to, chunk: LARGEST_CHUNK };
     let (mut tuned_pipe_s, mut publish_s, mut cut) = (vec![], vec![], None);
     for _ in 0..extent.choose(2, 1) {
-        tuned_pipe_s.push(stage.pipe(Manner::Ahead, &film, way).await?);
+        tuned_pipe_s.push(stage.pipe(Manner::QueuePosition, &film, way).await?);
         let posted = stage.post(Order { film: &film, store: from, tiktok: &tiktok, set: vec![] }).await?;
         publish_s.push(posted.seconds);
         cut = Some(posted.entry.source_info);

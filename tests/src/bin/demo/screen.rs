@@ -22,7 +22,7 @@ enum Audience {
     /// A person, at a terminal that can be redrawn.
     Watching,
     /// Whoever reads it later.
-    Reading,
+    Measurement,
 }
 
 /// Whether colours are wanted.
@@ -61,7 +61,7 @@ impl Screen {
         let watching = out.is_terminal() && !dumb;
         let plain = runtime::environment::variable("NO_COLOR").is_some();
         Self {
-            audience: if watching { Audience::Watching } else { Audience::Reading },
+            audience: if watching { Audience::Watching } else { Audience::Measurement },
             palette: if watching && !plain { Palette::Colours } else { Palette::None },
             out,
             begun: Instant::now(),
@@ -115,7 +115,7 @@ impl Screen {
                 write!(self.out, "\r\x1b[2K{head}{full}{empty} {progress}")?;
                 self.open_bar = Some(0);
             }
-            Audience::Reading => {
+            Audience::Measurement => {
                 let part = progress.done * PLAIN_PARTS / progress.total.max(1);
                 if self.open_bar != Some(part) {
                     let head = self.head(what);

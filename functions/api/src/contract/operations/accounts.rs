@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Route, Schemas};
-use crate::accounts::{Shown as Account, ShownCreator as Creator};
+use crate::accounts::{AccountView as Account, CreatorView as Creator};
 use crate::contract::mirrors::{Preferences, Time};
 
 #[derive(Serialize, JsonSchema)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Route, Schemas};
 use crate::contract::mirrors::{Options, PostRequest, State, UploadRequest};
-use crate::posts::{Offered, Shown as Post};
+use crate::posts::{CreatedUploadView, PostView as Post};
 
 #[derive(Serialize, JsonSchema)]
 struct Posts {
@@ -47,7 +47,7 @@ pub(super) fn posts(schemas: &mut Schemas) -> Value {
         "A version of an object is one post; under an Idempotency-Key it is one for each key. The same request is answered \
          the same.",
     );
-    let ask = Route::closed(schemas, "ask_post", "posts", about)
+    let ask = Route::closed(schemas, "create_post", "posts", about)
         .named()
         .saying::<PostRequest>()
         .answer::<Post>(201, "The post")
@@ -86,7 +86,7 @@ pub(super) fn wishes(schemas: &mut Schemas) -> Value {
     );
     let cancel = wish("cancel_post", about, "It is past that: may_be_posted, post_ended");
     let about = ("Try a post again", "As the same post, where it has failed and cannot have been posted.");
-    let retry = wish("retry_post", about, "It cannot be: not_failed, outcome_unknown, no_bytes");
+    let retry = wish("retry_post", about, "It cannot be: not_failed, outcome_unknown, upload_missing");
     json!({
         "/posts/{id}/approve": { "post": approve },
         "/posts/{id}/cancel": { "post": cancel },
@@ -102,10 +102,10 @@ pub(super) fn uploads(schemas: &mut Schemas) -> Value {
          the upload is completed afterwards. The same request under the same Idempotency-Key is the same post at the same \
          addresses, signed anew, which end when the first did.",
     );
-    let ask = Route::closed(schemas, "ask_upload", "posts", about)
+    let ask = Route::closed(schemas, "create_upload", "posts", about)
         .named()
         .saying::<UploadRequest>()
-        .answer::<Offered>(201, "The post, and where its video goes")
+        .answer::<CreatedUploadView>(201, "The post, and where its video goes")
         .telling(201, "Location", "The post's path")
         .problem(422, "No post can be made of it, or the key is another request's: idempotency_key_reused")
         .done();
@@ -114,7 +114,7 @@ pub(super) fn uploads(schemas: &mut Schemas) -> Value {
     let complete = Route::closed(schemas, "complete_upload", "posts", about)
         .of_post()
         .answer::<Post>(202, "The post; its bytes arrive in a moment")
-        .problem(409, "It cannot be: parts_missing, not_in_parts")
+        .problem(409, "It cannot be: parts_missing, not_multipart")
         .done();
     json!({ "/uploads": { "post": ask }, "/uploads/{id}/complete": { "post": complete } })
 }

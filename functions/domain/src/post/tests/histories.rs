@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::report::{Tidings, Word};
+use crate::report::{EventKind, WebhookEvent};
 
 /// What may happen to a post, as random histories are made of.
 #[derive(Debug, Clone)]
@@ -31,23 +31,23 @@ enum Act {
     Arrive(u8),
     /// The look at what is due.
     GiveUp,
-    Settle(Report),
-    Hear(Word),
+    Settle(StatusReport),
+    Hear(WebhookEvent),
     Pass(u64),
 }
 
 /// What TikTok may say by itself: in any order, and of an earlier publish too.
-fn words() -> impl Strategy<Value = Word> {
+fn words() -> impl Strategy<Value = WebhookEvent> {
     let publish = prop::sample::select(vec!["v_pub_file~v2-1.1", "v_pub_file~v2-1.0"]);
     let tidings = prop::sample::select(vec![
-        Tidings::Stands(Standing::Published),
-        Tidings::Stands(Standing::InInbox),
-        Tidings::Stands(Standing::Failed { reason: "internal".into() }),
-        Tidings::Stands(Standing::Failed { reason: "spam_risk".into() }),
-        Tidings::Public(video_id("12")),
-        Tidings::Withdrawn(video_id("12")),
+        EventKind::Status(PublishStatus::Published),
+        EventKind::Status(PublishStatus::InInbox),
+        EventKind::Status(PublishStatus::Failed { reason: "internal".into() }),
+        EventKind::Status(PublishStatus::Failed { reason: "spam_risk".into() }),
+        EventKind::Public(video_id("12")),
+        EventKind::Withdrawn(video_id("12")),
     ]);
-    (publish, tidings, 0..5i64).prop_map(|(publish, tidings, second)| Word {
+    (publish, tidings, 0..5i64).prop_map(|(publish, tidings, second)| WebhookEvent {
         publish_id: PublishId::new(publish).unwrap(),
         at: Timestamp::from_second(second).unwrap(),
         tidings,
@@ -57,14 +57,14 @@ fn words() -> impl Strategy<Value = Word> {
 fn acts() -> impl Strategy<Value = Act> {
     let uploaded = prop::option::of(prop::sample::select(vec![0, 10_000_000, 19_999_999, 20_000_000, SIZE]));
     let standing = prop::sample::select(vec![
-        Standing::Uploading,
-        Standing::Uploading,
-        Standing::Processing,
-        Standing::Unknown { status: "IN_REVIEW".into() },
-        Standing::InInbox,
-        Standing::Published,
-        Standing::Failed { reason: "internal".into() },
-        Standing::Failed { reason: "spam_risk".into() },
+        PublishStatus::Uploading,
+        PublishStatus::Uploading,
+        PublishStatus::Processing,
+        PublishStatus::Unknown { status: "IN_REVIEW".into() },
+        PublishStatus::InInbox,
+        PublishStatus::Published,
+        PublishStatus::Failed { reason: "internal".into() },
+        PublishStatus::Failed { reason: "spam_risk".into() },
     ]);
     prop_oneof![
         3 => Just(Act::Claim),
@@ -85,7 +85,7 @@ fn acts() -> impl Strategy<Value = Act> {
         2 => Just(Act::Retry),
         1 => (0..3u8).prop_map(Act::Arrive),
         1 => Just(Act::GiveUp),
-        3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(Report { uploaded, ..report(standing) })),
+        3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(StatusReport { uploaded, ..report(standing) })),
         2 => words().prop_map(Act::Hear),
         3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Act::Pass),
     ]
@@ -130,19 +130,19 @@ fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
         }
         Act::Hold(reason) => post.hold(*reason, *now).map_err(|_| ()),
         Act::Approve => post.approve(*now).map_err(|_| ()),
-        Act::Reword => post.reworded(PostOptions::default(), *now).map_err(|_| ()),
+        Act::Reword => post.with_options(PostOptions::default(), *now).map_err(|_| ()),
         Act::Cancel => post.cancel(*now).map_err(|_| ()),
         Act::Retry => post.retry(*now).map_err(|_| ()),
-        Act::Arrive(which) => post.arrived(asks::version(&which.to_string()), None, *now).map_err(|_| ()),
+        Act::Arrive(which) => post.arrived(create::version(&which.to_string()), None, *now).map_err(|_| ()),
         Act::GiveUp => post.never_arrived(*now).map_err(|_| ()),
         Act::Settle(told) => {
             // TikTok's number may lag, but not beyond the upload URL's death.
             let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
             let dead = post.upload().is_some_and(|upload| upload.is_dead(*now));
-            let lie = world.may_hold_all && missing && dead && told.standing == Standing::Uploading;
-            if lie { Err(()) } else { post.settle(told, *now).map_err(|_| ()) }
+            let lie = world.may_hold_all && missing && dead && told.standing == PublishStatus::Uploading;
+            if lie { Err(()) } else { post.apply_report(told, *now).map_err(|_| ()) }
         }
-        Act::Hear(said) => post.heed(said, *now).map_err(|_| ()),
+        Act::Hear(said) => post.apply_event(said, *now).map_err(|_| ()),
         Act::Pass(seconds) => {
             *now += Duration::from_secs(*seconds);
             Err(())
@@ -160,8 +160,8 @@ proptest! {
             post = act(post, what, &mut now, &mut world);
             let failed_by_tiktok = matches!(
                 what,
-                Act::Settle(Report { standing: Standing::Failed { .. }, .. })
-                    | Act::Hear(Word { tidings: Tidings::Stands(Standing::Failed { .. }), .. })
+                Act::Settle(StatusReport { standing: PublishStatus::Failed { .. }, .. })
+                    | Act::Hear(WebhookEvent { tidings: EventKind::Status(PublishStatus::Failed { .. }), .. })
             );
             if failed_by_tiktok && post != before {
                 world.may_hold_all = false;
@@ -191,7 +191,7 @@ proptest! {
         for what in &history {
             let before = post.clone();
             post = act(post, what, &mut now, &mut world);
-            let verdict = matches!(what, Act::Settle(Report { standing: Standing::Failed { .. }, .. }));
+            let verdict = matches!(what, Act::Settle(StatusReport { standing: PublishStatus::Failed { .. }, .. }));
             if verdict && post != before {
                 world.may_hold_all = false;
             }
@@ -206,7 +206,7 @@ proptest! {
 
     #[test]
     fn a_post_is_pinned_to_the_first_bytes_that_come_and_never_begun_before(history in prop::collection::vec(acts(), 1..60)) {
-        let (mut post, mut now, mut world) = (asks::awaited(), start(), World::default());
+        let (mut post, mut now, mut world) = (create::awaited(), start(), World::default());
         for what in &history {
             let before = post.clone();
             post = act(post, what, &mut now, &mut world);
@@ -232,13 +232,13 @@ proptest! {
         (said, heard) in prop::collection::vec(words(), 1..12).prop_flat_map(|said| (Just(said.clone()), Just(said).prop_shuffle())),
     ) {
         // Of one publish TikTok says one end; and what it fails itself leads to another one.
-        let one_end = |word: &&Word| !matches!(word.tidings, Tidings::Stands(Standing::Failed { .. }));
-        let told = |words: &[Word]| {
-            let hear = |post: Post, word: &Word| post.clone().heed(word, start()).unwrap_or(post);
+        let one_end = |word: &&WebhookEvent| !matches!(word.tidings, EventKind::Status(PublishStatus::Failed { .. }));
+        let told = |words: &[WebhookEvent]| {
+            let hear = |post: Post, word: &WebhookEvent| post.clone().apply_event(word, start()).unwrap_or(post);
             let mut facts = (*words.iter().filter(one_end).fold(processing(), hear)).clone();
             facts.history.clear();
-            if let PostState::Published { sightings, .. } = &mut facts.state {
-                sightings.sort_by(|a, b| a.video.cmp(&b.video));
+            if let PostState::Published { visibility, .. } = &mut facts.state {
+                visibility.sort_by(|a, b| a.video.cmp(&b.video));
             }
             (facts.state, facts.due_at)
         };

@@ -15,7 +15,7 @@ const WINDOW: Window = Window::of_parts(40, 10);
 fn video(server: &ScriptedServer, size: u64, breaks: u32) -> ReadAhead {
     let source =
         Source { bucket: "intake".into(), key: "drop/anna/clip.mp4".into(), version: ObjectVersion::Id("v1".into()) };
-    let object = Object { client: server.s3(), source, patience: Patience::new(breaks) };
+    let object = Object { client: server.s3(), source, patience: RetryBudget::new(breaks) };
     ReadAhead { object, window: WINDOW, size, flow: None }
 }
 

@@ -45,7 +45,7 @@ async fn an_event_that_comes_again_finds_the_post_as_it_is_by_now() {
     let body = json!({ "__type": "ConditionalCheckFailedException", "Item": there });
     let server = ScriptedServer::start([say(Answer::new(400, body.to_string()))]).await;
     let created = Posts::new(server.dynamodb(), "posts").create(&submitted()).await.unwrap();
-    assert_eq!(created, Created::Already(Kept::new(post, Revision::stored(6))));
+    assert_eq!(created, Created::Already(Versioned::new(post, Revision::stored(6))));
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_post_is_read_with_its_revision_and_not_found_where_there_is_none() {
     let server = ScriptedServer::start([say(found), say(Answer::new(200, "{}"))]).await;
     let posts = Posts::new(server.dynamodb(), "posts");
     let id = submitted().id.clone();
-    assert_eq!(posts.get(&id).await.unwrap(), Some(Kept::new(submitted(), Revision::FIRST)));
+    assert_eq!(posts.get(&id).await.unwrap(), Some(Versioned::new(submitted(), Revision::FIRST)));
     assert_eq!(posts.get(&id).await.unwrap(), None);
 }
 
@@ -89,7 +89,7 @@ async fn who_was_overtaken_is_told_so() {
     let server = ScriptedServer::start([say(Answer::new(400, body.to_string()))]).await;
     let posts = Posts::new(server.dynamodb(), "posts");
     let error = posts.save(Revision::FIRST, submitted(), at(1)).await.unwrap_err();
-    assert!(matches!(error, SaveError::Overtaken), "{error}");
+    assert!(matches!(error, SaveError::Conflict), "{error}");
 }
 
 #[tokio::test]
