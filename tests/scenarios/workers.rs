@@ -16,10 +16,10 @@ use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
 use domain::title::TitleLimit;
 use domain::upload::{LastChunk, Upload};
-use domain::video::{Inspector, Step, VideoFacts};
+use domain::video::{Inspection, Inspector, VideoFacts};
 use futures::stream;
 use serde_json::json;
-use simulator::{Endpoint, Webhooks};
+use simulator::{Endpoint, WebhookDelivery};
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tests::{Cloud, Creator, Dropped, Footage};
 use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
@@ -105,7 +105,7 @@ async fn a_worker_that_comes_back_after_the_takeover_can_write_no_more(cloud: Ar
 }
 
 async fn what_tiktok_tells_before_anybody_stored_the_publish_is_left_to_the_poll(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.user.webhooks = Webhooks::Told).await?;
+    let maker = Creator::cast(&cloud, |casting| casting.user.webhooks = WebhookDelivery::Enabled).await?;
     let dropped = scheduled_drop_of(&maker).await?;
     let late = DeadWorker::new(&maker).await?;
     let (kept, post) = late.work_unstored(&dropped, Died::WithTheLastChunkSent).await?;
@@ -261,9 +261,9 @@ fn settings() -> Result<Settings> {
 fn facts(footage: &Footage) -> Result<VideoFacts> {
     let mut inspector = Inspector::new(footage.bytes.len() as u64);
     loop {
-        match inspector.step()? {
-            Step::Done(facts) => return Ok(facts),
-            Step::Read { offset, len } => {
+        match inspector.advance()? {
+            Inspection::Done(facts) => return Ok(facts),
+            Inspection::Read { offset, len } => {
                 let start = usize::try_from(offset)?;
                 let end = (start + usize::try_from(len)?).min(footage.bytes.len());
                 inspector.feed(&footage.bytes[start..end]);

@@ -15,7 +15,7 @@ impl<S: Sync> FromRequestParts<S> for TraceHeader {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let header = parts.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
-        Ok(Self(header.and_then(TraceId::of_header)))
+        Ok(Self(header.and_then(TraceId::from_header)))
     }
 }
 

@@ -1,64 +1,72 @@
-//! The chunk plan: how a video is cut for TikTok's upload URL.
+//! The chunk plan: how a video is divided into chunks for TikTok's upload URL.
 //!
-//! TikTok's rules (<https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>):
-//! the count is `floor(size / chunk_size)`, every chunk but the last is exactly
-//! `chunk_size`, between 5 MB and 64 MB, the last takes the remainder, a file
-//! under 5 MB is one chunk, and one chunk means `chunk_size == size`. An older
-//! page gives the inverse, `chunk_size = floor(size / count)`.
+//! [TikTok's chunk restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide):
 //!
-//! The equal split satisfies both at once: with `chunk = floor(size / count)`
-//! the remainder is below `count`, hence below `chunk`, so
-//! `floor(size / chunk) == count` again. "MB" is read so that both the decimal
-//! and the binary meaning hold.
+//! - The chunk count is `floor(size / chunk_size)`, from 1 to 1000.
+//! - Every chunk except the last has exactly `chunk_size` bytes, from 5 MB to 64 MB.
+//! - The last chunk takes the remainder and may have up to 128 MB.
+//! - A file under 5 MB is one chunk. One chunk means `chunk_size == size`.
+//!
+//! An older page of TikTok states the inverse formula,
+//! `chunk_size = floor(size / count)`. Equal chunks satisfy both formulas: with
+//! `chunk_size = floor(size / count)`, the remainder is less than `count`, and
+//! therefore less than `chunk_size`, so `floor(size / chunk_size) == count`.
+//!
+//! TikTok does not say whether a megabyte is 1,000,000 or 1,048,576 bytes. The
+//! limits here satisfy both meanings.
 
 use serde::{Deserialize, Serialize};
 
 use crate::size::VideoSize;
 
-/// The least that a chunk may have where there are several, in bytes: 5 MiB.
+/// The smallest `chunk_size` of a plan with several chunks, in bytes: 5 MiB, which
+/// is more than 5 MB. TikTok's lower limit, see the [module](self).
 pub const MIN_CHUNK: u64 = 5_242_880;
-/// The most that a chunk other than the last may have, in bytes: 64 MB.
+/// The largest `chunk_size`, in bytes: 64 MB, which is less than 64 MiB. TikTok's
+/// upper limit, see the [module](self).
 pub const MAX_CHUNK: u64 = 64_000_000;
 
-/// The size that a chunk should not exceed, in bytes.
+/// The configured upper limit of `chunk_size`, in bytes.
 ///
-/// A smaller one costs more round trips, and less to send again. A file that
-/// cannot be halved into chunks of [`MIN_CHUNK`] is sent whole, up to 10 MiB.
+/// A lower ceiling causes more requests, but less data to send again after a
+/// failure. If the ceiling would require chunks smaller than [`MIN_CHUNK`], the plan
+/// has fewer chunks, which exceed the ceiling but are smaller than 10 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkCeiling(u64);
 
-/// A ceiling outside what TikTok takes.
+/// A ceiling outside the range that TikTok accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a chunk's ceiling must be {MIN_CHUNK} to {MAX_CHUNK} bytes, and this is {0}")]
+#[error("the chunk ceiling must be {MIN_CHUNK} to {MAX_CHUNK} bytes, but it is {0}")]
 pub struct CeilingError(u64);
 
 impl ChunkCeiling {
-    /// Takes a ceiling in bytes.
+    /// Creates a ceiling from bytes: [`MIN_CHUNK`] to [`MAX_CHUNK`].
     pub fn new(bytes: u64) -> Result<Self, CeilingError> {
         if (MIN_CHUNK..=MAX_CHUNK).contains(&bytes) { Ok(Self(bytes)) } else { Err(CeilingError(bytes)) }
     }
 }
 
-/// A part of the video, sent by one PUT.
+/// One chunk of a video, sent by one PUT request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
-    /// Its place in the plan, from 0.
+    /// The index in the plan, from 0.
     pub index: u64,
-    /// The offset of its first byte.
+    /// The offset of the first byte.
     pub first: u64,
-    /// Its length in bytes, at least 1.
+    /// The length in bytes, at least 1.
     pub len: u64,
 }
 
 impl Chunk {
-    /// The offset behind its last byte.
+    /// Returns the offset after the last byte.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.first + self.len
     }
 }
 
-/// How a video of one size is cut: in order, without gap or overlap.
+/// The division of a video of one size into consecutive chunks, without gap or
+/// overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkPlan {
     size: VideoSize,
@@ -66,70 +74,72 @@ pub struct ChunkPlan {
 }
 
 impl ChunkPlan {
-    /// Cuts a video into the fewest equal chunks that the ceiling allows.
+    /// Creates the plan with the fewest equal chunks that the ceiling allows.
     #[must_use]
     pub fn new(size: VideoSize, ceiling: ChunkCeiling) -> Self {
-        let wanted = size.bytes().div_ceil(ceiling.0);
-        let possible = (size.bytes() / MIN_CHUNK).max(1);
-        Self { size, count: wanted.min(possible) }
+        let by_ceiling = size.bytes().div_ceil(ceiling.0);
+        let by_min_chunk = (size.bytes() / MIN_CHUNK).max(1);
+        Self { size, count: by_ceiling.min(by_min_chunk) }
     }
 
-    /// Takes a plan up again as it was stored.
+    /// Restores a stored plan.
     ///
     /// # Errors
-    /// Refuses a count that TikTok would not have accepted for this size.
+    /// [`InvalidPlan`] if TikTok would not accept this count for this size.
     pub fn restore(size: VideoSize, count: u64) -> Result<Self, InvalidPlan> {
         let plan = Self { size, count };
         let fits = (1..=1000).contains(&count) && plan.chunk_size() >= MIN_CHUNK.min(size.bytes());
         if fits && plan.chunk_size() <= MAX_CHUNK { Ok(plan) } else { Err(InvalidPlan { size: size.bytes(), count }) }
     }
 
-    /// The video's size.
+    /// Returns the video's size.
     #[must_use]
     pub fn size(&self) -> VideoSize {
         self.size
     }
 
-    /// The size of every chunk but the last, in bytes.
+    /// Returns the size of every chunk except the last, in bytes.
     #[must_use]
     pub fn chunk_size(&self) -> u64 {
         self.size.bytes().checked_div(self.count).unwrap_or(0)
     }
 
-    /// How many chunks there are: 1 to 1000.
+    /// Returns the number of chunks: 1 to 1000.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The chunk that begins at this offset; none where no chunk begins.
+    /// Returns the chunk that starts at `offset`, if a chunk starts there.
     #[must_use]
     pub fn chunk_at(&self, offset: u64) -> Option<Chunk> {
         let index = offset / self.chunk_size();
         (index < self.count && index * self.chunk_size() == offset).then(|| self.chunk(index))
     }
 
-    /// The last chunk, whose last byte is the point of no return.
+    /// Returns the last chunk. Once its last byte was sent, TikTok may have the whole
+    /// video, and a new upload could publish it a second time.
     #[must_use]
     pub fn last(&self) -> Chunk {
         self.chunk(self.count - 1)
     }
 
-    /// All chunks, in the order in which TikTok takes them.
+    /// Returns all chunks in the order in which TikTok requires them.
     pub fn chunks(&self) -> impl Iterator<Item = Chunk> + '_ {
         (0..self.count).map(|index| self.chunk(index))
     }
 
-    /// Reads a position that TikTok named, whichever way it counts.
+    /// Returns the chunk boundary that TikTok means by `uploaded`, an upload position
+    /// in a publish status or in the `Content-Range` of an upload response.
     ///
-    /// TikTok's `UPLOADED_BYTES` may be a count or the index of the last byte.
-    /// Only a value that is a boundary of this plan under one of the readings
-    /// is believed; where both readings are, the chunks differ by one byte and
-    /// no plan of ours has such chunks.
+    /// TikTok does not say whether the position is the number of uploaded bytes or
+    /// the index of the last one. Returns `None` if neither reading is a boundary of
+    /// this plan. The two readings are both boundaries only if a chunk has one byte,
+    /// and no plan with several chunks has such a chunk.
     #[must_use]
     pub fn boundary_of(&self, uploaded: u64) -> Option<u64> {
-        let is_boundary = |at: u64| at == self.size.bytes() || self.chunk_at(at).is_some();
-        [uploaded, uploaded.saturating_add(1)].into_iter().find(|&at| is_boundary(at))
+        let is_boundary = |offset: u64| offset == self.size.bytes() || self.chunk_at(offset).is_some();
+        [uploaded, uploaded.saturating_add(1)].into_iter().find(|&offset| is_boundary(offset))
     }
 
     fn chunk(&self, index: u64) -> Chunk {
@@ -139,9 +149,9 @@ impl ChunkPlan {
     }
 }
 
-/// A stored plan that no planner of ours could have made.
+/// A stored plan that [`ChunkPlan::new`] cannot have created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{count} chunks are no valid plan for {size} bytes")]
+#[error("a plan of {count} chunks is invalid for {size} bytes")]
 pub struct InvalidPlan {
     size: u64,
     count: u64,
@@ -152,23 +162,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn obeys_tiktok(plan: &ChunkPlan) -> Result<(), TestCaseError> {
+    /// Checks TikTok's rules and the consistency of the plan.
+    fn check_rules(plan: &ChunkPlan) -> Result<(), TestCaseError> {
         let (size, chunk, count) = (plan.size().bytes(), plan.chunk_size(), plan.count());
-        prop_assert_eq!(size / chunk, count, "count is the floor");
-        prop_assert_eq!(size / count, chunk, "and the older formula holds too");
+        prop_assert_eq!(size / chunk, count, "the count is the floor");
+        prop_assert_eq!(size / count, chunk, "the older formula holds too");
         prop_assert!((1..=1000).contains(&count));
         prop_assert!(chunk <= MAX_CHUNK);
         prop_assert!(count == 1 || chunk >= MIN_CHUNK);
         prop_assert!(count > 1 || chunk == size);
-        let mut at = 0;
+        let mut end = 0;
         for (index, piece) in plan.chunks().enumerate() {
-            prop_assert_eq!(piece.first, at, "in order, no gap, no overlap");
+            prop_assert_eq!(piece.first, end, "no gap and no overlap");
             prop_assert_eq!(piece.index, index as u64);
-            prop_assert_eq!(plan.chunk_at(at), Some(piece));
+            prop_assert_eq!(plan.chunk_at(end), Some(piece));
             prop_assert!(piece.len == chunk || piece == plan.last());
-            at = piece.end();
+            end = piece.end();
         }
-        prop_assert_eq!(at, size, "covers the video exactly");
+        prop_assert_eq!(end, size, "the chunks cover the whole video");
         prop_assert!(plan.last().len <= 128_000_000);
         prop_assert_eq!(ChunkPlan::restore(plan.size(), count), Ok(*plan));
         Ok(())
@@ -178,12 +189,12 @@ mod tests {
         ChunkPlan::new(VideoSize::new(size).unwrap(), ChunkCeiling::new(ceiling).unwrap())
     }
 
-    /// Sizes near every edge that TikTok's rules have, and anywhere else.
+    /// Sizes near each limit in TikTok's rules, and random sizes.
     fn sizes() -> impl Strategy<Value = u64> {
-        let edges = vec![1, MIN_CHUNK, 2 * MIN_CHUNK, 10_000_000, MAX_CHUNK, 67_108_864, 128_000_000, VideoSize::MAX];
+        let limits = vec![1, MIN_CHUNK, 2 * MIN_CHUNK, 10_000_000, MAX_CHUNK, 67_108_864, 128_000_000, VideoSize::MAX];
         prop_oneof![
-            (prop::sample::select(edges), -3i64..=3)
-                .prop_map(|(edge, by)| edge.saturating_add_signed(by).clamp(1, VideoSize::MAX)),
+            (prop::sample::select(limits), -3i64..=3)
+                .prop_map(|(limit, by)| limit.saturating_add_signed(by).clamp(1, VideoSize::MAX)),
             1..=VideoSize::MAX,
             1..=200_000_000u64,
         ]
@@ -191,12 +202,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_plan_obeys_tiktok(size in sizes(), ceiling in MIN_CHUNK..=MAX_CHUNK) {
-            obeys_tiktok(&plan(size, ceiling))?;
+        fn every_plan_satisfies_tiktok_rules(size in sizes(), ceiling in MIN_CHUNK..=MAX_CHUNK) {
+            check_rules(&plan(size, ceiling))?;
         }
 
         #[test]
-        fn a_named_position_is_read_under_either_count(size in sizes(), ceiling in MIN_CHUNK..=MAX_CHUNK) {
+        fn uploaded_bytes_may_be_count_or_last_index(size in sizes(), ceiling in MIN_CHUNK..=MAX_CHUNK) {
             let plan = plan(size, ceiling);
             for chunk in plan.chunks() {
                 prop_assert_eq!(plan.boundary_of(chunk.end()), Some(chunk.end()));
@@ -208,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_size_of_the_reference_table_is_planned_right() {
+    fn reference_sizes_get_valid_plans() {
         let table = [
             1,
             4_194_304,
@@ -225,13 +236,13 @@ mod tests {
         ];
         for size in table {
             for ceiling in [MIN_CHUNK, 10_000_000, MAX_CHUNK] {
-                obeys_tiktok(&plan(size, ceiling)).unwrap();
+                check_rules(&plan(size, ceiling)).unwrap();
             }
         }
     }
 
     #[test]
-    fn a_file_that_fits_is_one_chunk_of_its_size() {
+    fn file_within_ceiling_is_one_chunk() {
         let one = plan(64_000_000, MAX_CHUNK);
         assert_eq!((one.count(), one.chunk_size()), (1, 64_000_000));
         let two = plan(64_000_001, MAX_CHUNK);
@@ -239,20 +250,20 @@ mod tests {
     }
 
     #[test]
-    fn four_gibibytes_are_more_than_tiktok_takes() {
+    fn empty_and_4_gib_sizes_are_rejected() {
         assert!(VideoSize::new(4_294_967_296).is_err());
         assert!(VideoSize::new(0).is_err());
     }
 
     #[test]
-    fn a_position_inside_a_chunk_is_not_believed() {
+    fn position_inside_chunk_is_rejected() {
         let plan = plan(50_000_123, 10_000_000);
         assert_eq!(plan.boundary_of(plan.chunk_size() + 5), None);
         assert_eq!(plan.boundary_of(0), Some(0));
     }
 
     #[test]
-    fn a_stored_count_that_cannot_be_is_refused() {
+    fn invalid_stored_count_is_rejected() {
         let size = VideoSize::new(50_000_000).unwrap();
         assert!(ChunkPlan::restore(size, 0).is_err());
         assert!(ChunkPlan::restore(size, 20).is_err());

@@ -1,10 +1,8 @@
-//! When a post is to go out: at an instant, or when the clocks of the account's
-//! time zone show a time.
+//! The option `publish_at`: the earliest time at which a post may be published.
 //!
-//! A time without an offset means nothing by itself; which instant it is, its
-//! account's [`Zone`] says. The rules of all zones are part of the program, so
-//! that they are the same wherever it runs, and are those of its version of the
-//! IANA database: <https://www.iana.org/time-zones>
+//! It is an instant, or a local time in the account's [`Zone`]. The rules of all time
+//! zones are compiled into the program, so that every environment uses the same
+//! version of the [IANA time zone database](https://www.iana.org/time-zones).
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,25 +12,28 @@ use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
-/// A time zone by its IANA name (`Europe/Berlin`).
+/// The most characters of an invalid text that an error message quotes.
+const MAX_QUOTED_CHARS: usize = 80;
+
+/// A time zone with an IANA name, such as `Europe/Berlin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone(TimeZone);
 
-/// A name that no time zone has.
+/// A text that is not the IANA name of a time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no time zone; name one as IANA does, such as Europe/Berlin or UTC")]
+#[error("{0:?} is not a time zone; use an IANA name, such as Europe/Berlin or UTC")]
 pub struct UnknownZone(String);
 
 impl Zone {
-    /// Takes a zone by its name, in any case.
+    /// Returns the zone with this IANA name, in any case.
     pub fn new(name: &str) -> Result<Self, UnknownZone> {
-        let unknown = || UnknownZone(name.chars().take(80).collect());
+        let unknown = || UnknownZone(name.chars().take(MAX_QUOTED_CHARS).collect());
         let zone = TimeZoneDatabase::bundled().get(name).map_err(|_| unknown())?;
         if zone.iana_name().is_some() { Ok(Self(zone)) } else { Err(unknown()) }
     }
 
-    /// The zone's name, as IANA writes it.
+    /// Returns the name in IANA's spelling.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
@@ -52,78 +53,82 @@ impl From<Zone> for String {
     }
 }
 
-/// Not before this.
+/// The earliest time at which a post may be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum PublishAt {
-    /// An instant: RFC 3339, with an offset.
+    /// An instant, written in RFC 3339 with an offset.
     Instant(Timestamp),
-    /// What the clocks of the account's zone show: RFC 3339 without an offset.
+    /// A local time in the account's zone, written in RFC 3339 without an offset.
     Local(DateTime),
 }
 
-/// A text that is no such time.
+/// A text that is not a valid `publish_at`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no time; write 2026-12-24T17:00:00+01:00, or 2026-12-24T17:00:00 for the clocks of the account's time zone"
+    "{0:?} is not a valid time; write 2026-12-24T17:00:00+01:00, or 2026-12-24T17:00:00 for the account's time zone"
 )]
-pub struct NotATime(String);
+pub struct InvalidPublishAt(String);
 
-/// A time that is no instant.
+/// A local time that cannot be converted to an instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoInstant {
-    /// It has no offset, and its account no time zone.
+pub enum UnresolvedPublishAt {
+    /// The account has no time zone.
     #[error(
-        "publish_at {0} has no offset, and the account has no time zone: write it with one ({0}+01:00, {0}Z), or set \
-         the account's time_zone"
+        "publish_at {0} has no offset, and the account has no time zone: add an offset ({0}+01:00, {0}Z) or set the \
+         account's time_zone"
     )]
-    WithoutZone(DateTime),
-    /// It is too far from now to be counted.
+    MissingZone(DateTime),
+    /// The instant is outside the range of timestamps.
     #[error("publish_at {0} is out of range")]
     OutOfRange(DateTime),
 }
 
 impl PublishAt {
-    /// The instant that is meant.
+    /// Returns the instant. A local time is in `zone`, the account's time zone.
     ///
-    /// Where clocks are set forward, a time that is skipped is as much later as
-    /// they jump: 02:30 is 03:30. Where they are set back, a time that comes twice
-    /// is the first of the two. It is the rule of calendars:
-    /// <https://www.rfc-editor.org/rfc/rfc5545#section-3.3.5>
+    /// When daylight saving time starts, the clocks skip some local times. A skipped
+    /// time moves forward by the length of the gap: 02:30 becomes 03:30. When daylight
+    /// saving time ends, some local times occur twice. A repeated time is the first
+    /// of the two. Both are the [rules of RFC 5545](https://www.rfc-editor.org/rfc/rfc5545#section-3.3.5).
     ///
     /// # Errors
-    /// There is no zone to read it in; none is guessed.
-    pub fn instant(self, zone: Option<&Zone>) -> Result<Timestamp, NoInstant> {
+    /// [`UnresolvedPublishAt`] if a local time has no zone or is out of range. There
+    /// is no default zone.
+    pub fn instant(self, zone: Option<&Zone>) -> Result<Timestamp, UnresolvedPublishAt> {
         match (self, zone) {
             (Self::Instant(at), _) => Ok(at),
-            (Self::Local(at), None) => Err(NoInstant::WithoutZone(at)),
+            (Self::Local(at), None) => Err(UnresolvedPublishAt::MissingZone(at)),
             (Self::Local(at), Some(Zone(zone))) => {
-                zone.to_ambiguous_timestamp(at).compatible().map_err(|_| NoInstant::OutOfRange(at))
+                zone.to_ambiguous_timestamp(at).compatible().map_err(|_| UnresolvedPublishAt::OutOfRange(at))
             }
         }
     }
 }
 
 impl FromStr for PublishAt {
-    type Err = NotATime;
-    fn from_str(text: &str) -> Result<Self, NotATime> {
+    type Err = InvalidPublishAt;
+    fn from_str(text: &str) -> Result<Self, InvalidPublishAt> {
         let text = text.trim();
-        // An offset and a zone in brackets may contradict each other.
+        // A zone in brackets is rejected: it could contradict the offset.
         if !text.contains('[')
             && let Ok(at) = text.parse()
         {
             return Ok(Self::Instant(at));
         }
-        let not_a_time = || NotATime(text.chars().take(80).collect());
-        // What is left is a date and a time and nothing else: no offset that is
-        // not understood, and no zone in brackets, is passed over.
-        let (date, time) = text.split_once(['T', 't', ' ']).ok_or_else(not_a_time)?;
-        let plain = |part: &str, mark| part.chars().all(|c| c.is_ascii_digit() || c == mark);
-        let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
-        if !plain(date, '-') || !plain(whole, ':') || !whole.contains(':') {
-            return Err(not_a_time());
+        let invalid = || InvalidPublishAt(text.chars().take(MAX_QUOTED_CHARS).collect());
+        // Only a date and a time remain valid. The parser for local times would ignore
+        // a zone in brackets or an invalid offset, so check the characters first.
+        let (date, time) = text.split_once(['T', 't', ' ']).ok_or_else(invalid)?;
+        let has_only_digits_and = |separator, part: &str| part.chars().all(|c| c.is_ascii_digit() || c == separator);
+        let without_fraction = time.split_once('.').map_or(time, |(before, _)| before);
+        if !has_only_digits_and('-', date)
+            || !has_only_digits_and(':', without_fraction)
+            || !without_fraction.contains(':')
+        {
+            return Err(invalid());
         }
-        text.parse().map(Self::Local).map_err(|_| not_a_time())
+        text.parse().map(Self::Local).map_err(|_| invalid())
     }
 }
 
@@ -137,8 +142,8 @@ impl fmt::Display for PublishAt {
 }
 
 impl TryFrom<String> for PublishAt {
-    type Error = NotATime;
-    fn try_from(text: String) -> Result<Self, NotATime> {
+    type Error = InvalidPublishAt;
+    fn try_from(text: String) -> Result<Self, InvalidPublishAt> {
         text.parse()
     }
 }
@@ -153,13 +158,14 @@ impl From<PublishAt> for String {
 mod tests {
     use super::*;
 
-    fn read(text: &str, zone: &str) -> String {
+    /// Returns the instant of a text in a zone.
+    fn instant_of(text: &str, zone: &str) -> String {
         let zone = Zone::new(zone).unwrap();
         text.parse::<PublishAt>().unwrap().instant(Some(&zone)).unwrap().to_string()
     }
 
     #[test]
-    fn a_time_without_an_offset_is_read_in_the_zone_and_one_with_an_offset_is_not() {
+    fn zone_applies_only_to_times_without_offset() {
         let table = [
             ("2026-12-24T17:00:00", "Europe/Berlin", "2026-12-24T16:00:00Z"),
             ("2026-07-24 17:00", "Europe/Berlin", "2026-07-24T15:00:00Z"),
@@ -168,25 +174,33 @@ mod tests {
             ("2026-12-24T17:00:00Z", "America/New_York", "2026-12-24T17:00:00Z"),
         ];
         for (text, zone, instant) in table {
-            assert_eq!(read(text, zone), instant, "{text} in {zone}");
+            assert_eq!(instant_of(text, zone), instant, "{text} in {zone}");
         }
     }
 
     #[test]
-    fn a_skipped_time_is_later_by_the_jump_and_of_a_repeated_one_the_first_counts() {
-        assert_eq!(read("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:30:00Z", "03:30 in summer time");
-        assert_eq!(read("2026-10-25T02:30:00", "Europe/Berlin"), "2026-10-25T00:30:00Z", "still in summer time");
+    fn skipped_time_moves_forward_and_repeated_is_first() {
+        assert_eq!(
+            instant_of("2026-03-29T02:30:00", "Europe/Berlin"),
+            "2026-03-29T01:30:00Z",
+            "skipped: 03:30 in summer time"
+        );
+        assert_eq!(
+            instant_of("2026-10-25T02:30:00", "Europe/Berlin"),
+            "2026-10-25T00:30:00Z",
+            "repeated: still in summer time"
+        );
     }
 
     #[test]
-    fn no_zone_is_guessed() {
+    fn local_time_without_zone_is_error() {
         let at: PublishAt = "2026-12-24T17:00:00".parse().unwrap();
         let error = at.instant(None).unwrap_err().to_string();
         assert!(error.contains("2026-12-24T17:00:00Z") && error.contains("time_zone"), "{error}");
     }
 
     #[test]
-    fn what_is_no_time_is_refused_and_nothing_of_it_passed_over() {
+    fn invalid_or_ambiguous_text_is_rejected() {
         let table = [
             "tomorrow",
             "",
@@ -203,12 +217,12 @@ mod tests {
             "2026-12-24T17:00:00.",
         ];
         for text in table {
-            assert_eq!(text.parse::<PublishAt>(), Err(NotATime(text.to_owned())));
+            assert_eq!(text.parse::<PublishAt>(), Err(InvalidPublishAt(text.to_owned())));
         }
     }
 
     #[test]
-    fn a_time_comes_back_as_it_was_written() {
+    fn publish_at_round_trips_as_text() {
         for text in ["2026-12-24T17:00:00", "2026-12-24T16:00:00Z"] {
             let at: PublishAt = text.parse().unwrap();
             assert_eq!(String::from(at), text);
@@ -216,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_is_known_by_its_name_alone() {
+    fn only_iana_names_are_zones() {
         assert_eq!(Zone::new("europe/berlin").unwrap().name(), "Europe/Berlin");
         assert_eq!(Zone::new("UTC").unwrap().name(), "UTC");
         for name in ["", "Berlin", "Mars/Olympus", "+01:00", "Europe/Berlin "] {

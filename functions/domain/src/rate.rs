@@ -1,46 +1,48 @@
-//! How fast bytes go, and what follows for those that have not gone yet.
+//! Upload throughput in bytes per second. Not related to TikTok's rate limits.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A rate in bytes a second, at least 1.
+/// An upload throughput in bytes per second, at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rate(u64);
 
 impl Rate {
-    /// Takes a rate in bytes a second; 0 is taken as 1.
+    /// Creates a rate from bytes per second; 0 becomes 1.
     #[must_use]
-    pub const fn new(bytes_a_second: u64) -> Self {
-        Self(if bytes_a_second == 0 { 1 } else { bytes_a_second })
+    pub const fn new(bytes_per_second: u64) -> Self {
+        Self(if bytes_per_second == 0 { 1 } else { bytes_per_second })
     }
 
-    /// The rate at which so many bytes went in this time.
+    /// Returns the rate at which `bytes` were sent in `time`.
     #[must_use]
     pub fn of(bytes: u64, time: Duration) -> Self {
         let micros = time.as_micros().max(1);
         Self::new(u64::try_from(u128::from(bytes) * 1_000_000 / micros).unwrap_or(u64::MAX))
     }
 
-    /// This rate and a newer one, each counting half by the time that a byte
-    /// takes: one slow chunk counts more than one fast one.
+    /// Returns the harmonic mean of this rate and a newer one.
+    ///
+    /// It is the mean of the times per byte, so that a slow chunk has more weight
+    /// than a fast one.
     #[must_use]
-    pub fn then(self, newer: Self) -> Self {
+    pub fn averaged_with(self, newer: Self) -> Self {
         let (a, b) = (u128::from(self.0), u128::from(newer.0));
         Self::new(u64::try_from(2 * a * b / (a + b)).unwrap_or(u64::MAX))
     }
 
-    /// The time that so many bytes take at this rate.
+    /// Returns the time to send `bytes` at this rate.
     #[must_use]
     pub fn time_for(self, bytes: u64) -> Duration {
         let micros = u128::from(bytes) * 1_000_000 / u128::from(self.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
-    /// The rate in bytes a second.
+    /// Returns the rate in bytes per second.
     #[must_use]
-    pub fn bytes_a_second(self) -> u64 {
+    pub fn bytes_per_second(self) -> u64 {
         self.0
     }
 }
@@ -58,7 +60,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ten_million_bytes_in_two_seconds_are_five_megabytes_a_second() {
+    fn rate_is_bytes_divided_by_seconds() {
         let rate = Rate::of(10_000_000, Duration::from_secs(2));
         assert_eq!(rate, Rate::new(5_000_000));
         assert_eq!(rate.time_for(1_000_000_000), Duration::from_secs(200));
@@ -66,24 +68,24 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_and_no_time_make_a_rate_all_the_same() {
+    fn zero_bytes_or_zero_time_gives_valid_rate() {
         assert_eq!(Rate::of(0, Duration::from_secs(9)), Rate::new(1));
         assert_eq!(Rate::of(5, Duration::ZERO), Rate::new(5_000_000));
     }
 
     #[test]
-    fn a_slow_chunk_counts_more_than_a_fast_one() {
+    fn slow_chunk_outweighs_fast_chunk() {
         let (fast, slow) = (Rate::new(9_000_000), Rate::new(1_000_000));
-        assert_eq!(fast.then(slow), Rate::new(1_800_000));
-        assert_eq!(slow.then(fast), fast.then(slow));
+        assert_eq!(fast.averaged_with(slow), Rate::new(1_800_000));
+        assert_eq!(slow.averaged_with(fast), fast.averaged_with(slow));
     }
 
     proptest! {
         #[test]
-        fn two_rates_meet_between_them(a in 1u64..u64::MAX / 2, b in 1u64..u64::MAX / 2) {
-            let met = Rate::new(a).then(Rate::new(b));
-            // The quotient is rounded down.
-            prop_assert!(met.0 + 1 >= a.min(b) && met.0 <= a.max(b));
+        fn average_lies_between_both_rates(a in 1u64..u64::MAX / 2, b in 1u64..u64::MAX / 2) {
+            let average = Rate::new(a).averaged_with(Rate::new(b));
+            // The division rounds down.
+            prop_assert!(average.0 + 1 >= a.min(b) && average.0 <= a.max(b));
         }
     }
 }

@@ -1,24 +1,25 @@
-//! Secrets: what may be kept, and must never be shown.
+//! Types for secrets: [`SecretString`] in memory and [`Sealed`] in the database.
 //!
-//! Neither type has `Display`, and `Debug` shows nothing. A [`Sealed`] is what
-//! the database holds; only `storage` can open one.
+//! Neither type implements `Display`, and their `Debug` output does not contain the
+//! secret. Only the crate `storage` can open a [`Sealed`].
 
 use std::fmt;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
-/// Ciphertext: safe to store, useless without the key that sealed it.
+/// The ciphertext of a secret. It is safe to store: only the KMS key that encrypted
+/// it can decrypt it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
-    /// Takes ciphertext as the key's service gave it.
+    /// Wraps ciphertext that KMS returned.
     #[must_use]
     pub fn new(ciphertext: Vec<u8>) -> Self {
         Self(ciphertext)
     }
 
-    /// The ciphertext.
+    /// Returns the ciphertext.
     #[must_use]
     pub fn ciphertext(&self) -> &[u8] {
         &self.0
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_no_content() {
+    fn debug_output_contains_no_secret() {
         assert_eq!(format!("{:?}", Sealed::new(b"abc".to_vec())), "Sealed(3 bytes)");
         assert!(!format!("{:?}", SecretString::from("hidden-text")).contains("hidden"));
     }

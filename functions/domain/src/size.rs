@@ -1,4 +1,4 @@
-//! How large a video may be.
+//! The size of a video file, and TikTok's limit for it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,26 +7,29 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u64", into = "u64")]
 pub struct VideoSize(u64);
 
-/// A size that TikTok would not take.
+/// A size that TikTok does not accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SizeError {
-    /// There is nothing in the file.
-    #[error("the file is empty: drop it again once it has been written whole")]
+    /// The file has no bytes.
+    #[error("the file is empty: drop it again after it has been completely written")]
     Empty,
-    /// More than TikTok takes.
-    #[error("the file has {bytes} bytes and TikTok takes at most {max} (4 GB): export it smaller", max = VideoSize::MAX)]
+    /// The file is larger than [`VideoSize::MAX`].
+    #[error(
+        "the file has {bytes} bytes, but TikTok accepts at most {max} (4 GB): export a smaller file",
+        max = VideoSize::MAX
+    )]
     TooLarge {
-        /// The file's size.
+        /// The file's size in bytes.
         bytes: u64,
     },
 }
 
 impl VideoSize {
-    /// The most that TikTok takes, in bytes: "4 GB" in its stricter reading.
-    /// <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
+    /// TikTok's limit in bytes: 4 GB, in the stricter decimal meaning, from
+    /// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
     pub const MAX: u64 = 4_000_000_000;
 
-    /// Takes a size in bytes.
+    /// Creates a size from bytes.
     pub fn new(bytes: u64) -> Result<Self, SizeError> {
         match bytes {
             0 => Err(SizeError::Empty),
@@ -35,7 +38,7 @@ impl VideoSize {
         }
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.0

@@ -1,23 +1,24 @@
-//! Traces: the id by which lines of several functions are known to belong together.
+//! The id of an AWS X-Ray trace. It relates the log lines of several functions.
 
 use serde::{Deserialize, Serialize};
 
-/// The id of an X-Ray trace, `1-<time>-<random>` in hexadecimal digits.
-/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html>
+/// The id of an X-Ray trace: `1-<time>-<random>`, with 8 and 24 hexadecimal digits.
+///
+/// Format: [X-Ray developer guide](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TraceId(String);
 
-/// A text that is no trace's id.
+/// A text that is not a trace id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a trace's id is 1-<8 digits>-<24 digits>, in hexadecimal")]
+#[error("a trace id must be 1-<8 hexadecimal digits>-<24 hexadecimal digits>")]
 pub struct InvalidTraceId;
 
 impl TraceId {
-    /// Reads the root of a tracing header, `Root=1-…;Parent=…;Sampled=1`. None,
-    /// where it has none that could be an id.
+    /// Returns the root of a tracing header, `Root=1-…;Parent=…;Sampled=1`. Returns
+    /// `None` if the header has no root or the root is not a valid id.
     #[must_use]
-    pub fn of_header(header: &str) -> Option<Self> {
+    pub fn from_header(header: &str) -> Option<Self> {
         let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
         Self::try_from(root.to_owned()).ok()
     }
@@ -53,16 +54,17 @@ mod tests {
     const ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
     #[test]
-    fn the_root_of_a_header_is_found_wherever_it_stands() {
+    fn root_is_found_at_any_position() {
         for header in [format!("Root={ID}"), format!("Parent=53995c3f42cd8ad8;Root={ID};Sampled=1")] {
-            assert_eq!(TraceId::of_header(&header).unwrap().to_string(), ID);
+            assert_eq!(TraceId::from_header(&header).unwrap().to_string(), ID);
         }
     }
 
     #[test]
-    fn what_is_no_id_gets_into_no_log() {
+    fn invalid_trace_id_is_rejected() {
+        // Trace ids are logged, so that a caller could otherwise forge log lines.
         for header in ["", ID, "Root=", "Root=1-2-3", "Root=1-5759e988-zd862e3fe1be46a994272793", "Root=x\ny"] {
-            assert_eq!(TraceId::of_header(header), None, "{header}");
+            assert_eq!(TraceId::from_header(header), None, "{header}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::failure::Failure;
 use domain::source::Source;
-use domain::video::{InspectError, Inspector, Limits, Step, VideoFacts, check};
+use domain::video::{InspectError, Inspection, Inspector, Limits, VideoFacts, check};
 
 use crate::exit::Exit;
 use crate::posting::Posting;
@@ -13,9 +13,9 @@ impl Posting {
     pub(crate) async fn inspect(&self, source: &Source, bytes: u64) -> Result<VideoFacts, Exit> {
         let mut inspector = Inspector::new(bytes);
         loop {
-            match inspector.step().map_err(|error| not_a_video(&error))? {
-                Step::Done(facts) => return Ok(facts),
-                Step::Read { offset, len } => {
+            match inspector.advance().map_err(|error| not_a_video(&error))? {
+                Inspection::Done(facts) => return Ok(facts),
+                Inspection::Read { offset, len } => {
                     inspector.feed(&self.objects.read_small(source, offset, len).await?);
                 }
             }
@@ -25,9 +25,9 @@ impl Posting {
 
 /// Holds a video against the limits, and names everything that it exceeds.
 pub(crate) fn hold_against(facts: &VideoFacts, limits: &Limits) -> Result<(), Exit> {
-    check(facts, limits).map_err(|faults| {
+    check(facts, limits).map_err(|violations| {
         let advice = "Export the video within these limits and drop it again; nothing was sent to TikTok.";
-        Exit::Fail(Failure::new(faults.code(), faults.to_string(), advice))
+        Exit::Fail(Failure::new(violations.code(), violations.to_string(), advice))
     })
 }
 

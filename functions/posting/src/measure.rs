@@ -154,7 +154,7 @@ impl Measurement {
 
     /// The rate at which a video's chunks went.
     pub(crate) fn sent(post: &Post, rate: Rate) -> Self {
-        Self::of([(Metric::Throughput, count(rate.bytes_a_second()))]).about(post)
+        Self::of([(Metric::Throughput, count(rate.bytes_per_second()))]).about(post)
     }
 
     /// What a look found.

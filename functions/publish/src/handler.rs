@@ -24,7 +24,7 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// whoever sent it hears of it.
 pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let worker = worker(&event.context, (posting.clock)());
-    let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::of_header);
+    let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::from_header);
     let bare = match Trigger::read(event.payload) {
         Ok(Trigger::Queue(event)) => {
             let mut response = SqsBatchResponse::default();
@@ -56,7 +56,7 @@ async fn queue(
         let outcome = match read_body(message.body.as_deref().unwrap_or_default()) {
             Ok(calls) => {
                 // Whoever put the message there may have been traced: a drop belongs to its trace.
-                let sender = message.attributes.get("AWSTraceHeader").and_then(|header| TraceId::of_header(header));
+                let sender = message.attributes.get("AWSTraceHeader").and_then(|header| TraceId::from_header(header));
                 work(posting, worker, calls, sender.as_ref().or(invocation)).await
             }
             Err(unknown) => Err(unknown.into()),

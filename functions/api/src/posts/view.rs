@@ -208,7 +208,7 @@ fn progress_of(post: &Post) -> Option<ProgressView> {
         return Some(ProgressView {
             bytes_sent: upload.offset,
             bytes_total: upload.plan.size().bytes(),
-            bytes_per_second: upload.rate.map(Rate::bytes_a_second),
+            bytes_per_second: upload.rate.map(Rate::bytes_per_second),
             eta_seconds: upload.eta().map(|eta| eta.as_secs()),
         });
     }

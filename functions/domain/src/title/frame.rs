@@ -1,50 +1,51 @@
-//! What an account puts around each of its titles: a series' name in front, its
-//! hashtags behind.
+//! An account's title prefix and suffix, which surround each of its titles: for
+//! example a series name before the title and hashtags after it.
 //!
-//! A title that is too long is cut in the middle: the frame stays whole, because
-//! a hashtag or a disclosure that was cut off is worse than a shorter title.
+//! If the whole is too long, only the title between prefix and suffix is cut. A
+//! truncated hashtag or disclosure would be worse than a shorter title.
 
 use super::{Title, TitleLimit, cut};
 
-/// A text in front of each title, and one behind it; either may be empty.
+/// The prefix and the suffix of each title; both may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TitleFrame {
     prefix: String,
     suffix: String,
 }
 
-/// A frame that is longer than a whole title may be.
+/// A frame that is longer than the limit of the whole title.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("title_prefix and title_suffix are {units} UTF-16 code units together, and a whole title has at most {limit}")]
+#[error("title_prefix and title_suffix are {units} UTF-16 code units together, but a whole title has at most {limit}")]
 pub struct TitleFrameTooLong {
     units: usize,
     limit: usize,
 }
 
 impl TitleFrame {
-    /// Takes both texts; what separates them from the title is theirs, and space
-    /// at the title's outer ends is nobody's.
+    /// Creates a frame. Removes the space before the prefix and after the suffix.
+    /// Keeps the space next to the title: the frame does not add a separator.
     #[must_use]
     pub fn new(prefix: &str, suffix: &str) -> Self {
         Self { prefix: prefix.trim_start().to_owned(), suffix: suffix.trim_end().to_owned() }
     }
 
-    /// The text in front.
+    /// Returns the prefix.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The text behind.
+    /// Returns the suffix.
     #[must_use]
     pub fn suffix(&self) -> &str {
         &self.suffix
     }
 
-    /// Puts the frame around a text, cutting the text to what room is left.
+    /// Returns the title with prefix, `text` and suffix. Cuts `text` to the room
+    /// that the frame leaves.
     ///
     /// # Errors
-    /// The frame alone is longer than the limit.
+    /// [`TitleFrameTooLong`] if the frame alone is longer than the limit.
     pub fn around(&self, text: &str, limit: TitleLimit) -> Result<Title, TitleFrameTooLong> {
         let (Self { prefix, suffix }, limit) = (self, limit.units());
         let units = prefix.encode_utf16().count() + suffix.encode_utf16().count();
@@ -64,19 +65,19 @@ mod tests {
     }
 
     #[test]
-    fn the_title_is_cut_and_the_frame_is_not() {
+    fn title_is_cut_and_frame_is_kept() {
         let frame = TitleFrame::new("Anna bakes: ", " #bread 🍞");
         assert_eq!(around(&frame, "rye", 150).unwrap(), "Anna bakes: rye #bread 🍞");
         assert_eq!(around(&frame, " rye and wheat ", 28).unwrap(), "Anna bakes: rye an #bread 🍞");
         assert_eq!(
             around(&frame, "👩‍👩‍👧", 28).unwrap(),
             "Anna bakes:  #bread 🍞",
-            "a family is eight units, and six are left"
+            "the family emoji has eight units, and six are left"
         );
     }
 
     #[test]
-    fn a_frame_may_be_as_long_as_the_limit_and_no_longer() {
+    fn frame_longer_than_limit_is_rejected() {
         let frame = TitleFrame::new("ab", "👏");
         assert_eq!(around(&frame, "title", 4).unwrap(), "ab👏");
         let error = around(&frame, "title", 3).unwrap_err();
@@ -84,25 +85,25 @@ mod tests {
     }
 
     #[test]
-    fn space_counts_inside_and_not_at_the_ends() {
+    fn outer_space_is_trimmed_and_inner_space_kept() {
         assert_eq!(TitleFrame::new("  a ", " b  "), TitleFrame { prefix: "a ".into(), suffix: " b".into() });
     }
 
     proptest! {
         #[test]
-        fn a_framed_title_fits_and_keeps_its_frame_whole(
+        fn framed_title_fits_limit_and_keeps_frame(
             prefix in ".{0,40}", suffix in ".{0,40}", text in any::<String>(), units in 1..=300u16
         ) {
             let frame = TitleFrame::new(&prefix, &suffix);
             let limit = TitleLimit::new(units).unwrap();
-            let alone = format!("{}{}", frame.prefix(), frame.suffix()).encode_utf16().count();
+            let frame_units = format!("{}{}", frame.prefix(), frame.suffix()).encode_utf16().count();
             match frame.around(&text, limit) {
                 Ok(title) => {
                     prop_assert!(title.utf16_units() <= limit.units());
                     let middle = title.as_str().strip_prefix(frame.prefix()).and_then(|t| t.strip_suffix(frame.suffix()));
                     prop_assert!(text.trim().starts_with(middle.unwrap()));
                 }
-                Err(_) => prop_assert!(alone > limit.units()),
+                Err(_) => prop_assert!(frame_units > limit.units()),
             }
         }
     }

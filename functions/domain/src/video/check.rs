@@ -1,84 +1,94 @@
-//! Facts held against what TikTok takes.
+//! Compares a video's facts with TikTok's limits.
 //!
-//! Each limit is a line of
-//! [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
-//! What the header does not say is never a fault, and what is a hair's breadth
-//! over is not either: TikTok decides those. The size in bytes is not this
-//! module's; [`size`](crate::size) has it.
+//! The limits are those of
+//! [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide)
+//! and must be updated with that page. A fact that the header does not state is
+//! never a violation. A value slightly over a limit is not one either: TikTok
+//! decides those cases. The limit of the file size is in [`size`](crate::size).
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Codec, FrameRate, VideoFacts};
+use super::codec::Codec;
+use super::facts::VideoFacts;
+use super::frame_rate::FrameRate;
 
-/// Pixels that each side of the picture may have.
-const SIDE: RangeInclusive<u32> = 360..=4096;
+/// Allowed pixels per side of the picture, from
+/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+const SIDE_PIXELS: RangeInclusive<u32> = 360..=4096;
 
-/// Frames a second, in thousandths: 23 to 60, and a tenth of a frame either
-/// way, because the average over a phone's recording strays from the nominal
-/// rate by a few hundredths.
-const RATE_THOUSANDTHS: RangeInclusive<u64> = 22_900..=60_100;
+/// Allowed frame rates in thousandths of a frame per second.
+///
+/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide)
+/// allow 23 to 60 frames per second. The range has a tolerance of 0.1 frames per
+/// second at both ends, because the average of a phone recording differs from
+/// the nominal rate by a few hundredths.
+const FRAME_RATE_THOUSANDTHS: RangeInclusive<u64> = 22_900..=60_100;
 
-/// The longest draft: API uploads to the inbox may last 10 minutes.
-const DRAFT: Duration = Duration::from_mins(10);
+/// The longest draft: 10 minutes for every creator, from
+/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+const MAX_DRAFT_DURATION: Duration = Duration::from_mins(10);
 
-/// Sets what a video may be where it is going to.
+/// Limits that depend on how the video is posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    longest: Option<Duration>,
+    max_duration: Option<Duration>,
 }
 
 impl Limits {
-    /// Limits a direct post to `longest`, which is the creator's
-    /// `max_video_post_duration_sec`; `None` where TikTok did not say.
+    /// Returns the limits of a direct post.
+    ///
+    /// `max_duration` is the creator's `max_video_post_duration_sec` from
+    /// [TikTok's creator info](https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info);
+    /// `None` if TikTok did not state it.
     #[must_use]
-    pub fn direct(longest: Option<Duration>) -> Self {
-        Self { longest }
+    pub fn direct(max_duration: Option<Duration>) -> Self {
+        Self { max_duration }
     }
 
-    /// Limits a draft to the ten minutes that are the same for every creator.
+    /// Returns the limits of a draft: 10 minutes for every creator.
     #[must_use]
     pub fn draft() -> Self {
-        Self { longest: Some(DRAFT) }
+        Self { max_duration: Some(MAX_DRAFT_DURATION) }
     }
 }
 
-/// Names one thing about a video that TikTok would refuse it for.
+/// One limit that a video exceeds, and for which TikTok would reject it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The codec is not one that TikTok takes.
-    #[error("the video is coded as {0}, and TikTok takes H.264, H.265, VP8 and VP9; convert it to H.264")]
+pub enum Violation {
+    /// TikTok does not accept the codec.
+    #[error("the codec is {0}, but TikTok accepts only H.264, H.265, VP8 and VP9; convert the video to H.264")]
     Codec(Codec),
-    /// The video is longer than it may be.
+    /// The video is too long.
     #[error(
-        "the video lasts {:.1} s, and at most {} s may be posted here; trim it",
+        "the video lasts {:.1} s, but this post may last at most {} s; trim the video",
         duration.as_secs_f64(),
-        longest.as_secs()
+        max.as_secs()
     )]
     Duration {
-        /// How long the video is.
+        /// The video's duration.
         duration: Duration,
-        /// How long it may be.
-        longest: Duration,
+        /// The longest allowed duration.
+        max: Duration,
     },
     /// The frame rate is outside TikTok's range.
-    #[error("the video has {0} frames a second, and TikTok takes 23 to 60; convert it, for instance to 30")]
+    #[error("the video has {0} frames per second, but TikTok accepts 23 to 60; convert it, for example to 30")]
     FrameRate(FrameRate),
-    /// The picture is smaller or larger than TikTok takes.
+    /// The picture is smaller or larger than TikTok accepts.
     #[error(
-        "the picture is {width}x{height} pixels, and TikTok takes 360 to 4096 on each side; scale it, for instance to 1080x1920"
+        "the picture is {width}x{height} pixels, but TikTok accepts 360 to 4096 per side; scale it, for example to 1080x1920"
     )]
     PictureSize {
-        /// Pixels across.
+        /// The displayed width in pixels.
         width: u32,
-        /// Pixels from top to bottom.
+        /// The displayed height in pixels.
         height: u32,
     },
 }
 
-impl Fault {
-    /// Returns the `fail_reason` that TikTok would end the post with.
+impl Violation {
+    /// Returns the `fail_reason` with which TikTok would fail the post.
     ///
     /// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
     #[must_use]
@@ -92,88 +102,92 @@ impl Fault {
     }
 }
 
-/// Lists everything that is wrong with a video: at least one [`Fault`].
+/// All violations of one video: at least one [`Violation`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Faults {
-    first: Fault,
-    others: Vec<Fault>,
+pub struct Violations {
+    first: Violation,
+    rest: Vec<Violation>,
 }
 
-impl Faults {
-    fn from_list(faults: Vec<Fault>) -> Option<Self> {
-        let mut faults = faults.into_iter();
-        Some(Self { first: faults.next()?, others: faults.collect() })
+impl Violations {
+    fn from_list(violations: Vec<Violation>) -> Option<Self> {
+        let mut violations = violations.into_iter();
+        Some(Self { first: violations.next()?, rest: violations.collect() })
     }
 
-    /// Returns the code of the first fault, which is the one to report where
-    /// there is room for only one.
+    /// Returns the code of the first violation. A post's failure has room for
+    /// one code only.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.first.code()
     }
 
-    /// Returns the faults in the order in which TikTok's page lists the rules.
-    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        std::iter::once(&self.first).chain(&self.others)
+    /// Returns the violations in the order in which TikTok's page lists the rules.
+    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
+        std::iter::once(&self.first).chain(&self.rest)
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.first.fmt(f)?;
-        self.others.iter().try_for_each(|fault| write!(f, "; {fault}"))
+        self.rest.iter().try_for_each(|violation| write!(f, "; {violation}"))
     }
 }
 
-/// Holds a video's facts against `limits`.
+/// Checks a video's facts against TikTok's fixed limits and against `limits`.
 ///
-/// A duration counts in whole seconds, as TikTok states its maximum: a video of
-/// 300.4 s is not refused where 300 are allowed.
+/// Durations are compared in whole seconds, because TikTok states its maximum
+/// in seconds: a video of 300.4 s passes a limit of 300 s.
 ///
 /// # Errors
 ///
-/// [`Faults`] with everything that is wrong, so that one conversion can mend it.
-pub fn check(facts: &VideoFacts, limits: &Limits) -> Result<(), Faults> {
-    let faults = [
-        codec_fault(&facts.codec),
-        rate_fault(facts.frame_rate),
-        size_fault(facts.width, facts.height),
-        duration_fault(facts.duration_ms, limits.longest),
+/// [`Violations`] with every exceeded limit, so that one conversion of the video
+/// can correct all of them.
+pub fn check(facts: &VideoFacts, limits: &Limits) -> Result<(), Violations> {
+    let violations = [
+        check_codec(&facts.codec),
+        check_frame_rate(facts.frame_rate),
+        check_picture_size(facts.width, facts.height),
+        check_duration(facts.duration_ms, limits.max_duration),
     ];
-    match Faults::from_list(faults.into_iter().flatten().collect()) {
-        Some(faults) => Err(faults),
+    match Violations::from_list(violations.into_iter().flatten().collect()) {
+        Some(violations) => Err(violations),
         None => Ok(()),
     }
 }
 
-fn codec_fault(codec: &Codec) -> Option<Fault> {
+/// Accepts the codecs that
+/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide)
+/// list.
+fn check_codec(codec: &Codec) -> Option<Violation> {
     match codec {
         Codec::H264 | Codec::H265 | Codec::Vp8 | Codec::Vp9 => None,
-        Codec::Other(_) => Some(Fault::Codec(codec.clone())),
+        Codec::Other(_) => Some(Violation::Codec(codec.clone())),
     }
 }
 
-fn rate_fault(rate: Option<FrameRate>) -> Option<Fault> {
+fn check_frame_rate(rate: Option<FrameRate>) -> Option<Violation> {
     let rate = rate?;
-    (!RATE_THOUSANDTHS.contains(&rate.thousandths())).then_some(Fault::FrameRate(rate))
+    (!FRAME_RATE_THOUSANDTHS.contains(&rate.thousandths())).then_some(Violation::FrameRate(rate))
 }
 
-fn size_fault(width: u32, height: u32) -> Option<Fault> {
-    let fits = SIDE.contains(&width) && SIDE.contains(&height);
-    (!fits).then_some(Fault::PictureSize { width, height })
+fn check_picture_size(width: u32, height: u32) -> Option<Violation> {
+    let fits = SIDE_PIXELS.contains(&width) && SIDE_PIXELS.contains(&height);
+    (!fits).then_some(Violation::PictureSize { width, height })
 }
 
-fn duration_fault(millis: Option<u64>, longest: Option<Duration>) -> Option<Fault> {
-    let (duration, longest) = (Duration::from_millis(millis?), longest?);
-    (duration.as_secs() > longest.as_secs()).then_some(Fault::Duration { duration, longest })
+fn check_duration(duration_ms: Option<u64>, max: Option<Duration>) -> Option<Violation> {
+    let (duration, max) = (Duration::from_millis(duration_ms?), max?);
+    (duration.as_secs() > max.as_secs()).then_some(Violation::Duration { duration, max })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Container;
+    use super::super::container::Container;
     use super::*;
 
-    fn good() -> VideoFacts {
+    fn valid_facts() -> VideoFacts {
         VideoFacts {
             container: Container::Mp4,
             codec: Codec::H264,
@@ -187,25 +201,25 @@ mod tests {
     fn codes(facts: &VideoFacts, limits: &Limits) -> Vec<&'static str> {
         match check(facts, limits) {
             Ok(()) => Vec::new(),
-            Err(faults) => faults.iter().map(Fault::code).collect(),
+            Err(violations) => violations.iter().map(Violation::code).collect(),
         }
     }
 
     #[test]
-    fn a_video_within_every_limit_passes() {
-        assert_eq!(check(&good(), &Limits::draft()), Ok(()));
+    fn video_within_all_limits_passes() {
+        assert_eq!(check(&valid_facts(), &Limits::draft()), Ok(()));
     }
 
     #[test]
-    fn what_the_header_does_not_say_is_no_fault() {
-        let facts = VideoFacts { duration_ms: None, frame_rate: None, ..good() };
-        assert_eq!(check(&facts, &Limits::draft()), Ok(()));
-        let endless = VideoFacts { duration_ms: Some(u64::MAX), ..good() };
+    fn unknown_duration_rate_or_limit_passes() {
+        let unknown = VideoFacts { duration_ms: None, frame_rate: None, ..valid_facts() };
+        assert_eq!(check(&unknown, &Limits::draft()), Ok(()));
+        let endless = VideoFacts { duration_ms: Some(u64::MAX), ..valid_facts() };
         assert_eq!(check(&endless, &Limits::direct(None)), Ok(()));
     }
 
     #[test]
-    fn film_and_television_rates_pass_and_slower_or_faster_ones_do_not() {
+    fn frame_rates_outside_23_to_60_fail() {
         for (thousandths, passes) in [
             (22_000, false),
             (23_976, true),
@@ -216,7 +230,7 @@ mod tests {
             (120_000, false),
         ] {
             let rate = FrameRate::from_thousandths(thousandths);
-            let facts = VideoFacts { frame_rate: Some(rate), ..good() };
+            let facts = VideoFacts { frame_rate: Some(rate), ..valid_facts() };
             let found = codes(&facts, &Limits::draft());
             assert_eq!(found.is_empty(), passes, "{rate}: {found:?}");
             assert!(found.iter().all(|code| *code == "frame_rate_check_failed"));
@@ -224,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn each_side_of_the_picture_has_360_to_4096_pixels() {
+    fn picture_sides_outside_360_to_4096_fail() {
         for (width, height, passes) in [
             (360, 4096, true),
             (4096, 360, true),
@@ -233,28 +247,28 @@ mod tests {
             (4097, 1080, false),
             (1080, 4097, false),
         ] {
-            let facts = VideoFacts { width, height, ..good() };
+            let facts = VideoFacts { width, height, ..valid_facts() };
             assert_eq!(check(&facts, &Limits::draft()).is_ok(), passes, "{width}x{height}");
         }
     }
 
     #[test]
-    fn a_direct_post_may_last_what_the_creator_may_post_and_a_draft_ten_minutes() {
+    fn direct_post_has_creator_limit_and_draft_ten_minutes() {
         let five_minutes = Limits::direct(Some(Duration::from_mins(5)));
-        for (limits, millis, passes) in [
+        for (limits, duration_ms, passes) in [
             (five_minutes, 300_000, true),
             (five_minutes, 300_999, true),
             (five_minutes, 301_000, false),
             (Limits::draft(), 600_000, true),
             (Limits::draft(), 601_000, false),
         ] {
-            let facts = VideoFacts { duration_ms: Some(millis), ..good() };
-            assert_eq!(check(&facts, &limits).is_ok(), passes, "{limits:?} {millis}");
+            let facts = VideoFacts { duration_ms: Some(duration_ms), ..valid_facts() };
+            assert_eq!(check(&facts, &limits).is_ok(), passes, "{limits:?} {duration_ms} ms");
         }
     }
 
     #[test]
-    fn every_fault_is_listed_and_says_what_to_do() {
+    fn all_violations_are_listed_with_advice() {
         let facts = VideoFacts {
             container: Container::Mp4,
             codec: Codec::Other("av01".to_owned()),
@@ -263,9 +277,9 @@ mod tests {
             height: 240,
             frame_rate: Some(FrameRate::from_thousandths(15_000)),
         };
-        let faults = check(&facts, &Limits::draft()).unwrap_err();
+        let violations = check(&facts, &Limits::draft()).unwrap_err();
         assert_eq!(
-            faults.iter().map(Fault::code).collect::<Vec<_>>(),
+            violations.iter().map(Violation::code).collect::<Vec<_>>(),
             [
                 "file_format_check_failed",
                 "frame_rate_check_failed",
@@ -273,10 +287,10 @@ mod tests {
                 "duration_check_failed",
             ],
         );
-        assert_eq!(faults.code(), "file_format_check_failed");
-        let said = faults.to_string();
+        assert_eq!(violations.code(), "file_format_check_failed");
+        let message = violations.to_string();
         for part in ["av01", "320x240", "15 frames", "700.5 s", "600 s", "trim", "scale", "convert"] {
-            assert!(said.contains(part), "{part} in {said}");
+            assert!(message.contains(part), "{part} is missing in: {message}");
         }
     }
 }

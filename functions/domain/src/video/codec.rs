@@ -1,17 +1,17 @@
-//! How a video track is coded. Knows the names that MP4 and Matroska have for
-//! codecs, not which of them TikTok takes.
+//! Video codecs and their names in MP4 and Matroska files. The list of codecs that
+//! TikTok accepts is in `check.rs`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// No codec's name is longer; what a file states beyond that is cut off.
-const MAX_NAME: usize = 32;
+/// The longest stored name of an unknown codec, in bytes. Longer names are cut.
+const MAX_NAME_LEN: usize = 32;
 
-/// Names the coding of a video track.
+/// The codec of a video track.
 ///
-/// It is stored and shown as one word: `h264`, `h265`, `vp8`, `vp9`, or the
-/// name under which the file states another one.
+/// Its stored and displayed form is one word: `h264`, `h265`, `vp8`, `vp9`, or
+/// the file's own name for any other codec.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Codec {
@@ -23,37 +23,37 @@ pub enum Codec {
     Vp8,
     /// VP9.
     Vp9,
-    /// Any other, by the printable form of the file's own name for it.
+    /// Any other codec: the file's own name for it, escaped to printable ASCII.
     Other(String),
 }
 
 impl Codec {
-    /// Reads the four-character name of an MP4 sample entry.
+    /// Returns the codec of an MP4 sample entry with this four-character name.
     ///
-    /// Dolby Vision entries count as the codec that their base layer is in.
+    /// A Dolby Vision entry counts as the codec of its base layer.
     pub(super) fn from_sample_entry(name: [u8; 4]) -> Self {
         match &name {
             b"avc1" | b"avc2" | b"avc3" | b"avc4" | b"dva1" | b"dvav" => Self::H264,
             b"hvc1" | b"hev1" | b"hvc2" | b"hev2" | b"dvh1" | b"dvhe" => Self::H265,
             b"vp08" => Self::Vp8,
             b"vp09" => Self::Vp9,
-            other => Self::other(other),
+            other => Self::from_unknown(other),
         }
     }
 
-    /// Reads the `CodecID` of a Matroska track.
+    /// Returns the codec of a Matroska track with this `CodecID`.
     pub(super) fn from_codec_id(id: &[u8]) -> Self {
         match id {
             b"V_MPEG4/ISO/AVC" => Self::H264,
             b"V_MPEGH/ISO/HEVC" => Self::H265,
             b"V_VP8" => Self::Vp8,
             b"V_VP9" => Self::Vp9,
-            other => Self::other(other),
+            other => Self::from_unknown(other),
         }
     }
 
-    fn other(name: &[u8]) -> Self {
-        let name = name.get(..MAX_NAME).unwrap_or(name);
+    fn from_unknown(name: &[u8]) -> Self {
+        let name = name.get(..MAX_NAME_LEN).unwrap_or(name);
         Self::Other(name.escape_ascii().to_string())
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_codec_reads_back_what_it_was_stored_as() {
+    fn codec_round_trips_through_json() {
         for codec in [Codec::H264, Codec::H265, Codec::Vp8, Codec::Vp9, Codec::Other("av01".to_owned())] {
             let stored = serde_json::to_string(&codec).unwrap();
             assert_eq!(serde_json::from_str::<Codec>(&stored).unwrap(), codec);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_from_a_file_is_made_printable() {
-        assert_eq!(Codec::from_sample_entry([0, b'\n', 0xff, b'a']), Codec::Other("\\x00\\n\\xffa".to_owned()),);
+    fn unknown_codec_name_is_escaped() {
+        assert_eq!(Codec::from_sample_entry([0, b'\n', 0xff, b'a']), Codec::Other("\\x00\\n\\xffa".to_owned()));
     }
 }

@@ -1,24 +1,25 @@
-//! The file formats that TikTok takes. Says nothing about what is inside them.
+//! The video file formats that TikTok accepts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Names a file format that
-/// [TikTok takes](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+/// A file format that TikTok accepts, from
+/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Container {
-    /// ISO base media file format under any brand but `QuickTime`'s.
+    /// ISO base media file format with any brand except QuickTime (`qt  `).
     Mp4,
-    /// QuickTime.
+    /// QuickTime file format.
     Mov,
-    /// The subset of Matroska that calls itself `webm`.
+    /// Matroska file with the document type `webm`.
     WebM,
 }
 
 impl Container {
-    /// Returns the media type that an upload of this container is sent with.
+    /// Returns the `Content-Type` of an upload, from
+    /// [TikTok's media transfer guide](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -28,8 +29,8 @@ impl Container {
         }
     }
 
-    /// Returns the container that a file name's extension promises, without its
-    /// dot and in any case; `None` for an extension that is not a video's.
+    /// Returns the container for a file name extension without its dot, in any
+    /// case. Returns `None` for every other extension.
     #[must_use]
     pub fn from_extension(extension: &str) -> Option<Self> {
         [Self::Mp4, Self::Mov, Self::WebM]
@@ -37,7 +38,7 @@ impl Container {
             .find(|container| extension.eq_ignore_ascii_case(container.extension()))
     }
 
-    /// Returns the usual extension of such a file, without its dot.
+    /// Returns the usual file name extension, without its dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_extension_names_its_container_in_any_case() {
+    fn extension_selects_container_in_any_case() {
         assert_eq!(Container::from_extension("mp4"), Some(Container::Mp4));
         assert_eq!(Container::from_extension("MOV"), Some(Container::Mov));
         assert_eq!(Container::from_extension("WebM"), Some(Container::WebM));
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn each_container_is_sent_with_its_media_type() {
+    fn content_type_matches_container() {
         let types = [Container::Mp4, Container::Mov, Container::WebM].map(Container::content_type);
         assert_eq!(types, ["video/mp4", "video/quicktime", "video/webm"]);
     }

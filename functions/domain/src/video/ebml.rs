@@ -1,33 +1,38 @@
-//! WebM: a walk over the elements of an EBML file, up to its first cluster.
+//! The parser for WebM: reads the elements of an EBML file up to its first
+//! cluster.
 //!
-//! Reads the document's type, `Info` and `Tracks`, and steps over the rest by
-//! its stated size, as [RFC 9559](https://www.rfc-editor.org/rfc/rfc9559) lays
-//! Matroska out. It does not follow `SeekHead`: every muxer of WebM writes both
-//! in front of the first cluster, and a file without them there is refused.
+//! It reads the document type, `Info` and `Tracks`, and skips all other elements
+//! by their stated size, as specified by [RFC 9559](https://www.rfc-editor.org/rfc/rfc9559).
+//! It does not follow `SeekHead`: every WebM muxer writes `Info` and `Tracks`
+//! before the first cluster. A file without `Tracks` there is rejected.
 //!
-//! Each turn of the loop either changes nothing because bytes are missing, or
-//! handles one element and moves at least two bytes on.
+//! Each iteration of the loop handles one element and moves at least 2 bytes
+//! forward. If bytes are missing, the iteration changes nothing.
 
 mod element;
 
-use self::element::{Element, float, next_element, text, unsigned};
-use super::fields::Fields;
-use super::inspect::InspectError;
-use super::window::{Halt, Window};
-use super::{Codec, Container, FrameRate, VideoFacts};
+use self::element::{ElementHeader, float, next_element, text, unsigned};
+use super::codec::Codec;
+use super::container::Container;
+use super::error::{InspectError, ParseError};
+use super::facts::VideoFacts;
+use super::fields::FieldReader;
+use super::frame_rate::FrameRate;
+use super::window::Window;
 
-/// The longest text that is read from an element, in bytes.
-const TEXT: u64 = 64;
+/// The most bytes read from the value of an element.
+const MAX_VALUE_LEN: u64 = 64;
 
-/// The track type that Matroska has for video.
+/// The `TrackType` of a video track.
 const VIDEO_TRACK: u64 = 1;
 
-/// Nanoseconds in a tick where `Info` does not say.
+/// Nanoseconds per tick if `Info` has no `TimestampScale`.
 const DEFAULT_TIMESTAMP_SCALE: u64 = 1_000_000;
 
-/// A kind of element that other elements stand in.
+/// A master element (an element that contains elements) that the parser enters,
+/// or the file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+enum Master {
     File,
     Header,
     Segment,
@@ -37,10 +42,10 @@ enum Level {
     Video,
 }
 
-/// An element that the walk knows; the others are stepped over.
+/// An element that the parser reads or enters. All other elements are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Opens(Level),
+enum Element {
+    Master(Master),
     DocType,
     TimestampScale,
     Duration,
@@ -52,62 +57,71 @@ enum Known {
     Cluster,
 }
 
-impl Level {
-    /// Returns what the element with `id` is here.
-    fn known(self, id: u32) -> Option<Known> {
+impl Master {
+    /// Returns the element with `id` inside this master element. Returns `None`
+    /// for an element that the parser skips.
+    fn child(self, id: u32) -> Option<Element> {
         match (self, id) {
-            (Self::File, 0x1a45_dfa3) => Some(Known::Opens(Self::Header)),
-            (Self::Header, 0x4282) => Some(Known::DocType),
-            (Self::File, 0x1853_8067) => Some(Known::Opens(Self::Segment)),
-            (Self::Segment, 0x1549_a966) => Some(Known::Opens(Self::Info)),
-            (Self::Info, 0x2a_d7b1) => Some(Known::TimestampScale),
-            (Self::Info, 0x4489) => Some(Known::Duration),
-            (Self::Segment, 0x1654_ae6b) => Some(Known::Opens(Self::Tracks)),
-            (Self::Tracks, 0xae) => Some(Known::Opens(Self::Track)),
-            (Self::Track, 0x83) => Some(Known::TrackType),
-            (Self::Track, 0x86) => Some(Known::CodecId),
-            (Self::Track, 0x23_e383) => Some(Known::DefaultDuration),
-            (Self::Track, 0xe0) => Some(Known::Opens(Self::Video)),
-            (Self::Video, 0xb0) => Some(Known::PixelWidth),
-            (Self::Video, 0xba) => Some(Known::PixelHeight),
-            (Self::Segment, 0x1f43_b675) => Some(Known::Cluster),
+            (Self::File, 0x1a45_dfa3) => Some(Element::Master(Self::Header)),
+            (Self::Header, 0x4282) => Some(Element::DocType),
+            (Self::File, 0x1853_8067) => Some(Element::Master(Self::Segment)),
+            (Self::Segment, 0x1549_a966) => Some(Element::Master(Self::Info)),
+            (Self::Info, 0x2a_d7b1) => Some(Element::TimestampScale),
+            (Self::Info, 0x4489) => Some(Element::Duration),
+            (Self::Segment, 0x1654_ae6b) => Some(Element::Master(Self::Tracks)),
+            (Self::Tracks, 0xae) => Some(Element::Master(Self::Track)),
+            (Self::Track, 0x83) => Some(Element::TrackType),
+            (Self::Track, 0x86) => Some(Element::CodecId),
+            (Self::Track, 0x23_e383) => Some(Element::DefaultDuration),
+            (Self::Track, 0xe0) => Some(Element::Master(Self::Video)),
+            (Self::Video, 0xb0) => Some(Element::PixelWidth),
+            (Self::Video, 0xba) => Some(Element::PixelHeight),
+            (Self::Segment, 0x1f43_b675) => Some(Element::Cluster),
             _ => None,
         }
     }
 }
 
-/// Collects what one `TrackEntry` says.
+/// Values of one `TrackEntry`.
 #[derive(Debug, Default)]
 struct Track {
+    /// The `TrackType`.
     kind: u64,
     codec: Option<Codec>,
     width: u64,
     height: u64,
-    /// Nanoseconds of a frame; 0 where the file does not say.
+    /// Nanoseconds per frame; 0 if the file does not state them.
     frame_ns: u64,
 }
 
-/// Walks one file from its EBML header to the facts.
+/// Parses one file from its EBML header until the facts are complete.
 #[derive(Debug)]
-pub(super) struct Walk {
-    size: u64,
-    open: Vec<(Level, u64)>,
+pub(super) struct Parser {
+    file_size: u64,
+    /// The master elements around the cursor from outside to inside, each with
+    /// the position of its end.
+    open_masters: Vec<(Master, u64)>,
     is_webm: bool,
+    /// Nanoseconds per tick of `duration`.
     timestamp_scale: u64,
-    /// Ticks that the file lasts; `None` where it does not say.
+    /// The duration in ticks; `None` if the file does not state it.
     duration: Option<f64>,
+    /// Whether the whole `Info` element has been read.
     has_info: bool,
+    /// Whether the whole `Tracks` element has been read.
     has_tracks: bool,
+    /// The track that is being read.
     track: Track,
+    /// The first video track.
     video: Option<Track>,
 }
 
-impl Walk {
-    /// Starts at the front of a file of `size` bytes.
-    pub(super) fn new(size: u64) -> Self {
+impl Parser {
+    /// Creates a parser at the front of a file of `file_size` bytes.
+    pub(super) fn new(file_size: u64) -> Self {
         Self {
-            size,
-            open: Vec::new(),
+            file_size,
+            open_masters: Vec::new(),
             is_webm: false,
             timestamp_scale: DEFAULT_TIMESTAMP_SCALE,
             duration: None,
@@ -118,36 +132,36 @@ impl Walk {
         }
     }
 
-    /// Goes on until the facts are found or bytes are missing.
-    pub(super) fn advance(&mut self, window: &mut Window) -> Result<VideoFacts, Halt> {
+    /// Parses elements until the facts are complete or the window lacks bytes.
+    pub(super) fn advance(&mut self, window: &mut Window) -> Result<VideoFacts, ParseError> {
         loop {
-            self.close_what_ended(window.cursor())?;
+            self.close_ended_masters(window.cursor())?;
             if self.has_info && self.has_tracks {
                 return Ok(self.facts()?);
             }
-            let (level, limit) = self.open.last().copied().unwrap_or((Level::File, self.size));
-            let Some(found) = next_element(window, limit)? else {
-                if level == Level::File {
+            let (parent, parent_end) = self.open_masters.last().copied().unwrap_or((Master::File, self.file_size));
+            let Some(header) = next_element(window, parent_end)? else {
+                if parent == Master::File {
                     return Ok(self.facts()?);
                 }
-                window.skip_to(limit);
+                window.skip_to(parent_end);
                 continue;
             };
-            let known = level.known(found.id);
-            if known == Some(Known::Cluster) && self.has_tracks {
+            let element = parent.child(header.id);
+            if element == Some(Element::Cluster) && self.has_tracks {
                 return Ok(self.facts()?);
             }
-            let end = self.end_of(&found, limit)?;
-            match known {
-                Some(Known::Opens(inner)) => {
-                    if inner == Level::Track {
+            let end = self.end_of(&header, parent_end)?;
+            match element {
+                Some(Element::Master(master)) => {
+                    if master == Master::Track {
                         self.track = Track::default();
                     }
-                    self.open.push((inner, end));
-                    window.skip_to(found.body);
+                    self.open_masters.push((master, end));
+                    window.skip_to(header.body);
                 }
-                Some(known) => {
-                    self.read(known, &found, end, window)?;
+                Some(element) => {
+                    self.read(element, &header, end, window)?;
                     window.skip_to(end);
                 }
                 None => window.skip_to(end),
@@ -155,32 +169,33 @@ impl Walk {
         }
     }
 
-    /// Returns where an element ends that stands in one that ends at `limit`.
-    fn end_of(&self, found: &Element, limit: u64) -> Result<u64, InspectError> {
-        match found.end {
-            // Only what is written while it is recorded has no stated end.
-            None => Ok(limit),
-            Some(end) if end <= limit => Ok(end),
-            Some(end) if limit == self.size => Err(InspectError::damaged(format!(
-                "it is cut off: its element {:x} should end at byte {end}, but the file has {limit} bytes",
-                found.id,
+    /// Returns the end of an element whose parent ends at `parent_end`.
+    fn end_of(&self, header: &ElementHeader, parent_end: u64) -> Result<u64, InspectError> {
+        match header.end {
+            // Live recordings do not state the end of an element that is written
+            // during the recording.
+            None => Ok(parent_end),
+            Some(end) if end <= parent_end => Ok(end),
+            Some(end) if parent_end == self.file_size => Err(InspectError::damaged(format!(
+                "it is truncated: its element {:x} should end at byte {end}, but the file has {parent_end} bytes",
+                header.id,
             ))),
             Some(_) => {
-                Err(InspectError::damaged(format!("its element {:x} is longer than the element around it", found.id)))
+                Err(InspectError::damaged(format!("its element {:x} is longer than the element around it", header.id)))
             }
         }
     }
 
-    fn close_what_ended(&mut self, cursor: u64) -> Result<(), InspectError> {
-        while let Some((level, _)) = self.open.pop_if(|(_, end)| *end <= cursor) {
-            match level {
-                Level::Header if !self.is_webm => {
-                    let why = "it is a Matroska file (MKV), and not one of the kind WebM";
-                    return Err(InspectError::unsupported(why));
+    fn close_ended_masters(&mut self, cursor: u64) -> Result<(), InspectError> {
+        while let Some((master, _)) = self.open_masters.pop_if(|(_, end)| *end <= cursor) {
+            match master {
+                Master::Header if !self.is_webm => {
+                    let reason = "it is a Matroska file (MKV), but not WebM";
+                    return Err(InspectError::unsupported(reason));
                 }
-                Level::Info => self.has_info = true,
-                Level::Tracks => self.has_tracks = true,
-                Level::Track => {
+                Master::Info => self.has_info = true,
+                Master::Tracks => self.has_tracks = true,
+                Master::Track => {
                     let track = std::mem::take(&mut self.track);
                     if track.kind == VIDEO_TRACK && self.video.is_none() {
                         self.video = Some(track);
@@ -192,22 +207,24 @@ impl Walk {
         Ok(())
     }
 
-    fn read(&mut self, known: Known, found: &Element, end: u64, window: &Window) -> Result<(), Halt> {
-        let header = found.body - window.cursor();
-        let len = (end - found.body).min(TEXT);
-        let mut value = Fields::new(window.peek(header + len)?);
-        value.skip(usize::try_from(header).unwrap_or(usize::MAX));
-        let value = value.rest();
-        match known {
-            Known::DocType => self.is_webm = text(value) == b"webm",
-            Known::TimestampScale => self.timestamp_scale = unsigned(value)?,
-            Known::Duration => self.duration = float(value),
-            Known::TrackType => self.track.kind = unsigned(value)?,
-            Known::CodecId => self.track.codec = Some(Codec::from_codec_id(text(value))),
-            Known::DefaultDuration => self.track.frame_ns = unsigned(value)?,
-            Known::PixelWidth => self.track.width = unsigned(value)?,
-            Known::PixelHeight => self.track.height = unsigned(value)?,
-            Known::Opens(_) | Known::Cluster => {}
+    /// Reads the value of an element that ends at `end`. The window's cursor must
+    /// be at the start of the element.
+    fn read(&mut self, element: Element, header: &ElementHeader, end: u64, window: &Window) -> Result<(), ParseError> {
+        let header_len = header.body - window.cursor();
+        let value_len = (end - header.body).min(MAX_VALUE_LEN);
+        let mut fields = FieldReader::new(window.peek(header_len + value_len)?);
+        fields.skip(usize::try_from(header_len).unwrap_or(usize::MAX));
+        let value = fields.rest();
+        match element {
+            Element::DocType => self.is_webm = text(value) == b"webm",
+            Element::TimestampScale => self.timestamp_scale = unsigned(value)?,
+            Element::Duration => self.duration = float(value),
+            Element::TrackType => self.track.kind = unsigned(value)?,
+            Element::CodecId => self.track.codec = Some(Codec::from_codec_id(text(value))),
+            Element::DefaultDuration => self.track.frame_ns = unsigned(value)?,
+            Element::PixelWidth => self.track.width = unsigned(value)?,
+            Element::PixelHeight => self.track.height = unsigned(value)?,
+            Element::Master(_) | Element::Cluster => {}
         }
         Ok(())
     }
@@ -220,7 +237,7 @@ impl Walk {
             return Err(InspectError::not_a_video("it has no video track"));
         };
         let Some(codec) = video.codec.clone() else {
-            return Err(InspectError::damaged("its video track does not say how it is coded"));
+            return Err(InspectError::damaged("its video track does not state its codec"));
         };
         let (Ok(width @ 1..), Ok(height @ 1..)) = (video.width.try_into(), video.height.try_into()) else {
             return Err(InspectError::damaged("its video track has no picture size"));
@@ -236,13 +253,13 @@ impl Walk {
     }
 }
 
-/// Turns ticks of `scale` nanoseconds into milliseconds; `None` for what is no
-/// length of time.
+/// Converts ticks of `scale` nanoseconds to milliseconds. Returns `None` if the
+/// result is less than 1 ms or not finite.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "a length is positive here, and one beyond 2^53 ms only has to stay long"
+    reason = "the value is positive here, and durations beyond 2^53 ms need no precision"
 )]
 fn millis(ticks: f64, scale: u64) -> Option<u64> {
     let millis = (ticks * scale as f64 / 1e6).round();

@@ -1,10 +1,10 @@
-//! Frames a second. Knows how a rate is averaged, not which rates are good.
+//! Average frame rates. The range that TikTok accepts is in `check.rs`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Holds an average number of frames a second, to a thousandth of a frame.
+/// An average frame rate, stored in thousandths of a frame per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FrameRate {
@@ -12,15 +12,16 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// Makes a rate of so many thousandths of a frame a second: 23 976 for
-    /// 24000/1001.
+    /// Creates a rate from thousandths of a frame per second, for example 23 976
+    /// for 24000/1001.
     #[must_use]
     pub fn from_thousandths(thousandths: u64) -> Self {
         Self { thousandths }
     }
 
-    /// Averages `frames` over `ticks` of a clock with `ticks_per_second`;
-    /// `None` where nothing was counted or no time passed.
+    /// Returns the average of `frames` over `ticks` of a clock with
+    /// `ticks_per_second`. Returns `None` if one of the three is 0 or the rate
+    /// does not fit into 64 bits.
     pub(super) fn average(frames: u64, ticks: u64, ticks_per_second: u32) -> Option<Self> {
         if frames == 0 || ticks_per_second == 0 {
             return None;
@@ -30,7 +31,7 @@ impl FrameRate {
         u64::try_from(thousandths).ok().map(Self::from_thousandths)
     }
 
-    /// Returns the rate in thousandths of a frame a second.
+    /// Returns the rate in thousandths of a frame per second.
     #[must_use]
     pub fn thousandths(self) -> u64 {
         self.thousandths
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_the_frames_over_the_seconds() {
+    fn frame_rate_is_frames_divided_by_seconds() {
         let ntsc = FrameRate::average(30, 30 * 1001, 30_000).unwrap();
         assert_eq!(ntsc.thousandths(), 29_970);
         assert_eq!(ntsc.to_string(), "29.97");
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_over_no_time_or_no_frames_is_unknown() {
+    fn average_without_frames_or_time_is_none() {
         assert_eq!(FrameRate::average(24, 0, 600), None);
         assert_eq!(FrameRate::average(0, 600, 600), None);
         assert_eq!(FrameRate::average(24, 600, 0), None);

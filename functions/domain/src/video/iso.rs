@@ -1,34 +1,36 @@
-//! MP4 and MOV: a walk over the boxes of an ISO base media file.
+//! The parser for MP4 and MOV, which are ISO base media files.
 //!
-//! The walk goes forward only, opens the boxes that lead to a track's
-//! description, reads the front of a dozen small ones and steps over everything
-//! else by its stated size, sample tables and media data included. It knows
-//! where boxes stand; what they say is for [`track`] and [`fragments`].
+//! The parser only moves forward. It enters the boxes that contain a track's
+//! description, reads the first fields of about a dozen small boxes, and skips
+//! all other boxes by their stated size, including sample tables and media data.
+//! This file knows which box may stand where; [`track`] and [`fragments`] read
+//! the fields of the boxes.
 //!
-//! Each turn of the loop either changes nothing because bytes are missing, or
-//! handles one box and moves at least eight bytes on.
+//! Each iteration of the loop handles one box and moves at least 8 bytes
+//! forward. If bytes are missing, the iteration changes nothing.
 
 mod boxes;
 mod fragments;
 mod track;
 
-use self::boxes::{BoxAt, cut_off, next_box, too_short};
+use self::boxes::{BoxHeader, next_box, too_short, truncated};
 use self::fragments::Fragments;
 use self::track::{MovieHeader, Track};
-use super::inspect::{InspectError, not_found};
-use super::window::{Halt, Window};
-use super::{Container, VideoFacts};
+use super::container::Container;
+use super::error::{InspectError, ParseError};
+use super::facts::VideoFacts;
+use super::window::Window;
 
-/// The longest front of a small box that anything is read from, in bytes.
-const FRONT: u64 = 128;
+/// The most bytes read from a box without a table.
+const MAX_FIELDS_LEN: u64 = 128;
 
-/// The longest front of a box with a table that is added up, in bytes: an index
-/// of 65 535 fragments is shorter.
-const TABLE: u64 = 1024 * 1024;
+/// The most bytes read from a box whose table is summed. An index of 65 535
+/// fragments is shorter.
+const MAX_TABLE_LEN: u64 = 1024 * 1024;
 
-/// A kind of box that other boxes stand in.
+/// A box that the parser enters, or the file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+enum ParentBox {
     File,
     Movie,
     Track,
@@ -40,10 +42,10 @@ enum Level {
     TrackFragment,
 }
 
-impl Level {
-    /// Returns the level that a box of `kind` opens here, if the way to a
-    /// track's description or a fragment's samples leads through it.
-    fn opened_by(self, kind: [u8; 4]) -> Option<Self> {
+impl ParentBox {
+    /// Returns the parent box that a box of `kind` is inside this one. Returns
+    /// `None` for a box that the parser does not enter.
+    fn child(self, kind: [u8; 4]) -> Option<Self> {
         match (self, &kind) {
             (Self::File, b"moov") => Some(Self::Movie),
             (Self::Movie, b"trak") => Some(Self::Track),
@@ -58,26 +60,32 @@ impl Level {
     }
 }
 
-/// Walks one file from its first box to the facts.
+/// Parses one file from its first box until the facts are complete.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(super) struct Parser {
     container: Container,
-    size: u64,
-    open: Vec<(Level, u64)>,
+    file_size: u64,
+    /// The boxes around the cursor from outside to inside, each with the position
+    /// of its end.
+    open_boxes: Vec<(ParentBox, u64)>,
     movie: MovieHeader,
+    /// The track that is being read.
     track: Track,
+    /// The best video track so far; see [`Self::select_track`].
     video: Option<Track>,
+    /// Whether the whole movie header (`moov`) has been read.
     has_movie: bool,
+    /// `Some` if the movie header announces fragments by an `mvex` box.
     fragments: Option<Fragments>,
 }
 
-impl Walk {
-    /// Starts at the front of a file of `size` bytes.
-    pub(super) fn new(container: Container, size: u64) -> Self {
+impl Parser {
+    /// Creates a parser at the front of a file of `file_size` bytes.
+    pub(super) fn new(container: Container, file_size: u64) -> Self {
         Self {
             container,
-            size,
-            open: Vec::new(),
+            file_size,
+            open_boxes: Vec::new(),
             movie: MovieHeader::default(),
             track: Track::default(),
             video: None,
@@ -86,71 +94,74 @@ impl Walk {
         }
     }
 
-    /// Goes on until the facts are found or bytes are missing.
-    pub(super) fn advance(&mut self, window: &mut Window) -> Result<VideoFacts, Halt> {
+    /// Parses boxes until the facts are complete or the window lacks bytes.
+    pub(super) fn advance(&mut self, window: &mut Window) -> Result<VideoFacts, ParseError> {
         loop {
-            self.close_what_ended(window)?;
-            if self.has_enough() {
-                self.refuse_cut_media(window)?;
+            self.close_ended_boxes(window)?;
+            if self.is_complete() {
+                self.check_media_data(window)?;
                 return Ok(self.facts()?);
             }
-            let (level, limit) = self.open.last().copied().unwrap_or((Level::File, self.size));
-            let Some(found) = next_box(window, limit)? else {
-                if level == Level::File {
+            let (parent, parent_end) = self.open_boxes.last().copied().unwrap_or((ParentBox::File, self.file_size));
+            let Some(header) = next_box(window, parent_end)? else {
+                if parent == ParentBox::File {
                     return Ok(self.facts()?);
                 }
-                window.skip_to(limit);
+                window.skip_to(parent_end);
                 continue;
             };
-            if found.end > limit {
-                return Ok(self.overrun(level, &found)?);
+            if header.end > parent_end {
+                return Ok(self.facts_before_overlong_box(parent, &header)?);
             }
-            if let Some(inner) = level.opened_by(found.kind) {
-                self.enter(inner, &found)?;
-                window.skip_to(found.body);
+            if let Some(child) = parent.child(header.kind) {
+                self.enter(child, &header)?;
+                window.skip_to(header.body);
             } else {
-                self.read(level, &found, window)?;
-                window.skip_to(self.resume_after(&found));
+                self.read(parent, &header, window)?;
+                window.skip_to(self.next_position(&header));
             }
         }
     }
 
-    /// States what is known when no more reads are to be spent.
-    pub(super) fn give_up(&self) -> Result<VideoFacts, InspectError> {
+    /// Returns the facts of a fragmented file after the last allowed read. Returns
+    /// `None` if the movie header is not complete or there are no fragments.
+    ///
+    /// The duration is the declared one only: some fragments were not read.
+    pub(super) fn partial_facts(&self) -> Option<Result<VideoFacts, InspectError>> {
         let (true, Some(video), Some(fragments)) = (self.has_movie, &self.video, &self.fragments) else {
-            return Err(not_found());
+            return None;
         };
-        let (duration, rate) = (fragments.declared_millis(), fragments.frame_rate());
-        video.facts(self.container, self.movie, duration, rate)
+        let (duration, rate) = (fragments.declared_duration_ms(), fragments.frame_rate());
+        Some(video.facts(self.container, self.movie, duration, rate))
     }
 
-    fn enter(&mut self, inner: Level, found: &BoxAt) -> Result<(), InspectError> {
-        match inner {
-            Level::Movie if self.has_movie => {
+    fn enter(&mut self, child: ParentBox, header: &BoxHeader) -> Result<(), InspectError> {
+        match child {
+            ParentBox::Movie if self.has_movie => {
                 return Err(InspectError::damaged("it has two movie headers"));
             }
-            Level::Fragment if !self.has_movie => {
-                let why = "it is a fragment of a video, without the header that belongs before it";
-                return Err(InspectError::damaged(why));
+            ParentBox::Fragment if !self.has_movie => {
+                let reason = "it is a fragment of a video, without the header that belongs before it";
+                return Err(InspectError::damaged(reason));
             }
-            Level::Track => self.track = Track::default(),
-            Level::MovieExtends => {
+            ParentBox::Track => self.track = Track::default(),
+            ParentBox::MovieExtends => {
                 self.fragments.get_or_insert_default();
             }
             _ => {}
         }
-        self.open.push((inner, found.end));
+        self.open_boxes.push((child, header.end));
         Ok(())
     }
 
-    fn close_what_ended(&mut self, window: &mut Window) -> Result<(), InspectError> {
-        while let Some((level, _)) = self.open.pop_if(|(_, end)| *end <= window.cursor()) {
-            match level {
-                Level::Track => self.keep_track(),
-                Level::Movie => self.close_movie()?,
-                Level::Fragment => {
-                    let indexed = self.fragments.as_ref().map_or(0, Fragments::indexed_until);
-                    window.skip_to(indexed);
+    fn close_ended_boxes(&mut self, window: &mut Window) -> Result<(), InspectError> {
+        while let Some((parent, _)) = self.open_boxes.pop_if(|(_, end)| *end <= window.cursor()) {
+            match parent {
+                ParentBox::Track => self.select_track(),
+                ParentBox::Movie => self.close_movie()?,
+                ParentBox::Fragment => {
+                    let position = self.fragments.as_ref().map_or(0, Fragments::skippable_until);
+                    window.skip_to(position);
                 }
                 _ => {}
             }
@@ -158,12 +169,13 @@ impl Walk {
         Ok(())
     }
 
-    /// Keeps the first video track, or the first that is enabled.
-    fn keep_track(&mut self) {
+    /// Selects the track that ends here if it is the first enabled video track,
+    /// or the first video track as long as none is enabled.
+    fn select_track(&mut self) {
         let track = std::mem::take(&mut self.track);
         let is_better = match &self.video {
             None => true,
-            Some(kept) => !kept.is_enabled() && track.is_enabled(),
+            Some(selected) => !selected.is_enabled() && track.is_enabled(),
         };
         if track.is_video == Some(true) && is_better {
             self.video = Some(track);
@@ -176,13 +188,13 @@ impl Walk {
             return Err(InspectError::not_a_video("it has no video track"));
         };
         if let Some(fragments) = &mut self.fragments {
-            fragments.begin(video, self.movie.span);
+            fragments.start(video, self.movie.duration);
         }
         Ok(())
     }
 
-    fn has_enough(&self) -> bool {
-        self.has_movie && self.fragments.as_ref().is_none_or(Fragments::is_settled)
+    fn is_complete(&self) -> bool {
+        self.has_movie && self.fragments.as_ref().is_none_or(Fragments::is_complete)
     }
 
     fn facts(&self) -> Result<VideoFacts, InspectError> {
@@ -190,91 +202,94 @@ impl Walk {
             return Err(InspectError::damaged("it has no movie header (`moov` box)"));
         };
         let (duration, rate) = match &self.fragments {
-            Some(fragments) => (fragments.millis(), fragments.frame_rate()),
-            None => (self.movie.span.millis().or(video.media.unwrap_or_default().millis()), video.frame_rate()),
+            Some(fragments) => (fragments.duration_ms(), fragments.frame_rate()),
+            None => (self.movie.duration.millis().or(video.duration.unwrap_or_default().millis()), video.frame_rate()),
         };
         video.facts(self.container, self.movie, duration, rate)
     }
 
-    /// Reads what is of use in a box that is not opened.
-    fn read(&mut self, level: Level, found: &BoxAt, window: &Window) -> Result<(), Halt> {
-        let short = || too_short(found.kind);
-        match (level, &found.kind) {
-            (Level::Movie, b"cmov") => {
+    /// Reads the needed fields of a box that the parser does not enter.
+    fn read(&mut self, parent: ParentBox, header: &BoxHeader, window: &Window) -> Result<(), ParseError> {
+        let short = || too_short(header.kind);
+        let fields = |max_len| header.fields(window, max_len);
+        match (parent, &header.kind) {
+            (ParentBox::Movie, b"cmov") => {
                 return Err(InspectError::unsupported("its movie header is compressed").into());
             }
-            (Level::Movie, b"mvhd") => {
-                self.movie = track::movie_header(found.front(window, FRONT)?).ok_or_else(short)?;
+            (ParentBox::Movie, b"mvhd") => {
+                self.movie = track::movie_header(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?;
             }
-            (Level::Track, b"tkhd") => {
-                let header = track::track_header(found.front(window, FRONT)?).ok_or_else(short)?;
-                self.track.header = Some(header);
+            (ParentBox::Track, b"tkhd") => {
+                self.track.header = Some(track::track_header(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
             }
-            (Level::Media, b"mdhd") => {
-                let media = track::media_header(found.front(window, FRONT)?).ok_or_else(short)?;
-                self.track.media = Some(media);
+            (ParentBox::Media, b"mdhd") => {
+                self.track.duration = Some(track::media_duration(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
             }
-            (Level::Media, b"hdlr") => {
-                let is_video = track::is_video(found.front(window, FRONT)?).ok_or_else(short)?;
-                self.track.is_video = Some(is_video);
+            (ParentBox::Media, b"hdlr") => {
+                self.track.is_video = Some(track::is_video(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
             }
-            (Level::SampleTable, b"stsd") => {
-                self.track.entry = track::sample_entry(found.front(window, FRONT)?);
+            (ParentBox::SampleTable, b"stsd") => {
+                self.track.sample_entry = track::sample_entry(fields(MAX_FIELDS_LEN)?);
             }
-            (Level::SampleTable, b"stsz" | b"stz2") => {
-                let samples = track::sample_count(found.front(window, FRONT)?).ok_or_else(short)?;
-                self.track.samples = Some(samples);
+            (ParentBox::SampleTable, b"stsz" | b"stz2") => {
+                self.track.sample_count = Some(track::sample_count(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
             }
-            _ => self.read_fragment(level, found, window)?,
+            _ => self.read_fragment_box(parent, header, window)?,
         }
         Ok(())
     }
 
-    fn read_fragment(&mut self, level: Level, found: &BoxAt, window: &Window) -> Result<(), Halt> {
+    fn read_fragment_box(&mut self, parent: ParentBox, header: &BoxHeader, window: &Window) -> Result<(), ParseError> {
         let Some(fragments) = &mut self.fragments else {
             return Ok(());
         };
-        let read = match (level, &found.kind) {
-            (Level::MovieExtends, b"mehd") => fragments.extends_header(found.front(window, FRONT)?),
-            (Level::MovieExtends, b"trex") => fragments.track_defaults(found.front(window, FRONT)?),
-            (Level::File, b"sidx") => fragments.index(found.front(window, TABLE)?, found.end),
-            (Level::TrackFragment, b"tfhd") => fragments.track_header(found.front(window, FRONT)?),
-            (Level::TrackFragment, b"trun") => fragments.run(found.front(window, TABLE)?, found.start),
+        let fields = |max_len| header.fields(window, max_len);
+        let read = match (parent, &header.kind) {
+            (ParentBox::MovieExtends, b"mehd") => fragments.movie_extends_header(fields(MAX_FIELDS_LEN)?),
+            (ParentBox::MovieExtends, b"trex") => fragments.track_extends(fields(MAX_FIELDS_LEN)?),
+            (ParentBox::File, b"sidx") => fragments.segment_index(fields(MAX_TABLE_LEN)?, header.end),
+            (ParentBox::TrackFragment, b"tfhd") => fragments.track_fragment_header(fields(MAX_FIELDS_LEN)?),
+            (ParentBox::TrackFragment, b"trun") => fragments.track_run(fields(MAX_TABLE_LEN)?, header.start),
             _ => Some(()),
         };
-        Ok(read.ok_or_else(|| too_short(found.kind))?)
+        Ok(read.ok_or_else(|| too_short(header.kind))?)
     }
 
-    /// Returns where the walk goes on after a box: behind it, or behind the
-    /// whole track when the rest of that is of no use.
-    fn resume_after(&self, found: &BoxAt) -> u64 {
-        let done = self.track.is_video == Some(false) || self.track.is_complete();
-        let track = self.open.iter().find(|(level, _)| *level == Level::Track);
-        track.filter(|_| done).map_or(found.end, |(_, end)| *end)
+    /// Returns the position at which to continue after a box: the end of the box,
+    /// or the end of the track if the rest of the track is not needed.
+    fn next_position(&self, header: &BoxHeader) -> u64 {
+        let skip_track = self.track.is_video == Some(false) || self.track.is_complete();
+        let track = self.open_boxes.iter().find(|(parent, _)| *parent == ParentBox::Track);
+        track.filter(|_| skip_track).map_or(header.end, |(_, end)| *end)
     }
 
-    /// Judges a box that says it is longer than what it stands in.
-    fn overrun(&self, level: Level, found: &BoxAt) -> Result<VideoFacts, InspectError> {
-        let kind = found.kind.escape_ascii();
-        if level != Level::File {
-            let why = format!("its `{kind}` box is longer than the box around it");
-            return Err(InspectError::damaged(why));
+    /// Returns the facts found before a box whose stated size exceeds its parent.
+    ///
+    /// # Errors
+    ///
+    /// [`InspectError::Damaged`] if the parent is not the file, or if the file has
+    /// no complete movie header before the box.
+    fn facts_before_overlong_box(&self, parent: ParentBox, header: &BoxHeader) -> Result<VideoFacts, InspectError> {
+        let kind = header.kind.escape_ascii();
+        if parent != ParentBox::File {
+            let reason = format!("its `{kind}` box is longer than the box around it");
+            return Err(InspectError::damaged(reason));
         }
         if self.has_movie {
-            // A recording that was broken off: its fragments so far do play.
+            // An aborted recording: the fragments before this box are playable.
             return self.facts();
         }
-        Err(cut_off(found, self.size))
+        Err(truncated(header, self.file_size))
     }
 
-    /// Looks whether media data behind the header is all there, as far as that
-    /// takes no further read.
-    fn refuse_cut_media(&self, window: &mut Window) -> Result<(), InspectError> {
-        while let (None, Ok(Some(found))) = (&self.fragments, next_box(window, self.size)) {
-            if found.end > self.size && &found.kind == b"mdat" {
-                return Err(cut_off(&found, self.size));
+    /// Checks that the media data after the header is complete, as far as the box
+    /// headers are already in the window. It causes no further read.
+    fn check_media_data(&self, window: &mut Window) -> Result<(), InspectError> {
+        while let (None, Ok(Some(header))) = (&self.fragments, next_box(window, self.file_size)) {
+            if header.end > self.file_size && &header.kind == b"mdat" {
+                return Err(truncated(&header, self.file_size));
             }
-            window.skip_to(found.end);
+            window.skip_to(header.end);
         }
         Ok(())
     }

@@ -1,63 +1,80 @@
-//! Tells formats apart by their first bytes, whatever the file is called.
+//! Detects the file format by the first bytes, independent of the file name.
 
-use super::Container;
-use super::inspect::InspectError;
-use super::window::{Halt, Window};
+use super::container::Container;
+use super::error::{InspectError, ParseError};
+use super::window::Window;
 
-/// Names the parser that a file's first bytes call for.
+/// The parser for a file, selected by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Boxes; the brand tells which container.
+    /// ISO boxes. The brand in the first box has decided the container.
     Iso(Container),
-    /// Elements; the EBML header will tell which container.
+    /// EBML elements. The EBML header will decide whether the file is WebM.
     Ebml,
 }
 
-/// How many bytes tell a format.
-const LEN: u64 = 12;
+/// Bytes that [`detect`] needs, fewer only if the file is shorter.
+const SIGNATURE_LEN: u64 = 12;
 
-/// Videos that are recognised only to be refused by name: offset, bytes, name.
-const OTHER_VIDEOS: [(usize, &[u8], &str); 9] = [
-    (8, b"AVI ", "it is an AVI file"),
-    (0, b"FLV\x01", "it is a Flash video"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "it is a Windows Media file"),
-    (0, b"\x00\x00\x01\xba", "it is an MPEG program stream"),
-    (0, b"\x00\x00\x01\xb3", "it is a bare MPEG video stream"),
-    (0, b"\x00\x00\x00\x01", "it is a bare H.264 or H.265 stream"),
-    (0, b"G@\x00\x10", "it is an MPEG transport stream"),
-    (0, b"G@\x11\x10", "it is an MPEG transport stream"),
-    (0, b"OggS", "it is an Ogg file"),
+/// The bytes at an offset by which a format is recognized, and the reason to
+/// reject the file.
+struct Signature {
+    offset: usize,
+    bytes: &'static [u8],
+    reason: &'static str,
+}
+
+impl Signature {
+    const fn new(offset: usize, bytes: &'static [u8], reason: &'static str) -> Self {
+        Self { offset, bytes, reason }
+    }
+
+    fn matches(&self, file: &[u8]) -> bool {
+        file.get(self.offset..).is_some_and(|rest| rest.starts_with(self.bytes))
+    }
+}
+
+/// Video formats that TikTok does not accept. They are listed only so that the
+/// error can name the format.
+const UNSUPPORTED_VIDEOS: [Signature; 9] = [
+    Signature::new(8, b"AVI ", "it is an AVI file"),
+    Signature::new(0, b"FLV\x01", "it is a Flash video"),
+    Signature::new(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "it is a Windows Media file"),
+    Signature::new(0, b"\x00\x00\x01\xba", "it is an MPEG program stream"),
+    Signature::new(0, b"\x00\x00\x01\xb3", "it is a bare MPEG video stream"),
+    Signature::new(0, b"\x00\x00\x00\x01", "it is a bare H.264 or H.265 stream"),
+    Signature::new(0, b"G@\x00\x10", "it is an MPEG transport stream"),
+    Signature::new(0, b"G@\x11\x10", "it is an MPEG transport stream"),
+    Signature::new(0, b"OggS", "it is an Ogg file"),
 ];
 
-/// Other things that people drop by mistake: offset, bytes, name.
-const NO_VIDEOS: [(usize, &[u8], &str); 10] = [
-    (8, b"WEBP", "it is a WebP picture"),
-    (8, b"WAVE", "it is a WAVE sound file"),
-    (4, b"ftyphei", "it is a HEIC picture"),
-    (4, b"ftypmif1", "it is a HEIF picture"),
-    (4, b"ftypavi", "it is an AVIF picture"),
-    (0, b"\xff\xd8\xff", "it is a JPEG picture"),
-    (0, b"\x89PNG", "it is a PNG picture"),
-    (0, b"GIF8", "it is a GIF picture"),
-    (0, b"PK\x03\x04", "it is a ZIP archive"),
-    (0, b"ID3", "it is an MP3 sound file"),
+/// Other file types that are often dropped by mistake.
+const OTHER_FILES: [Signature; 10] = [
+    Signature::new(8, b"WEBP", "it is a WebP picture"),
+    Signature::new(8, b"WAVE", "it is a WAVE sound file"),
+    Signature::new(4, b"ftyphei", "it is a HEIC picture"),
+    Signature::new(4, b"ftypmif1", "it is a HEIF picture"),
+    Signature::new(4, b"ftypavi", "it is an AVIF picture"),
+    Signature::new(0, b"\xff\xd8\xff", "it is a JPEG picture"),
+    Signature::new(0, b"\x89PNG", "it is a PNG picture"),
+    Signature::new(0, b"GIF8", "it is a GIF picture"),
+    Signature::new(0, b"PK\x03\x04", "it is a ZIP archive"),
+    Signature::new(0, b"ID3", "it is an MP3 sound file"),
 ];
 
-/// Tells which format the object at the window's start is in.
+/// Detects the format of the object at the start of the window.
 ///
 /// # Errors
 ///
-/// [`Halt::Wants`] while its first bytes are not in the window;
-/// [`InspectError::NotAVideo`] and [`InspectError::Unsupported`] by their names.
-pub(super) fn format(window: &Window) -> Result<Format, Halt> {
-    let bytes = window.peek(LEN.min(window.size()))?;
+/// [`ParseError::Incomplete`] if the window lacks the first bytes;
+/// [`InspectError::NotAVideo`] or [`InspectError::Unsupported`] for other formats.
+pub(super) fn detect(window: &Window) -> Result<Format, ParseError> {
+    let bytes = window.peek(SIGNATURE_LEN.min(window.size()))?;
     if bytes.is_empty() {
         return Err(InspectError::not_a_video("it is empty").into());
     }
-    let starts =
-        |(offset, magic, _): &&(usize, &[u8], &str)| bytes.get(*offset..).is_some_and(|bytes| bytes.starts_with(magic));
-    if let Some((_, _, name)) = NO_VIDEOS.iter().find(starts) {
-        return Err(InspectError::not_a_video(*name).into());
+    if let Some(found) = OTHER_FILES.iter().find(|signature| signature.matches(bytes)) {
+        return Err(InspectError::not_a_video(found.reason).into());
     }
     if bytes.starts_with(b"\x1a\x45\xdf\xa3") {
         return Ok(Format::Ebml);
@@ -65,11 +82,11 @@ pub(super) fn format(window: &Window) -> Result<Format, Halt> {
     match bytes.get(4..8) {
         Some(b"ftyp") if bytes.get(8..12) == Some(b"qt  ") => Ok(Format::Iso(Container::Mov)),
         Some(b"ftyp" | b"styp") => Ok(Format::Iso(Container::Mp4)),
-        // QuickTime files older than the `ftyp` box.
+        // QuickTime files from before the `ftyp` box was defined.
         Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") => Ok(Format::Iso(Container::Mov)),
-        _ => Err(match OTHER_VIDEOS.iter().find(starts) {
-            Some((_, _, name)) => InspectError::unsupported(*name).into(),
-            None => InspectError::not_a_video("its first bytes are no video format's").into(),
+        _ => Err(match UNSUPPORTED_VIDEOS.iter().find(|signature| signature.matches(bytes)) {
+            Some(found) => InspectError::unsupported(found.reason).into(),
+            None => InspectError::not_a_video("its first bytes match no known video format").into(),
         }),
     }
 }
@@ -78,33 +95,33 @@ pub(super) fn format(window: &Window) -> Result<Format, Halt> {
 mod tests {
     use super::*;
 
-    fn format_of(bytes: &[u8]) -> Result<Format, String> {
+    fn detect_in(bytes: &[u8]) -> Result<Format, String> {
         let mut window = Window::new(bytes.len() as u64);
         window.extend(0, bytes);
-        format(&window).map_err(|halt| match halt {
-            Halt::Wants => "wants more".to_owned(),
-            Halt::Failed(error) => error.to_string(),
+        detect(&window).map_err(|error| match error {
+            ParseError::Incomplete => "incomplete".to_owned(),
+            ParseError::Failed(error) => error.to_string(),
         })
     }
 
     #[test]
-    fn the_brand_tells_mov_from_mp4() {
-        let mov = format_of(b"\0\0\0\x14ftypqt  \0\0\x02\0qt  ");
+    fn brand_distinguishes_mov_from_mp4() {
+        let mov = detect_in(b"\0\0\0\x14ftypqt  \0\0\x02\0qt  ");
         assert_eq!(mov, Ok(Format::Iso(Container::Mov)));
-        let mp4 = format_of(b"\0\0\0\x14ftypisom\0\0\x02\0qt  ");
+        let mp4 = detect_in(b"\0\0\0\x14ftypisom\0\0\x02\0qt  ");
         assert_eq!(mp4, Ok(Format::Iso(Container::Mp4)));
     }
 
     #[test]
-    fn a_quicktime_file_without_a_brand_is_known_by_its_first_box() {
+    fn quicktime_without_brand_is_detected_by_first_box() {
         for kind in ["moov", "mdat", "wide", "free"] {
             let file = format!("\0\0\0\x08{kind}....");
-            assert_eq!(format_of(file.as_bytes()), Ok(Format::Iso(Container::Mov)));
+            assert_eq!(detect_in(file.as_bytes()), Ok(Format::Iso(Container::Mov)));
         }
     }
 
     #[test]
-    fn what_is_not_taken_is_refused_by_its_name() {
+    fn rejected_format_is_named_in_error() {
         for (file, name) in [
             (b"RIFF\0\0\0\0AVI LIST".as_slice(), "AVI"),
             (b"\x89PNG\r\n\x1a\n\0\0\0\x0d", "PNG"),
@@ -112,8 +129,8 @@ mod tests {
             (b"hello", "not a video"),
             (b"", "empty"),
         ] {
-            let refusal = format_of(file).unwrap_err();
-            assert!(refusal.contains(name), "{refusal}");
+            let error = detect_in(file).unwrap_err();
+            assert!(error.contains(name), "{error}");
         }
     }
 }

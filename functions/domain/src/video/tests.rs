@@ -1,6 +1,6 @@
-//! Whole inspections of real files, held against what ffprobe says of them.
+//! Inspections of real files, compared with the output of ffprobe.
 
-mod harm;
+mod corruption;
 mod layouts;
 mod object;
 
@@ -9,11 +9,11 @@ use std::time::Duration;
 use self::object::Object;
 use super::*;
 
-/// A file, its container and codec, milliseconds, picture, thousandths of a
-/// frame a second.
+/// File name, container, codec, duration in milliseconds, picture size in pixels,
+/// and frame rate in thousandths of a frame per second.
 type Probed = (&'static str, Container, &'static str, Option<u64>, (u32, u32), u64);
 
-/// Every whole fixture, as ffprobe 5.1 states it.
+/// The properties of each complete fixture, as reported by ffprobe 5.1.
 #[rustfmt::skip]
 const PROBED: [Probed; 20] = [
     ("header-first.mp4", Container::Mp4, "h264", Some(1000), (360, 640), 24_000),
@@ -39,7 +39,7 @@ const PROBED: [Probed; 20] = [
 ];
 
 #[test]
-fn the_facts_of_real_files_are_those_that_ffprobe_finds() {
+fn facts_of_real_files_match_ffprobe() {
     for (name, container, codec, duration_ms, (width, height), thousandths) in PROBED {
         let expected = VideoFacts {
             container,
@@ -54,23 +54,23 @@ fn the_facts_of_real_files_are_those_that_ffprobe_finds() {
 }
 
 #[test]
-fn what_is_not_a_whole_video_is_refused_with_the_reason() {
-    for (name, said) in [
-        ("text.mp4", "not a video: its first bytes are no video format's"),
+fn non_videos_and_truncated_videos_are_rejected_with_reason() {
+    for (name, message) in [
+        ("text.mp4", "not a video: its first bytes match no known video format"),
         ("empty.mp4", "not a video: it is empty"),
         ("sound-only.mp4", "not a video: it has no video track"),
         ("matroska.mkv", "cannot be posted: it is a Matroska file"),
-        ("cut-header-first.mp4", "damaged: it is cut off: its `mdat` box"),
-        ("cut-header-last.mp4", "damaged: it is cut off: its `mdat` box"),
+        ("cut-header-first.mp4", "damaged: it is truncated: its `mdat` box"),
+        ("cut-header-last.mp4", "damaged: it is truncated: its `mdat` box"),
     ] {
-        let refusal = Object::fixture(name).refusal();
-        assert!(refusal.to_string().contains(said), "{name}: {refusal}");
-        assert_eq!(refusal.code(), "file_format_check_failed");
+        let error = Object::fixture(name).error();
+        assert!(error.to_string().contains(message), "{name}: {error}");
+        assert_eq!(error.code(), "file_format_check_failed");
     }
 }
 
 #[test]
-fn only_the_faulty_fixtures_fail_the_check() {
+fn check_rejects_only_fixtures_beyond_limits() {
     let limits = Limits::direct(Some(Duration::from_mins(1)));
     for (name, code) in [
         ("header-first.mp4", None),
@@ -82,12 +82,12 @@ fn only_the_faulty_fixtures_fail_the_check() {
         ("mpeg4-part2.mp4", Some("file_format_check_failed")),
     ] {
         let result = check(&Object::fixture(name).facts(), &limits);
-        assert_eq!(result.err().map(|faults| faults.code()), code, "{name}");
+        assert_eq!(result.err().map(|violations| violations.code()), code, "{name}");
     }
 }
 
 #[test]
-fn facts_read_back_as_they_were_stored() {
+fn facts_round_trip_through_json() {
     let facts = Object::fixture("ntsc.mp4").facts();
     let stored = serde_json::to_string(&facts).unwrap();
     assert_eq!(
@@ -98,30 +98,30 @@ fn facts_read_back_as_they_were_stored() {
 }
 
 #[test]
-fn a_small_file_takes_one_read_wherever_its_header_is() {
+fn small_file_with_any_layout_takes_one_read() {
     for name in ["header-first.mp4", "header-last.mp4", "header-last.mov", "vp9.webm"] {
         assert_eq!(Object::fixture(name).inspect().1, 1, "{name}");
     }
 }
 
 #[test]
-fn an_object_that_is_shorter_than_stated_is_damaged() {
+fn object_shorter_than_stated_size_is_damaged() {
     let mut inspector = Inspector::new(1000);
-    assert_eq!(inspector.step(), Ok(Step::Read { offset: 0, len: 1000 }));
+    assert_eq!(inspector.advance(), Ok(Inspection::Read { offset: 0, len: 1000 }));
     inspector.feed(&[]);
-    let refusal = inspector.step().unwrap_err();
-    assert!(matches!(refusal, InspectError::Damaged { .. }), "{refusal}");
+    let error = inspector.advance().unwrap_err();
+    assert!(matches!(error, InspectError::Damaged { .. }), "{error}");
 }
 
 #[test]
-fn bytes_that_come_in_drops_lead_to_the_same_facts() {
+fn short_reads_give_same_facts() {
     for name in ["header-last.mp4", "fragmented-index.mp4", "vp9.webm"] {
         let object = Object::fixture(name);
         let mut inspector = Inspector::new(object.size);
         let facts = loop {
-            match inspector.step().unwrap() {
-                Step::Read { offset, len } => inspector.feed(&object.read(offset, len.min(300))),
-                Step::Done(facts) => break facts,
+            match inspector.advance().unwrap() {
+                Inspection::Read { offset, len } => inspector.feed(&object.read(offset, len.min(300))),
+                Inspection::Done(facts) => break facts,
             }
         };
         assert_eq!(facts, object.facts(), "{name}");

@@ -38,7 +38,7 @@ impl Posting {
             ChunkOutcome::Complete => {
                 tracing::info!(
                     post.id = %id, publish.id = %upload.publish_id, upload.offset = total, video.bytes = total,
-                    upload.bytes_per_s = pace.rate().map(Rate::bytes_a_second), "last chunk accepted"
+                    upload.bytes_per_s = pace.rate().map(Rate::bytes_per_second), "last chunk accepted"
                 );
                 if let Some(rate) = pace.rate() {
                     self.measure(&Measurement::sent(post, rate));
@@ -104,7 +104,7 @@ fn tell_progress(post: &Post, chunk: Chunk) {
     tracing::info!(
         post.id = %post.id, chunk.index = chunk.index, upload.offset = upload.offset,
         video.bytes = upload.plan.size().bytes(),
-        upload.bytes_per_s = upload.rate.map(Rate::bytes_a_second),
+        upload.bytes_per_s = upload.rate.map(Rate::bytes_per_second),
         upload.eta_s = upload.eta().map(|eta| eta.as_secs()), "chunk accepted"
     );
 }

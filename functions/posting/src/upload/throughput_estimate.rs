@@ -30,7 +30,7 @@ impl ThroughputEstimate {
     /// Notes that a chunk was accepted.
     pub(crate) fn sent(&mut self, bytes: u64, time: Duration) {
         let measured = Rate::of(bytes, time);
-        self.rate = Some(self.rate.map_or(measured, |rate| rate.then(measured)));
+        self.rate = Some(self.rate.map_or(measured, |rate| rate.averaged_with(measured)));
         self.has_sent = true;
     }
 

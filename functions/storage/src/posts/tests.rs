@@ -256,7 +256,7 @@ fn a_post_whose_bytes_are_on_their_way_comes_back_as_it_was() {
         account: Alias::new("anna").unwrap(),
         options: PostOptions::default(),
         digest: RequestDigest::of("uploads", "{}"),
-        trace: TraceId::of_header("Root=1-67403a18-1f2e3d4c5b6a798081726354"),
+        trace: TraceId::from_header("Root=1-67403a18-1f2e3d4c5b6a798081726354"),
     };
     let place = ("intake".to_owned(), "uploads/a/clip.mp4".to_owned());
     let size = VideoSize::new(SIZE).unwrap();

@@ -1,72 +1,76 @@
-//! Where the boxes of an ISO base media file begin and end.
+//! Box headers of ISO base media files: kind, start and end of a box.
 //!
-//! Knows sizes and names, not what any box is for. A size is as hostile as the
-//! rest of the file: it is compared, never allocated.
+//! This file does not know what a box is for. It does not trust a stated size:
+//! sizes are compared, and no memory is allocated for them.
 
-use crate::video::fields::Fields;
-use crate::video::inspect::InspectError;
-use crate::video::window::{Halt, Window};
+use crate::video::error::{InspectError, ParseError};
+use crate::video::fields::FieldReader;
+use crate::video::window::Window;
 
-/// Where one box stands, in bytes from the file's start.
+/// The header of one box. Positions are in bytes from the start of the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BoxAt {
+pub(super) struct BoxHeader {
     pub(super) kind: [u8; 4],
     pub(super) start: u64,
+    /// The position after the header.
     pub(super) body: u64,
     pub(super) end: u64,
 }
 
-impl BoxAt {
-    /// Returns the first bytes of the box's body, at most `len`.
-    pub(super) fn front<'w>(&self, window: &'w Window, len: u64) -> Result<Fields<'w>, Halt> {
-        let header = self.body - self.start;
-        let len = len.min(self.end - self.body);
-        let mut fields = Fields::new(window.peek(header + len)?);
-        // The header was read before, so it is there.
-        fields.skip(usize::try_from(header).unwrap_or(usize::MAX));
+impl BoxHeader {
+    /// Returns a reader of the first bytes of the box's body, at most `max_len`.
+    /// The window's cursor must be at the start of the box.
+    pub(super) fn fields<'w>(&self, window: &'w Window, max_len: u64) -> Result<FieldReader<'w>, ParseError> {
+        let header_len = self.body - self.start;
+        let len = max_len.min(self.end - self.body);
+        let mut fields = FieldReader::new(window.peek(header_len + len)?);
+        // This cannot fail: `peek` returned the whole header.
+        fields.skip(usize::try_from(header_len).unwrap_or(usize::MAX));
         Ok(fields)
     }
 }
 
-/// Reads the header of the box at the cursor; `None` when less than a header is
-/// left before `limit`. The box may end beyond `limit`.
-pub(super) fn next_box(window: &Window, limit: u64) -> Result<Option<BoxAt>, Halt> {
+/// Reads the header of the box at the cursor. Returns `None` if no header fits
+/// before `limit`. The end of the box may be beyond `limit`; the caller checks it.
+pub(super) fn next_box(window: &Window, limit: u64) -> Result<Option<BoxHeader>, ParseError> {
     let start = window.cursor();
     let room = limit.saturating_sub(start);
     if room < 8 {
         return Ok(None);
     }
-    let mut fields = Fields::new(window.peek(8)?);
+    let mut fields = FieldReader::new(window.peek(8)?);
     let (Some(size), Some(kind)) = (fields.u32(), fields.array()) else {
         return Ok(None);
     };
-    let (header, size) = match size {
+    let (header_len, size) = match size {
+        // The box extends to the end.
         0 => (8, room),
+        // A 64-bit size follows the kind.
         1 if room < 16 => return Ok(None),
         1 => {
-            let mut fields = Fields::new(window.peek(16)?);
+            let mut fields = FieldReader::new(window.peek(16)?);
             fields.skip(8);
-            (16, fields.sized(1).unwrap_or_default())
+            (16, fields.u64().unwrap_or_default())
         }
         size => (8, size.into()),
     };
-    if size < header {
-        let why = format!("its `{}` box has the impossible size {size}", kind.escape_ascii());
-        return Err(InspectError::damaged(why).into());
+    if size < header_len {
+        let reason = format!("its `{}` box has the impossible size {size}", kind.escape_ascii());
+        return Err(InspectError::damaged(reason).into());
     }
-    Ok(Some(BoxAt { kind, start, body: start + header, end: start.saturating_add(size) }))
+    Ok(Some(BoxHeader { kind, start, body: start + header_len, end: start.saturating_add(size) }))
 }
 
-/// Says that the file of `size` bytes ends before the box does.
-pub(super) fn cut_off(found: &BoxAt, size: u64) -> InspectError {
+/// Returns the error for a file of `file_size` bytes that ends inside a box.
+pub(super) fn truncated(header: &BoxHeader, file_size: u64) -> InspectError {
     InspectError::damaged(format!(
-        "it is cut off: its `{}` box should end at byte {}, but the file has {size} bytes",
-        found.kind.escape_ascii(),
-        found.end,
+        "it is truncated: its `{}` box should end at byte {}, but the file has {file_size} bytes",
+        header.kind.escape_ascii(),
+        header.end,
     ))
 }
 
-/// Says that a box ends before the fields that its kind has.
+/// Returns the error for a box that ends before its mandatory fields.
 pub(super) fn too_short(kind: [u8; 4]) -> InspectError {
     InspectError::damaged(format!("its `{}` box is too short", kind.escape_ascii()))
 }

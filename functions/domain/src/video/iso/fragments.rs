@@ -1,190 +1,212 @@
-//! The length and the frame rate of a fragmented MP4.
+//! The duration and the frame rate of a fragmented MP4 file.
 //!
-//! Such a file's movie header lists few samples or none; they come in fragments
-//! (`moof`), each with its own table. The whole length is taken from the first
-//! of these that is there: `mehd`, the movie header, indexes (`sidx`) together
-//! with the fragments outside them. Knows what these boxes say, not where in
-//! the file they stand.
+//! The movie header of such a file lists few samples or none. The samples follow
+//! in fragments (`moof`), each with its own table. The duration of the video is
+//! taken from the first of these sources that is present:
+//!
+//! 1. `mehd`;
+//! 2. the movie header;
+//! 3. the sum of the segment indexes (`sidx`) and of the fragments that no index
+//!    covers.
+//!
+//! This file reads the fields of these boxes; [`iso`](super) finds the boxes.
 
-use super::track::{Span, Track};
-use crate::video::FrameRate;
-use crate::video::fields::Fields;
+use super::track::{TickDuration, Track};
+use crate::video::fields::FieldReader;
+use crate::video::frame_rate::FrameRate;
 
-/// More tracks than any video has; the defaults of further ones are dropped.
+/// The most tracks whose defaults are stored. No video has more; the defaults of
+/// further tracks are ignored.
 const MAX_TRACKS: usize = 64;
 
-/// Adds up what the fragments of one video track hold.
+/// Sums the fragments of one video track.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
-    /// The whole length by `mehd`, in ticks of the movie's clock.
-    extends: u64,
-    /// Default ticks of a sample, by track.
-    defaults: Vec<(u32, u32)>,
-    /// The video track: its number, and its clock's ticks in a second.
-    track: u32,
-    ticks_per_second: u32,
-    /// The whole length in milliseconds, where the movie header states it.
-    declared: Option<u64>,
-    /// Default ticks of a sample in the video's fragment that is being read;
-    /// `None` while it is another track's.
-    sample_ticks: Option<u32>,
-    /// Samples seen, and how long they last together.
-    samples: u64,
-    sample_time: u64,
-    /// How long all that was passed lasts, in the track's ticks; `None` once
-    /// something was passed of which that is not known.
-    total: Option<u64>,
-    /// Up to where in the file an index has told the length already.
-    indexed_until: u64,
+    /// The duration in `mehd`, in ticks of the movie's clock; 0 if unknown.
+    mehd_ticks: u64,
+    /// Pairs of a track's id and its default ticks per sample, from `trex`.
+    track_defaults: Vec<(u32, u32)>,
+    /// The id of the video track.
+    track_id: u32,
+    /// Ticks per second of the video track's clock.
+    timescale: u32,
+    /// The duration in milliseconds, if `mehd` or the movie header states it.
+    declared_duration_ms: Option<u64>,
+    /// The default ticks per sample in the track fragment that is being read;
+    /// `None` if that fragment belongs to another track.
+    fragment_default: Option<u32>,
+    /// Samples with known durations, counted for the frame rate.
+    sample_count: u64,
+    /// The ticks of these samples.
+    sample_ticks: u64,
+    /// The ticks of the movie header's samples, of the indexes and of the
+    /// fragments outside the indexes, so far. `None` after one of unknown
+    /// duration.
+    total_ticks: Option<u64>,
+    /// The end of the range that the last index covers, in bytes from the start
+    /// of the file. `total_ticks` includes the fragments before it.
+    index_end: u64,
 }
 
 impl Fragments {
-    /// Starts on the fragments of `video`, once the movie header is read.
-    pub(super) fn begin(&mut self, video: &Track, movie: Span) {
-        let media = video.media.unwrap_or_default();
-        let listed = video.samples.unwrap_or_default();
-        self.track = video.header.unwrap_or_default().id;
-        self.ticks_per_second = media.ticks_per_second;
-        // A movie header that lists samples tells only their length.
-        let (stated, listed_time) = if listed == 0 { (movie.ticks, 0) } else { (0, media.ticks) };
-        let whole = if self.extends == 0 { stated } else { self.extends };
-        self.declared = Span { ticks: whole, ..movie }.millis();
-        self.samples = listed;
-        self.sample_time = listed_time;
-        self.total = Some(listed_time);
+    /// Starts the sum for the track `video`, after the whole movie header was
+    /// read.
+    pub(super) fn start(&mut self, video: &Track, movie: TickDuration) {
+        let media = video.duration.unwrap_or_default();
+        let listed_samples = video.sample_count.unwrap_or_default();
+        self.track_id = video.header.unwrap_or_default().id;
+        self.timescale = media.timescale;
+        // If the movie header lists samples, its duration covers only these.
+        let (movie_ticks, listed_ticks) = if listed_samples == 0 { (movie.ticks, 0) } else { (0, media.ticks) };
+        let declared_ticks = if self.mehd_ticks == 0 { movie_ticks } else { self.mehd_ticks };
+        self.declared_duration_ms = TickDuration { ticks: declared_ticks, ..movie }.millis();
+        self.sample_count = listed_samples;
+        self.sample_ticks = listed_ticks;
+        self.total_ticks = Some(listed_ticks);
     }
 
-    /// Tells whether further fragments would teach nothing.
-    pub(super) fn is_settled(&self) -> bool {
-        self.declared.is_some() && self.sample_time > 0
+    /// Returns whether the duration is declared and the frame rate was measured,
+    /// so that no further fragment is needed.
+    pub(super) fn is_complete(&self) -> bool {
+        self.declared_duration_ms.is_some() && self.sample_ticks > 0
     }
 
-    /// Returns up to where the file may be stepped over: the end of what an
-    /// index covers, once one fragment has told the frame rate; else 0.
-    pub(super) fn indexed_until(&self) -> u64 {
-        if self.sample_time > 0 { self.indexed_until } else { 0 }
+    /// Returns the position up to which the file may be skipped. It is the end of
+    /// the range that an index covers, once one fragment has stated the frame
+    /// rate; before that it is 0.
+    pub(super) fn skippable_until(&self) -> u64 {
+        if self.sample_ticks > 0 { self.index_end } else { 0 }
     }
 
-    /// Returns the length that the header declares, in milliseconds.
-    pub(super) fn declared_millis(&self) -> Option<u64> {
-        self.declared
+    /// Returns the duration in milliseconds that `mehd` or the movie header states.
+    pub(super) fn declared_duration_ms(&self) -> Option<u64> {
+        self.declared_duration_ms
     }
 
-    /// Returns the whole length in milliseconds, once all fragments are passed.
-    pub(super) fn millis(&self) -> Option<u64> {
-        let ticks = self.total.unwrap_or_default();
-        self.declared.or(Span { ticks, ticks_per_second: self.ticks_per_second }.millis())
+    /// Returns the duration in milliseconds: the declared one, otherwise the sum.
+    /// Call it only after all fragments were read or skipped.
+    pub(super) fn duration_ms(&self) -> Option<u64> {
+        let ticks = self.total_ticks.unwrap_or_default();
+        self.declared_duration_ms.or(TickDuration { timescale: self.timescale, ticks }.millis())
     }
 
-    /// Averages the samples seen so far; before the first, takes the default.
+    /// Returns the average frame rate of the samples so far. Before the first
+    /// sample, returns the rate of the track's default sample duration.
     pub(super) fn frame_rate(&self) -> Option<FrameRate> {
-        let (samples, ticks) = if self.sample_time > 0 {
-            (self.samples, self.sample_time)
+        let (samples, ticks) = if self.sample_ticks > 0 {
+            (self.sample_count, self.sample_ticks)
         } else {
-            (1, self.default_of(self.track).into())
+            (1, self.track_default(self.track_id).into())
         };
-        FrameRate::average(samples, ticks, self.ticks_per_second)
+        FrameRate::average(samples, ticks, self.timescale)
     }
 
     /// Reads `mehd`.
-    pub(super) fn extends_header(&mut self, mut body: Fields<'_>) -> Option<()> {
-        let (version, _) = body.version_and_flags()?;
-        self.extends = body.sized(version)?;
+    pub(super) fn movie_extends_header(&mut self, mut fields: FieldReader<'_>) -> Option<()> {
+        let (version, _) = fields.version_and_flags()?;
+        self.mehd_ticks = fields.versioned(version)?;
         Some(())
     }
 
     /// Reads `trex`.
-    pub(super) fn track_defaults(&mut self, mut body: Fields<'_>) -> Option<()> {
-        body.skip(4)?;
-        let track = body.u32()?;
-        body.skip(4)?; // the default sample entry
-        let ticks = body.u32()?;
-        if self.defaults.len() < MAX_TRACKS {
-            self.defaults.push((track, ticks));
+    pub(super) fn track_extends(&mut self, mut fields: FieldReader<'_>) -> Option<()> {
+        fields.skip(4)?; // version and flags
+        let track_id = fields.u32()?;
+        fields.skip(4)?; // default sample entry
+        let sample_ticks = fields.u32()?;
+        if self.track_defaults.len() < MAX_TRACKS {
+            self.track_defaults.push((track_id, sample_ticks));
         }
         Some(())
     }
 
-    /// Reads `sidx`, an index of the fragments behind `end`, which is where the
-    /// box itself ends. An index within what another covers is passed over, as
-    /// is one of another track.
-    pub(super) fn index(&mut self, mut body: Fields<'_>, end: u64) -> Option<()> {
-        let (version, _) = body.version_and_flags()?;
-        let track = body.u32()?;
-        let ticks_per_second = body.u32()?;
-        body.sized(version)?; // the earliest presentation time
-        let mut until = end.saturating_add(body.sized(version)?);
-        body.skip(2)?;
+    /// Reads `sidx`, an index of the fragments after the box, which ends at the
+    /// position `box_end`.
+    ///
+    /// Ignores an index inside the range of an earlier index, and an index of
+    /// another track.
+    pub(super) fn segment_index(&mut self, mut fields: FieldReader<'_>, box_end: u64) -> Option<()> {
+        let (version, _) = fields.version_and_flags()?;
+        let track_id = fields.u32()?;
+        let timescale = fields.u32()?;
+        fields.versioned(version)?; // earliest presentation time
+        let mut end = box_end.saturating_add(fields.versioned(version)?); // first offset
+        fields.skip(2)?; // reserved
         let mut ticks = 0_u64;
-        for _ in 0..body.u16()? {
-            until = until.saturating_add(u64::from(body.u32()? & 0x7fff_ffff));
-            ticks = ticks.saturating_add(body.u32()?.into());
-            body.skip(4)?; // random access
+        for _ in 0..fields.u16()? {
+            // The low 31 bits are the size of the indexed range in bytes.
+            end = end.saturating_add(u64::from(fields.u32()? & 0x7fff_ffff));
+            ticks = ticks.saturating_add(fields.u32()?.into());
+            fields.skip(4)?; // stream access point
         }
-        if track == self.track && end > self.indexed_until {
-            let time = u128::from(ticks) * u128::from(self.ticks_per_second);
-            let time = time.checked_div(ticks_per_second.into()).and_then(|time| u64::try_from(time).ok());
-            self.pass(time);
-            self.indexed_until = until;
+        if track_id == self.track_id && box_end > self.index_end {
+            let track_ticks = u128::from(ticks) * u128::from(self.timescale);
+            let track_ticks = track_ticks.checked_div(timescale.into()).and_then(|ticks| u64::try_from(ticks).ok());
+            self.add_to_total(track_ticks);
+            self.index_end = end;
         }
         Some(())
     }
 
-    /// Reads `tfhd`, which opens one track's part of a fragment.
-    pub(super) fn track_header(&mut self, mut body: Fields<'_>) -> Option<()> {
-        let (_, flags) = body.version_and_flags()?;
-        let track = body.u32()?;
-        body.skip(if flags & 0x1 == 0 { 0 } else { 8 })?; // base data offset
-        body.skip(if flags & 0x2 == 0 { 0 } else { 4 })?; // sample entry
-        let default = if flags & 0x8 == 0 { self.default_of(track) } else { body.u32()? };
-        self.sample_ticks = (track == self.track).then_some(default);
+    /// Reads `tfhd`, the header of one track's part of a fragment.
+    pub(super) fn track_fragment_header(&mut self, mut fields: FieldReader<'_>) -> Option<()> {
+        let (_, flags) = fields.version_and_flags()?;
+        let track_id = fields.u32()?;
+        fields.skip(if flags & 0x1 == 0 { 0 } else { 8 })?; // base data offset
+        fields.skip(if flags & 0x2 == 0 { 0 } else { 4 })?; // sample entry
+        let default = if flags & 0x8 == 0 { self.track_default(track_id) } else { fields.u32()? };
+        self.fragment_default = (track_id == self.track_id).then_some(default);
         Some(())
     }
 
-    /// Reads `trun`, a run of samples in a box that starts at `start`. A table
-    /// of durations that `body` does not hold to its end leaves the length
-    /// unknown.
-    pub(super) fn run(&mut self, mut body: Fields<'_>, start: u64) -> Option<()> {
-        let Some(default) = self.sample_ticks else {
+    /// Reads `trun`, a list of samples in a box that starts at the position
+    /// `box_start`.
+    ///
+    /// If `fields` ends before the table of sample durations does, the duration
+    /// of the video becomes unknown.
+    pub(super) fn track_run(&mut self, mut fields: FieldReader<'_>, box_start: u64) -> Option<()> {
+        let Some(default) = self.fragment_default else {
             return Some(());
         };
-        let (_, flags) = body.version_and_flags()?;
-        let samples = body.u32()?;
-        let time = if flags & 0x100 == 0 {
+        let (_, flags) = fields.version_and_flags()?;
+        let samples = fields.u32()?;
+        let ticks = if flags & 0x100 == 0 {
             Some(u64::from(samples) * u64::from(default))
         } else {
-            listed_time(body, flags, samples)
+            sum_sample_durations(fields, flags, samples)
         };
-        if let Some(time) = time {
-            self.samples = self.samples.saturating_add(samples.into());
-            self.sample_time = self.sample_time.saturating_add(time);
+        if let Some(ticks) = ticks {
+            self.sample_count = self.sample_count.saturating_add(samples.into());
+            self.sample_ticks = self.sample_ticks.saturating_add(ticks);
         }
-        if start >= self.indexed_until {
-            self.pass(time);
+        if box_start >= self.index_end {
+            self.add_to_total(ticks);
         }
         Some(())
     }
 
-    fn pass(&mut self, time: Option<u64>) {
-        self.total = self.total.zip(time).and_then(|(total, time)| total.checked_add(time));
+    fn add_to_total(&mut self, ticks: Option<u64>) {
+        self.total_ticks = self.total_ticks.zip(ticks).and_then(|(total, ticks)| total.checked_add(ticks));
     }
 
-    fn default_of(&self, track: u32) -> u32 {
-        let default = self.defaults.iter().find(|(id, _)| *id == track);
+    fn track_default(&self, track_id: u32) -> u32 {
+        let default = self.track_defaults.iter().find(|(id, _)| *id == track_id);
         default.map_or(0, |(_, ticks)| *ticks)
     }
 }
 
-/// Adds up the durations in a run's table of `samples` rows.
-fn listed_time(mut body: Fields<'_>, flags: u32, samples: u32) -> Option<u64> {
-    body.skip(if flags & 0x1 == 0 { 0 } else { 4 })?; // data offset
-    body.skip(if flags & 0x4 == 0 { 0 } else { 4 })?; // the first sample's flags
-    // Behind the duration: size, flags and composition offset, where present.
-    let others = (flags & 0xe00).count_ones() as usize * 4;
-    let mut time = 0_u64;
+/// Sums the sample durations in the table of a `trun` box with `samples` rows.
+/// Returns `None` if the table is incomplete.
+fn sum_sample_durations(mut fields: FieldReader<'_>, flags: u32, samples: u32) -> Option<u64> {
+    fields.skip(if flags & 0x1 == 0 { 0 } else { 4 })?; // data offset
+    fields.skip(if flags & 0x4 == 0 { 0 } else { 4 })?; // flags of the first sample
+    // The fields of a row after the duration: size, flags and composition time
+    // offset, 4 bytes each, present if their flag is set.
+    let rest_of_row = (flags & 0xe00).count_ones() as usize * 4;
+    let mut ticks = 0_u64;
     for _ in 0..samples {
-        time = time.checked_add(body.u32()?.into())?;
-        body.skip(others)?;
+        ticks = ticks.checked_add(fields.u32()?.into())?;
+        fields.skip(rest_of_row)?;
     }
-    Some(time)
+    Some(ticks)
 }

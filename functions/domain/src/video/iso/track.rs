@@ -1,52 +1,57 @@
-//! What a movie header and its boxes say about one track.
+//! Fields of the movie header and of the boxes of one track.
 //!
-//! Each function reads the front of one box's body, as ISO/IEC 14496-12 and the
-//! [QuickTime file format](https://developer.apple.com/documentation/quicktime-file-format)
-//! lay it out; `None` means that the box ended before the field. Where the
-//! boxes stand in a file is the business of [`iso`](super).
+//! Each reading function reads the first fields of one box, as specified by
+//! ISO/IEC 14496-12 and the
+//! [QuickTime file format](https://developer.apple.com/documentation/quicktime-file-format).
+//! `None` means that the box ends before the field. The positions of the boxes in
+//! a file are handled by [`iso`](super).
 
-use crate::video::fields::Fields;
-use crate::video::inspect::InspectError;
-use crate::video::{Codec, Container, FrameRate, VideoFacts};
+use crate::video::codec::Codec;
+use crate::video::container::Container;
+use crate::video::error::InspectError;
+use crate::video::facts::VideoFacts;
+use crate::video::fields::FieldReader;
+use crate::video::frame_rate::FrameRate;
 
-/// A length of time on a clock of its own.
+/// A duration in ticks of the movie's or the track's own clock.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    /// Ticks of the clock in a second.
-    pub(super) ticks_per_second: u32,
-    /// How many ticks it lasts; 0 where the file does not say.
+pub(super) struct TickDuration {
+    /// Ticks per second (the field `timescale`).
+    pub(super) timescale: u32,
+    /// The duration in ticks; 0 if the file does not state it.
     pub(super) ticks: u64,
 }
 
-impl Span {
-    /// Returns the length in milliseconds; `None` where it is unknown.
+impl TickDuration {
+    /// Returns the duration in milliseconds; `None` if it is unknown.
     pub(super) fn millis(self) -> Option<u64> {
         if self.ticks == 0 {
             return None;
         }
-        let millis = (u128::from(self.ticks) * 1000).checked_div(u128::from(self.ticks_per_second))?;
+        let millis = (u128::from(self.ticks) * 1000).checked_div(u128::from(self.timescale))?;
         u64::try_from(millis).ok()
     }
 }
 
-/// What `mvhd` says of the movie as a whole.
+/// Fields of `mvhd`, which describes the whole movie.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct MovieHeader {
-    pub(super) span: Span,
-    pub(super) turned: bool,
+    pub(super) duration: TickDuration,
+    /// Whether the movie is displayed with a quarter turn.
+    pub(super) is_rotated: bool,
 }
 
-/// What `tkhd` says.
+/// Fields of `tkhd`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TrackHeader {
     pub(super) id: u32,
     pub(super) enabled: bool,
-    turned: bool,
+    is_rotated: bool,
     width: u32,
     height: u32,
 }
 
-/// What the first sample entry of `stsd` says.
+/// Fields of the first sample entry in `stsd`.
 #[derive(Clone, Debug)]
 pub(super) struct SampleEntry {
     codec: Codec,
@@ -54,42 +59,53 @@ pub(super) struct SampleEntry {
     height: u32,
 }
 
-/// Collects what a track's boxes say, in whatever order they come.
+/// Fields of one track, collected from its boxes in any order. `None` means that
+/// the box was not read yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
+    /// From `tkhd`.
     pub(super) header: Option<TrackHeader>,
-    pub(super) media: Option<Span>,
-    /// Whether it is a video's; `None` until its handler is known.
+    /// From `mdhd`.
+    pub(super) duration: Option<TickDuration>,
+    /// From `hdlr`.
     pub(super) is_video: Option<bool>,
-    pub(super) entry: Option<SampleEntry>,
-    pub(super) samples: Option<u64>,
+    /// From `stsd`.
+    pub(super) sample_entry: Option<SampleEntry>,
+    /// From `stsz` or `stz2`. A sample of a video track is a frame.
+    pub(super) sample_count: Option<u64>,
 }
 
 impl Track {
-    /// Tells whether nothing more can be learnt from the track's boxes.
+    /// Returns whether this is a video track whose fields have all been read.
     pub(super) fn is_complete(&self) -> bool {
-        let Self { header, media, is_video, entry, samples } = self;
-        *is_video == Some(true) && header.is_some() && media.is_some() && entry.is_some() && samples.is_some()
+        let Self { header, duration, is_video, sample_entry, sample_count } = self;
+        *is_video == Some(true)
+            && header.is_some()
+            && duration.is_some()
+            && sample_entry.is_some()
+            && sample_count.is_some()
     }
 
-    /// Tells whether players show the track by default.
+    /// Returns whether the track is enabled, which means that players show it by
+    /// default.
     pub(super) fn is_enabled(&self) -> bool {
         self.header.is_some_and(|header| header.enabled)
     }
 
-    /// Averages the samples in the movie header's own tables over their time.
+    /// Returns the average frame rate of the samples in the movie header's own
+    /// tables. Samples in fragments are not included.
     pub(super) fn frame_rate(&self) -> Option<FrameRate> {
-        let media = self.media?;
-        FrameRate::average(self.samples?, media.ticks, media.ticks_per_second)
+        let duration = self.duration?;
+        FrameRate::average(self.sample_count?, duration.ticks, duration.timescale)
     }
 
-    /// States the video that this track is, with the length and the rate that
-    /// were found for it.
+    /// Returns the facts of the video with this track, and with the given
+    /// duration and frame rate.
     ///
     /// # Errors
     ///
-    /// [`InspectError::Damaged`] when the track has no sample entry or no
-    /// picture size.
+    /// [`InspectError::Damaged`] if the track has no sample entry or no picture
+    /// size.
     pub(super) fn facts(
         &self,
         container: Container,
@@ -97,8 +113,8 @@ impl Track {
         duration_ms: Option<u64>,
         frame_rate: Option<FrameRate>,
     ) -> Result<VideoFacts, InspectError> {
-        let Some(entry) = &self.entry else {
-            return Err(InspectError::damaged("its video track does not say how it is coded"));
+        let Some(entry) = &self.sample_entry else {
+            return Err(InspectError::damaged("its video track does not state its codec"));
         };
         let header = self.header.unwrap_or_default();
         let (width, height) = if entry.width == 0 || entry.height == 0 {
@@ -109,77 +125,80 @@ impl Track {
         if width == 0 || height == 0 {
             return Err(InspectError::damaged("its video track has no picture size"));
         }
-        // A turn of the movie undoes a turn of the track.
-        let (width, height) = if header.turned == movie.turned { (width, height) } else { (height, width) };
+        // The quarter turns of the movie and of the track cancel each other.
+        let (width, height) = if header.is_rotated == movie.is_rotated { (width, height) } else { (height, width) };
         Ok(VideoFacts { container, codec: entry.codec.clone(), duration_ms, width, height, frame_rate })
     }
 }
 
 /// Reads `mvhd`.
-pub(super) fn movie_header(mut body: Fields<'_>) -> Option<MovieHeader> {
-    let span = span(&mut body)?;
-    body.skip(4 + 2 + 10)?; // rate, volume, reserved
-    let turned = is_quarter_turn(&mut body)?;
-    Some(MovieHeader { span, turned })
+pub(super) fn movie_header(mut fields: FieldReader<'_>) -> Option<MovieHeader> {
+    let duration = tick_duration(&mut fields)?;
+    fields.skip(4 + 2 + 10)?; // rate, volume, reserved
+    let is_rotated = is_quarter_turn(&mut fields)?;
+    Some(MovieHeader { duration, is_rotated })
 }
 
-/// Reads `mdhd`.
-pub(super) fn media_header(mut body: Fields<'_>) -> Option<Span> {
-    span(&mut body)
+/// Reads the duration in `mdhd`.
+pub(super) fn media_duration(mut fields: FieldReader<'_>) -> Option<TickDuration> {
+    tick_duration(&mut fields)
 }
 
 /// Reads `tkhd`.
-pub(super) fn track_header(mut body: Fields<'_>) -> Option<TrackHeader> {
-    let (version, flags) = body.version_and_flags()?;
-    body.sized(version)?; // created
-    body.sized(version)?; // modified
-    let id = body.u32()?;
-    body.skip(4)?;
-    body.sized(version)?; // duration
-    body.skip(8 + 2 + 2 + 2 + 2)?; // reserved, layer, group, volume, reserved
-    let turned = is_quarter_turn(&mut body)?;
-    let width = body.u32()? >> 16;
-    let height = body.u32()? >> 16;
-    Some(TrackHeader { id, enabled: flags & 1 == 1, turned, width, height })
+pub(super) fn track_header(mut fields: FieldReader<'_>) -> Option<TrackHeader> {
+    let (version, flags) = fields.version_and_flags()?;
+    fields.versioned(version)?; // creation time
+    fields.versioned(version)?; // modification time
+    let id = fields.u32()?;
+    fields.skip(4)?; // reserved
+    fields.versioned(version)?; // duration
+    fields.skip(8 + 2 + 2 + 2 + 2)?; // reserved, layer, alternate group, volume, reserved
+    let is_rotated = is_quarter_turn(&mut fields)?;
+    // Width and height are fixed-point numbers with 16 fractional bits.
+    let width = fields.u32()? >> 16;
+    let height = fields.u32()? >> 16;
+    Some(TrackHeader { id, enabled: flags & 1 == 1, is_rotated, width, height })
 }
 
-/// Reads `hdlr`: whether the track is a video's.
-pub(super) fn is_video(mut body: Fields<'_>) -> Option<bool> {
-    body.skip(8)?; // version, flags, component type
-    Some(&body.array()? == b"vide")
+/// Reads `hdlr`. Returns whether the track is a video track.
+pub(super) fn is_video(mut fields: FieldReader<'_>) -> Option<bool> {
+    fields.skip(8)?; // version, flags, component type
+    Some(&fields.array()? == b"vide")
 }
 
 /// Reads the first entry of a video track's `stsd`.
-pub(super) fn sample_entry(mut body: Fields<'_>) -> Option<SampleEntry> {
-    body.skip(4 + 4 + 4)?; // version and flags, count, the entry's size
-    let codec = Codec::from_sample_entry(body.array()?);
-    body.skip(8 + 16)?; // reserved and data reference, version to quality
-    let width = body.u16()?.into();
-    let height = body.u16()?.into();
+pub(super) fn sample_entry(mut fields: FieldReader<'_>) -> Option<SampleEntry> {
+    fields.skip(4 + 4 + 4)?; // version and flags, entry count, entry size
+    let codec = Codec::from_sample_entry(fields.array()?);
+    fields.skip(8 + 16)?; // reserved and data reference, the fields from version to quality
+    let width = fields.u16()?.into();
+    let height = fields.u16()?.into();
     Some(SampleEntry { codec, width, height })
 }
 
-/// Reads how many samples `stsz` or `stz2` list; the list itself is not needed.
-pub(super) fn sample_count(mut body: Fields<'_>) -> Option<u64> {
-    body.skip(4 + 4)?; // version and flags, the size of all or the field size
-    body.u32().map(u64::from)
+/// Reads the number of samples in `stsz` or `stz2`. The list itself is not needed.
+pub(super) fn sample_count(mut fields: FieldReader<'_>) -> Option<u64> {
+    fields.skip(4 + 4)?; // version and flags, common sample size or field size
+    fields.u32().map(u64::from)
 }
 
-/// Reads the common start of `mvhd` and `mdhd`. All bits set means unknown.
-fn span(body: &mut Fields<'_>) -> Option<Span> {
-    let (version, _) = body.version_and_flags()?;
-    body.sized(version)?; // created
-    body.sized(version)?; // modified
-    let ticks_per_second = body.u32()?;
+/// Reads the common first fields of `mvhd` and `mdhd`. A duration with all bits
+/// set means unknown.
+fn tick_duration(fields: &mut FieldReader<'_>) -> Option<TickDuration> {
+    let (version, _) = fields.version_and_flags()?;
+    fields.versioned(version)?; // creation time
+    fields.versioned(version)?; // modification time
+    let timescale = fields.u32()?;
     let unknown = if version == 1 { u64::MAX } else { u32::MAX.into() };
-    let ticks = body.sized(version).map(|ticks| if ticks == unknown { 0 } else { ticks })?;
-    Some(Span { ticks_per_second, ticks })
+    let ticks = fields.versioned(version).map(|ticks| if ticks == unknown { 0 } else { ticks })?;
+    Some(TickDuration { timescale, ticks })
 }
 
-/// Reads a transformation matrix: whether it lays the picture on its side.
-fn is_quarter_turn(body: &mut Fields<'_>) -> Option<bool> {
-    let along = body.i32()?;
-    let across = body.i32()?;
-    body.skip(7 * 4)?;
-    Some(across.unsigned_abs() > along.unsigned_abs())
+/// Reads a transformation matrix. Returns whether it turns the picture by about
+/// 90 or 270 degrees, which swaps width and height.
+fn is_quarter_turn(fields: &mut FieldReader<'_>) -> Option<bool> {
+    let cosine = fields.i32()?;
+    let sine = fields.i32()?;
+    fields.skip(7 * 4)?; // the other elements of the matrix
+    Some(sine.unsigned_abs() > cosine.unsigned_abs())
 }

@@ -1,11 +1,12 @@
-//! Damaged and random bytes: there is always an answer, within the promised
-//! reads, which [`Object::inspect`] watches over.
+//! Property tests with corrupted and random bytes: each inspection ends without a
+//! panic and within the read limits. [`Object::inspect`] checks the limits.
 
 use proptest::prelude::*;
 
 use super::object::Object;
 
-const WHOLE: [&str; 10] = [
+/// Complete fixtures, which the tests corrupt.
+const COMPLETE: [&str; 10] = [
     "header-first.mp4",
     "header-last.mp4",
     "header-last.mov",
@@ -18,22 +19,23 @@ const WHOLE: [&str; 10] = [
     "live.webm",
 ];
 
+/// A random change of a file's bytes.
 #[derive(Clone, Debug)]
-enum Harm {
-    Cut(prop::sample::Index),
-    Byte(prop::sample::Index, u8),
-    Word(prop::sample::Index, u32),
+enum Corruption {
+    Truncate(prop::sample::Index),
+    SetByte(prop::sample::Index, u8),
+    SetU32(prop::sample::Index, u32),
     Insert(prop::sample::Index, Vec<u8>),
     Remove(prop::sample::Index, usize),
 }
 
-impl Harm {
+impl Corruption {
     fn any() -> impl Strategy<Value = Self> {
         let word = prop_oneof![Just(0), Just(1), Just(u32::MAX), Just(0x7fff_ffff), any::<u32>()];
         prop_oneof![
-            1 => any::<prop::sample::Index>().prop_map(Self::Cut),
-            4 => any::<(prop::sample::Index, u8)>().prop_map(|(at, byte)| Self::Byte(at, byte)),
-            4 => (any::<prop::sample::Index>(), word).prop_map(|(at, word)| Self::Word(at, word)),
+            1 => any::<prop::sample::Index>().prop_map(Self::Truncate),
+            4 => any::<(prop::sample::Index, u8)>().prop_map(|(at, byte)| Self::SetByte(at, byte)),
+            4 => (any::<prop::sample::Index>(), word).prop_map(|(at, word)| Self::SetU32(at, word)),
             2 => any::<(prop::sample::Index, [u8; 8])>()
                 .prop_map(|(at, bytes)| Self::Insert(at, bytes.to_vec())),
             2 => (any::<prop::sample::Index>(), 1..64_usize)
@@ -47,9 +49,9 @@ impl Harm {
         }
         let len = bytes.len();
         match self {
-            Self::Cut(at) => bytes.truncate(at.index(len)),
-            Self::Byte(at, byte) => bytes[at.index(len)] = byte,
-            Self::Word(at, word) => {
+            Self::Truncate(at) => bytes.truncate(at.index(len)),
+            Self::SetByte(at, byte) => bytes[at.index(len)] = byte,
+            Self::SetU32(at, word) => {
                 let at = at.index(len);
                 let until = (at + 4).min(len);
                 bytes[at..until].copy_from_slice(&word.to_be_bytes()[..until - at]);
@@ -70,14 +72,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn harmed_files_end_in_an_answer_within_the_promised_reads(
-        name in prop::sample::select(&WHOLE[..]),
-        harms in prop::collection::vec(Harm::any(), 1..12),
+    fn corrupted_files_end_within_read_limit(
+        name in prop::sample::select(&COMPLETE[..]),
+        corruptions in prop::collection::vec(Corruption::any(), 1..12),
         padding in prop_oneof![Just(0_u64), Just(100_000), Just(u64::MAX / 2)],
     ) {
         let mut object = Object::fixture(name);
-        for harm in harms {
-            harm.apply(&mut object.parts[0].1);
+        for corruption in corruptions {
+            corruption.apply(&mut object.parts[0].1);
         }
         object.size = object.parts[0].1.len() as u64 + padding;
         if let Ok(facts) = object.inspect().0 {
@@ -86,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_behind_a_real_start_end_in_an_answer(
+    fn random_bytes_after_valid_start_are_rejected(
         start in prop::sample::select(vec![
             b"\0\0\0\x10ftypisom\0\0\x02\0".to_vec(),
             b"\0\0\0\x08moov".to_vec(),
@@ -95,21 +97,21 @@ proptest! {
         ]),
         bytes in prop::collection::vec(any::<u8>(), 0..2000),
     ) {
-        let (result, reads) = Object::of([start, bytes].concat()).inspect();
+        let (result, reads) = Object::from_bytes([start, bytes].concat()).inspect();
         prop_assert!(reads <= 1);
         prop_assert!(result.is_err());
     }
 
     #[test]
-    fn a_file_cut_anywhere_never_shows_other_facts_than_the_whole(
+    fn truncated_file_never_gives_different_facts(
         name in prop::sample::select(&["header-first.mp4", "header-last.mp4", "vp8.webm"][..]),
         at in any::<prop::sample::Index>(),
     ) {
-        let whole = Object::fixture(name);
-        let mut bytes = whole.parts[0].1.clone();
+        let complete = Object::fixture(name);
+        let mut bytes = complete.parts[0].1.clone();
         bytes.truncate(at.index(bytes.len()));
-        if let Ok(facts) = Object::of(bytes).inspect().0 {
-            prop_assert_eq!(facts, whole.facts());
+        if let Ok(facts) = Object::from_bytes(bytes).inspect().0 {
+            prop_assert_eq!(facts, complete.facts());
         }
     }
 }
