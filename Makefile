@@ -1,64 +1,64 @@
-# What there is to do here. `make demo` and `make test` need Rust, Python 3.10+ and
-# a C compiler; everything else is fetched, pinned, into .tools/.
+# Development and deployment commands. `make demo` and `make test` need Rust, Python 3.10+ and a C compiler;
+# all other tools are downloaded at pinned versions into .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check fuzz bench chaos permissions outlive build sbom audit deploy
+.PHONY: help demo up down test check fuzz bench chaos permissions stack-lifecycle build sbom audit deploy
 
 CLOUD := python3 infra/local/cloud.py
 PROFILE := --profile local
-# What the functions that ship are built for: arm64 or x86_64.
+# Processor architecture of the functions for AWS: arm64 or x86_64.
 ARCH ?= arm64
-# Which stack of samconfig.toml is deployed: default, dev or prod.
+# Environment of samconfig.toml that `make deploy` uses: default, dev or prod.
 STAGE ?= default
 
-# Play against another stand-in for TikTok than our simulator:
+# The local cloud uses our simulator as TikTok. To use another stand-in:
 #   make up TIKTOK_API_URL=http://127.0.0.1:8080
 export TIKTOK_API_URL TIKTOK_UPLOAD_HOSTS TIKTOK_CLIENT_KEY TIKTOK_CLIENT_SECRET
 
-help: ## Say what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Post a video, from the bucket to its link, on this machine alone
+demo: ## Post a video in the local cloud, from the bucket to its link on TikTok
 	@$(CLOUD) demo
 
 up: ## Start the local cloud and leave it running
 	@$(CLOUD) up
 
-down: ## Take the local cloud down
+down: ## Stop the local cloud
 	@$(CLOUD) down
 
-test: ## Run every test, the scenarios against a local cloud
+test: ## Run all tests; the scenarios use a local cloud
 	cargo test --workspace --locked --doc $(PROFILE)
 	@$(CLOUD) run -- cargo test --workspace --locked --lib --bins --tests $(PROFILE)
 
-check: ## Check form, lints, documentation, dependencies, template and tools
+check: ## Check format, lints, documentation, dependencies, template, scripts and API contract
 	cargo fmt --all --check
 	cargo clippy --workspace --locked --all-targets $(PROFILE) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items $(PROFILE)
 	@$(CLOUD) check
 
-fuzz: ## Look for inputs that break a promise; FUZZ='--seconds 600 video' for more of one
+fuzz: ## Fuzz the parsers of external input; FUZZ='--seconds 600 video' for one target
 	@$(CLOUD) fuzz $(FUZZ)
 
-bench: ## Measure what ships beside what could be had; BENCH=--quick for a first look
+bench: ## Measure the functions against plain copies on this machine; BENCH=--quick for a short run
 	@$(CLOUD) bench $(BENCH)
 
-chaos: ## Break posts off at every step and in every way; CHAOS=word for a part
+chaos: ## Run the fault-injection campaigns, an hour or more; CHAOS=word for those with this word
 	@$(CLOUD) run -- cargo test --workspace --locked --test chaos $(PROFILE) -- campaign $(CHAOS)
 
-permissions: ## Take each permission away in turn, and see it missed; PERMISSIONS=word for a part
+permissions: ## Find IAM permissions that are not needed; PERMISSIONS=word for those with this word
 	@$(CLOUD) permissions $(PERMISSIONS)
 
-outlive: ## Update and delete a stack with posts in it, and see that nothing that matters goes
-	@$(CLOUD) outlive
+stack-lifecycle: ## Update and delete a stack with posts, and check that no data is lost
+	@$(CLOUD) stack-lifecycle
 
-build: ## Build what ships, for ARCH=arm64 or x86_64
+build: ## Build the functions for AWS, for ARCH=arm64 or x86_64
 	@$(CLOUD) release $(ARCH)
 
-sbom: ## List every crate in what ships, for ARCH, into target/sbom
+sbom: ## List the crates in each function, for ARCH, into target/sbom
 	@$(CLOUD) sbom $(ARCH)
 
-audit: ## Look the dependencies up in RustSec's database, which is fetched
+audit: ## Check the dependencies against the RustSec advisory database, which is downloaded
 	@$(CLOUD) audit
 
-deploy: build ## Build, then deploy to AWS: STAGE=dev or prod, PARAMETERS='Name=value …', DEPLOY=--guided
+deploy: build ## Build, then deploy to AWS; STAGE=dev or prod, PARAMETERS='Name=value …', DEPLOY=--guided
 	.tools/sam/bin/sam deploy --config-env $(STAGE) --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(DEPLOY)

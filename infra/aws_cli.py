@@ -1,7 +1,7 @@
-"""AWS as an operator reaches it: by the AWS CLI, with its own credentials and region.
+"""AWS calls of `operate.py`, made with the AWS CLI and its credentials and region.
 
-Works with either version of the CLI. Knows of the stack what it says of itself, and
-how its API function is asked; not what an operator does.
+Works with version 1 and version 2 of the CLI. Knows the stack's outputs and how to
+call the API's function; the commands of an operator are in `operate.py`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-AT_ONCE = 10
-"""The most messages that SQS gives, or is told of, at once."""
+SQS_BATCH = 10
+"""The most messages that one call to SQS can receive, delete or change."""
 
-HIDDEN_S = 60
-"""How long a message that is being looked at is nobody else's."""
+VISIBILITY_TIMEOUT_S = 60
+"""How long a received message is hidden from other readers."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the API said to a request."""
+class Response:
+    """A response of Dropcast's HTTP API."""
 
     status: int
     body: dict[str, Any]
 
     @property
-    def granted(self) -> bool:
-        """Whether it did what it was asked."""
+    def is_success(self) -> bool:
+        """Whether the API did what was requested."""
         return self.status < 300
 
 
 class Aws:
-    """The AWS CLI, and the stack that it is used on."""
+    """The AWS CLI, used on one stack."""
 
     def __init__(self, program: str, stack: str) -> None:
         self.program = program
         self.stack = stack
 
     def call(self, *arguments: str) -> dict[str, Any]:
-        """Makes one call; the CLI itself says what is wrong with it."""
-        # In one region the CLI's first version goes to SQS's oldest address, whatever the environment says.
-        elsewhere = os.environ.get("AWS_ENDPOINT_URL")
-        place = ["--endpoint-url", elsewhere] if elsewhere else []
+        """Runs one AWS CLI command and returns its JSON output. The CLI prints its own error messages."""
+        # In us-east-1, version 1 of the CLI ignores AWS_ENDPOINT_URL for SQS.
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        endpoint_option = ["--endpoint-url", endpoint] if endpoint else []
         done = subprocess.run(
-            [self.program, *arguments, *place, "--output", "json"],
+            [self.program, *arguments, *endpoint_option, "--output", "json"],
             stdout=subprocess.PIPE,
             text=True,
             check=False,
@@ -60,29 +60,36 @@ class Aws:
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """What the stack says of itself."""
+        """The stack's outputs by name."""
         stacks = self.call("cloudformation", "describe-stacks", "--stack-name", self.stack)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
     def batches(self, queue: str) -> Iterator[list[dict[str, Any]]]:
-        """The messages of a queue, until no more are seen; what is not deleted is seen again later."""
+        """Yields the messages of a queue in batches until none is received.
+
+        A message that the caller does not delete becomes visible again after 60 s.
+        """
         while True:
-            found = self.call(
+            messages = self.call(
                 *("sqs", "receive-message", "--queue-url", queue, "--wait-time-seconds", "1"),
-                *("--max-number-of-messages", str(AT_ONCE), "--visibility-timeout", str(HIDDEN_S)),
+                *("--max-number-of-messages", str(SQS_BATCH)),
+                *("--visibility-timeout", str(VISIBILITY_TIMEOUT_S)),
             ).get("Messages", [])
-            if not found:
+            if not messages:
                 return
-            yield found
+            yield messages
 
-    def items(self, table: str, *more: str) -> Iterator[dict[str, Any]]:
-        """Everything in a table."""
-        yield from self.call("dynamodb", "scan", "--table-name", table, *more)["Items"]
+    def items(self, table: str, *options: str) -> Iterator[dict[str, Any]]:
+        """Yields every item of a table, in DynamoDB's JSON."""
+        yield from self.call("dynamodb", "scan", "--table-name", table, *options)["Items"]
 
-    def ask(self, method: str, path: str, query: str = "", body: dict[str, Any] | None = None) -> Answer:
-        """Asks the API as API Gateway does, past it: so it is alike whether callers sign or bring tokens.
+    def request(
+        self, method: str, path: str, query: str = "", body: dict[str, Any] | None = None
+    ) -> Response:
+        """Sends a request to the API by invoking its function with an event of API Gateway.
 
-        Whoever does that needs lambda:InvokeFunction.
+        This bypasses API Gateway, so it works the same whether callers sign or use tokens. The
+        operator needs lambda:InvokeFunction.
         """
         event = {
             "version": "2.0",
@@ -93,10 +100,10 @@ class Aws:
             "body": json.dumps(body) if body else None,
         }
         with tempfile.TemporaryDirectory() as folder:
-            asked, said = Path(folder, "asked.json"), Path(folder, "said.json")
-            asked.write_text(json.dumps(event))
-            how = ("--function-name", self.outputs["ApiFunction"], "--payload", f"fileb://{asked}")
-            if "FunctionError" in self.call("lambda", "invoke", *how, str(said)):
-                raise SystemExit(f"the API failed: {said.read_text()}")
-            answer = json.loads(said.read_text())
-        return Answer(answer["statusCode"], json.loads(answer["body"]))
+            request, response = Path(folder, "request.json"), Path(folder, "response.json")
+            request.write_text(json.dumps(event))
+            options = ("--function-name", self.outputs["ApiFunction"], "--payload", f"fileb://{request}")
+            if "FunctionError" in self.call("lambda", "invoke", *options, str(response)):
+                raise SystemExit(f"the API's function failed: {response.read_text()}")
+            result = json.loads(response.read_text())
+        return Response(result["statusCode"], json.loads(result["body"]))

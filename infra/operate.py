@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""What an operator does to a deployed stack that is more than one call of the AWS CLI.
+"""Operates a deployed stack: the tasks that need more than one AWS CLI call.
 
-    operate.py tell                           what lies where: messages by queue, posts by state
-    operate.py requeue ID …                   try failed posts again
-    operate.py requeue --code CODE            the same with all that failed for a reason; --account, --since
-    operate.py park ALIAS                     hold what is taken up for an account from now on
-    operate.py release ALIAS                  let it go
-    operate.py redrive                        send the dead letters through the queue once more
-    operate.py looks                          why looks at what is due failed; --discard removes them
-    operate.py restore posts --at TIME        put back what was deleted from a table, as it was then
-    operate.py restore posts --backup ARN     the same from a backup that was made on demand
+    operate.py summary                        messages in each queue, posts in each state
+    operate.py retry ID …                     retry failed posts
+    operate.py retry --code CODE              retry all posts with a failure code; --account, --since
+    operate.py hold ALIAS                     hold an account's posts for review from now on
+    operate.py release ALIAS                  release the held posts and end the review
+    operate.py redrive                        send dead letters to the intake queue again
+    operate.py status-errors                  show why runs of `status` failed; --discard deletes the records
+    operate.py restore posts --at TIME        restore items deleted from a table, as they were at a time
+    operate.py restore posts --backup ARN     restore items deleted from a table, from an on-demand backup
 
-Works with the AWS CLI's own credentials and region, on the stack `dropcast` or
-`--stack NAME`. docs/runbook.md says when to use which. Nothing here writes over an
-item: what is in a table is newer than what was restored.
+Uses the AWS CLI's credentials and region, and the stack `dropcast` or `--stack NAME`.
+docs/operate.md says when to use which command. `restore` never overwrites an existing
+item, because the table is newer than what is restored.
 """
 
 from __future__ import annotations
@@ -27,21 +27,20 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from aws_cli import AT_ONCE, Aws
+from aws_cli import SQS_BATCH, Aws
 
 TABLES = {"posts": ("PostsTable", "id"), "accounts": ("AccountsTable", "alias")}
-"""The tables that matter: the stack's output, and the key."""
+"""The tables that can be restored: the stack's output and the partition key."""
 
 QUEUES = ("IntakeQueueUrl", "DeadLetterQueueUrl", "StatusDlqUrl", "NoticesDlqUrl")
-"""The stack's outputs that name a queue."""
+"""The stack's outputs with the URL of a queue."""
 
-SHOWN = 100
-"""How many failed looks are shown at most: an outage leaves one a minute, all alike."""
+MAX_SHOWN_ERRORS = 100
+"""How many failed runs are shown without --discard. An outage leaves one similar record every minute."""
 
-PAGE = 100
-"""How many posts the API is asked for at once."""
+POSTS_PER_PAGE = 100
 
-POLL_S = 5.0
+POLL_INTERVAL_S = 5.0
 
 
 def say(line: str) -> None:
@@ -49,8 +48,8 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-def tell(aws: Aws) -> int:
-    """Says what lies where."""
+def summary(aws: Aws) -> int:
+    """Prints the number of messages in each queue and of posts in each state."""
     for name in QUEUES:
         attributes = aws.call(
             *("sqs", "get-queue-attributes", "--queue-url", aws.outputs[name]),
@@ -62,86 +61,92 @@ def tell(aws: Aws) -> int:
     return 0
 
 
-def requeue(aws: Aws, named: list[str], code: str | None, account: str | None, since: str | None) -> int:
-    """Tries posts again: those that are named, or all that failed for a reason.
+def retry(aws: Aws, ids: list[str], code: str | None, account: str | None, since: str | None) -> int:
+    """Retries the named posts, or all posts with a failure code, and prints the result for each.
 
-    One that may be posted all the same is refused by the API, and said to be so.
+    The API rejects a post that cannot be retried, for example because it may have been published.
     """
-    left = 0
-    for post in named or _failed(aws, code, account, since):
-        answer = aws.ask("POST", f"/posts/{post}/retry")
-        said = answer.body["state"] if answer.granted else f"{answer.body['code']}: {answer.body['detail']}"
-        say(f"  {post}  {said}")
-        left += not answer.granted
-    say(f"{left} of them could not be tried again" if left else "all of them are tried again")
-    return 1 if left else 0
+    rejected = 0
+    for post in ids or _failed_posts(aws, code, account, since):
+        response = aws.request("POST", f"/posts/{post}/retry")
+        body = response.body
+        result = body["state"] if response.is_success else f"{body['code']}: {body['detail']}"
+        say(f"  {post}  {result}")
+        rejected += not response.is_success
+    say(f"{rejected} posts could not be retried" if rejected else "all posts are retried")
+    return 1 if rejected else 0
 
 
-def _failed(aws: Aws, code: str | None, account: str | None, since: str | None) -> list[str]:
-    """The ids of the posts that failed for this reason, the newest first."""
-    asked = {"state": "failed", "limit": str(PAGE), "account": account, "since": since}
-    found: list[str] = []
+def _failed_posts(aws: Aws, code: str | None, account: str | None, since: str | None) -> list[str]:
+    """Returns the ids of the posts that failed with this code, newest first."""
+    filters = {"state": "failed", "limit": str(POSTS_PER_PAGE), "account": account, "since": since}
+    ids: list[str] = []
     while True:
-        answer = aws.ask("GET", "/posts", urlencode({name: word for name, word in asked.items() if word}))
-        if not answer.granted:
-            raise SystemExit(answer.body["detail"])
-        found += [post["id"] for post in answer.body["posts"] if post["failure"]["code"] == code]
-        asked["cursor"] = answer.body.get("next_cursor")
-        if not asked["cursor"]:
-            return found
+        query = urlencode({name: value for name, value in filters.items() if value})
+        response = aws.request("GET", "/posts", query)
+        if not response.is_success:
+            raise SystemExit(response.body["detail"])
+        ids += [post["id"] for post in response.body["posts"] if post["failure"]["code"] == code]
+        filters["cursor"] = response.body.get("next_cursor")
+        if not filters["cursor"]:
+            return ids
 
 
-def review(aws: Aws, account: str, wanted: str | None) -> int:
-    """Has each post of an account wait for an approval from now on, or no longer."""
-    answer = aws.ask("PATCH", f"/accounts/{account}", body={"review": wanted})
-    if not answer.granted:
-        raise SystemExit(answer.body["detail"])
-    say(f"{account} is parked: its posts are held" if wanted else f"{account} posts: what was held is let go")
+def set_review(aws: Aws, account: str, review: str | None) -> int:
+    """Sets the account's preference `review`: "required" holds its posts, None releases them."""
+    response = aws.request("PATCH", f"/accounts/{account}", body={"review": review})
+    if not response.is_success:
+        raise SystemExit(response.body["detail"])
+    result = "posts are held for review from now on" if review else "held posts are released"
+    say(f"{account}: {result}")
     return 0
 
 
 def redrive(aws: Aws) -> int:
-    """Sends each dead letter to the intake queue, then removes it.
+    """Sends each dead letter to the intake queue, then deletes it from the dead-letter queue.
 
-    What is cut off in between is there twice, which the posts table makes harmless.
+    If this is interrupted, a message may be in both queues. A repeated message does no harm, because
+    the posts table decides what happens.
     """
-    letters, intake = aws.outputs["DeadLetterQueueUrl"], aws.outputs["IntakeQueueUrl"]
-    moved = 0
-    for found in aws.batches(letters):
-        for letter in found:
-            say(f"  {letter['MessageId']}  {letter['Body'][:100]}")
-            aws.call("sqs", "send-message", "--queue-url", intake, "--message-body", letter["Body"])
-            handle = letter["ReceiptHandle"]
-            aws.call("sqs", "delete-message", "--queue-url", letters, "--receipt-handle", handle)
-            moved += 1
-    say(f"{moved} dead letters are in the queue again")
+    source, intake = aws.outputs["DeadLetterQueueUrl"], aws.outputs["IntakeQueueUrl"]
+    sent = 0
+    for messages in aws.batches(source):
+        for message in messages:
+            say(f"  {message['MessageId']}  {message['Body'][:100]}")
+            aws.call("sqs", "send-message", "--queue-url", intake, "--message-body", message["Body"])
+            handle = message["ReceiptHandle"]
+            aws.call("sqs", "delete-message", "--queue-url", source, "--receipt-handle", handle)
+            sent += 1
+    say(f"{sent} dead letters are in the intake queue again")
     return 0
 
 
-def looks(aws: Aws, *, discard: bool) -> int:
-    """Shows why looks failed, and removes them where that is wanted.
+def status_errors(aws: Aws, *, discard: bool) -> int:
+    """Prints why runs of the `status` function failed; with `discard`, deletes the records.
 
-    None is repeated: the next look saw the same posts.
+    Failed runs are not repeated, because every run works on all due posts.
     """
     queue = aws.outputs["StatusDlqUrl"]
-    seen: list[dict[str, Any]] = []
-    for found in aws.batches(queue):
-        for message in found:
-            say(f"  {_reason(json.loads(message['Body']))}")
-        seen += found
+    received: list[dict[str, Any]] = []
+    for messages in aws.batches(queue):
+        for message in messages:
+            say(f"  {_describe_failure(json.loads(message['Body']))}")
+        received += messages
         if discard:
-            aws.call("sqs", "delete-message-batch", "--queue-url", queue, *_entries(found))
-        elif len(seen) >= SHOWN:
+            aws.call("sqs", "delete-message-batch", "--queue-url", queue, *_batch_entries(messages))
+        elif len(received) >= MAX_SHOWN_ERRORS:
             break
-    for first in range(0, 0 if discard else len(seen), AT_ONCE):
-        back = _entries(seen[first : first + AT_ONCE], VisibilityTimeout=0)
-        aws.call("sqs", "change-message-visibility-batch", "--queue-url", queue, *back)
-    say(f"{len(seen)} looks failed{', and are forgotten' if discard else ''}")
+    if not discard:
+        # Makes the messages visible again at once.
+        for first in range(0, len(received), SQS_BATCH):
+            entries = _batch_entries(received[first : first + SQS_BATCH], VisibilityTimeout=0)
+            aws.call("sqs", "change-message-visibility-batch", "--queue-url", queue, *entries)
+    say(f"{len(received)} failed runs of status{'; their records are deleted' if discard else ''}")
     return 0
 
 
-def _reason(record: dict[str, Any]) -> str:
-    """When a look failed, in which invocation, how it was given up, and with which error.
+def _describe_failure(record: dict[str, Any]) -> str:
+    """Returns time, request id, condition and error of a failed asynchronous invocation.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
@@ -150,81 +155,92 @@ def _reason(record: dict[str, Any]) -> str:
     return "  ".join(fact for fact in facts if fact)
 
 
-def _entries(messages: list[dict[str, Any]], **more: int) -> tuple[str, str]:
-    """What says to the AWS CLI which messages are meant."""
-    meant = [{"Id": one["MessageId"], "ReceiptHandle": one["ReceiptHandle"], **more} for one in messages]
-    return "--entries", json.dumps(meant)
+def _batch_entries(messages: list[dict[str, Any]], **fields: int) -> tuple[str, str]:
+    """Returns the `--entries` option of an SQS batch command for these messages."""
+    entries = [{"Id": one["MessageId"], "ReceiptHandle": one["ReceiptHandle"], **fields} for one in messages]
+    return "--entries", json.dumps(entries)
 
 
 def restore(aws: Aws, table: str, at: str | None, backup: str | None) -> int:
-    """Restores a table beside the one that is used, and copies what is missing there."""
+    """Restores a table under a new name and copies the items that are missing into the table in use."""
     output, key = TABLES[table]
-    used = aws.outputs[output]
-    beside = f"{used}-restored-{int(time.time())}"[-255:]
+    current = aws.outputs[output]
+    restored = f"{current}-restored-{int(time.time())}"[-255:]
     if backup:
-        how = ("restore-table-from-backup", "--backup-arn", backup)
+        command = ("restore-table-from-backup", "--backup-arn", backup)
     else:
-        how = ("restore-table-to-point-in-time", "--source-table-name", used, "--restore-date-time", str(at))
-    aws.call("dynamodb", *how, "--target-table-name", beside)
-    say(f"restoring into {beside}; a large table takes an hour")
-    while aws.call("dynamodb", "describe-table", "--table-name", beside)["Table"]["TableStatus"] != "ACTIVE":
-        time.sleep(POLL_S)
-    missing = list(_missing(aws, key, used, beside))
+        command = ("restore-table-to-point-in-time", "--source-table-name", current)
+        command += ("--restore-date-time", str(at))
+    aws.call("dynamodb", *command, "--target-table-name", restored)
+    say(f"restoring into {restored}; a large table takes an hour")
+    describe = ("dynamodb", "describe-table", "--table-name", restored)
+    while aws.call(*describe)["Table"]["TableStatus"] != "ACTIVE":
+        time.sleep(POLL_INTERVAL_S)
+    missing = list(_missing_items(aws, key, current, restored))
     for item in missing:
         aws.call(
-            *("dynamodb", "put-item", "--table-name", used, "--item", json.dumps(item)),
+            *("dynamodb", "put-item", "--table-name", current, "--item", json.dumps(item)),
             *("--condition-expression", "attribute_not_exists(#key)"),
             *("--expression-attribute-names", json.dumps({"#key": key})),
         )
         say(f"  {next(iter(item[key].values()))}")
-    say(f"{len(missing)} are in {used} again. When all is well:")
-    say(f"  aws dynamodb delete-table --table-name {beside}")
+    say(f"{len(missing)} items were copied into {current}. When you have checked the result, run:")
+    say(f"  aws dynamodb delete-table --table-name {restored}")
     return 0
 
 
-def _missing(aws: Aws, key: str, used: str, beside: str) -> Iterator[dict[str, Any]]:
-    """What is in the table beside, and not in the one that is used."""
-    there = {json.dumps(item[key]) for item in aws.items(used, "--consistent-read")}
-    return (item for item in aws.items(beside) if json.dumps(item[key]) not in there)
+def _missing_items(aws: Aws, key: str, current: str, restored: str) -> Iterator[dict[str, Any]]:
+    """Yields the items of the restored table whose key is not in the table in use."""
+    present = {json.dumps(item[key]) for item in aws.items(current, "--consistent-read")}
+    return (item for item in aws.items(restored) if json.dumps(item[key]) not in present)
 
 
-def commands() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+def argument_parser() -> argparse.ArgumentParser:
+    """Returns the parser; it stores the function of the chosen command in `run`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--stack", default="dropcast", help="the stack's name")
-    parser.add_argument("--aws", default="aws", help="the AWS CLI")
-    known = parser.add_subparsers(dest="command", required=True)
-    known.add_parser("tell").set_defaults(run=lambda aws, _: tell(aws))
-    known.add_parser("redrive").set_defaults(run=lambda aws, _: redrive(aws))
-    one = known.add_parser("looks")
-    one.add_argument("--discard", action="store_true", help="remove what is shown")
-    one.set_defaults(run=lambda aws, asked: looks(aws, discard=asked.discard))
-    one = known.add_parser("requeue")
-    which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("posts", nargs="*", default=[], metavar="ID")
-    which.add_argument("--code", help="the failures' code, as options_invalid")
-    one.add_argument("--account", metavar="ALIAS", help="of this account alone")
-    one.add_argument("--since", metavar="TIME", help="created since then, as 2026-12-24T00:00:00Z")
-    one.set_defaults(run=lambda aws, of: requeue(aws, of.posts, of.code, of.account, of.since))
-    for command, wanted in (("park", "required"), ("release", None)):
-        one = known.add_parser(command)
-        one.add_argument("account", metavar="ALIAS")
-        one.set_defaults(run=lambda aws, asked, wanted=wanted: review(aws, asked.account, wanted))
-    one = known.add_parser("restore")
-    one.add_argument("table", choices=sorted(TABLES))
-    when = one.add_mutually_exclusive_group(required=True)
-    when.add_argument("--at", metavar="TIME", help="a moment before the loss, as 2026-12-24T17:00:00Z")
-    when.add_argument("--backup", metavar="ARN", help="a backup that was made on demand")
-    one.set_defaults(run=lambda aws, asked: restore(aws, asked.table, asked.at, asked.backup))
+    parser.add_argument("--stack", default="dropcast", help="the stack's name (%(default)s)")
+    parser.add_argument("--aws", default="aws", help="the AWS CLI (%(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    commands.add_parser("summary").set_defaults(run=lambda aws, _: summary(aws))
+    commands.add_parser("redrive").set_defaults(run=lambda aws, _: redrive(aws))
+
+    command = commands.add_parser("status-errors")
+    command.add_argument("--discard", action="store_true", help="delete the records after printing them")
+    command.set_defaults(run=lambda aws, parsed: status_errors(aws, discard=parsed.discard))
+
+    command = commands.add_parser("retry")
+    selection = command.add_mutually_exclusive_group(required=True)
+    selection.add_argument("posts", nargs="*", default=[], metavar="ID")
+    selection.add_argument("--code", help="failure code, such as options_invalid")
+    command.add_argument("--account", metavar="ALIAS", help="with --code: only posts of this account")
+    command.add_argument(
+        "--since", metavar="TIME", help="with --code: only posts created since, such as 2026-12-24T00:00:00Z"
+    )
+    command.set_defaults(
+        run=lambda aws, parsed: retry(aws, parsed.posts, parsed.code, parsed.account, parsed.since)
+    )
+
+    for name, review in (("hold", "required"), ("release", None)):
+        command = commands.add_parser(name)
+        command.add_argument("account", metavar="ALIAS")
+        command.set_defaults(run=lambda aws, parsed, review=review: set_review(aws, parsed.account, review))
+
+    command = commands.add_parser("restore")
+    command.add_argument("table", choices=sorted(TABLES))
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("--at", metavar="TIME", help="a time before the loss, such as 2026-12-24T17:00:00Z")
+    source.add_argument("--backup", metavar="ARN", help="an on-demand backup")
+    command.set_defaults(run=lambda aws, parsed: restore(aws, parsed.table, parsed.at, parsed.backup))
     return parser
 
 
 def main() -> int:
-    """Reads the command line."""
-    asked = commands().parse_args()
-    return asked.run(Aws(asked.aws, asked.stack), asked)
+    """Parses the command line and runs the command."""
+    parsed = argument_parser().parse_args()
+    return parsed.run(Aws(parsed.aws, parsed.stack), parsed)
 
 
 if __name__ == "__main__":

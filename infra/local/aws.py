@@ -1,8 +1,8 @@
-"""The handful of AWS calls that the local cloud makes itself.
+"""The few AWS calls that the local cloud makes itself, without the AWS CLI.
 
-Signature Version 4 over the standard library, for requests that are answered at
-once: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
-Everything larger is done with the real tools. Knows nothing of what is deployed.
+Signature Version 4 on the standard library, for small requests:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+Everything larger is done with the real tools. This module does not know what is deployed.
 """
 
 from __future__ import annotations
@@ -27,30 +27,31 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signs, and where to."""
+    """Signs requests with an access key and sends them to an endpoint."""
 
     endpoint: str
     access_key_id: str
     secret_access_key: str
-    trust: Path
+    ca_bundle: Path
+    """The certificates to trust; `cloud.json` calls this `trust`."""
 
     def query(self, service: str, version: str, action: str, **fields: str) -> ElementTree.Element:
-        """Calls a service that takes forms and answers XML."""
+        """Calls a service with the Query protocol: form in, XML out."""
         form = urllib.parse.urlencode({"Action": action, "Version": version, **fields})
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         return ElementTree.fromstring(self._send("POST", service, "/", headers, form.encode()))
 
     def json(self, service: str, target: str, **fields: object) -> dict[str, object]:
-        """Calls a service that speaks JSON."""
+        """Calls a service with the JSON protocol."""
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": target}
         return json.loads(self._send("POST", service, "/", headers, json.dumps(fields).encode()))
 
     def rest(self, method: str, service: str, path: str, **fields: object) -> None:
-        """Calls a service that has a path for each thing."""
+        """Calls a service with the REST JSON protocol and ignores the response body."""
         self._send(method, service, path, {"content-type": "application/json"}, json.dumps(fields).encode())
 
     def make_bucket(self, name: str) -> None:
-        """Makes a bucket in the region that needs no location."""
+        """Creates a bucket. us-east-1 needs no location constraint."""
         self._send("PUT", "s3", f"/{name}", {}, b"")
 
     def _send(self, method: str, service: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -60,22 +61,17 @@ class Caller:
             method=method,
             headers=self.signed(method, service, path, headers, body),
         )
-        trust = ssl.create_default_context(cafile=str(self.trust))
-        # No proxy of the host's may get between us and the loopback address.
-        direct = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
-        )
         try:
-            with direct.open(request, timeout=TIMEOUT_S) as answer:
-                return answer.read()
-        except urllib.error.HTTPError as refused:
-            told = refused.read().decode(errors="replace")
-            raise Failure(f"{service} answered {refused.code}: {told}") from refused
+            with direct_opener(self.ca_bundle).open(request, timeout=TIMEOUT_S) as response:
+                return response.read()
+        except urllib.error.HTTPError as error:
+            detail = error.read().decode(errors="replace")
+            raise Failure(f"{service} answered {error.code}: {detail}") from error
 
     def signed(
         self, method: str, service: str, path: str, headers: dict[str, str], body: bytes, *, query: str = ""
     ) -> dict[str, str]:
-        """The headers of a request with those that sign it; path and query are as they are sent."""
+        """Returns `headers` with the signature added. Path and query must be exactly as they are sent."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{now[:8]}/{REGION}/{service}/aws4_request"
         body_hash = hashlib.sha256(body).hexdigest()
@@ -87,9 +83,9 @@ class Caller:
         }
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-        asked = sorted(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        asked = urllib.parse.urlencode(asked, quote_via=urllib.parse.quote, safe="-_.~")
-        canonical = f"{method}\n{urllib.parse.quote(path)}\n{asked}\n{lines}\n{names}\n{body_hash}"
+        parameters = sorted(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        canonical_query = urllib.parse.urlencode(parameters, quote_via=urllib.parse.quote, safe="-_.~")
+        canonical = f"{method}\n{urllib.parse.quote(path)}\n{canonical_query}\n{lines}\n{names}\n{body_hash}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         key = f"AWS4{self.secret_access_key}".encode()
         for part in scope.split("/"):
@@ -102,6 +98,17 @@ class Caller:
         return signed
 
 
-def texts(answer: ElementTree.Element, name: str) -> list[str]:
-    """Every text under elements of this name, in any namespace."""
-    return [element.text or "" for element in answer.iter() if element.tag.rsplit("}", 1)[-1] == name]
+def direct_opener(ca_bundle: Path) -> urllib.request.OpenerDirector:
+    """Returns an HTTP client that trusts `ca_bundle` and ignores the host's proxy settings.
+
+    A proxy must not receive requests for the loopback address.
+    """
+    tls = ssl.create_default_context(cafile=str(ca_bundle))
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+    )
+
+
+def texts(response: ElementTree.Element, name: str) -> list[str]:
+    """Returns the text of every element with this name, in any XML namespace."""
+    return [element.text or "" for element in response.iter() if element.tag.rsplit("}", 1)[-1] == name]

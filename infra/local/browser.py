@@ -1,9 +1,9 @@
-"""A headless Chromium with its driver, for the stories that need a browser.
+"""A headless Chromium with its driver, for the scenarios that need a browser.
 
-The machine's own is taken where there is one. Otherwise Debian's packages are
-fetched with apt-get, whose keys vouch for them, and unpacked into `.tools`, with
-those of their libraries that the machine lacks; nothing is installed. Where
-neither goes, they say what to do.
+A Chromium that is installed on this machine is used. Otherwise apt-get downloads
+Debian's signed packages, and they are unpacked into `.tools`, with the libraries
+that the machine lacks. Nothing is installed. If both are impossible, the command
+goes on without a browser, and those scenarios fail.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from pathlib import Path
 from paths import LOGS, TOOLS
 from processes import run
 from progress import say, step
+from tools import Tool
 
 FOLDER = TOOLS / "chromium"
-STAMP = TOOLS / "chromium.stamp"
-WANTED = "chromium-headless-shell and chromium-driver of Debian, unpacked\n"
 NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome")
-HELP = "the stories with a browser will fail: install Chromium and chromedriver, both on PATH, and run again"
+HELP = (
+    "the scenarios that need a browser will fail; install Chromium and chromedriver on PATH, then run again"
+)
 
 
 @dataclass(frozen=True)
 class Browser:
-    """A browser and what drives it."""
+    """The paths of a browser and its driver."""
 
     program: str
     driver: str
     libraries: str
-    """Folders of libraries that the machine lacks, as the loader wants them; often none."""
+    """Extra library folders in the format of LD_LIBRARY_PATH; empty for an installed browser."""
 
     def environment(self) -> dict[str, str]:
-        """What a program needs to drive it."""
+        """Returns the variables that the scenarios read (tests/scenarios/chromium.rs)."""
         return {
             "DROPCAST_BROWSER": self.program,
             "DROPCAST_BROWSER_DRIVER": self.driver,
@@ -44,19 +45,20 @@ class Browser:
 
 
 def ensure() -> Browser | None:
-    """Finds a browser, or fetches one; none, and a remark, where that does not go."""
-    found = _on_path()
-    if found:
-        return found
-    if not (STAMP.exists() and STAMP.read_text() == WANTED):
+    """Finds or downloads a browser. If that fails, prints what to do and returns None."""
+    installed = _on_path()
+    if installed:
+        return installed
+    package = Tool("chromium", "chromium-headless-shell and chromium-driver of Debian, unpacked\n", _script())
+    if not package.is_current():
         if not shutil.which("apt-get"):
             say(f"            {HELP}")
             return None
         with step(f"unpacked Chromium into {TOOLS.name}/") as remarks:
-            if run(["sh", "-c", _script()], cwd=TOOLS, log=LOGS / "install-chromium.log") != 0:
+            if run(["sh", "-c", package.script], cwd=TOOLS, log=LOGS / "install-chromium.log") != 0:
                 remarks.append(f"no: {HELP}")
                 return None
-            STAMP.write_text(WANTED)
+            package.mark_current()
     return _unpacked()
 
 
@@ -69,7 +71,7 @@ def _on_path() -> Browser | None:
 def _unpacked() -> Browser:
     chromium = FOLDER / "usr" / "lib" / "chromium"
     shared = FOLDER / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
-    # libpulse finds its other half by a path that is only right once it is installed.
+    # libpulse loads a second library by an absolute path, which is wrong for an unpacked package.
     libraries = [chromium, shared, shared / "pulseaudio"]
     return Browser(
         program=str(chromium / "chromium-headless-shell"),
@@ -79,7 +81,7 @@ def _unpacked() -> Browser:
 
 
 def _script() -> str:
-    """Fetches what apt-get would install, without installing it. Its lists may not be there yet."""
+    """Downloads what apt-get would install and unpacks it. Updates the package lists if they are missing."""
     packages = Path("chromium-packages")
     apt = f'apt-get -q -o Dir::Cache::Archives="$PWD/{packages}" -o Debug::NoLocking=1'
     fetch = f"{apt} install --yes --no-install-recommends --download-only chromium-headless-shell"

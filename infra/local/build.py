@@ -1,7 +1,7 @@
-"""Builds every binary as the functions are built: with cargo-lambda, for this host.
+"""Builds all binaries for this host with cargo-lambda, in the `local` profile.
 
-One build makes what is deployed (target/lambda/<name>/bootstrap) and what is
-run here (the simulator and the demo). Cargo decides what is out of date.
+One build produces the functions that are deployed (target/lambda/<name>/bootstrap)
+and the programs that run here, such as the simulator and the demo.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import platform
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tools
@@ -23,26 +24,36 @@ LOG = LOGS / "build.log"
 
 
 def build() -> None:
-    """Builds the workspace; a person at a terminal sees Cargo's own progress.
+    """Builds the workspace. At a terminal, Cargo's own progress is shown instead of a log.
 
-    Raises `Failure` when it does not compile.
+    Raises `Failure` if the build fails.
     """
-    command = [str(tools.CARGO_LAMBDA), "lambda", "build", "--workspace"]
-    command += ["--profile", PROFILE, "--compiler", "cargo", "--skip-target-check"]
-    log = None if sys.stderr.isatty() else LOG
     if not binary(FUNCTIONS[0]).exists():
         say("            the first build takes some minutes")
-    if run(command, cwd=REPO, log=log) != 0:
+    log = None if sys.stderr.isatty() else LOG
+    lambda_build("--workspace", "--profile", PROFILE, "--compiler", "cargo", log=log)
+
+
+def lambda_build(
+    *options: str, packages: Sequence[str] = (), env: Mapping[str, str] | None = None, log: Path | None = None
+) -> None:
+    """Runs `cargo lambda build` for these packages, or for what `options` select.
+
+    Raises `Failure` if the build fails.
+    """
+    command = [str(tools.CARGO_LAMBDA), "lambda", "build", "--skip-target-check", *options]
+    command += [part for name in packages for part in ("-p", name)]
+    if run(command, env=env, cwd=REPO, log=log) != 0:
         raise Failure("the build", log)
 
 
 def binary(name: str) -> Path:
-    """Where the build put a program; cargo-lambda calls each one `bootstrap`."""
+    """Returns the path of a built program; cargo-lambda names every one `bootstrap`."""
     return TARGET / "lambda" / name / "bootstrap"
 
 
-def detached(name: str) -> Path:
-    """A copy of a program to run for long: a build cannot replace one that runs."""
+def copy_binary(name: str) -> Path:
+    """Copies a program that will run for long, because a build cannot replace a file that is running."""
     copy = CLOUD / "bin" / name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.unlink(missing_ok=True)
@@ -51,12 +62,12 @@ def detached(name: str) -> Path:
 
 
 def architecture() -> str:
-    """The processor of this host, as Lambda calls it."""
+    """Returns this host's processor architecture in Lambda's spelling."""
     return {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 
 
 def fingerprint() -> str:
-    """Changes when the template or a function does."""
+    """Returns a hash of the template and the functions; a new value means that a deployment is needed."""
     digest = hashlib.sha256(TEMPLATE.read_bytes())
     for name in FUNCTIONS:
         digest.update(binary(name).read_bytes())

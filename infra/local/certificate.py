@@ -1,9 +1,9 @@
-"""Makes the certificate with which the local cloud speaks TLS.
+"""Creates a certificate authority and the server certificate of the local cloud.
 
-The intake bucket refuses plain HTTP, here as on AWS, so the local cloud has a
-certificate authority of its own, valid for this machine's loopback address and
-trusted by nobody who is not told to. Runs inside MiniStack's environment, which
-has `cryptography`: `python certificate.py FOLDER`.
+The intake bucket refuses plain HTTP, here as on AWS, so MiniStack must serve TLS. The
+certificate is valid for this machine's loopback address. Only programs that are given
+trust.pem trust it. Runs in MiniStack's environment, which has `cryptography`:
+`python certificate.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ VALID_DAYS = 365
 
 
 def make(folder: Path) -> None:
-    """Writes server.pem, server.key and trust.pem (the system's roots and ours)."""
+    """Writes server.pem, server.key and trust.pem (the system's root certificates and our own)."""
     folder.mkdir(parents=True, exist_ok=True)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign(
-        _describe("Dropcast local cloud", authority_key.public_key(), "Dropcast local cloud")
+        _certificate("Dropcast local cloud", authority_key.public_key(), "Dropcast local cloud")
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True),
+        .add_extension(_key_usage(signs_certificates=True), critical=True),
         authority_key,
     )
     server_key = ec.generate_private_key(ec.SECP256R1())
     loopback = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
     server = _sign(
-        _describe("127.0.0.1", server_key.public_key(), "Dropcast local cloud")
+        _certificate("127.0.0.1", server_key.public_key(), "Dropcast local cloud")
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(loopback), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_usage(signs_certificates=False), critical=True),
+        .add_extension(_key_usage(signs_certificates=False), critical=True),
         authority_key,
     )
-    private = server_key.private_bytes(
+    private_key = server_key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(folder / "server.key", private)
+    _write(folder / "server.key", private_key)
     _write(folder / "server.pem", _pem(server))
     _write(folder / "trust.pem", _system_roots() + _pem(authority))
 
 
-def _describe(subject: str, key: ec.EllipticCurvePublicKey, issuer: str) -> x509.CertificateBuilder:
+def _certificate(subject: str, key: ec.EllipticCurvePublicKey, issuer: str) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()
@@ -69,13 +69,13 @@ def _describe(subject: str, key: ec.EllipticCurvePublicKey, issuer: str) -> x509
 
 def _sign(
     certificate: x509.CertificateBuilder,
-    authority: ec.EllipticCurvePrivateKey,
+    authority_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
-    return certificate.add_extension(issuer, critical=False).sign(authority, hashes.SHA256())
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+    return certificate.add_extension(issuer, critical=False).sign(authority_key, hashes.SHA256())
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,
@@ -94,7 +94,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _system_roots() -> bytes:
-    """What is trusted anyway, since naming a trust file replaces the system's."""
+    """Returns the system's root certificates, because SSL_CERT_FILE and AWS_CA_BUNDLE replace them."""
     paths = ssl.get_default_verify_paths()
     for candidate in (paths.cafile, paths.openssl_cafile):
         if candidate and os.path.exists(candidate):

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""The local cloud: AWS and TikTok on this machine, with Dropcast deployed into it.
+"""Commands of the local cloud: AWS and TikTok played on this machine, with Dropcast deployed.
 
-    cloud.py up             start it and leave it running
-    cloud.py down           take it down
-    cloud.py run -- CMD …   start it, run CMD with DROPCAST_CLOUD, take it down
-    cloud.py demo           the same with the demo and a video made for it
-    cloud.py check          check the dependencies, the template and this folder
-    cloud.py audit          look the dependencies up in a database that is fetched
-    cloud.py release ARCH   build what ships, for arm64 or x86_64
-    cloud.py sbom ARCH      list what ships is made of
-    cloud.py bench […]      measure what ships; tests/README.md says what with
-    cloud.py outlive        delete a stack with posts in it, and see what is left
-    cloud.py permissions    find what a function may do and does not need to
-    cloud.py fuzz […]       look for inputs that break a promise
+    cloud.py up               start the cloud and leave it running
+    cloud.py down             stop the cloud
+    cloud.py run -- CMD …     start the cloud, run CMD with DROPCAST_CLOUD set, stop the cloud
+    cloud.py demo             start the cloud, post a generated video, stop the cloud
+    cloud.py check            check dependencies, template, scripts, parsers and API contract
+    cloud.py audit            check the dependencies against a downloaded advisory database
+    cloud.py release ARCH     build the functions for AWS, for arm64 or x86_64
+    cloud.py sbom ARCH        list the crates in each function, for arm64 or x86_64
+    cloud.py bench […]        measure the functions; tests/README.md lists the options
+    cloud.py stack-lifecycle  update and delete a stack, and check what remains
+    cloud.py permissions […]  find IAM permissions that the functions do not need
+    cloud.py fuzz […]         search for inputs that break a parser
 
-`run` and `demo` use the cloud that is up, if one is. See README.md beside this.
+If a cloud is up, `run` and `demo` use it and leave it running. See README.md in this folder.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ import lifecycle
 import processes
 import state
 from bench import bench
-from build import binary, detached
+from build import binary, copy_binary
 from checks import audit, check
 from fuzz import fuzz
-from outlive import outlive
 from paths import CLOUD_FILE, REPO
 from permissions import permissions
 from processes import Lifetime
-from progress import Failure, complain, say, step
+from progress import Failure, print_failure, say, step
 from release import release
 from sbom import sbom
+from stack_lifecycle import stack_lifecycle
 
 DEFAULT_ACCOUNT = "default"
-"""Of a video directly under drop/, as template.yaml has it."""
+"""The account of a video directly under drop/: the default of the parameter `DefaultAccount`."""
 
 
 def up() -> int:
-    """Starts the cloud, or brings the one that is up to date, and tells how to use it."""
-    with state.alone():
-        found = state.recall()
-        cloud = lifecycle.refresh(found) if found else _begin()
+    """Starts the cloud, or updates the running one, and prints how to use it."""
+    with state.exclusive():
+        running = state.load()
+        cloud = lifecycle.update(running) if running else _start_with_account()
     with step("made a video to drop"):
         video = demo_video.ensure()
-    _tell(cloud, str(video.relative_to(REPO)))
+    _print_usage(cloud, str(video.relative_to(REPO)))
     return 0
 
 
 def down() -> int:
-    """Takes down the cloud that is up."""
-    with state.alone(patient=False):
-        cloud = state.recall()
+    """Stops the cloud that is up, if any."""
+    with state.exclusive(wait=False):
+        cloud = state.load()
         if cloud is None:
             say("  no cloud is up")
             return 0
@@ -69,9 +69,9 @@ def down() -> int:
 
 def run(command: list[str]) -> int:
     """Runs a command against a cloud and returns its exit code."""
-    found = browser.ensure()
+    chromium = browser.ensure()
     with lifecycle.cloud_for_one_run() as cloud:
-        return _use(cloud, command, found.environment() if found else {})
+        return _run_with_cloud(cloud, command, chromium.environment() if chromium else {})
 
 
 def demo() -> int:
@@ -80,40 +80,33 @@ def demo() -> int:
         with step("made a video to drop"):
             video = demo_video.ensure()
         say()
-        return _use(cloud, [str(detached("demo")), str(video)])
+        return _run_with_cloud(cloud, [str(copy_binary("demo")), str(video)])
 
 
-def _begin() -> state.Cloud:
-    """A new cloud with the account of drop/<file>, or none at all."""
+def _start_with_account() -> state.Cloud:
+    """Starts a cloud and connects the account of drop/<file>. If connecting fails, the cloud is stopped."""
     cloud = lifecycle.start(Lifetime.DETACHED)
     try:
-        _connect(cloud)
+        # Only the simulator can give consent without a person.
+        if cloud.tiktok.simulator and binary("connect").exists():
+            lifecycle.connect_account(cloud, DEFAULT_ACCOUNT)
     except BaseException:
         cloud.stop()
         raise
     return cloud
 
 
-def _connect(cloud: state.Cloud) -> None:
-    """Has a user of the simulator consent, so that drop/<file> has an account to go to."""
-    if not cloud.tiktok.simulator or not binary("connect").exists():
-        return
-    with step(f"connected the account {DEFAULT_ACCOUNT}"):
-        if _use(cloud, [str(binary("connect")), DEFAULT_ACCOUNT]) != 0:
-            raise Failure(f"connecting the account {DEFAULT_ACCOUNT}")
-
-
-def _use(cloud: state.Cloud, command: list[str], more: dict[str, str] | None = None) -> int:
+def _run_with_cloud(cloud: state.Cloud, command: list[str], extra: dict[str, str] | None = None) -> int:
     inherited = {k: v for k, v in os.environ.items() if k not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")}
-    environment = {**inherited, **state.environment(cloud), **(more or {})}
+    environment = {**inherited, **state.environment(cloud), **(extra or {})}
     try:
         return processes.run(command, env=environment, cwd=REPO)
     except FileNotFoundError as missing:
         raise Failure(f"there is no program {command[0]}") from missing
 
 
-def _tell(cloud: state.Cloud, video: str) -> None:
-    """Prints lines to copy."""
+def _print_usage(cloud: state.Cloud, video: str) -> None:
+    """Prints shell commands that drop a video and show what happened to it."""
     outputs = cloud.outputs
     env = state.ENV_FILE.relative_to(REPO)
     posts = "aws dynamodb scan --query 'Items[].[key.S,state.S,share_url.S]' --output text --table-name"
@@ -122,16 +115,16 @@ def _tell(cloud: state.Cloud, video: str) -> None:
         f"""
 The cloud is up: {cloud.caller.endpoint}
 
-  . {env}    # this cloud, for the AWS CLI and everything else in this shell
+  . {env}    # points the AWS CLI and other programs in this shell at this cloud
 
 Drop a video:
   aws s3 cp {video} s3://{outputs["IntakeBucket"]}/drop/hello.mp4 --metadata title="Hello"
 
-What became of it:
+See its state:
   {posts} {outputs["PostsTable"]}
   aws s3api get-object-tagging --bucket {outputs["IntakeBucket"]} --key drop/hello.mp4
 
-What the functions said (a line appears when its invocation has ended):
+Read the functions' logs (the lines of an invocation appear when it has ended):
   {logs}/{outputs["PublishFunction"]}
   {logs}/{outputs["StatusFunction"]}"""
     )
@@ -139,46 +132,47 @@ What the functions said (a line appears when its invocation has ended):
         sign = (
             '--aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
         )
-        say(
-            "\nConnect another account; the address that this prints is TikTok's consent page, for a browser:"
-        )
+        say("\nConnect another account (this prints the URL of TikTok's consent page; open it in a browser):")
         say(f"  curl -s -w '%{{redirect_url}}\\n' --cacert \"$AWS_CA_BUNDLE\" {sign} \\")
         say(f"    '{outputs['ConnectUrl']}?alias=anna'")
-        say(f"\nWhat TikTok received and published:\n  curl {cloud.tiktok.simulator}/_simulator/ledger")
-    say(f"\nPrograms find all of this in {CLOUD_FILE.relative_to(REPO)}. Take it down with: make down")
+        say(f"\nSee what TikTok received and published:\n  curl {cloud.tiktok.simulator}/_simulator/ledger")
+    say(f"\n{CLOUD_FILE.relative_to(REPO)} has all of this for programs. Stop the cloud with: make down")
+
+
+COMMANDS = {"up": up, "down": down, "demo": demo, "check": check, "audit": audit}
+"""The commands that take no arguments."""
+
+COMMANDS_WITH_ARGUMENTS = {
+    "run": run,
+    "release": lambda arguments: release(arguments[0]),
+    "sbom": lambda arguments: sbom(arguments[0]),
+    "bench": bench,
+    "permissions": permissions,
+    "stack-lifecycle": stack_lifecycle,
+    "fuzz": fuzz,
+}
+ARGUMENT_REQUIRED = ("run", "release", "sbom")
 
 
 def main() -> int:
-    """Reads the command line."""
+    """Parses the command line and runs the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    plain = {"up": up, "down": down, "demo": demo, "check": check, "audit": audit}
-    taking = {
-        "run": run,
-        "release": lambda told: release(told[0]),
-        "sbom": lambda told: sbom(told[0]),
-        "bench": bench,
-        "permissions": permissions,
-        "outlive": outlive,
-        "fuzz": fuzz,
-    }
-    parser.add_argument("command", choices=(*plain, *taking))
+    parser.add_argument("command", choices=(*COMMANDS, *COMMANDS_WITH_ARGUMENTS))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
-    asked = parser.parse_args()
-    arguments = asked.arguments[1:] if asked.arguments[:1] == ["--"] else asked.arguments
-    if (asked.command in ("run", "release", "sbom") and not arguments) or (
-        asked.command in plain and arguments
-    ):
-        parser.error(
-            "run takes a program, release and sbom a processor, bench, permissions and fuzz options"
-            ", others nothing"
-        )
-    lifecycle.heed_signals()
+    parsed = parser.parse_args()
+    command = parsed.command
+    arguments = parsed.arguments[1:] if parsed.arguments[:1] == ["--"] else parsed.arguments
+    if command in ARGUMENT_REQUIRED and not arguments:
+        parser.error(f"{command} needs {'a program' if command == 'run' else 'an architecture'}")
+    if command in COMMANDS and arguments:
+        parser.error(f"{command} takes no arguments")
+    lifecycle.raise_on_signals()
     try:
-        return plain[asked.command]() if asked.command in plain else taking[asked.command](arguments)
+        return COMMANDS[command]() if command in COMMANDS else COMMANDS_WITH_ARGUMENTS[command](arguments)
     except Failure as failure:
-        complain(failure)
+        print_failure(failure)
         return 1
     except lifecycle.Interrupted as interrupted:
         return interrupted.exit_code

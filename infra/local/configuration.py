@@ -1,8 +1,8 @@
-"""Writes docs/configuration.md from the template's parameters: `configuration.py TEMPLATE PAGE`.
+"""Generates docs/configuration.md from the template's parameters: `configuration.py TEMPLATE PAGE`.
 
-With `--check` it writes nothing, and fails where the page is not what it would
-write. Runs inside the SAM CLI's environment, which reads a template as AWS does.
-What a parameter is for stands in the template and nowhere else.
+With `--check` the page is compared instead of written. Runs in the SAM CLI's
+environment, which parses a template as AWS does. Descriptions of parameters are
+written in the template only.
 """
 
 from __future__ import annotations
@@ -15,118 +15,121 @@ from typing import Any
 
 from samcli.yamlhelper import yaml_parse
 
+from template import Template, function_name, referenced_name, resources_of_type
+
 HEAD = """# Configuration
 
-Every parameter of the stack, as [template.yaml](../template.yaml) has it; this page is made from it, and
-`make check` holds them together. A parameter is set when deploying, and kept by CloudFormation from then on:
+All parameters of the stack. This page is generated from [template.yaml](../template.yaml), and `make check`
+compares the two. Set a parameter when you deploy; CloudFormation keeps it for later deployments:
 
 ```sh
 make deploy PARAMETERS='DefaultMode=direct PublishConcurrency=20'
 ```
 
-A function gets a parameter as the variable that stands beside it; `cargo lambda` and `sam local` take the
-same ones.
+The functions get a parameter as the environment variable that is listed with it. `cargo lambda` and
+`sam local` accept the same variables.
 """
-OTHERS = "Others"
+UNGROUPED = "Others"
 
 
-def page(template: dict[str, Any]) -> str:
-    """The whole page."""
+def page(template: Template) -> str:
+    """Returns the whole page."""
     parts = [HEAD]
     for label, names in _groups(template):
-        parts.append(f"## {label}\n\n{''.join(_parameter(template, name) for name in names)}".rstrip() + "\n")
-    parts.append(_variables(template))
+        sections = "".join(_parameter(template, name) for name in names)
+        parts.append(f"## {label}\n\n{sections}".rstrip() + "\n")
+    parts.append(_fixed_variables(template))
     return "\n".join(parts)
 
 
-def _groups(template: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """The parameters as the console groups them, and then those that are in no group."""
+def _groups(template: Template) -> Iterator[tuple[str, list[str]]]:
+    """Yields the parameters in the groups of the AWS console, then those without a group."""
     interface = template.get("Metadata", {}).get("AWS::CloudFormation::Interface", {})
-    left = list(template["Parameters"])
+    remaining = list(template["Parameters"])
     for group in interface.get("ParameterGroups", []):
-        names = [name for name in group["Parameters"] if name in left]
-        left = [name for name in left if name not in names]
+        names = [name for name in group["Parameters"] if name in remaining]
+        remaining = [name for name in remaining if name not in names]
         yield group["Label"]["default"], names
-    if left:
-        yield OTHERS, left
+    if remaining:
+        yield UNGROUPED, remaining
 
 
-def _parameter(template: dict[str, Any], name: str) -> str:
-    stated = template["Parameters"][name]
-    facts = {"Default": _default(stated), "Allowed": _bounds(stated)}
-    for variable, functions in _readers(template, name):
-        facts[f"`{variable}`"] = f"of {', '.join(functions)}"
-    facts["Used by"] = ", ".join(f"`{resource}`" for resource in _users(template, name))
-    lines = "".join(f"- {what}: {said}\n" for what, said in facts.items() if said)
-    return f"### {name}\n\n{_prose(stated['Description'])}\n\n{lines}\n"
+def _parameter(template: Template, name: str) -> str:
+    """Returns the section of one parameter."""
+    parameter = template["Parameters"][name]
+    facts = {"Default": _default(parameter), "Allowed": _bounds(parameter)}
+    for variable, functions in _variables_from(template, name).items():
+        facts[f"`{variable}`"] = f"in {', '.join(functions)}"
+    facts["Used by"] = ", ".join(f"`{resource}`" for resource in _resources_using(template, name))
+    lines = "".join(f"- {label}: {value}\n" for label, value in facts.items() if value)
+    return f"### {name}\n\n{_one_line(parameter['Description'])}\n\n{lines}\n"
 
 
-def _default(stated: dict[str, Any]) -> str:
-    if "Default" not in stated:
+def _default(parameter: dict[str, Any]) -> str:
+    if "Default" not in parameter:
         return "none; it must be set"
-    return f"`{stated['Default']}`" if stated["Default"] != "" else "empty"
+    return f"`{parameter['Default']}`" if parameter["Default"] != "" else "empty"
 
 
-def _bounds(stated: dict[str, Any]) -> str:
-    if "AllowedValues" in stated:
-        return ", ".join(f"`{value}`" for value in stated["AllowedValues"])
-    if "MinValue" in stated or "MaxValue" in stated:
-        return f"{stated.get('MinValue', '…')} to {stated.get('MaxValue', '…')}"
-    return _prose(stated.get("ConstraintDescription", ""))
+def _bounds(parameter: dict[str, Any]) -> str:
+    if "AllowedValues" in parameter:
+        return ", ".join(f"`{value}`" for value in parameter["AllowedValues"])
+    if "MinValue" in parameter or "MaxValue" in parameter:
+        return f"{parameter.get('MinValue', '…')} to {parameter.get('MaxValue', '…')}"
+    return _one_line(parameter.get("ConstraintDescription", ""))
 
 
-def _readers(template: dict[str, Any], name: str) -> list[tuple[str, list[str]]]:
-    """The variables that come from a parameter, each with the functions that get it."""
+def _variables_from(template: Template, parameter: str) -> dict[str, list[str]]:
+    """Returns the environment variables that depend on a parameter, each with the functions that have it."""
     found: dict[str, list[str]] = {}
     for function, variables in _environments(template).items():
         for variable, value in variables.items():
-            if name in _named(template, value):
+            if parameter in _dependencies(template, value):
                 found.setdefault(variable, []).append(function)
-    return list(found.items())
+    return found
 
 
-def _users(template: dict[str, Any], name: str) -> list[str]:
-    """What else of the stack depends on a parameter, beside the functions' variables."""
-    users = ["Globals"] if name in _named(template, template.get("Globals", {})) else []
-    for resource, stated in template["Resources"].items():
-        properties = {**stated.get("Properties", {})}
+def _resources_using(template: Template, parameter: str) -> list[str]:
+    """Returns the resources that depend on a parameter other than through environment variables."""
+    users = ["Globals"] if parameter in _dependencies(template, template.get("Globals", {})) else []
+    for name, resource in template["Resources"].items():
+        properties = {**resource.get("Properties", {})}
         properties.pop("Environment", None)
-        if name in _named(template, properties) or name in _conditions(template, stated.get("Condition")):
-            users.append(resource)
+        condition = _condition_dependencies(template, resource.get("Condition"))
+        if parameter in _dependencies(template, properties) or parameter in condition:
+            users.append(name)
     return users
 
 
-def _environments(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each function's variables, by its name."""
-    functions = {
-        resource.removesuffix("Function").lower(): stated["Properties"]
-        for resource, stated in template["Resources"].items()
-        if stated["Type"] == "AWS::Serverless::Function"
-    }
-    everyones = template.get("Globals", {}).get("Function", {}).get("Environment", {}).get("Variables", {})
+def _environments(template: Template) -> dict[str, dict[str, Any]]:
+    """Returns the environment variables of each function, by the function's name."""
+    shared = template.get("Globals", {}).get("Function", {}).get("Environment", {}).get("Variables", {})
     return {
-        name: {**everyones, **properties.get("Environment", {}).get("Variables", {})}
-        for name, properties in functions.items()
+        function_name(name): {**shared, **properties.get("Environment", {}).get("Variables", {})}
+        for name, properties in resources_of_type(template["Resources"], "AWS::Serverless::Function")
     }
 
 
-def _variables(template: dict[str, Any]) -> str:
-    """The table of the variables that come from no parameter."""
+def _fixed_variables(template: Template) -> str:
+    """Returns the table of the environment variables that depend on no parameter."""
     parameters = set(template["Parameters"])
     rows: dict[tuple[str, str], list[str]] = {}
     for function, variables in _environments(template).items():
         for variable, value in variables.items():
-            if not parameters & set(_named(template, value)):
-                rows.setdefault((variable, _value(value)), []).append(function)
-    table = "".join(f"| `{name}` | {value} | {', '.join(who)} |\n" for (name, value), who in rows.items())
+            if not parameters & set(_dependencies(template, value)):
+                rows.setdefault((variable, _display(value)), []).append(function)
+    table = "".join(
+        f"| `{name}` | {value} | {', '.join(functions)} |\n" for (name, value), functions in rows.items()
+    )
     return (
-        "## What the stack sets by itself\n\n"
-        "The functions' other variables; whoever runs a function alone sets them.\n\n"
+        "## Variables without a parameter\n\n"
+        "The stack sets these variables itself. Set them yourself if you run a function alone.\n\n"
         f"| variable | value | function |\n|---|---|---|\n{table}"
     )
 
 
-def _value(value: Any) -> str:
+def _display(value: Any) -> str:
+    """Returns a value as Markdown; a reference is shown as the names that it refers to."""
     if isinstance(value, dict) and isinstance(value.get("Fn::Sub"), str):
         return f"`{value['Fn::Sub']}`"
     if isinstance(value, dict):
@@ -134,57 +137,58 @@ def _value(value: Any) -> str:
     return f"`{value}`"
 
 
-def _named(template: dict[str, Any], value: Any) -> list[str]:
-    """The parameters that a value depends on, also by a condition."""
+def _dependencies(template: Template, value: Any) -> list[str]:
+    """Returns the names that a value refers to, with each condition replaced by its own references."""
     names: list[str] = []
     for name in _references(value):
-        names += _conditions(template, name) if name in template.get("Conditions", {}) else [name]
+        is_condition = name in template.get("Conditions", {})
+        names += _condition_dependencies(template, name) if is_condition else [name]
     return names
 
 
-def _conditions(template: dict[str, Any], condition: str | None) -> list[str]:
-    stated = template.get("Conditions", {})
-    return _named({**template, "Conditions": {}}, stated[condition]) if condition in stated else []
+def _condition_dependencies(template: Template, condition: str | None) -> list[str]:
+    conditions = template.get("Conditions", {})
+    if condition not in conditions:
+        return []
+    return _dependencies({**template, "Conditions": {}}, conditions[condition])
 
 
 def _references(value: Any) -> Iterator[str]:
-    """Every name that `Ref`, `Fn::GetAtt`, `Fn::Sub` or `Fn::If` mention in a value."""
+    """Yields every name in a `Ref`, `Fn::GetAtt`, `Fn::Sub` or `Fn::If` inside a value."""
     if isinstance(value, list):
-        for part in value:
-            yield from _references(part)
+        for item in value:
+            yield from _references(item)
     elif isinstance(value, dict):
-        for key, inside in value.items():
-            if key == "Ref":
-                yield inside
-            elif key == "Fn::GetAtt":
-                yield inside[0] if isinstance(inside, list) else inside.split(".")[0]
+        for key, inner in value.items():
+            if key in ("Ref", "Fn::GetAtt"):
+                yield referenced_name({key: inner})
             elif key == "Fn::If":
-                yield inside[0]
-                yield from _references(inside[1:])
+                yield inner[0]
+                yield from _references(inner[1:])
             elif key == "Fn::Sub":
-                text = inside[0] if isinstance(inside, list) else inside
+                text = inner[0] if isinstance(inner, list) else inner
                 yield from re.findall(r"\$\{([A-Za-z0-9]+)", text)
-                yield from _references(inside[1:] if isinstance(inside, list) else [])
+                yield from _references(inner[1:] if isinstance(inner, list) else [])
             else:
-                yield from _references(inside)
+                yield from _references(inner)
 
 
-def _prose(text: str) -> str:
-    """A description in one line; what it has in angle brackets is no HTML."""
+def _one_line(text: str) -> str:
+    """Returns a description on one line, with `<` escaped so that Markdown does not read it as HTML."""
     return " ".join(text.split()).replace("<", "\\<")
 
 
-def main(template: Path, written: Path, *, check: bool) -> int:
-    """Writes the page, or compares it."""
+def main(template: Path, target: Path, *, check: bool) -> int:
+    """Writes the page, or compares it with what would be written."""
     wanted = page(yaml_parse(template.read_text()))
     if not check:
-        written.write_text(wanted)
+        target.write_text(wanted)
         return 0
-    if written.exists() and written.read_text() == wanted:
+    if target.exists() and target.read_text() == wanted:
         return 0
-    here = Path(__file__).name
-    print(f"{written.name} is not what {template.name} says; this writes it:")
-    print(f"  .tools/sam/bin/python infra/local/{here} {template.name} docs/{written.name}")
+    script = Path(__file__).name
+    print(f"{target.name} does not match {template.name}. To generate it again:")
+    print(f"  .tools/sam/bin/python infra/local/{script} {template.name} docs/{target.name}")
     return 1
 
 

@@ -1,10 +1,9 @@
-"""What schemathesis cannot know of a request; loaded inside its environment only.
+"""Hooks of Schemathesis for `contract.py`; imported only inside Schemathesis's environment.
 
-Requests are signed as a user of the AWS account. They come in turns from a
-program that takes anything, from one that wants JSON, and from a browser. And
-the way back from TikTok's page gets states that the API itself has handed out,
-each several times, so that more than its first refusal is held against the
-contract.
+- Each request is signed as a user of the AWS account.
+- The `Accept` header rotates: any type, JSON, a browser's.
+- Every second request to `/oauth/callback` carries a state that `/connect` has issued, each state
+  several times. Otherwise only the rejection of unknown states would be tested.
 """
 
 from __future__ import annotations
@@ -21,32 +20,31 @@ from requests.auth import AuthBase
 
 from aws import Caller
 
-ASKERS = itertools.cycle(("*/*", "application/json", "text/html,application/xhtml+xml,*/*;q=0.8"))
-"""The `Accept` of each."""
+ACCEPT_HEADERS = itertools.cycle(("*/*", "application/json", "text/html,application/xhtml+xml,*/*;q=0.8"))
 
-YES, NO = {"code": "a-code"}, {"error": "access_denied"}
+GRANTED, DENIED = {"code": "a-code"}, {"error": "access_denied"}
 
-ANSWERS = itertools.cycle((({}, NO, YES), (YES, YES)))
-"""What comes back with a state: neither yes nor no; an answer; and one too many. TikTok gave no such code."""
+AUTHORIZATION_RESPONSES = itertools.cycle((({}, DENIED, GRANTED), (GRANTED, GRANTED)))
+"""Parameters to send with one issued state, in this order. No exchange succeeds: the code is made up."""
 
-RETURNS: list[dict[str, str]] = []
-"""Queries of ways back that nobody has gone."""
+PENDING_CALLBACKS: list[dict[str, str]] = []
+"""Queries for `/oauth/callback` with issued states, not sent yet."""
 
-OURS = itertools.cycle((True, False))
-"""Whether a way back is one of those, or what schemathesis makes up."""
+USE_PENDING_CALLBACK = itertools.cycle((True, False))
+"""Whether the next callback uses a pending query or the one that Schemathesis generated."""
 
 
 class Signed(AuthBase):
-    """Adds Signature Version 4 to a request that is ready to be sent."""
+    """Adds Signature Version 4 to a prepared request."""
 
     def __init__(self) -> None:
-        """Takes the cloud's key from the environment, as every AWS program does."""
+        """Reads the access key from the standard AWS variables."""
         env = os.environ
         key = (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
         self.caller = Caller(env["AWS_ENDPOINT_URL"], *key, Path(env["AWS_CA_BUNDLE"]))
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Signs the method, the address and the body."""
+        """Signs the method, the URL and the body."""
         url = urllib.parse.urlsplit(request.url or "")
         body = request.body or b""
         content = body.encode() if isinstance(body, str) else bytes(body)
@@ -62,15 +60,18 @@ schemathesis.auth.set_from_requests(Signed())
 
 @schemathesis.hook
 def before_call(_: schemathesis.HookContext, case: schemathesis.Case, __: dict[str, Any]) -> None:
-    """Says who asks, and answers a request for consent where there is one to answer."""
-    case.headers["Accept"] = next(ASKERS)
-    if case.path == "/oauth/callback" and next(OURS) and RETURNS:
-        case.query = RETURNS.pop(0)
+    """Sets the `Accept` header and, for every second callback, a pending query."""
+    case.headers["Accept"] = next(ACCEPT_HEADERS)
+    if case.path == "/oauth/callback" and next(USE_PENDING_CALLBACK) and PENDING_CALLBACKS:
+        case.query = PENDING_CALLBACKS.pop(0)
 
 
 @schemathesis.hook
 def after_call(_: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
-    """Takes the state of a request for consent from the address that it leads to."""
+    """Collects the state of an authorization request from the redirect of `/connect`."""
     for location in response.headers.get("location", []) if case.path == "/connect" else []:
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)
-        RETURNS.extend({"state": query["state"][0], **answer} for answer in next(ANSWERS))
+        state = query["state"][0]
+        PENDING_CALLBACKS.extend(
+            {"state": state, **parameters} for parameters in next(AUTHORIZATION_RESPONSES)
+        )

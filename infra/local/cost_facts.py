@@ -1,7 +1,7 @@
-"""Holds what infra/cost.py counts with against the template, and against the code where that sets it.
+"""Checks the inputs of infra/cost.py against the template and the code that set them.
 
-Runs inside the SAM CLI's environment: `python cost_facts.py TEMPLATE REPO`. What was
-measured or is assumed is not known here.
+Runs in the SAM CLI's environment: `python cost_facts.py TEMPLATE REPO`. Inputs that
+were measured or assumed are not checked.
 """
 
 from __future__ import annotations
@@ -11,50 +11,52 @@ import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from samcli.yamlhelper import yaml_parse
-from template_rules import named, of_type
 
-SCHEDULE, LOOKS = "rate(1 minute)", 30 * 24 * 60
-"""The schedule that is counted with, and what it comes to in a month."""
+from template import Template, function_name, referenced_name, resources_of_type
 
-ONE_EACH = ("AWS::CloudWatch::Dashboard", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
-"""What is counted with once."""
+SCHEDULE, RUNS_PER_MONTH = "rate(1 minute)", 30 * 24 * 60
+"""The schedule of `status` that cost.py assumes, and its runs in a month of 30 days."""
+
+COUNTED_ONCE = ("AWS::CloudWatch::Dashboard", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+"""Resource types of which cost.py counts one."""
 
 
-def set_facts(template: dict[str, Any], repo: Path) -> Iterator[tuple[str, float]]:
-    """Every number that is set, and not measured, by its name in `FACTS`."""
+def configured_facts(template: Template, repo: Path) -> Iterator[tuple[str, float]]:
+    """Yields each input of cost.py that the template or the code sets, by its name in `FACTS`."""
     resources, parameters = template["Resources"], template["Parameters"]
-    yield "alarms", len(dict(of_type(resources, "AWS::CloudWatch::Alarm")))
-    for name, function in of_type(resources, "AWS::Serverless::Function"):
-        memory = function["MemorySize"]
-        default = parameters.get(named(memory), {}).get("Default")
-        yield f"{name.removesuffix('Function').lower()}_mb", default or memory
-    index = (repo / "functions" / "storage" / "src" / "posts" / "shard.rs").read_text()
-    shards = re.search(r"const SHARDS: u8 = (\d+);", index)
-    # One for each shard, and one for the accounts that are idle.
-    yield "dynamodb_queries_per_look", int(shards[1]) + 1 if shards else 0
+    yield "alarms", len(dict(resources_of_type(resources, "AWS::CloudWatch::Alarm")))
+    for name, function in resources_of_type(resources, "AWS::Serverless::Function"):
+        memory_mb = function["MemorySize"]
+        default = parameters.get(referenced_name(memory_mb), {}).get("Default")
+        yield f"{function_name(name)}_mb", default or memory_mb
+    source = (repo / "functions" / "storage" / "src" / "posts" / "shard.rs").read_text()
+    shards = re.search(r"const SHARDS: u8 = (\d+);", source)
+    if not shards:
+        raise SystemExit("no SHARDS in functions/storage/src/posts/shard.rs")
+    # A run queries each shard of the due posts, and once the accounts whose tokens are due for a refresh.
+    yield "dynamodb_queries_per_status_run", int(shards[1]) + 1
 
 
-def complaints(template: dict[str, Any], repo: Path) -> Iterator[str]:
-    """Whatever is counted with, and is not so."""
-    counted = runpy.run_path(str(repo / "infra" / "cost.py"))
-    for name, value in set_facts(template, repo):
-        if counted["FACTS"].get(name) != value:
-            yield f"infra/cost.py counts with {name} = {counted['FACTS'].get(name)}, and it is {value}"
-    schedule = template["Parameters"]["StatusSchedule"]["Default"]
-    if (schedule, counted["LOOKS"]) != (SCHEDULE, LOOKS):
-        yield f"infra/cost.py counts with {counted['LOOKS']} looks a month, and the schedule is {schedule}"
-    for kind in ONE_EACH:
-        if len(dict(of_type(template["Resources"], kind))) != 1:
-            yield f"infra/cost.py counts with one {kind}"
+def violations(template: Template, repo: Path) -> Iterator[str]:
+    """Yields a message for each input that differs from the template or the code."""
+    cost = runpy.run_path(str(repo / "infra" / "cost.py"))
+    for name, value in configured_facts(template, repo):
+        if cost["FACTS"].get(name) != value:
+            yield f"infra/cost.py has {name} = {cost['FACTS'].get(name)}, but the configured value is {value}"
+    schedule, runs = template["Parameters"]["StatusSchedule"]["Default"], cost["STATUS_RUNS"]
+    if (schedule, runs) != (SCHEDULE, RUNS_PER_MONTH):
+        yield f"infra/cost.py has {runs} runs of status a month, but the schedule is {schedule}"
+    for resource_type in COUNTED_ONCE:
+        if len(dict(resources_of_type(template["Resources"], resource_type))) != 1:
+            yield f"infra/cost.py counts one {resource_type}, but the template has another number"
 
 
 def main() -> int:
-    """Says everything that is wrong."""
-    found = list(complaints(yaml_parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2])))
-    sys.stdout.write("".join(f"{complaint}\n" for complaint in found))
+    """Prints every violation; returns 1 if there is one."""
+    found = list(violations(yaml_parse(Path(sys.argv[1]).read_text()), Path(sys.argv[2])))
+    sys.stdout.write("".join(f"{violation}\n" for violation in found))
     return 1 if found else 0
 
 

@@ -1,9 +1,8 @@
-"""The video that the demo drops: real, playable, and made in a second without an encoder.
+"""Generates the demo's video: playable, in portrait format, in about a second, without an encoder.
 
-Portrait, a little over five seconds, about 46 MB because its samples are stored
-as they are, which makes it several chunks. Colours drift, the name stands in
-the middle, and a bar shows how far the video has come. What a macroblock shows
-depends on few things, so it is put together from pieces made once.
+It lasts 5.4 s and has about 46 MB, because its samples are uncompressed; it is
+therefore uploaded in several chunks. It shows a drifting colour pattern, the name
+DROPCAST and a progress bar. All possible macroblocks are computed once and reused.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ COLUMNS, ROWS = h264.macroblocks(WIDTH), h264.macroblocks(HEIGHT)
 
 DARK, LIGHT, GREY = 40, 230, 128
 PERIOD = 256
-"""Luma samples until the drifting pattern repeats."""
+"""Period of the colour pattern in luma samples."""
 
 NAME_ROWS = range(18, 22)
 BAR_ROW = 36
@@ -41,7 +40,7 @@ LETTERS = {
 
 
 def ensure() -> Path:
-    """Makes the video unless it is there, and returns where it is."""
+    """Generates the video if it is missing or older than these scripts; returns its path."""
     sources = [HERE / name for name in ("demo_video.py", "h264.py", "mp4.py")]
     if not VIDEO.exists() or VIDEO.stat().st_mtime < max(s.stat().st_mtime for s in sources):
         VIDEO.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +51,7 @@ def ensure() -> Path:
 
 
 def make(path: Path) -> None:
-    """Writes the video."""
+    """Writes the video to `path`."""
     pictures = [h264.picture(number, _macroblocks(number)) for number in range(FRAMES)]
     track = mp4.Track(
         width=WIDTH,
@@ -69,35 +68,38 @@ def make(path: Path) -> None:
 
 
 def _wave(position: int, low: int, high: int) -> int:
-    """A triangle wave between two sample values."""
+    """Returns the value of a triangle wave between `low` and `high`."""
     phase = position % PERIOD
     return low + (high - low) * min(phase, PERIOD - phase) * 2 // PERIOD
 
 
-def _block(size: int, value_at: dict[int, int] | None = None, flat: int = GREY) -> bytes:
-    """A square of samples, by diagonal or all the same."""
-    if value_at is None:
-        return bytes([flat]) * (size * size)
+def _grey_block(size: int) -> bytes:
+    """Returns a square of grey samples."""
+    return bytes([GREY]) * (size * size)
+
+
+def _diagonal_block(size: int, value_at: dict[int, int]) -> bytes:
+    """Returns a square of samples; a sample's value depends on its diagonal x + y."""
     return bytes(value_at[x + y] for y in range(size) for x in range(size))
 
 
-def _drifting(size: int, low: int, high: int) -> list[bytes]:
-    """A square of the pattern for every phase it can start at."""
+def _pattern_blocks(size: int, low: int, high: int) -> list[bytes]:
+    """Returns a square of the colour pattern for each phase of the wave."""
     scale = h264.MACROBLOCK // size
     return [
-        _block(size, {d: _wave(phase + d * scale, low, high) for d in range(2 * size)})
+        _diagonal_block(size, {d: _wave(phase + d * scale, low, high) for d in range(2 * size)})
         for phase in range(PERIOD)
     ]
 
 
-LUMA = _drifting(16, 60, 190)
-BLUE = _drifting(8, 80, 190)
-RED = _drifting(8, 90, 200)
-NEUTRAL = _block(8) * 2
+LUMA = _pattern_blocks(16, 60, 190)
+BLUE = _pattern_blocks(8, 80, 190)
+RED = _pattern_blocks(8, 90, 200)
+NEUTRAL_CHROMA = _grey_block(8) * 2
 
 
 def _quarters(lit: int) -> bytes:
-    """A luma square of which the quarters named by four bits are light."""
+    """Returns a luma square whose quarters are light or dark, one bit of `lit` for each quarter."""
     upper = bytes([LIGHT if lit & 8 else DARK] * 8 + [LIGHT if lit & 4 else DARK] * 8)
     lower = bytes([LIGHT if lit & 2 else DARK] * 8 + [LIGHT if lit & 1 else DARK] * 8)
     return upper * 8 + lower * 8
@@ -108,7 +110,7 @@ BAR = [(bytes([LIGHT]) * lit + bytes([DARK]) * (16 - lit)) * 16 for lit in range
 
 
 def _name() -> dict[tuple[int, int], bytes]:
-    """The macroblocks that the name stands in, two of its dots to each side."""
+    """Returns the macroblocks of the name by column and row. Each shows 2 x 2 dots of the letters."""
     lines = [".".join(LETTERS[letter][line] for letter in "DROPCAST") for line in range(5)]
     dots = {(x + 7, y + 1) for y, line in enumerate(lines) for x, dot in enumerate(line) if dot == "#"}
     return {
@@ -128,15 +130,15 @@ NAME = _name()
 
 
 def _macroblocks(number: int) -> Iterator[bytes]:
-    """The samples of a picture, a macroblock at a time."""
-    shown = len(BAR_COLUMNS) * h264.MACROBLOCK * (number + 1) // FRAMES
+    """Yields the samples of a picture, one macroblock at a time."""
+    bar_pixels = len(BAR_COLUMNS) * h264.MACROBLOCK * (number + 1) // FRAMES
     for row in range(ROWS):
         for column in range(COLUMNS):
             if (column, row) in NAME:
-                yield NAME[column, row] + NEUTRAL
+                yield NAME[column, row] + NEUTRAL_CHROMA
             elif row == BAR_ROW and column in BAR_COLUMNS:
                 left = (column - BAR_COLUMNS.start) * h264.MACROBLOCK
-                yield BAR[max(0, min(16, shown - left))] + NEUTRAL
+                yield BAR[max(0, min(16, bar_pixels - left))] + NEUTRAL_CHROMA
             else:
                 diagonal = (column + row) * h264.MACROBLOCK
                 yield (

@@ -1,8 +1,8 @@
-"""Deploys template.yaml with the real SAM CLI, unchanged, and fills in the app's secret.
+"""Deploys template.yaml into the local cloud with the real SAM CLI, and stores the app's secret.
 
-What differs from AWS are parameters: the processor, direct posts by default,
-small chunks, where TikTok and the HTTP API are, what users are asked to allow,
-how often the clock ticks, and whom mail about failures would go to.
+The template is deployed unchanged. Only its parameters differ from AWS: the
+processor, direct posts by default, small chunks, the URLs of TikTok and of the HTTP
+API, the requested scopes, the schedule of `status`, and the address for failure mails.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aws import REGION, Caller, texts
 from build import architecture
 from local_tiktok import TikTok
 from paths import LOGS, REPO, SCRATCH, TEMPLATE
-from processes import run
+from processes import clean_environment, run
 from progress import Failure
 
 STACK = "dropcast"
@@ -25,43 +25,43 @@ LOG = LOGS / "deploy.log"
 CLOUDFORMATION_VERSION = "2010-05-15"
 
 API_ID = "dropcast"
-"""MiniStack names an API by this tag. So its address is known before it is there, as that of a domain is."""
+"""The HTTP API's id, which MiniStack takes from a tag. The API's URL is therefore known before deployment."""
 
 SCOPES = "user.info.basic,user.info.profile,video.list,video.publish,video.upload"
-"""All that Dropcast can use: what is played here is drafts as well as direct posts, links and covers."""
+"""Every scope that Dropcast can use, because the scenarios cover drafts, direct posts, links and covers."""
 
 FAILURE_EMAIL = "operator@example.com"
-"""Who is told of failures. Nothing leaves this machine: MiniStack notes such mail in its log."""
+"""Recipient of failure mails. MiniStack writes them to its log and sends nothing."""
 
 Outputs = dict[str, str]
 
 
 def public_url(endpoint: str) -> str:
-    """Where the HTTP API is going to be. MiniStack's other name for it needs a name server that knows it."""
+    """Returns the HTTP API's URL. MiniStack's other URL form needs a name server that resolves it."""
     return f"{endpoint}/_aws/execute-api/{API_ID}"
 
 
 def redirect_url(endpoint: str) -> str:
-    """Where TikTok's consent page sends a browser back to."""
+    """Returns the URL to which TikTok's consent page redirects a browser."""
     return f"{public_url(endpoint)}/oauth/callback"
 
 
 def webhook_url(endpoint: str) -> str:
-    """Where TikTok tells what became of a post."""
+    """Returns the URL to which TikTok sends webhooks."""
     return f"{public_url(endpoint)}/webhooks/tiktok"
 
 
-def deploy(caller: Caller, tiktok: TikTok, **more: str) -> Outputs:
-    """Makes or updates the stack, with more parameters where there are any, and returns its outputs.
+def deploy(caller: Caller, tiktok: TikTok, **parameters: str) -> Outputs:
+    """Creates or updates the stack, with additional `parameters`, and returns its outputs.
 
-    Raises `Failure` with the log of `sam deploy` when it does not come to be.
+    Raises `Failure` with the log of `sam deploy` if the deployment fails.
     """
-    parameters = {
+    all_parameters = {
         "Architecture": architecture(),
-        # So that a video of a few megabytes already is an upload of several chunks.
+        # A video of a few megabytes is then uploaded in several chunks.
         "ChunkBytes": "10000000",
         "DefaultMode": "direct",
-        # MiniStack's clock ticks every 10 s, and this lets every tick count.
+        # MiniStack's scheduler ticks every 10 s; an interval of 0 makes every tick invoke `status`.
         "StatusSchedule": "rate(0 minutes)",
         "FailureEmail": FAILURE_EMAIL,
         "PublicUrl": public_url(caller.endpoint),
@@ -69,29 +69,36 @@ def deploy(caller: Caller, tiktok: TikTok, **more: str) -> Outputs:
         "TikTokApiUrl": tiktok.api_url,
         "TikTokAuthorizeUrl": tiktok.api_url,
         "TikTokUploadHosts": tiktok.upload_hosts,
-        **more,
+        **parameters,
     }
     command = [str(tools.SAM), "deploy", "--template-file", str(TEMPLATE), "--config-env", "local"]
     command += ["--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", REGION]
     command += ["--tags", f"application=dropcast ms-custom-id={API_ID}"]
-    command += ["--parameter-overrides", *(f'{key}="{value}"' for key, value in parameters.items())]
+    command += ["--parameter-overrides", *(f'{key}="{value}"' for key, value in all_parameters.items())]
     if run(command, env=environment(caller), cwd=REPO, log=LOG) != 0:
         raise Failure("sam deploy", LOG)
     outputs = _outputs(caller)
-    _fill_in_secret(caller, outputs, tiktok)
+    _store_app_secret(caller, outputs, tiktok)
     return outputs
 
 
+def stack_resources(caller: Caller) -> dict[str, str]:
+    """Returns the physical id of each resource of the stack, by its logical id."""
+    resources = caller.query(
+        "cloudformation", CLOUDFORMATION_VERSION, "DescribeStackResources", StackName=STACK
+    )
+    logical, physical = texts(resources, "LogicalResourceId"), texts(resources, "PhysicalResourceId")
+    return dict(zip(logical, physical, strict=True))
+
+
 def environment(caller: Caller) -> dict[str, str]:
-    """What the SAM CLI sees: this cloud, and none of the host's own AWS settings."""
+    """Returns the environment of the SAM CLI: this cloud, and none of the host's AWS settings."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
-        "HOME": str(SCRATCH),
+        **clean_environment(SCRATCH),
         "AWS_ENDPOINT_URL": caller.endpoint,
         "AWS_ACCESS_KEY_ID": caller.access_key_id,
         "AWS_SECRET_ACCESS_KEY": caller.secret_access_key,
-        "AWS_CA_BUNDLE": str(caller.trust),
+        "AWS_CA_BUNDLE": str(caller.ca_bundle),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1",
@@ -105,8 +112,8 @@ def _outputs(caller: Caller) -> Outputs:
     return dict(zip(texts(stacks, "OutputKey"), texts(stacks, "OutputValue"), strict=True))
 
 
-def _fill_in_secret(caller: Caller, outputs: Outputs, tiktok: TikTok) -> None:
-    """Does what the operator does once after a first deployment."""
+def _store_app_secret(caller: Caller, outputs: Outputs, tiktok: TikTok) -> None:
+    """Stores the app's credentials. On AWS the operator does this once, after the first deployment."""
     app = {"client_key": tiktok.client_key, "client_secret": tiktok.client_secret}
     caller.json(
         "secretsmanager",

@@ -1,7 +1,6 @@
-"""Holds the examples of what is told against their schema, and the schema against itself.
+"""Checks the event examples in events/notices against their JSON schema, and the schema itself.
 
-Runs inside the SAM CLI's environment, which has a validator: `python event_schema.py FOLDER`.
-An example that has lost anything of what is required must not pass either.
+Runs in the SAM CLI's environment, which has a validator: `python event_schema.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,16 @@ from jsonschema import Draft202012Validator
 
 
 def check(folder: Path) -> None:
-    """Raises at the first example that does not fit, and where one fits too easily."""
+    """Exits with a message at the first violation of these rules.
+
+    - Each example is valid, and becomes invalid if a required field is removed.
+    - Each field of an example is declared in the schema.
+    - Each state in the schema has an example.
+    """
     schema = json.loads((folder / "schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    detail_schema = schema["properties"]["detail"]
     states = set()
     for path in sorted(folder.glob("*.json")):
         if path.name == "schema.json":
@@ -25,16 +30,16 @@ def check(folder: Path) -> None:
         example = json.loads(path.read_text())
         validator.validate(example)
         states.add(example["detail"]["state"])
-        for field in schema["properties"]["detail"]["required"]:
-            lacking = {k: v for k, v in example["detail"].items() if k != field}
-            if validator.is_valid({**example, "detail": lacking}):
-                raise SystemExit(f"{path.name} passes without {field}")
-        unknown = set(example["detail"]) - set(schema["properties"]["detail"]["properties"])
-        if unknown:
-            raise SystemExit(f"{path.name} has what the schema does not: {unknown}")
-    missing = set(schema["properties"]["detail"]["properties"]["state"]["enum"]) - states
+        for field in detail_schema["required"]:
+            incomplete = {k: v for k, v in example["detail"].items() if k != field}
+            if validator.is_valid({**example, "detail": incomplete}):
+                raise SystemExit(f"{path.name} is valid without the required field {field}")
+        undeclared = set(example["detail"]) - set(detail_schema["properties"])
+        if undeclared:
+            raise SystemExit(f"{path.name} has fields that the schema does not declare: {undeclared}")
+    missing = set(detail_schema["properties"]["state"]["enum"]) - states
     if missing:
-        raise SystemExit(f"there is no example of {missing}")
+        raise SystemExit(f"no example has the state {missing}")
 
 
 if __name__ == "__main__":

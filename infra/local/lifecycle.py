@@ -1,8 +1,8 @@
-"""Starts a cloud in the right order, and never half of one.
+"""Starts, updates and stops the cloud: MiniStack, TikTok's simulator and the deployed stack.
 
-What does not depend on each other happens at the same time: MiniStack starts
-while Cargo builds. Whatever fails or interrupts on the way, what was already
-started is stopped. Signals become exceptions here, so that `finally` is enough.
+MiniStack starts while Cargo builds. If a step fails or a signal arrives, every
+process that was started is stopped. Signals are turned into exceptions, so that
+`finally` blocks run.
 """
 
 from __future__ import annotations
@@ -15,35 +15,36 @@ from types import FrameType
 import deploy
 import local_aws
 import local_tiktok
+import processes
 import state
 import tools
-from build import build, fingerprint
+from build import binary, build, fingerprint
+from paths import LOGS, REPO
 from processes import Lifetime, Running
-from progress import say, step
+from progress import Failure, say, step
 from state import Cloud
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody wants us to end."""
+    """A signal asked this command to end."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.exit_code = 128 + signum
 
 
-def heed_signals() -> None:
-    """Turns the signals that mean "end" into `Interrupted`, once; later ones are ignored."""
+def raise_on_signals() -> None:
+    """Makes the first SIGINT, SIGTERM or SIGHUP raise `Interrupted`; later ones are ignored."""
 
     def interrupt(signum: int, _: FrameType | None) -> None:
-        for one in SIGNALS:
-            signal.signal(one, signal.SIG_IGN)
+        _ignore_signals()
         raise Interrupted(signum)
 
-    for one in SIGNALS:
-        if signal.getsignal(one) is not signal.SIG_IGN:  # as nohup wants it
-            signal.signal(one, interrupt)
+    for signum in SIGNALS:
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(signum, interrupt)
 
 
 def start(lifetime: Lifetime) -> Cloud:
@@ -60,60 +61,74 @@ def start(lifetime: Lifetime) -> Cloud:
         with step("built the functions"):
             build()
         with step("MiniStack plays AWS") as remarks:
-            local_aws.wait_until_ready(endpoint, ministack)
+            local_aws.wait_until_healthy(endpoint, ministack)
             caller, account_id = local_aws.make_user(endpoint)
             caller.make_bucket(deploy.ARTIFACTS)
             remarks.append(endpoint)
-        tiktok = local_tiktok.elsewhere()
+        tiktok = local_tiktok.external()
         if tiktok:
             say(f"            {tiktok.api_url} plays TikTok")
         else:
             with step("our simulator plays TikTok") as remarks:
-                addresses = local_tiktok.Addresses(
+                urls = local_tiktok.RegisteredUrls(
                     redirect=deploy.redirect_url(endpoint), webhook=deploy.webhook_url(endpoint)
                 )
-                tiktok, simulator = local_tiktok.simulate(lifetime, addresses, caller.trust)
+                tiktok, simulator = local_tiktok.start_simulator(lifetime, urls, caller.ca_bundle)
                 started.append(simulator)
                 remarks.append(tiktok.api_url)
         with step("sam deploy") as remarks:
             outputs = deploy.deploy(caller, tiktok)
             remarks.append(outputs["IntakeBucket"])
         cloud = Cloud(caller, account_id, tiktok, outputs, tuple(started), fingerprint())
-        state.remember(cloud)
+        state.save(cloud)
         return cloud
     except BaseException:
         state.stop_all(started)
-        state.forget()
+        state.clear()
         raise
 
 
-def refresh(cloud: Cloud) -> Cloud:
-    """Brings a running cloud up to date with the checkout."""
+def update(cloud: Cloud) -> Cloud:
+    """Builds, and deploys into a running cloud if the template or a function has changed."""
     say(f"  a cloud is already up: {cloud.caller.endpoint}")
     with step("built the functions"):
         build()
     if fingerprint() == cloud.fingerprint:
         return cloud
-    with step("sam deploy, since something has changed"):
+    with step("sam deploy, because the template or a function has changed"):
         outputs = deploy.deploy(cloud.caller, cloud.tiktok)
     updated = Cloud(cloud.caller, cloud.account_id, cloud.tiktok, outputs, cloud.processes, fingerprint())
-    state.remember(updated)
+    state.save(updated)
     return updated
 
 
 @contextmanager
 def cloud_for_one_run() -> Iterator[Cloud]:
-    """The cloud that is up already, or one that lives as long as the block."""
-    with state.alone():
-        found = state.recall()
-        if found is None:
-            cloud = start(Lifetime.WITH_US)
+    """Yields the cloud that is up, updated, or a new one that is stopped when the block ends."""
+    with state.exclusive():
+        running = state.load()
+        if running is None:
+            # The lock is held until this cloud is stopped.
+            cloud = start(Lifetime.THIS_COMMAND)
             try:
                 yield cloud
             finally:
-                for one in SIGNALS:
-                    signal.signal(one, signal.SIG_IGN)
+                _ignore_signals()
                 cloud.stop()
             return
-        cloud = refresh(found)
+        cloud = update(running)
     yield cloud
+
+
+def connect_account(cloud: Cloud, alias: str) -> None:
+    """Connects an account of the simulated TikTok, with the program tests/src/bin/connect.rs."""
+    log = LOGS / "connect.log"
+    env = {**processes.clean_environment(LOGS.parent), **state.environment(cloud)}
+    with step(f"connected the account {alias}"):
+        if processes.run([binary("connect"), alias], env=env, cwd=REPO, log=log) != 0:
+            raise Failure(f"connecting the account {alias}", log)
+
+
+def _ignore_signals() -> None:
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)

@@ -1,44 +1,40 @@
-"""AWS, played by MiniStack: started, waited for, and given one user.
+"""AWS, played by MiniStack: starts it, waits for it, and creates one IAM user.
 
-Signatures, IAM policies and TLS are enforced (`AUTH=true`, a real certificate),
-so a missing permission shows here and not in production. MiniStack's root key
-is used once, to make the user that everything else signs as. Knows nothing of
-Dropcast's stack.
+Signatures, IAM policies and TLS are enforced (`AUTH=true`, a real certificate), so a
+permission that the template lacks is found here and not in production. MiniStack's
+root key is used once, to create the user with which everything else signs. This
+module does not know Dropcast's stack.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
-import ssl
-import time
 import urllib.error
-import urllib.request
 
 import tools
-from aws import REGION, Caller, texts
+from aws import REGION, Caller, direct_opener, texts
 from paths import CLOUD, HERE, LOGS, SCRATCH
-from processes import Lifetime, Running, run, start
+from processes import Lifetime, Running, clean_environment, run, start, wait_until_ready
 from progress import Failure
 
 TLS = CLOUD / "tls"
-TRUST = TLS / "trust.pem"
+CA_BUNDLE = TLS / "trust.pem"
 LOG = LOGS / "ministack.log"
-PERMISSIONS = LOGS / "permissions.log"
-"""What the functions' roles were allowed and refused; see ministack_permissions.py."""
-PATIENCE_S = 30.0
+PERMISSION_LOG = LOGS / "permissions.log"
+"""IAM's decisions about the functions' roles; ministack_permissions.py writes it."""
+START_TIMEOUT_S = 30.0
 IAM_VERSION = "2010-05-08"
 USER = "dropcast-local"
 
 
 def launch(lifetime: Lifetime) -> tuple[str, Running]:
-    """Starts MiniStack on a free port; returns its endpoint, which may not answer yet."""
-    for stale in (SCRATCH, TLS):
-        shutil.rmtree(stale, ignore_errors=True)
+    """Starts MiniStack on a free port and returns its endpoint, which does not answer yet."""
+    for leftover in (SCRATCH, TLS):
+        shutil.rmtree(leftover, ignore_errors=True)
     SCRATCH.mkdir(parents=True)
-    PERMISSIONS.unlink(missing_ok=True)
+    PERMISSION_LOG.unlink(missing_ok=True)
     if run([tools.MINISTACK_PYTHON, HERE / "certificate.py", TLS], cwd=HERE, log=LOG) != 0:
         raise Failure("making the certificate", LOG)
     port = _free_port()
@@ -54,56 +50,49 @@ def launch(lifetime: Lifetime) -> tuple[str, Running]:
     return endpoint, running
 
 
-def wait_until_ready(endpoint: str, running: Running) -> None:
-    """Returns as soon as MiniStack answers.
+def wait_until_healthy(endpoint: str, running: Running) -> None:
+    """Waits until MiniStack answers.
 
-    Raises `Failure` when it has ended or takes too long.
+    Raises `Failure` if it ends or does not answer within 30 s.
     """
-    trust = ssl.create_default_context(cafile=str(TRUST))
-    direct = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
-    )
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
+    client = direct_opener(CA_BUNDLE)
+
+    def is_healthy() -> bool | None:
         try:
-            with direct.open(f"{endpoint}/_ministack/health", timeout=5):
-                return
+            with client.open(f"{endpoint}/_ministack/health", timeout=5):
+                return True
         except (urllib.error.URLError, OSError):
-            if not running.alive():
-                raise Failure("MiniStack ended while starting", LOG) from None
-            time.sleep(0.03)
-    raise Failure("MiniStack did not answer in time", LOG)
+            return None
+
+    wait_until_ready(running, is_healthy, timeout_s=START_TIMEOUT_S, poll_s=0.03, log=LOG)
 
 
 def make_user(endpoint: str) -> tuple[Caller, str]:
-    """Makes the user that people, tests and tools sign as; returns it and its account's id.
+    """Creates the user that people, tests and tools sign as; returns it and its account's id.
 
-    It is an administrator of this cloud: what is restricted, and tested to be,
-    are the functions' own roles.
+    The user is an administrator. Only the functions' own roles are restricted.
     """
-    root = Caller(endpoint, "test", "test", TRUST)
+    root = Caller(endpoint, "test", "test", CA_BUNDLE)
     user = root.query("iam", IAM_VERSION, "CreateUser", UserName=USER)
     account_id = texts(user, "Arn")[0].split(":")[4]
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    allow_all = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     root.query(
         "iam",
         IAM_VERSION,
         "PutUserPolicy",
         UserName=USER,
         PolicyName="administrator",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow_all]}),
     )
     key = root.query("iam", IAM_VERSION, "CreateAccessKey", UserName=USER)
-    caller = Caller(endpoint, texts(key, "AccessKeyId")[0], texts(key, "SecretAccessKey")[0], TRUST)
+    caller = Caller(endpoint, texts(key, "AccessKeyId")[0], texts(key, "SecretAccessKey")[0], CA_BUNDLE)
     return caller, account_id
 
 
 def _environment(endpoint: str, port: int) -> dict[str, str]:
-    """All that MiniStack sees; its functions inherit it, so nothing of the host's is in it."""
+    """MiniStack's whole environment. The functions inherit it, so it must contain nothing of the host's."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
-        "HOME": str(SCRATCH),
+        **clean_environment(SCRATCH),
         "TMPDIR": str(SCRATCH),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -117,12 +106,12 @@ def _environment(endpoint: str, port: int) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "NO_PROXY": "127.0.0.1,localhost",
-        # What the functions get: where AWS is, and whose certificates to trust.
+        # For the functions: where AWS is, and which certificates to trust.
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_CA_BUNDLE": str(TRUST),
-        "SSL_CERT_FILE": str(TRUST),
+        "AWS_CA_BUNDLE": str(CA_BUNDLE),
+        "SSL_CERT_FILE": str(CA_BUNDLE),
         "LOG_LEVEL": "INFO",
-        "DROPCAST_PERMISSIONS": str(PERMISSIONS),
+        "DROPCAST_PERMISSIONS": str(PERMISSION_LOG),
     }
 
 

@@ -1,7 +1,7 @@
-"""TikTok, played by our simulator, or by whatever TIKTOK_API_URL names.
+"""TikTok, played by our simulator or by the stand-in that TIKTOK_API_URL names.
 
-The functions cannot tell the difference: they get a URL, upload hosts and
-credentials, as they would for TikTok itself. Knows nothing of AWS.
+The functions see no difference: they get an API URL, upload hosts and credentials,
+as they do for TikTok itself. This module does not know AWS.
 """
 
 from __future__ import annotations
@@ -9,39 +9,38 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import time
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-from build import detached
+from build import copy_binary
 from paths import CLOUD, LOGS
-from processes import Lifetime, Running, start
-from progress import Failure
+from processes import Lifetime, Running, start, wait_until_ready
 
 LOG = LOGS / "simulator.log"
 CLIENT_KEY = "local-client-key"
-PATIENCE_S = 15.0
-ANNOUNCEMENT = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+START_TIMEOUT_S = 15.0
+LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+"""The line that the simulator logs when it is ready."""
 
 
 @dataclass(frozen=True)
 class TikTok:
-    """Where the functions find TikTok and who they are there."""
+    """Where the functions reach TikTok, and the app's credentials there."""
 
     api_url: str
     upload_hosts: str
     client_key: str
     client_secret: str
     simulator: str | None
-    """The simulator's URL, unless something else plays TikTok."""
+    """The simulator's URL; None if another stand-in plays TikTok."""
 
 
-def elsewhere() -> TikTok | None:
-    """The stand-in that the environment names, if it names one.
+def external() -> TikTok | None:
+    """Returns the stand-in that TIKTOK_API_URL names, or None if that variable is empty.
 
-    TIKTOK_API_URL, and where they differ from what follows from it
-    TIKTOK_UPLOAD_HOSTS, TIKTOK_CLIENT_KEY and TIKTOK_CLIENT_SECRET.
+    TIKTOK_UPLOAD_HOSTS defaults to the host of that URL. TIKTOK_CLIENT_KEY and
+    TIKTOK_CLIENT_SECRET default to an empty text.
     """
     url = os.environ.get("TIKTOK_API_URL", "").rstrip("/")
     if not url:
@@ -57,32 +56,32 @@ def elsewhere() -> TikTok | None:
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """What the app's developer enters in TikTok's portal."""
+class RegisteredUrls:
+    """The URLs that a developer registers for an app in TikTok's portal."""
 
     redirect: str
     webhook: str
 
 
-def simulate(lifetime: Lifetime, addresses: Addresses, trust: Path) -> tuple[TikTok, Running]:
-    """Starts the simulator on a free port and waits until it says where it listens.
+def start_simulator(lifetime: Lifetime, urls: RegisteredUrls, ca_bundle: Path) -> tuple[TikTok, Running]:
+    """Starts the simulator on a free port and waits until it listens.
 
-    The addresses are registered for the app, under the rules of a deployed one. `trust`
-    has the certificate of the one that webhooks go to.
+    The URLs are registered for the app, with the rules for a web app. `ca_bundle` contains
+    the certificate authority of the host that receives the webhooks.
     """
     client_secret = secrets.token_urlsafe(24)
     running = start(
-        "simulator",
+        "the simulator",
         [
-            detached("simulator"),
+            copy_binary("simulator"),
             *("--listen", "127.0.0.1:0", "--client-key", CLIENT_KEY),
-            *("--redirect-uri", addresses.redirect, "--loopback-redirects", "web"),
-            *("--webhook-url", addresses.webhook),
+            *("--redirect-uri", urls.redirect, "--loopback-redirects", "web"),
+            *("--webhook-url", urls.webhook),
         ],
         env={
             "PATH": os.environ.get("PATH", os.defpath),
             "SIMULATOR_CLIENT_SECRET": client_secret,
-            "SSL_CERT_FILE": str(trust),
+            "SSL_CERT_FILE": str(ca_bundle),
             "NO_PROXY": "127.0.0.1",
             "RUST_BACKTRACE": "1",
         },
@@ -91,20 +90,14 @@ def simulate(lifetime: Lifetime, addresses: Addresses, trust: Path) -> tuple[Tik
         cwd=CLOUD,
     )
     try:
-        url = _announced(running)
-    except BaseException:  # nobody else knows of it yet
+        url = wait_until_ready(running, _logged_url, timeout_s=START_TIMEOUT_S, poll_s=0.02, log=LOG)
+    except BaseException:  # the caller does not know this process yet, so it is stopped here
         running.stop()
         raise
     host = urllib.parse.urlsplit(url).netloc
     return TikTok(url, host, CLIENT_KEY, client_secret, url), running
 
 
-def _announced(running: Running) -> str:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if said := ANNOUNCEMENT.search(LOG.read_text(errors="replace")):
-            return said.group(1)
-        if not running.alive():
-            raise Failure("the simulator ended while starting", LOG)
-        time.sleep(0.02)
-    raise Failure("the simulator did not say where it listens", LOG)
+def _logged_url() -> str | None:
+    found = LISTENING.search(LOG.read_text(errors="replace"))
+    return found.group(1) if found else None

@@ -1,9 +1,9 @@
-"""Notes what the functions' roles were allowed, and what they were refused.
+"""Logs IAM's decisions about calls of the functions' roles.
 
-A line for each statement and action that let a call through, the first time that it
-did, and one for each call that no statement allowed. Whoever takes the log away has
-it begun anew. `permissions.py` and the scenarios read it. Imported inside MiniStack's
-environment only.
+The log has one JSON line for each statement and action that allowed a call, at its
+first use, and one for each call that no statement allowed. If the log is deleted, it
+starts again with all lines. Readers: `permissions.py`, and the scenarios
+(tests/scenarios). Imported only in MiniStack's environment.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from ministack.core import iam_evaluator
 ROLE = ":assumed-role/"
 
 
-def note(log: Path) -> None:
-    """Has every decision about a function's role noted in this file from now on."""
-    decide, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
-    known: set[tuple[str, ...]] = set()
-    # What the role's own policies say comes first; a bucket's policy may be asked after it.
-    asked = threading.local()
+def log_decisions(log: Path) -> None:
+    """Patches MiniStack's IAM so that every decision about a function's role is appended to `log`."""
+    evaluate, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+    logged: set[tuple[str, ...]] = set()
+    # The first evaluation during `enforce` is of the role's own policies; a bucket policy may follow.
+    current = threading.local()
 
-    def deciding(context: Any, policies: Any, *limits: Any) -> Any:
-        decided = decide(context, policies, *limits)
-        if getattr(asked, "first", None) is None:
-            asked.first = (context, decided)
-        return decided
+    def patched_evaluate(context: Any, policies: Any, *args: Any) -> Any:
+        result = evaluate(context, policies, *args)
+        if getattr(current, "first", None) is None:
+            current.first = (context, result)
+        return result
 
-    def enforcing(*arguments: Any, **more: Any) -> Any:
-        asked.first = None
-        refusal = enforce(*arguments, **more)
-        if asked.first and ROLE in asked.first[0].principal_arn:
-            context, decided = asked.first
+    def patched_enforce(*args: Any, **kwargs: Any) -> Any:
+        current.first = None
+        refusal = enforce(*args, **kwargs)
+        if current.first and ROLE in current.first[0].principal_arn:
+            context, result = current.first
             role = context.principal_arn.split(ROLE)[1].split("/")[0]
             decision = getattr(refusal, "decision", "Allow")
-            fact = (role, decided.matched_sid, context.action, decision)
+            entry = (role, result.matched_sid, context.action, decision)
             if not log.exists():
-                known.clear()
-            if decision == "ImplicitDeny" or fact not in known:
-                known.add(fact)
-                named = dict(zip(("role", "sid", "action", "decision"), fact, strict=True))
+                logged.clear()
+            if decision == "ImplicitDeny" or entry not in logged:
+                logged.add(entry)
+                fields = dict(zip(("role", "sid", "action", "decision"), entry, strict=True))
                 with log.open("a") as lines:
-                    lines.write(json.dumps({**named, "resource": context.resource_arn}) + "\n")
+                    lines.write(json.dumps({**fields, "resource": context.resource_arn}) + "\n")
         return refusal
 
-    iam_evaluator.evaluate = deciding
-    iam_evaluator.enforce = enforcing
+    iam_evaluator.evaluate = patched_evaluate
+    iam_evaluator.enforce = patched_enforce

@@ -1,9 +1,9 @@
-"""Runs MiniStack in its own environment: on one address, over TLS, to the last child.
+"""Runs MiniStack over TLS on 127.0.0.1: `python ministack_server.py FOLDER PORT`.
 
-MiniStack's own entry point would also take port 443 where it may, and would
-leave the functions' processes to themselves when it is ended. Here SIGTERM ends
-the whole process group at once: everything is in memory and nothing is worth
-saving. `python ministack_server.py FOLDER PORT`, FOLDER with the certificate.
+FOLDER contains the certificate. MiniStack's own entry point is not used, because it
+also tries to listen on port 443 and leaves the functions' processes running when it
+ends. Here SIGTERM kills the whole process group at once: all data is in memory, so
+nothing must be saved. Runs in MiniStack's environment.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from pathlib import Path
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack_permissions import note
 
-from ministack_amends import amend
+import ministack_patches
+from ministack_permissions import log_decisions
 
 
-def end_with_children(*_: object) -> None:
-    """Ends this process group, the functions' processes with it."""
+def kill_process_group(*_: object) -> None:
+    """Kills this process and the functions' processes."""
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 async def run(tls: Path, port: int) -> None:
     """Serves until the process ends."""
-    amend()
-    note(Path(os.environ["DROPCAST_PERMISSIONS"]))
+    ministack_patches.apply_all()
+    log_decisions(Path(os.environ["DROPCAST_PERMISSIONS"]))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.certfile = str(tls / "server.pem")
     config.keyfile = str(tls / "server.key")
     config.keep_alive_timeout = 75
-    # Over HTTP/2, which AWS's own endpoints do not offer either, a request now and then hangs.
+    # HTTP/1.1 only: over HTTP/2 a request hangs now and then. AWS's endpoints offer no HTTP/2 either.
     config.alpn_protocols = ["http/1.1"]
     config.loglevel = "WARNING"
     await serve(app, config, shutdown_trigger=asyncio.Event().wait)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, end_with_children)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    signal.signal(signal.SIGTERM, kill_process_group)
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2])))

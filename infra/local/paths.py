@@ -1,7 +1,7 @@
-"""Where the local cloud keeps things: all of it inside this checkout.
+"""The folders and files of the local cloud, all inside this checkout.
 
-Two checkouts therefore share nothing, and removing `target` and `.tools`
-removes every trace. Knows no tool and starts nothing.
+Two checkouts therefore share nothing, and deleting `target` and `.tools`
+deletes everything that the local cloud has written. This module runs nothing.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ HERE = INFRA / "local"
 TEMPLATE = REPO / "template.yaml"
 
 TOOLS = REPO / ".tools"
-"""The pinned tools, which outlive `cargo clean`."""
+"""The pinned tools. They are outside `target`, so `cargo clean` keeps them."""
 
 TARGET = REPO / "target"
-"""Cargo's folder."""
+"""Cargo's output folder."""
 
 CLOUD = TARGET / "cloud"
-"""What belongs to the cloud of this checkout, running or not."""
+"""State, certificates and logs of this checkout's cloud, whether it runs or not."""
 
 LOGS = CLOUD / "logs"
 SCRATCH = CLOUD / "tmp"
-"""The temporary files of MiniStack and of the functions it runs."""
+"""Temporary files of MiniStack and of the functions that it runs."""
 
 CLOUD_FILE = CLOUD / "cloud.json"
-"""The contract with whoever uses the cloud; `DROPCAST_CLOUD` is its path."""
+"""Describes the running cloud to programs; `DROPCAST_CLOUD` holds this path. See `state.py`."""
 
 
 def venv_bin(venv: str, program: str) -> Path:
-    """Where a tool's virtual environment has a program."""
+    """Returns the path of a program in one of the tools' virtual environments."""
     return TOOLS / venv / "bin" / program

@@ -1,14 +1,16 @@
-"""Holds what each function may do against what it does: `make permissions`.
+"""Finds IAM permissions that the functions do not need: `make permissions`.
 
-Some stories are told with IAM enforced, and it is noted what each makes use of; a permission
-that none uses is needless. Then each one is taken away, and a story is told that uses it: the first refusal
-fails a run (`aftermath::nobody_was_refused_what_it_asked_for`), so a permission without
-which no story is refused anything shows here. That takes a while, and is no part of `make test`.
+1. Runs scenarios with IAM enforced and records which permissions each one uses.
+2. Removes each permission in turn and runs the scenarios that use it, until IAM refuses the function a call.
+
+A permission is needless if no scenario uses it, or if no call is refused without it. The run takes
+long, so it is not part of `make test`. ministack_permissions.py writes the log that is read here.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -20,40 +22,41 @@ import browser
 import deploy
 import lifecycle
 from aws import Caller, texts
-from local_aws import IAM_VERSION, PERMISSIONS
+from local_aws import IAM_VERSION, PERMISSION_LOG
 from paths import LOGS, REPO
-from processes import Lifetime, inherited, run, start
+from processes import Lifetime, inherited_environment, run, start
 from progress import Failure, say, step
 from state import Cloud, environment
+from template import as_list, function_name
 
-NOT_ASKED_HERE = {
-    "logs:CreateLogStream": "MiniStack writes the functions' logs by itself",
-    "logs:PutLogEvents": "MiniStack writes the functions' logs by itself",
-    "sqs:ReceiveMessage": "MiniStack's event source mapping takes messages by itself",
-    "sqs:DeleteMessage": "MiniStack's event source mapping takes messages by itself",
-    "sqs:GetQueueAttributes": "MiniStack's event source mapping takes messages by itself",
-    "dynamodb:DescribeStream": "MiniStack's event source mapping reads streams by itself",
-    "dynamodb:GetRecords": "MiniStack's event source mapping reads streams by itself",
-    "dynamodb:GetShardIterator": "MiniStack's event source mapping reads streams by itself",
-    "dynamodb:ListStreams": "MiniStack's event source mapping reads streams by itself",
+NOT_CHECKED = {
+    "logs:CreateLogStream": "MiniStack writes the functions' logs without their role",
+    "logs:PutLogEvents": "MiniStack writes the functions' logs without their role",
+    "sqs:ReceiveMessage": "MiniStack's event source mapping receives messages without the role",
+    "sqs:DeleteMessage": "MiniStack's event source mapping deletes messages without the role",
+    "sqs:GetQueueAttributes": "MiniStack's event source mapping reads the queue without the role",
+    "dynamodb:DescribeStream": "MiniStack's event source mapping reads streams without the role",
+    "dynamodb:GetRecords": "MiniStack's event source mapping reads streams without the role",
+    "dynamodb:GetShardIterator": "MiniStack's event source mapping reads streams without the role",
+    "dynamodb:ListStreams": "MiniStack's event source mapping reads streams without the role",
     "xray:PutTraceSegments": "X-Ray is off in the local cloud",
     "xray:PutTelemetryRecords": "X-Ray is off in the local cloud",
-    "SayWhatCouldNotBeTold": "MiniStack's event source mapping names by itself what was not taken",
-    "SayWhichLooksFailed": "MiniStack leaves by itself what came of an event that nobody waits for",
+    "SendFailedRecords": "MiniStack sends failed stream records to the queue without the role",
+    "SendFailedRuns": "MiniStack sends failed asynchronous invocations to the queue without the role",
 }
-"""What Lambda itself does with a role on AWS, and MiniStack without it: actions, and Sids of statements."""
+"""Actions, and Sids of statements, that Lambda itself uses on AWS and MiniStack does not."""
 
-ANY_STORY = "drops::a_drop_is_published_once_and_its_link_comes_back"
+BASIC_SCENARIO = "drops::a_drop_is_published_once_and_its_link_comes_back"
 
-STORIES = {
+SCENARIOS = {
     "publish": (
-        ANY_STORY,
+        BASIC_SCENARIO,
         "options::a_video_waits_for_its_sidecar_where_the_account_asks_for_one",
         "tokens::a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once",
         "limits::seven_drops_at_once_are_all_published_without_a_refusal",
     ),
     "status": (
-        ANY_STORY,
+        BASIC_SCENARIO,
         "schedule::a_scheduled_post_is_not_begun_before_its_time_and_is_published_after",
         "tokens::a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publish_asked_about",
         "drafts::",
@@ -71,19 +74,21 @@ STORIES = {
     ),
     "notices": ("notices::a_posts_whole_life_is_told_in_order_to_whoever_has_a_rule_for_it",),
 }
-"""What is told without a permission, until it is missed."""
+"""The scenarios that together use all permissions of a function, as filters of the test binary."""
 
-TELL = ["cargo", "test", "--workspace", "--locked", "--test", "scenarios", "--profile", "local", "--"]
-PATIENCE_S = 150.0
-LOG = LOGS / "permissions-stories.log"
+SCENARIO_COMMAND = [
+    *("cargo", "test", "--workspace", "--locked", "--test", "scenarios", "--profile", "local", "--"),
+]
+SCENARIO_TIMEOUT_S = 150.0
+LOG = LOGS / "permissions-scenarios.log"
 
 
 Use = tuple[str, str, str]
-"""A role, and the statement and the action that it made use of."""
+"""A role, and the statement (Sid) and action that allowed one of its calls."""
 
 
 @dataclass(frozen=True)
-class Grant:
+class Permission:
     """An action that a statement of a role allows."""
 
     function: str
@@ -92,148 +97,163 @@ class Grant:
     sid: str
     action: str
     resource: str | None
-    """One of several resources; none, where the statement has one."""
+    """The resource, if the statement has several; otherwise None."""
 
     @property
     def use(self) -> Use:
-        """What is noted where it lets a call through; the resource is not."""
+        """The entry in the permission log when this permission allows a call. The log has no resources."""
         return self.role, self.sid, self.action
 
     def __str__(self) -> str:
-        """Names it for whoever would remove it."""
-        where = f" on {self.resource.rsplit(':', 1)[-1]}" if self.resource else ""
-        return f"{self.function}: {self.sid} ({self.action}{where})"
+        """Names the permission so that a person finds it in the template."""
+        suffix = f" on {self.resource.rsplit(':', 1)[-1]}" if self.resource else ""
+        return f"{self.function}: {self.sid} ({self.action}{suffix})"
 
 
 def permissions(arguments: list[str]) -> int:
-    """Looks for permissions that nobody needs: those that no story uses, and those that none misses.
+    """Prints the needless permissions; returns 1 if there are any.
 
-    A word names those that are looked at: `status:`, `KeepPosts`, `kms:`; without one, all are.
+    An argument such as `status:`, `UpdatePosts` or `kms:` selects the permissions whose text contains it.
     """
     wanted = " ".join(arguments)
     with lifecycle.cloud_for_one_run() as cloud:
-        found = browser.ensure()
-        told = inherited({**environment(cloud), **(found.environment() if found else {})})
-        grants = [grant for grant in _grants(cloud) if wanted in str(grant)]
-        say(f"  {len(grants)} actions are granted")
-        stories = dict.fromkeys(story for grant in grants for story in STORIES[grant.function])
-        used = {story: _used_by(story, told) for story in stories}
-        needless = [str(grant) for grant in grants if not _is_missed(cloud, grant, used, told)]
-    for complaint in needless:
-        say(f"  needless: {complaint}")
+        chromium = browser.ensure()
+        env = inherited_environment({**environment(cloud), **(chromium.environment() if chromium else {})})
+        checked = [permission for permission in _permissions(cloud) if wanted in str(permission)]
+        say(f"  {len(checked)} permissions to check")
+        scenarios = list(dict.fromkeys(name for one in checked for name in SCENARIOS[one.function]))
+        _ensure_exist(scenarios, env)
+        used = {scenario: _permissions_used(scenario, env) for scenario in scenarios}
+        needless = [str(one) for one in checked if not _is_needed(cloud, one, used, env)]
+    for permission in needless:
+        say(f"  needless: {permission}")
     return 1 if needless else 0
 
 
-def _grants(cloud: Cloud) -> Iterator[Grant]:
-    """Every action of every statement of the functions' roles, as they are deployed."""
-    for function, role in _roles(cloud):
+def _permissions(cloud: Cloud) -> Iterator[Permission]:
+    """Yields every action of every statement of the functions' roles, as deployed."""
+    for function, role in _function_roles(cloud):
         policies = cloud.caller.query("iam", IAM_VERSION, "ListRolePolicies", RoleName=role)
         for policy in texts(policies, "member"):
-            for statement in _document(cloud.caller, role, policy)["Statement"]:
-                for action in _list(statement["Action"]):
-                    if {action, statement["Sid"]} & NOT_ASKED_HERE.keys():
+            for statement in _policy_document(cloud.caller, role, policy)["Statement"]:
+                for action in as_list(statement["Action"]):
+                    if {action, statement["Sid"]} & NOT_CHECKED.keys():
                         continue
-                    resources = _list(statement["Resource"])
-                    for resource in resources:
-                        one = resource if len(resources) > 1 else None
-                        yield Grant(function, role, policy, statement["Sid"], action, one)
+                    resources = as_list(statement["Resource"])
+                    for resource in resources if len(resources) > 1 else [None]:
+                        yield Permission(function, role, policy, statement["Sid"], action, resource)
 
 
-def _roles(cloud: Cloud) -> Iterator[tuple[str, str]]:
-    """The functions that have a role of their own, each with that role."""
-    told = cloud.caller.query(
-        "cloudformation", deploy.CLOUDFORMATION_VERSION, "DescribeStackResources", StackName=deploy.STACK
-    )
-    logical, physical = texts(told, "LogicalResourceId"), texts(told, "PhysicalResourceId")
-    for name, role in zip(logical, physical, strict=True):
-        if name.endswith("Role"):
-            yield name.removesuffix("Role").lower(), role
+def _function_roles(cloud: Cloud) -> Iterator[tuple[str, str]]:
+    """Yields each function with the name of its role."""
+    for logical_id, physical_id in deploy.stack_resources(cloud.caller).items():
+        if logical_id.endswith("Role"):
+            yield function_name(logical_id), physical_id
 
 
-def _document(caller: Caller, role: str, policy: str) -> dict[str, Any]:
-    told = caller.query("iam", IAM_VERSION, "GetRolePolicy", RoleName=role, PolicyName=policy)
-    return json.loads(urllib.parse.unquote(texts(told, "PolicyDocument")[0]))
+def _policy_document(caller: Caller, role: str, policy: str) -> dict[str, Any]:
+    response = caller.query("iam", IAM_VERSION, "GetRolePolicy", RoleName=role, PolicyName=policy)
+    return json.loads(urllib.parse.unquote(texts(response, "PolicyDocument")[0]))
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _log_entries() -> list[dict[str, str]]:
+    if not PERMISSION_LOG.exists():
+        return []
+    return [json.loads(line) for line in PERMISSION_LOG.read_text().splitlines()]
 
 
-def _noted() -> list[dict[str, str]]:
-    return [json.loads(line) for line in PERMISSIONS.read_text().splitlines()] if PERMISSIONS.exists() else []
+def _ensure_exist(scenarios: list[str], env: dict[str, str]) -> None:
+    """Raises `Failure` if a filter matches no scenario, because it would then seem to use no permission."""
+    with step("listed the scenarios"):
+        listed = subprocess.run(
+            [*SCENARIO_COMMAND, "--list"], env=env, cwd=REPO, stdout=subprocess.PIPE, text=True, check=False
+        )
+        if listed.returncode != 0:
+            raise Failure("listing the scenarios")
+    for scenario in scenarios:
+        if scenario not in listed.stdout:
+            raise Failure(f"{scenario} matches no scenario; correct SCENARIOS in infra/local/permissions.py")
 
 
-def _used_by(story: str, told: dict[str, str]) -> set[Use]:
-    """What a story makes use of; raises `Failure` where it fails although nothing is missing."""
-    PERMISSIONS.unlink(missing_ok=True)
-    with step(f"told {story}"):
-        if run([*TELL, story], env=told, cwd=REPO, log=LOG) != 0:
-            raise Failure(story, LOG)
-    return {(fact["role"], fact["sid"], fact["action"]) for fact in _noted() if fact["decision"] == "Allow"}
+def _permissions_used(scenario: str, env: dict[str, str]) -> set[Use]:
+    """Returns what a scenario uses; raises `Failure` if it fails with all permissions in place."""
+    PERMISSION_LOG.unlink(missing_ok=True)
+    with step(f"ran {scenario}"):
+        if run([*SCENARIO_COMMAND, scenario], env=env, cwd=REPO, log=LOG) != 0:
+            raise Failure(scenario, LOG)
+    return {
+        (entry["role"], entry["sid"], entry["action"])
+        for entry in _log_entries()
+        if entry["decision"] == "Allow"
+    }
 
 
-def _is_missed(cloud: Cloud, grant: Grant, used: dict[str, set[Use]], told: dict[str, str]) -> bool:
-    """Whether some story that uses it is refused something without it."""
-    with step(f"without {grant}") as remarks:
-        stories = [story for story in STORIES[grant.function] if grant.use in used[story]]
-        with _without(cloud.caller, grant):
-            for story in stories:
-                if _is_refused(grant, story, told):
-                    remarks.append(story)
+def _is_needed(cloud: Cloud, permission: Permission, used: dict[str, set[Use]], env: dict[str, str]) -> bool:
+    """Returns whether IAM refuses a call in some scenario while the permission is removed."""
+    with step(f"without {permission}") as remarks:
+        users = [name for name in SCENARIOS[permission.function] if permission.use in used[name]]
+        with _removed(cloud.caller, permission):
+            for scenario in users:
+                if _causes_refusal(permission, scenario, env):
+                    remarks.append(f"refused in {scenario}")
                     return True
-        remarks.append("nobody missed it" if stories else "nobody uses it")
+        remarks.append("no call was refused" if users else "no scenario uses it")
         return False
 
 
-def _is_refused(grant: Grant, story: str, told: dict[str, str]) -> bool:
-    PERMISSIONS.unlink(missing_ok=True)
-    telling = start("a story", [*TELL, story], env=told, log=LOG, lifetime=Lifetime.WITH_US, cwd=REPO)
-    deadline = time.monotonic() + PATIENCE_S
+def _causes_refusal(permission: Permission, scenario: str, env: dict[str, str]) -> bool:
+    """Runs a scenario until IAM refuses a call that needs the permission, at most 150 s."""
+    PERMISSION_LOG.unlink(missing_ok=True)
+    command = [*SCENARIO_COMMAND, scenario]
+    running = start("a scenario", command, env=env, log=LOG, lifetime=Lifetime.THIS_COMMAND, cwd=REPO)
+    deadline = time.monotonic() + SCENARIO_TIMEOUT_S
     try:
-        while telling.alive() and time.monotonic() < deadline:
-            if _was_refused(grant):
+        while running.alive() and time.monotonic() < deadline:
+            if _was_refused(permission):
                 return True
             time.sleep(0.3)
-        return _was_refused(grant)
+        return _was_refused(permission)
     finally:
-        telling.stop()
+        running.stop()
 
 
-def _was_refused(grant: Grant) -> bool:
-    refused = (fact for fact in _noted() if fact["decision"] == "ImplicitDeny")
-    return any(fact["role"] == grant.role and fact["action"] == grant.action for fact in refused)
+def _was_refused(permission: Permission) -> bool:
+    refused = (entry for entry in _log_entries() if entry["decision"] == "ImplicitDeny")
+    return any(entry["role"] == permission.role and entry["action"] == permission.action for entry in refused)
 
 
 @contextmanager
-def _without(caller: Caller, grant: Grant) -> Iterator[None]:
-    """A role without one permission, as long as the block lasts."""
-    whole = _document(caller, grant.role, grant.policy)
-    less = json.loads(json.dumps(whole))
-    for statement in less["Statement"]:
-        if statement["Sid"] != grant.sid:
+def _removed(caller: Caller, permission: Permission) -> Iterator[None]:
+    """Removes a permission from its role for the duration of the block."""
+    original = _policy_document(caller, permission.role, permission.policy)
+    reduced = json.loads(json.dumps(original))
+    for statement in reduced["Statement"]:
+        if statement["Sid"] != permission.sid:
             continue
-        if grant.resource is None:
-            statement["Action"] = [action for action in _list(statement["Action"]) if action != grant.action]
+        if permission.resource is None:
+            actions = as_list(statement["Action"])
+            statement["Action"] = [action for action in actions if action != permission.action]
         else:
-            statement["Resource"] = [one for one in _list(statement["Resource"]) if one != grant.resource]
-    less["Statement"] = [statement for statement in less["Statement"] if statement["Action"]]
-    _put(caller, grant, less)
-    # A warm function has read the app's secret already, and would not miss it for minutes. One whose
-    # handler is said anew is started anew, and all have the same.
-    path = f"/2015-03-31/functions/{deploy.STACK}-{grant.function}/configuration"
+            resources = as_list(statement["Resource"])
+            statement["Resource"] = [one for one in resources if one != permission.resource]
+    reduced["Statement"] = [statement for statement in reduced["Statement"] if statement["Action"]]
+    _put_policy(caller, permission, reduced)
+    # A warm function has cached the app's secret for minutes and would not read it again. An update of the
+    # configuration, here with the same handler, makes Lambda start a new process.
+    path = f"/2015-03-31/functions/{deploy.STACK}-{permission.function}/configuration"
     caller.rest("PUT", "lambda", path, Handler="bootstrap")
     try:
         yield
     finally:
-        _put(caller, grant, whole)
+        _put_policy(caller, permission, original)
 
 
-def _put(caller: Caller, grant: Grant, document: dict[str, Any]) -> None:
+def _put_policy(caller: Caller, permission: Permission, document: dict[str, Any]) -> None:
     caller.query(
         "iam",
         IAM_VERSION,
         "PutRolePolicy",
-        RoleName=grant.role,
-        PolicyName=grant.policy,
+        RoleName=permission.role,
+        PolicyName=permission.policy,
         PolicyDocument=json.dumps(document),
     )

@@ -1,10 +1,10 @@
-"""Processes that are never left behind.
+"""Child processes that never outlive the command that should stop them.
 
-Each child leads a process group of its own, so that whatever it starts goes
-with it. One that belongs to a single run also asks the kernel (Linux) to be
-told when the run's process dies, which covers the SIGKILL that nobody can
-handle. A recorded process is recognised by its start time as well as its id,
-so a stale record never kills a stranger. Does not know what it runs.
+- Each child leads its own process group, so stopping it also stops everything that it started.
+- On Linux, a child with `Lifetime.THIS_COMMAND` asks the kernel for SIGTERM when its parent dies. This
+  covers a SIGKILL of the parent, which no handler can catch.
+- `Running` identifies a process by id and start time. A stale record therefore never stops an
+  unrelated process that was given the same id.
 """
 
 from __future__ import annotations
@@ -21,39 +21,46 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from progress import Failure
 
 PR_SET_PDEATHSIG = 1
-PATIENCE_S = 3.0
+STOP_TIMEOUT_S = 3.0
+"""How long a process group may take to end after SIGTERM, and again after SIGKILL."""
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+T = TypeVar("T")
 
 
 class Lifetime(enum.Enum):
-    """How long a child may live."""
+    """When a child process ends."""
 
-    WITH_US = "ends when the process that started it ends"
-    DETACHED = "goes on until it is stopped"
+    THIS_COMMAND = "with the process that started it"
+    DETACHED = "when it is stopped"
 
 
 @dataclass(frozen=True)
 class Running:
-    """A process group, by its leader."""
+    """A process group, identified by its leader."""
 
     name: str
     pid: int
     started: str
+    """When the leader started, as `_start_time` returns it."""
 
     def alive(self) -> bool:
-        """Whether this very process still runs."""
-        return _started(self.pid) == self.started
+        """Returns whether the leader still runs."""
+        return _start_time(self.pid) == self.started
 
     def stop(self) -> None:
-        """Ends the whole group: asks first, then insists, then waits until it is gone."""
-        if self.started and _started(self.pid) not in ("", self.started):
-            return  # the id has been given to somebody else
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            if not _signal_group(self.pid, sign):
+        """Ends the whole group with SIGTERM, then with SIGKILL if needed, and waits until it has ended."""
+        if self.started and _start_time(self.pid) not in ("", self.started):
+            return  # another process has this id now
+        for signum in (signal.SIGTERM, signal.SIGKILL):
+            if not _signal_group(self.pid, signum):
                 return
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + STOP_TIMEOUT_S
             while time.monotonic() < deadline:
                 _reap(self.pid)
                 if not _group_runs(self.pid):
@@ -61,7 +68,7 @@ class Running:
                 time.sleep(0.02)
 
     def record(self) -> dict[str, object]:
-        """What `Running(**record)` takes."""
+        """Returns the JSON form; `Running(**record)` restores it."""
         return asdict(self)
 
 
@@ -74,7 +81,7 @@ def start(
     lifetime: Lifetime,
     cwd: Path,
 ) -> Running:
-    """Starts a program in a session of its own, with its output in `log`."""
+    """Starts a program in its own session, with its output in `log`, and returns without waiting."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -85,25 +92,43 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_tie_to(os.getpid()) if lifetime is Lifetime.WITH_US else None,
+            preexec_fn=_end_with_parent(os.getpid()) if lifetime is Lifetime.THIS_COMMAND else None,
         )
-    child.returncode = 0  # `stop` waits for it; Popen must not warn that nobody did
-    return Running(name, child.pid, _started(child.pid))
+    child.returncode = 0  # `Running.stop` reaps it; this keeps Popen from warning about a running child
+    return Running(name, child.pid, _start_time(child.pid))
+
+
+def wait_until_ready(
+    running: Running, probe: Callable[[], T | None], *, timeout_s: float, poll_s: float, log: Path
+) -> T:
+    """Calls `probe` until it returns a value, and returns that value.
+
+    Raises `Failure` if the process ends first or the timeout passes.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        result = probe()
+        if result is not None:
+            return result
+        if not running.alive():
+            raise Failure(f"{running.name} ended while starting", log)
+        time.sleep(poll_s)
+    raise Failure(f"{running.name} was not ready after {timeout_s:g} s", log)
 
 
 @contextmanager
 def group(
     argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path, log: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that whoever enters waits for; when the block is left, all of its group is gone.
+    """Starts a program as the leader of a process group, and stops the group when the block ends.
 
-    Its output goes to `log`, or to where ours goes.
+    The caller waits for the program inside the block. Without `log`, output goes to our stdout and stderr.
     """
-    ours = os.getpid()
+    parent = os.getpid()
 
     def become_leader() -> None:
         os.setpgid(0, 0)
-        _tie_to(ours)()
+        _end_with_parent(parent)()
 
     with contextlib.ExitStack() as files:
         output = None
@@ -119,14 +144,14 @@ def group(
             stderr=output,
             preexec_fn=become_leader,
         )
-    leader = Running(str(argv[0]), child.pid, _started(child.pid))
+    leader = Running(str(argv[0]), child.pid, _start_time(child.pid))
     try:
         yield child
     except BaseException:
-        # Ctrl-C or a signal for us: pass it on as a polite request.
+        # We were interrupted (Ctrl-C or a signal). Give the program time to clean up before `stop`.
         _signal_group(child.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(PATIENCE_S)
+            child.wait(STOP_TIMEOUT_S)
         raise
     finally:
         leader.stop()
@@ -135,66 +160,92 @@ def group(
 def run(
     argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path, log: Path | None = None
 ) -> int:
-    """Runs a program to its end and returns its exit code, as a shell would tell it."""
+    """Runs a program to its end and returns its exit code as a shell reports it (128 + signal)."""
     with group(argv, env=env, cwd=cwd, log=log) as child:
         code = child.wait()
     return code if code >= 0 else 128 - code
 
 
-def inherited(told: Mapping[str, str]) -> dict[str, str]:
-    """What this process was started with, and what it is told besides."""
-    return {**os.environ, **told}
+@dataclass(frozen=True)
+class Job:
+    """A program that `run_jobs` runs together with others."""
+
+    argv: Sequence[str | Path]
+    log: Path
+    failure: str
+    """The message of the `Failure` if the program exits with an error."""
+    on_success: Callable[[], None] = lambda: None
 
 
-def _tie_to(parent: int) -> Callable[[], None]:
-    """Makes a function for the child: be told when `parent` dies."""
+def run_jobs(jobs: Sequence[Job], *, cwd: Path) -> None:
+    """Runs programs at the same time; raises `Failure` for the first, in the given order, that fails."""
+    with contextlib.ExitStack() as groups:
+        children = [groups.enter_context(group(job.argv, cwd=cwd, log=job.log)) for job in jobs]
+        for job, child in zip(jobs, children, strict=True):
+            if child.wait() != 0:
+                raise Failure(job.failure, job.log)
+            job.on_success()
 
-    def tie() -> None:
+
+def inherited_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Returns this process's environment with `overrides` applied."""
+    return {**os.environ, **overrides}
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Returns an environment that carries nothing of the host's except its PATH."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home)}
+
+
+def _end_with_parent(parent: int) -> Callable[[], None]:
+    """Returns a function that the child runs before exec, to receive SIGTERM when `parent` dies."""
+
+    def request_signal() -> None:
         if _LIBC is None:
             return
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # the parent died before the request
             os._exit(1)
 
-    return tie
+    return request_signal
 
 
-def _signal_group(group: int, sign: int) -> bool:
-    """Whether there was a group to signal."""
+def _signal_group(group: int, signum: int) -> bool:
+    """Signals a group; returns whether it existed."""
     try:
-        os.killpg(group, sign)
+        os.killpg(group, signum)
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS says so of a group of zombies
+    except PermissionError:  # macOS raises this for a group of zombies
         return False
     return True
 
 
 def _group_runs(group: int) -> bool:
-    """Whether a process of the group still runs; a zombie waiting for its parent does not."""
+    """Returns whether a process of the group still runs. Zombies do not count."""
     if sys.platform != "linux":
         return _signal_group(group, 0)
-    states = (_fields(stat) for stat in Path("/proc").glob("[0-9]*/stat"))
+    states = (_stat_fields(stat) for stat in Path("/proc").glob("[0-9]*/stat"))
     return any(fields[2] == str(group) and fields[0] != "Z" for fields in states if fields)
 
 
 def _reap(pid: int) -> None:
-    """Takes the exit status of a child of ours, if there is one."""
+    """Collects the exit status of our child, if it has ended."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
 
-def _started(pid: int) -> str:
-    """When a process started, in the system's own terms; empty if it does not run."""
+def _start_time(pid: int) -> str:
+    """Returns when a process started, in the system's own format; empty if it does not run."""
     if sys.platform != "linux":
-        asked = ["ps", "-o", "lstart=", "-p", str(pid)]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    fields = _fields(Path(f"/proc/{pid}/stat"))
+        command = ["ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    fields = _stat_fields(Path(f"/proc/{pid}/stat"))
     return fields[19] if fields and fields[0] != "Z" else ""
 
 
-def _fields(stat: Path) -> list[str]:
-    """What the kernel tells of a process after its name: state, parent, group and so on."""
+def _stat_fields(stat: Path) -> list[str]:
+    """Returns the fields of /proc/<pid>/stat after the process name: state, parent, group and so on."""
     try:
         return stat.read_text(errors="replace").rsplit(")", 1)[1].split()
     except OSError:

@@ -1,7 +1,6 @@
-"""Short lines for the person who waits: what is done, and how long it took.
+"""Progress lines on the terminal: each finished step and how long it took.
 
-Knows nothing of what the steps are. A step that fails shows the end of its log,
-so that nobody has to be told to look for one.
+If a step fails, the end of its log is printed with the message.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ TAIL_LINES = 60
 
 
 class Failure(Exception):
-    """A step went wrong in a way that the message explains to a person."""
+    """A step failed. The message is meant for the person at the terminal."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)
@@ -24,28 +23,28 @@ class Failure(Exception):
 
 
 def say(line: str = "") -> None:
-    """Writes a line at once, also into a pipe."""
+    """Prints a line and flushes, so that it also appears at once in a pipe."""
     print(line, flush=True)
 
 
-def complain(failure: Failure) -> None:
-    """Writes what went wrong, with the end of the log that tells why."""
+def print_failure(failure: Failure) -> None:
+    """Prints the message of a failure and the last lines of its log to stderr."""
     sys.stdout.flush()
     print(f"\n  failed: {failure}", file=sys.stderr)
     if failure.log and failure.log.exists():
         lines = failure.log.read_text(errors="replace").splitlines()
         for line in lines[-TAIL_LINES:]:
             print(f"    | {line}", file=sys.stderr)
-        print(f"  all of it: {failure.log}", file=sys.stderr)
+        print(f"  full log: {failure.log}", file=sys.stderr)
     sys.stderr.flush()
 
 
 @contextmanager
 def step(name: str) -> Iterator[list[str]]:
-    """Times a step; what is appended to the yielded list is told with it."""
-    begun = time.monotonic()
+    """Times a step. On success prints its line, with the remarks that were added to the yielded list."""
+    started_at = time.monotonic()
     remarks: list[str] = []
     yield remarks
-    took = time.monotonic() - begun
-    remark = f"  {', '.join(remarks)}" if remarks else ""
-    say(f"  {took:6.1f} s  {name}{remark}")
+    duration_s = time.monotonic() - started_at
+    suffix = f"  {', '.join(remarks)}" if remarks else ""
+    say(f"  {duration_s:6.1f} s  {name}{suffix}")

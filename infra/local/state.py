@@ -1,8 +1,10 @@
-"""What is known about the cloud of this checkout while it runs.
+"""The running cloud of this checkout, as recorded in files under target/cloud.
 
-`cloud.json` is the contract with whoever uses the cloud, `running.json` is for
-`up` and `down` alone, and `env` is for a person's shell. All are written whole
-or not at all, readable by their owner only, and gone when the cloud is.
+- `cloud.json` is the interface for programs that use the cloud; README.md lists its fields.
+- `running.json` is read by `cloud.py` only.
+- `env` is sourced by a person's shell.
+
+Each file is replaced atomically, is readable by its owner only, and is deleted when the cloud stops.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tools
@@ -38,67 +40,66 @@ class Cloud:
     outputs: Outputs
     processes: tuple[Running, ...]
     fingerprint: str
-    """Of what was deployed last."""
+    """`build.fingerprint` at the last deployment."""
 
     def alive(self) -> bool:
-        """Whether all of its processes still run."""
+        """Returns whether all processes of the cloud still run."""
         return all(process.alive() for process in self.processes)
 
     def stop(self) -> None:
-        """Ends its processes, the newest first, and forgets it."""
+        """Stops the processes, newest first, and deletes the state files."""
         stop_all(self.processes)
-        forget()
+        clear()
 
 
 def stop_all(processes: tuple[Running, ...] | list[Running]) -> None:
-    """Ends processes, the newest first."""
+    """Stops processes, newest first."""
     for process in reversed(processes):
         process.stop()
 
 
-def remember(cloud: Cloud) -> None:
-    """Writes everything down."""
+def save(cloud: Cloud) -> None:
+    """Writes the state files of a running cloud."""
     caller, tiktok = cloud.caller, cloud.tiktok
-    contract = {
+    interface = {
         "endpoint": caller.endpoint,
         "region": REGION,
         "access_key_id": caller.access_key_id,
         "secret_access_key": caller.secret_access_key,
         "account_id": cloud.account_id,
-        "trust": str(caller.trust),
+        "trust": str(caller.ca_bundle),
         "simulator": tiktok.simulator,
         "client_key": tiktok.client_key,
         "outputs": cloud.outputs,
         "logs": str(LOGS),
         "aws_cli": str(tools.AWS),
     }
-    own = {
+    running = {
         "processes": [process.record() for process in cloud.processes],
         "fingerprint": cloud.fingerprint,
-        "tiktok": tiktok.__dict__,
+        "tiktok": asdict(tiktok),
     }
     exports = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment(cloud).items())
     exports += "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
-    aws = f'export PATH={shlex.quote(str(tools.AWS.parent))}:"$PATH"\n'
-    _write(RUNNING_FILE, json.dumps(own, indent=2))
-    _write(CLOUD_FILE, json.dumps(contract, indent=2))
-    _write(ENV_FILE, exports + aws)
+    path = f'export PATH={shlex.quote(str(tools.AWS.parent))}:"$PATH"\n'
+    _write(RUNNING_FILE, json.dumps(running, indent=2))
+    _write(CLOUD_FILE, json.dumps(interface, indent=2))
+    _write(ENV_FILE, exports + path)
 
 
-def recall() -> Cloud | None:
-    """The cloud that was left running; one that has died meanwhile is cleared away."""
+def load() -> Cloud | None:
+    """Returns the running cloud. A cloud of which a process has died is stopped, and None is returned."""
     try:
-        own = json.loads(RUNNING_FILE.read_text())
-        contract = json.loads(CLOUD_FILE.read_text())
-        processes = tuple(Running(**record) for record in own["processes"])
-        key = (contract["access_key_id"], contract["secret_access_key"])
+        running = json.loads(RUNNING_FILE.read_text())
+        interface = json.loads(CLOUD_FILE.read_text())
+        key = (interface["access_key_id"], interface["secret_access_key"])
         cloud = Cloud(
-            caller=Caller(contract["endpoint"], *key, Path(contract["trust"])),
-            account_id=contract["account_id"],
-            tiktok=TikTok(**own["tiktok"]),
-            outputs=contract["outputs"],
-            processes=processes,
-            fingerprint=own["fingerprint"],
+            caller=Caller(interface["endpoint"], *key, Path(interface["trust"])),
+            account_id=interface["account_id"],
+            tiktok=TikTok(**running["tiktok"]),
+            outputs=interface["outputs"],
+            processes=tuple(Running(**record) for record in running["processes"]),
+            fingerprint=running["fingerprint"],
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -108,14 +109,14 @@ def recall() -> Cloud | None:
     return None
 
 
-def forget() -> None:
-    """Removes what was written down."""
+def clear() -> None:
+    """Deletes the state files."""
     for file in (CLOUD_FILE, RUNNING_FILE, ENV_FILE):
         file.unlink(missing_ok=True)
 
 
 def environment(cloud: Cloud) -> dict[str, str]:
-    """What a program needs to use the cloud: the contract, and AWS as if it were the only one."""
+    """Returns the variables for a program that uses the cloud: `DROPCAST_CLOUD` and AWS settings."""
     return {
         "DROPCAST_CLOUD": str(CLOUD_FILE),
         "AWS_ENDPOINT_URL": cloud.caller.endpoint,
@@ -123,26 +124,26 @@ def environment(cloud: Cloud) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": cloud.caller.secret_access_key,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_CA_BUNDLE": str(cloud.caller.trust),
+        "AWS_CA_BUNDLE": str(cloud.caller.ca_bundle),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # rustls and OpenSSL; it holds the system's roots as well.
-        "SSL_CERT_FILE": str(cloud.caller.trust),
+        # Read by rustls and OpenSSL. The file contains the system's root certificates as well.
+        "SSL_CERT_FILE": str(cloud.caller.ca_bundle),
     }
 
 
 @contextmanager
-def alone(*, patient: bool = True) -> Iterator[None]:
-    """Lets one command at a time start or stop the cloud of this checkout.
+def exclusive(*, wait: bool = True) -> Iterator[None]:
+    """Locks the cloud of this checkout, so that one command at a time starts or stops it.
 
-    Raises `Failure` when another one is at it and the caller would not wait.
+    With `wait=False`, raises `Failure` if another command has the lock.
     """
     CLOUD.mkdir(parents=True, exist_ok=True)
     with (CLOUD / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not patient:
+            if not wait:
                 raise Failure("another command is using the cloud of this checkout") from None
             say("  waiting for another command that uses the cloud of this checkout")
             fcntl.flock(lock, fcntl.LOCK_EX)

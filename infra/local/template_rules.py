@@ -1,7 +1,7 @@
-"""Holds the template against rules that no linter knows, and beside what it speaks of.
+"""Checks the template against rules of this project that no linter knows.
 
-Runs inside the SAM CLI's environment: `python template_rules.py TEMPLATE REPO`. Each
-rule yields complaints, in the words of somebody who would have to mend them.
+Runs in the SAM CLI's environment: `python template_rules.py TEMPLATE REPO`. Each rule
+is a function that yields one message for each violation.
 """
 
 from __future__ import annotations
@@ -15,139 +15,139 @@ from typing import Any
 
 from samcli.yamlhelper import yaml_parse
 
-Resources = dict[str, dict[str, Any]]
+from template import Resources, Template, as_list, referenced_name, resources_of_type
 
-WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-"""Actions that IAM knows no resource for."""
+RUNBOOK = "docs/operate.md"
+"""The page with one section for each alarm, titled with the alarm's logical name."""
 
-MARGIN_S = 60
-"""How much longer a message stays invisible than the function that works on it runs."""
+ACTIONS_WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+"""Actions that IAM allows for the resource `*` only."""
 
-LONGEST_S = 1209600
-"""How long SQS keeps a message at most."""
+VISIBILITY_MARGIN_S = 60
+"""By how much a queue's visibility timeout must exceed the timeout of the function that reads it."""
 
+MAX_RETENTION_S = 1209600
+"""The longest time for which SQS keeps a message: 14 days."""
 
-def of_type(resources: Resources, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The resources of a type, by name, with their properties."""
-    for name, resource in resources.items():
-        if resource["Type"] == kind:
-            yield name, resource.get("Properties", {})
+DASHBOARD_COLUMNS = 24
 
 
-def named(reference: Any) -> str:
-    """The logical name that `!Ref` or `!GetAtt` refers to, or nothing."""
-    if not isinstance(reference, dict):
-        return ""
-    target = reference.get("Ref") or reference.get("Fn::GetAtt") or ""
-    return target.split(".")[0] if isinstance(target, str) else target[0]
-
-
-def as_list(value: Any) -> list[Any]:
-    """What may be one thing or several."""
-    return value if isinstance(value, list) else [value]
-
-
-def functions_log_for_a_while(resources: Resources, _: Path) -> Iterator[str]:
-    """Each function has its own log group, and lines do not stay for ever."""
-    for name, function in of_type(resources, "AWS::Serverless::Function"):
-        group = resources.get(named(function.get("LoggingConfig", {}).get("LogGroup")))
-        if group is None:
+def log_groups_have_retention(resources: Resources, _: Path) -> Iterator[str]:
+    """Each function has a log group in the template, and each log group a retention time."""
+    for name, function in resources_of_type(resources, "AWS::Serverless::Function"):
+        log_group = referenced_name(function.get("LoggingConfig", {}).get("LogGroup"))
+        if log_group not in resources:
             yield f"{name} has no log group of its own"
-    for name, group in of_type(resources, "AWS::Logs::LogGroup"):
+    for name, group in resources_of_type(resources, "AWS::Logs::LogGroup"):
         if "RetentionInDays" not in group:
-            yield f"{name} keeps its lines for ever"
+            yield f"{name} has no retention time"
 
 
-def no_event_is_lost(resources: Resources, _: Path) -> Iterator[str]:
-    """Whatever wakes a function, there is a place for what the function could not do, and an alarm.
+def failed_events_are_kept(resources: Resources, _: Path) -> Iterator[str]:
+    """Each trigger of a function keeps its failed events in a queue, and an alarm reports the failure.
 
-    A queue that feeds one has a dead-letter queue. What a clock wakes leaves why it failed in a queue, and
-    is not tried again, since the next tick does the same. What one cannot take of a stream is in a queue too.
-    One that nothing of this kind wakes is called by somebody who waits for the answer.
+    - SQS: the queue has a dead-letter queue with an alarm.
+    - Schedule: the function has an alarm, and a destination that keeps the errors. Failed runs are not
+      retried, because the next run does the same work.
+    - DynamoDB stream: the destination for failed records has an alarm.
+    - No trigger in the template: only API Gateway may invoke the function, and it reports a failure to
+      the caller.
     """
-    watched = {
-        named(dimension["Value"])
-        for _, alarm in of_type(resources, "AWS::CloudWatch::Alarm")
+    with_alarm = {
+        referenced_name(dimension["Value"])
+        for _, alarm in resources_of_type(resources, "AWS::CloudWatch::Alarm")
         for dimension in alarm.get("Dimensions", [])
-    }
-    for name, function in of_type(resources, "AWS::Serverless::Function"):
+    } - {""}
+    for name, function in resources_of_type(resources, "AWS::Serverless::Function"):
         for event in function.get("Events", {}).values():
-            complaint = _unwatched(resources, watched, name, event)
-            if complaint:
-                yield f"{name} {complaint}"
-        if not function.get("Events") and not _is_answered_to_somebody(resources, name):
-            yield f"{name} is woken by nothing that is written here, and not by API Gateway alone either"
+            violation = _trigger_violation(resources, with_alarm, name, event)
+            if violation:
+                yield f"{name} {violation}"
+        if not function.get("Events") and not _only_api_gateway_invokes(resources, name):
+            yield f"{name} has no trigger in the template, and others than API Gateway may invoke it"
 
 
-def _unwatched(resources: Resources, watched: set[str], name: str, event: dict[str, Any]) -> str:
-    """What is wrong with an event of a function that nobody would hear of if it got lost, or nothing."""
-    kind, properties = event["Type"], event["Properties"]
+def _trigger_violation(resources: Resources, with_alarm: set[str], name: str, event: dict[str, Any]) -> str:
+    """Returns why failed events of a trigger could get lost unnoticed; empty if they cannot."""
+    trigger, properties = event["Type"], event["Properties"]
     function = resources[name]["Properties"]
-    if kind == "SQS":
-        queue = resources[named(properties["Queue"])]["Properties"]
-        letters = named(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
-        return "" if letters in watched else "has a queue without a dead-letter queue with an alarm"
-    if kind == "Schedule":
-        if name not in watched:
-            return "is woken by a clock, and no alarm tells when it fails"
-        kept = _leaves(resources, function, function.get("EventInvokeConfig", {}))
-        return "" if kept else "is woken by a clock, and leaves nowhere why it failed"
-    if kind == "DynamoDB":
-        untaken = _leaves(resources, function, properties)
-        return "" if untaken in watched else "leaves what it cannot take to no queue with an alarm"
-    return f"is woken by {kind}, and nobody has thought of what becomes of lost events"
+    if trigger == "SQS":
+        queue = resources[referenced_name(properties["Queue"])]["Properties"]
+        dead_letter_queue = referenced_name(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        violation = "reads a queue without a dead-letter queue with an alarm"
+        return "" if dead_letter_queue in with_alarm else violation
+    if trigger == "Schedule":
+        if name not in with_alarm:
+            return "is scheduled, and no alarm reports its failures"
+        has_destination = _failure_queue(resources, function, function.get("EventInvokeConfig", {}))
+        return "" if has_destination else "is scheduled, and no queue keeps its errors"
+    if trigger == "DynamoDB":
+        violation = "reads a stream, and its failed records go to no queue with an alarm"
+        return "" if _failure_queue(resources, function, properties) in with_alarm else violation
+    return f"has a trigger of type {trigger}, which this rule does not know"
 
 
-def _leaves(resources: Resources, function: dict[str, Any], properties: dict[str, Any]) -> str:
-    """The queue that has what failed, if there is one and the function's role may send to it."""
-    queue = named(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
-    role = resources[named(function["Role"])]["Properties"]
-    sending = [stated for stated in _statements(role) if "sqs:SendMessage" in as_list(stated["Action"])]
-    return queue if any(queue in map(named, as_list(stated["Resource"])) for stated in sending) else ""
+def _failure_queue(resources: Resources, function: dict[str, Any], properties: dict[str, Any]) -> str:
+    """Returns the on-failure queue; empty if there is none or the function's role may not send to it."""
+    destination = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    queue = referenced_name(destination)
+    role = resources[referenced_name(function["Role"])]["Properties"]
+    allowed = {
+        referenced_name(resource)
+        for statement in _statements(role)
+        if "sqs:SendMessage" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    return queue if queue in allowed else ""
 
 
-def _is_answered_to_somebody(resources: Resources, name: str) -> bool:
-    """Whether a function is called by API Gateway and by nobody else."""
-    permissions = of_type(resources, "AWS::Lambda::Permission")
-    callers = {stated["Principal"] for _, stated in permissions if named(stated["FunctionName"]) == name}
-    return callers == {"apigateway.amazonaws.com"}
+def _only_api_gateway_invokes(resources: Resources, name: str) -> bool:
+    """Returns whether API Gateway may invoke a function and no other service may."""
+    permissions = (permission for _, permission in resources_of_type(resources, "AWS::Lambda::Permission"))
+    principals = {
+        permission["Principal"]
+        for permission in permissions
+        if referenced_name(permission["FunctionName"]) == name
+    }
+    return principals == {"apigateway.amazonaws.com"}
 
 
 def _statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a role's own policies say, as if every condition of the stack held."""
+    """Yields the statements of a role's inline policies, including those that depend on a condition."""
     for policy in role.get("Policies", []):
-        for stated in policy["PolicyDocument"]["Statement"]:
-            yield stated["Fn::If"][1] if "Fn::If" in stated else stated
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
-def queues_keep_what_they_have(resources: Resources, _: Path) -> Iterator[str]:
-    """What is in a queue is encrypted, and is there until somebody has had the time to look."""
-    for name, queue in of_type(resources, "AWS::SQS::Queue"):
+def queues_are_encrypted_and_keep_messages(resources: Resources, _: Path) -> Iterator[str]:
+    """Each queue is encrypted and keeps messages for 14 days, so that a person has time to react."""
+    for name, queue in resources_of_type(resources, "AWS::SQS::Queue"):
         if not queue.get("SqsManagedSseEnabled"):
             yield f"{name} is not encrypted"
-        if queue.get("MessageRetentionPeriod") != LONGEST_S:
-            yield f"{name} keeps a message for less than {LONGEST_S} s"
+        if queue.get("MessageRetentionPeriod") != MAX_RETENTION_S:
+            yield f"{name} does not keep messages for {MAX_RETENTION_S} s"
 
 
-def queues_outlast_functions(resources: Resources, repo: Path) -> Iterator[str]:
-    """A message comes back only when whoever worked on it can no longer do so.
+def visibility_timeout_exceeds_timeout_and_lease(resources: Resources, repo: Path) -> Iterator[str]:
+    """A message is delivered again only after the invocation has ended and its lease on the post has expired.
 
-    The function is over by then, and the lease of the post has run out, so that the next one can work.
+    The next worker can then claim the post.
     """
     lease_s = lease_term_s(repo)
-    for name, function in of_type(resources, "AWS::Serverless::Function"):
+    for name, function in resources_of_type(resources, "AWS::Serverless::Function"):
         for event in function.get("Events", {}).values():
             if event["Type"] != "SQS":
                 continue
-            hidden_s = resources[named(event["Properties"]["Queue"])]["Properties"]["VisibilityTimeout"]
-            if hidden_s < function["Timeout"] + MARGIN_S:
-                yield f"{name} may run for {function['Timeout']} s, and a message is back after {hidden_s} s"
-            if hidden_s <= lease_s:
-                yield f"{name}: a message is back after {hidden_s} s, while a lease lasts {lease_s} s"
+            queue = resources[referenced_name(event["Properties"]["Queue"])]["Properties"]
+            visibility_s, timeout_s = queue["VisibilityTimeout"], function["Timeout"]
+            if visibility_s < timeout_s + VISIBILITY_MARGIN_S:
+                yield f"{name} may run for {timeout_s} s; a message is visible again after {visibility_s} s"
+            if visibility_s <= lease_s:
+                yield f"{name}: a message is visible again after {visibility_s} s; a lease lasts {lease_s} s"
 
 
 def lease_term_s(repo: Path) -> int:
-    """How long a lease lasts, as the code has it."""
+    """Returns LEASE_TERM of functions/domain/src/post in seconds."""
     for source in (repo / "functions" / "domain" / "src" / "post").glob("*.rs"):
         found = re.search(r"LEASE_TERM: Duration = Duration::from_(mins|secs)\((\d+)\)", source.read_text())
         if found:
@@ -156,110 +156,112 @@ def lease_term_s(repo: Path) -> int:
 
 
 def permissions_are_narrow(resources: Resources, _: Path) -> Iterator[str]:
-    """No statement of a role names every action or every resource."""
-    for name, role in of_type(resources, "AWS::IAM::Role"):
+    """No role has managed policies; each statement has a Sid, exact actions and exact resources."""
+    for name, role in resources_of_type(resources, "AWS::IAM::Role"):
         if role.get("ManagedPolicyArns"):
-            yield f"{name} has policies that are not written here"
+            yield f"{name} has managed policies, whose content is not in the template"
         for statement in _statements(role):
             actions = set(as_list(statement["Action"]))
             if not statement.get("Sid"):
-                yield f"{name}: a statement about {', '.join(actions)} does not say what it is for"
+                yield f"{name}: the statement with {', '.join(actions)} has no Sid"
             if any("*" in action for action in actions):
-                yield f"{name}: {', '.join(actions)} is more than one can check"
-            if "*" in as_list(statement["Resource"]) and not actions <= WITHOUT_RESOURCES:
-                yield f"{name}: {statement.get('Sid')} is about every resource there is"
+                yield f"{name}: {', '.join(actions)} contains a wildcard"
+            if "*" in as_list(statement["Resource"]) and not actions <= ACTIONS_WITHOUT_RESOURCES:
+                yield f"{name}: {statement.get('Sid')} applies to every resource"
 
 
-def alarms_say_what_to_do(resources: Resources, repo: Path) -> Iterator[str]:
-    """Each alarm has its paragraph in the runbook, names it, and no paragraph is about none."""
-    runbook = (repo / "docs" / "runbook.md").read_text()
-    paragraphs = set(re.findall(r"^### (\w+Alarm)$", runbook, re.MULTILINE))
-    alarms = dict(of_type(resources, "AWS::CloudWatch::Alarm"))
+def alarms_are_documented(resources: Resources, repo: Path) -> Iterator[str]:
+    """Each alarm links to its section of the runbook, and each section belongs to an alarm."""
+    sections = set(re.findall(r"^### (\w+Alarm)$", (repo / RUNBOOK).read_text(), re.MULTILINE))
+    alarms = dict(resources_of_type(resources, "AWS::CloudWatch::Alarm"))
     for name, alarm in alarms.items():
         description = alarm["AlarmDescription"]
-        if f"docs/runbook.md#{name.lower()}" not in str(description):
-            yield f"{name} does not say where its paragraph is"
-        if name not in paragraphs:
-            yield f"{name} has no paragraph in docs/runbook.md"
+        if f"{RUNBOOK}#{name.lower()}" not in str(description):
+            yield f"the description of {name} does not link to {RUNBOOK}#{name.lower()}"
+        if name not in sections:
+            yield f"{name} has no section in {RUNBOOK}"
         if "TreatMissingData" not in alarm:
-            yield f"{name} does not say what silence means"
-    for name in sorted(paragraphs - set(alarms)):
-        yield f"docs/runbook.md has a paragraph about {name}, which is no alarm"
+            yield f"{name} has no TreatMissingData"
+    for name in sorted(sections - set(alarms)):
+        yield f"{RUNBOOK} has a section {name}, which is not an alarm of the template"
 
 
-def what_matters_is_kept(resources: Resources, _: Path) -> Iterator[str]:
-    """What holds data says what becomes of it, and what stays can be restored."""
-    kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
+def data_survives(resources: Resources, _: Path) -> Iterator[str]:
+    """Each resource that stores data has a deletion policy; retained tables can be restored.
+
+    Retained tables have point-in-time recovery and deletion protection.
+    """
+    types = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret")
     for name, resource in resources.items():
-        if resource["Type"] not in kinds:
+        if resource["Type"] not in types:
             continue
-        deleted, replaced = resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")
-        if not deleted or not replaced:
-            yield f"{name} does not say what becomes of it when the stack is deleted or it is replaced"
+        on_deletion, on_replacement = resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")
+        if not on_deletion or not on_replacement:
+            yield f"{name} needs a DeletionPolicy and an UpdateReplacePolicy"
         properties = resource["Properties"]
-        if resource["Type"] == "AWS::DynamoDB::Table" and deleted == "Retain":
+        if resource["Type"] == "AWS::DynamoDB::Table" and on_deletion == "Retain":
             recovery = properties.get("PointInTimeRecoverySpecification", {})
             recoverable = recovery.get("PointInTimeRecoveryEnabled")
             if not recoverable or not properties.get("DeletionProtectionEnabled"):
-                yield f"{name} is to stay, and can neither be restored nor is safe from deletion"
+                yield f"{name} is retained and needs point-in-time recovery and deletion protection"
 
 
-def the_dashboard_can_be_read(resources: Resources, _: Path) -> Iterator[str]:
-    """Its body is JSON, and no two widgets lie on each other."""
-    for name, dashboard in of_type(resources, "AWS::CloudWatch::Dashboard"):
+def dashboard_widgets_fit(resources: Resources, _: Path) -> Iterator[str]:
+    """The dashboard's body is valid JSON, and its widgets neither overlap nor exceed 24 columns."""
+    for name, dashboard in resources_of_type(resources, "AWS::CloudWatch::Dashboard"):
         taken: set[tuple[int, int]] = set()
         try:
             widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
-        except (ValueError, KeyError) as wrong:
-            yield f"{name} is no JSON: {wrong}"
+        except (ValueError, KeyError) as error:
+            yield f"{name} is not valid JSON: {error}"
             continue
         for widget in widgets:
-            x, y, width, height = (widget[part] for part in ("x", "y", "width", "height"))
+            x, y, width, height = (widget[key] for key in ("x", "y", "width", "height"))
             cells = {(column, row) for column in range(x, x + width) for row in range(y, y + height)}
-            if taken & cells or x + width > 24:
-                yield f"{name}: {widget['properties']['title']!r} does not fit where it is"
+            if taken & cells or x + width > DASHBOARD_COLUMNS:
+                yield f"{name}: widget {widget['properties']['title']!r} overlaps another or is too far right"
             taken |= cells
 
 
 RULES = (
-    functions_log_for_a_while,
-    no_event_is_lost,
-    queues_keep_what_they_have,
-    queues_outlast_functions,
+    log_groups_have_retention,
+    failed_events_are_kept,
+    queues_are_encrypted_and_keep_messages,
+    visibility_timeout_exceeds_timeout_and_lease,
     permissions_are_narrow,
-    alarms_say_what_to_do,
-    what_matters_is_kept,
-    the_dashboard_can_be_read,
+    alarms_are_documented,
+    data_survives,
+    dashboard_widgets_fit,
 )
 
 
-def parameters_are_bounded(template: dict[str, Any]) -> Iterator[str]:
-    """Each parameter says what it is for and what it may be, and is in a group with a label."""
+def parameters_are_described(template: Template) -> Iterator[str]:
+    """Each parameter has a description, bounds, a group and a label; each output has a description."""
     interface = template["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = {name for group in interface["ParameterGroups"] for name in group["Parameters"]}
     for name, parameter in template["Parameters"].items():
         if "Description" not in parameter:
-            yield f"{name} does not say what it is for"
+            yield f"the parameter {name} has no description"
         if not parameter.keys() & {"AllowedValues", "AllowedPattern", "MaxValue"}:
-            yield f"{name} may be anything"
+            yield f"the parameter {name} accepts any value"
         if name not in grouped or name not in interface["ParameterLabels"]:
-            yield f"{name} has no group or no label"
+            yield f"the parameter {name} has no group or no label"
     for name in sorted(grouped - set(template["Parameters"])):
-        yield f"{name} is in a group, and is no parameter"
+        yield f"{name} is in a parameter group, but is not a parameter"
     for name, output in template["Outputs"].items():
         if "Description" not in output:
-            yield f"the output {name} does not say what it is"
+            yield f"the output {name} has no description"
 
 
 def main() -> int:
-    """Says everything that is wrong."""
+    """Prints every violation; returns 1 if there is one."""
     template = yaml_parse(Path(sys.argv[1]).read_text())
     repo = Path(sys.argv[2])
-    complaints = list(parameters_are_bounded(template))
+    violations = list(parameters_are_described(template))
     for rule in RULES:
-        complaints += rule(template["Resources"], repo)
-    sys.stdout.write("".join(f"{complaint}\n" for complaint in complaints))
-    return 1 if complaints else 0
+        violations += rule(template["Resources"], repo)
+    sys.stdout.write("".join(f"{violation}\n" for violation in violations))
+    return 1 if violations else 0
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""The pinned tools, in `.tools` inside this checkout.
+"""Installs the pinned tools into `.tools` inside this checkout; nothing is installed globally.
 
-Each list in `requirements` becomes one virtual environment, installed only with
-the hashes it names, and again only when the list has changed. What nobody
-publishes as a wheel comes from crates.io. Installs nothing globally.
+Each list in `requirements` becomes one virtual environment. pip installs only the
+hashes in the list, and only when the list has changed. A tool that is not
+published as a wheel is compiled from crates.io.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shlex
 import sys
@@ -15,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import processes
 from paths import HERE, LOGS, TOOLS, venv_bin
+from processes import Job, run_jobs
 from progress import Failure, step
 
 MINISTACK_PYTHON = venv_bin("ministack", "python")
@@ -36,63 +35,69 @@ CHECK_JSONSCHEMA = venv_bin("check", "check-jsonschema")
 CARGO_CYCLONEDX = TOOLS / "bin" / "cargo-cyclonedx"
 
 CARGO_CYCLONEDX_VERSION = "0.5.9"
-OLDEST_PYTHON = (3, 10)
+MIN_PYTHON = (3, 10)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """Something to install, and how to know that it is there."""
+    """A tool and the shell script that installs it."""
 
     name: str
-    wanted: str
-    """Changes when it has to be installed again."""
+    version: str
+    """Text that changes when the tool must be installed again."""
     script: str
 
     @property
     def stamp(self) -> Path:
-        """Says what was installed last."""
+        """The file that records the installed version."""
         return TOOLS / f"{self.name}.stamp"
 
     def is_current(self) -> bool:
-        """Whether what is wanted is there."""
-        return self.stamp.exists() and self.stamp.read_text() == self.wanted
+        """Returns whether this version is installed."""
+        return self.stamp.exists() and self.stamp.read_text() == self.version
+
+    def mark_current(self) -> None:
+        """Records that this version is installed."""
+        self.stamp.write_text(self.version)
 
 
 def ensure() -> None:
-    """Installs what the local cloud needs and is not there yet."""
-    if sys.version_info < OLDEST_PYTHON:
-        wanted = ".".join(map(str, OLDEST_PYTHON))
-        raise Failure(f"Python {wanted} or newer is needed; this is {sys.version.split()[0]}")
-    _install([_environment("ministack"), _environment("sam"), _environment("build")])
+    """Installs the tools of the local cloud, if they are missing or outdated."""
+    if sys.version_info < MIN_PYTHON:
+        required = ".".join(map(str, MIN_PYTHON))
+        raise Failure(f"Python {required} or newer is needed; this is {sys.version.split()[0]}")
+    _install([_virtual_environment("ministack"), _virtual_environment("sam"), _virtual_environment("build")])
 
 
 def ensure_checkers() -> None:
-    """Installs what `make check` needs beyond that."""
+    """Installs the tools of the local cloud and those of `make check`."""
     ensure()
-    _install([_environment("check"), _environment("checkov"), _environment("contract")])
+    _install(
+        [_virtual_environment("check"), _virtual_environment("checkov"), _virtual_environment("contract")]
+    )
 
 
 def ensure_zig() -> None:
-    """Installs what `make build` needs: 200 MB that nothing else does."""
-    _install([_environment("build"), _environment("sam"), _environment("zig")])
+    """Installs the tools of `make build`. zig has 200 MB, which no other command needs."""
+    _install([_virtual_environment("build"), _virtual_environment("sam"), _virtual_environment("zig")])
 
 
 def ensure_sbom() -> None:
-    """Installs what `make sbom` needs, which is compiled."""
+    """Compiles and installs the tool of `make sbom`."""
     root = shlex.quote(str(TOOLS))
-    # Outside the checkout, so that its own Cargo settings do not apply.
+    # `cd /` keeps the checkout's .cargo/config.toml from applying.
     script = (
         f"cd / && cargo install --locked --root {root} --version {CARGO_CYCLONEDX_VERSION} cargo-cyclonedx"
     )
     _install([Tool("cargo-cyclonedx", f"{CARGO_CYCLONEDX_VERSION}\n", script)])
 
 
-def _environment(name: str) -> Tool:
-    """A virtual environment with everything that a list names."""
+def _virtual_environment(name: str) -> Tool:
+    """Returns the virtual environment with every package of requirements/<name>.txt."""
     requirements = HERE / "requirements" / f"{name}.txt"
     folder = shlex.quote(str(TOOLS / name))
     python = shlex.quote(sys.executable)
-    # The lists are complete, hence --no-deps; checking hashes keeps them so.
+    # The lists name every transitive dependency, hence --no-deps.
     pip = f"{folder}/bin/pip install --no-deps --require-hashes -r {shlex.quote(str(requirements))}"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
     return Tool(
@@ -103,18 +108,18 @@ def _environment(name: str) -> Tool:
 
 
 def _install(tools: Sequence[Tool]) -> None:
-    """Installs what is not current, all at once; they mostly wait for the network."""
+    """Installs the tools that are not current, in parallel, because they mostly wait for the network."""
     missing = [tool for tool in tools if not tool.is_current()]
     if not missing:
         return
-    names = ", ".join(tool.name for tool in missing)
-    with step(f"installed {names} into {TOOLS.name}/"), contextlib.ExitStack() as groups:
-        waiting = [
-            (tool, log, groups.enter_context(processes.group(["sh", "-c", tool.script], cwd=HERE, log=log)))
+    with step(f"installed {', '.join(tool.name for tool in missing)} into {TOOLS.name}/"):
+        jobs = [
+            Job(
+                argv=["sh", "-c", tool.script],
+                log=LOGS / f"install-{tool.name}.log",
+                failure=f"installing {tool.name}",
+                on_success=tool.mark_current,
+            )
             for tool in missing
-            for log in (LOGS / f"install-{tool.name}.log",)
         ]
-        for tool, log, child in waiting:
-            if child.wait() != 0:
-                raise Failure(f"installing {tool.name}", log)
-            tool.stamp.write_text(tool.wanted)
+        run_jobs(jobs, cwd=HERE)

@@ -1,7 +1,7 @@
-"""Writes a SAM template as the CloudFormation template that it stands for.
+"""Expands a SAM template into the CloudFormation template that `sam deploy` creates.
 
-Runs inside the SAM CLI's environment: `python translate.py TEMPLATE TRANSLATED`.
-Parameters stay parameters, so what is linted is what every deployment gets.
+Runs in the SAM CLI's environment: `python translate.py TEMPLATE TRANSLATED`. Parameters
+are not resolved, so the linted template applies to every deployment.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from samtranslator.translator.transform import transform
 
 
 class NoManagedPolicies:
-    """The template names no managed policy, so none has to be looked up."""
+    """A policy loader without policies. The template names no managed policy, so none is looked up."""
 
     def load(self) -> dict[str, str]:
-        """Answers with no policies."""
+        """Returns an empty mapping."""
         return {}
 
 
@@ -27,7 +27,7 @@ def translate(template: Path) -> dict[str, object]:
     source = yaml_parse(template.read_text())
     for resource in source["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            # `sam deploy` puts the packaged code's address here.
+            # `sam deploy` inserts the location of the uploaded code here.
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     return transform(source, {}, NoManagedPolicies())
 
