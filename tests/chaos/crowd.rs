@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use aws::Film;
+use aws::TestVideo;
 use futures::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -101,7 +101,7 @@ impl Crowd {
         for number in 0..self.drops {
             for maker in &makers {
                 let key = maker.key(&format!("{number}.mp4"));
-                drops.push(stage.drop_film(&key, &Film::new(BYTES)?, &[])?);
+                drops.push(stage.drop_film(&key, &TestVideo::new(BYTES)?, &[])?);
             }
         }
         Ok((makers, drops))

@@ -2,7 +2,7 @@
 //! is known of what may become of it.
 
 use anyhow::{Context, Result, ensure};
-use aws::{BUCKET, Film};
+use aws::{BUCKET, TestVideo};
 use domain::identity::PostId;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::stage::{Lambda, Request, Stage};
 pub(crate) struct Drop {
     pub(crate) key: String,
     pub(crate) version: String,
-    pub(crate) film: Film,
+    pub(crate) film: TestVideo,
     pub(crate) post: PostId,
     /// The request that asked for the post, where one did.
     pub(crate) request: Option<Request>,
@@ -26,7 +26,7 @@ pub(crate) struct Drop {
 
 impl Drop {
     /// An object that becomes a post by itself.
-    fn of(key: &str, version: String, film: &Film) -> Self {
+    fn of(key: &str, version: String, film: &TestVideo) -> Self {
         let post = Dropped::at(BUCKET, key, &version, &Footage::of("")).post;
         Self { key: key.to_owned(), version, film: film.clone(), post, request: None, model: Model::default() }
     }
@@ -34,8 +34,8 @@ impl Drop {
 
 impl Stage {
     /// Drops a film; its event is in the queue.
-    pub(crate) fn drop_film(&self, key: &str, film: &Film, metadata: &[(&str, &str)]) -> Result<Drop> {
-        let version = self.aws.kept().bucket.put(key, film.clone(), metadata);
+    pub(crate) fn drop_film(&self, key: &str, film: &TestVideo, metadata: &[(&str, &str)]) -> Result<Drop> {
+        let version = self.aws.state().bucket.put(key, film.clone(), metadata);
         let dropped = Drop::of(key, version, film);
         self.tell_of(&dropped)?;
         Ok(dropped)
@@ -44,15 +44,15 @@ impl Stage {
     /// Puts the event of a drop into the queue, as S3 does once or more often.
     pub(crate) fn tell_of(&self, dropped: &Drop) -> Result<()> {
         let now = self.now();
-        self.aws.kept().queue.tell_of(&dropped.key, &dropped.version, dropped.film.bytes, now)
+        self.aws.state().queue.put_object_created(&dropped.key, &dropped.version, dropped.film.bytes, now)
     }
 }
 
 impl Lambda<'_> {
     /// Puts a film where it is not posted by itself, and asks for a post of it.
-    pub(crate) async fn create_post(&mut self, maker: &Creator, film: &Film) -> Result<Drop> {
+    pub(crate) async fn create_post(&mut self, maker: &Creator, film: &TestVideo) -> Result<Drop> {
         let key = "library/clip.mp4";
-        let version = self.stage.aws.kept().bucket.put(key, film.clone(), &[]);
+        let version = self.stage.aws.state().bucket.put(key, film.clone(), &[]);
         let request = asking_for(maker, &Drop::of(key, version.clone(), film));
         let answer = self.insist(&request).await?;
         ensure!(answer.status == 201, "a post was asked for, and the answer is {answer:?}");
@@ -61,7 +61,7 @@ impl Lambda<'_> {
     }
 
     /// Asks for an address, and uploads a film there.
-    pub(crate) async fn create_upload(&mut self, maker: &Creator, film: &Film) -> Result<Drop> {
+    pub(crate) async fn create_upload(&mut self, maker: &Creator, film: &TestVideo) -> Result<Drop> {
         let body = json!({ "account": maker.alias.as_str(), "file_name": "clip.mp4", "content_type": "video/mp4",
                            "bytes": film.bytes });
         let named_so = |name: &str| Request::named("/uploads", &format!("{name}-{}", maker.alias), &body);
@@ -82,13 +82,13 @@ impl Lambda<'_> {
         };
         let key = self.send_parts(&post, film, parts).await?;
         // Where somebody cancelled it meanwhile, there is none.
-        let version = self.stage.aws.kept().bucket.newest(&key).unwrap_or_else(|| "none".to_owned());
+        let version = self.stage.aws.state().bucket.newest(&key).unwrap_or_else(|| "none".to_owned());
         Ok(Drop { post, request: Some(request), ..Drop::of(&key, version, film) })
     }
 
     /// Sends a film in parts and has it completed: too early at first, when the first
     /// part is missing. Says which key it is at.
-    async fn send_parts(&mut self, post: &PostId, film: &Film, parts: &[Value]) -> Result<String> {
+    async fn send_parts(&mut self, post: &PostId, film: &TestVideo, parts: &[Value]) -> Result<String> {
         let complete = Request::complete(post);
         let (first, others) = parts.split_first().context("a large video has parts")?;
         for part in others {
@@ -105,13 +105,13 @@ impl Lambda<'_> {
     }
 
     /// Sends a part to its address; says which key that is for.
-    fn send_part(&self, film: &Film, part: &Value) -> Result<String> {
+    fn send_part(&self, film: &TestVideo, part: &Value) -> Result<String> {
         let (key, query) = address(&part["url"])?;
         let upload = query.split('&').find_map(|pair| pair.strip_prefix("uploadId=")).context("it is of an upload")?;
         let count = |name: &str| part[name].as_u64().context("a part has its place");
         let number = u32::try_from(count("part_number")?)?;
         let range = (count("first_byte")?, count("bytes")?);
-        self.stage.aws.kept().bucket.put_part(&key, upload, number, film, range);
+        self.stage.aws.state().bucket.put_part(&key, upload, number, film, range);
         Ok(key)
     }
 }

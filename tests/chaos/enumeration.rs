@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use simulator::Consulted;
+use simulator::SettingsRead;
 
 use crate::campaign::{Job, rehearse, run};
 use crate::crashes;
@@ -40,8 +40,8 @@ pub(crate) struct Enumeration {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// The calls of stories that nothing went wrong with.
-    rehearsed: BTreeMap<Story, (Vec<Call>, Consulted)>,
-    runs: BTreeMap<String, Consulted>,
+    rehearsed: BTreeMap<Story, (Vec<Call>, SettingsRead)>,
+    runs: BTreeMap<String, SettingsRead>,
 }
 
 impl Enumeration {
@@ -86,12 +86,14 @@ impl Enumeration {
 impl Memory {
     /// The calls of a story that nothing goes wrong with.
     fn rehearse(&mut self, places: &Places, story: Story, tiktok: TikTok) -> Result<Vec<Call>> {
-        if let Some((calls, _)) = self.rehearsed.get(&story).filter(|(_, consulted)| !tiktok.may_differ(consulted)) {
+        if let Some((calls, _)) =
+            self.rehearsed.get(&story).filter(|(_, settings_read)| !tiktok.may_differ(settings_read))
+        {
             return Ok(calls.clone());
         }
         let rehearsed = rehearse(places, story, tiktok)?;
         if tiktok.is_documented() {
-            self.rehearsed.insert(story, (rehearsed.calls.clone(), rehearsed.verdict.consulted));
+            self.rehearsed.insert(story, (rehearsed.calls.clone(), rehearsed.verdict.settings_read));
         }
         Ok(rehearsed.calls)
     }
@@ -99,13 +101,13 @@ impl Memory {
     /// Remembers a run under TikTok as documented, if it is good for anything.
     pub(crate) fn keep(&mut self, run: String, played: &Played) {
         if played.verdict.is_clean() {
-            self.runs.insert(run, played.verdict.consulted.clone());
+            self.runs.insert(run, played.verdict.settings_read.clone());
         }
     }
 
     /// Whether it is known that a run goes the same way under this TikTok.
     pub(crate) fn is_alike(&self, run: &str, tiktok: TikTok) -> bool {
-        self.runs.get(run).is_some_and(|consulted| !tiktok.may_differ(consulted))
+        self.runs.get(run).is_some_and(|settings_read| !tiktok.may_differ(settings_read))
     }
 }
 

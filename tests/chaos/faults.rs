@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use simulator::{Effect, Ending, Trouble as TikToks, WrongShape};
+use simulator::{Effect, Ending, FaultKind as TikToks, WrongShape};
 
 use crate::campaign::cores;
 use crate::enumeration::Enumeration;

@@ -16,7 +16,7 @@ use anyhow::Result;
 use domain::account::Requirement;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use simulator::{Settings, WebhookOrder, Webhooks};
+use simulator::{Settings, WebhookDelivery, WebhookOrder};
 use tests::Creator;
 
 use crate::dropped::Drop;
@@ -110,8 +110,11 @@ impl History {
         })?;
         let maker = Creator::cast(&stage.cloud, |casting| {
             casting.review = if self.cast.review { Requirement::Required } else { Requirement::Optional };
-            casting.user.webhooks =
-                if self.cast.telling == EventEntry::Never { Webhooks::Withheld } else { Webhooks::Told };
+            casting.user.webhooks = if self.cast.telling == EventEntry::Never {
+                WebhookDelivery::Disabled
+            } else {
+                WebhookDelivery::Enabled
+            };
         });
         let maker = maker.await?;
         let begun = stage.now();

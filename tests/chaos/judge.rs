@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use aws::POSTS;
-use simulator::{Consulted, Entry, Flow, Ledger, NoneUploaded, UploadedBytes};
+use simulator::{Flow, InitialUploadedBytes, Ledger, LedgerEntry, SettingsRead, UploadedBytes};
 
 use crate::dropped::Drop;
 use crate::model::End;
@@ -48,7 +48,7 @@ pub(crate) struct Verdict {
     /// Every upload that was begun: what was sent, and what became of it.
     pub(crate) uploads: Vec<String>,
     /// Which of the settings that nobody knows TikTok's answers hung on.
-    pub(crate) consulted: Consulted,
+    pub(crate) settings_read: SettingsRead,
 }
 
 impl Verdict {
@@ -71,7 +71,7 @@ impl Judged<'_> {
         }
         for violation in &ledger.violations {
             verdict.broken_rules += 1;
-            verdict.notes.push(format!("{:?} {:?}: {}", violation.endpoint, violation.rule, violation.sentence));
+            verdict.notes.push(format!("{:?} {:?}: {}", violation.endpoint, violation.rule, violation.message));
         }
         if self.rest == Rest::Never {
             verdict.lost += usize::from(verdict.lost == 0);
@@ -82,11 +82,11 @@ impl Judged<'_> {
         }
         verdict.uploads = ledger.publishes.iter().map(told).collect();
         // Last of all: what is judged may hang on one, too.
-        verdict.consulted = stage.tiktok.consulted();
+        verdict.settings_read = stage.tiktok.settings_read();
         Ok(verdict)
     }
 
-    fn judge_entry(&self, entry: &Entry, verdict: &mut Verdict) {
+    fn judge_entry(&self, entry: &LedgerEntry, verdict: &mut Verdict) {
         let own = |sha256: &String| self.drops.iter().any(|dropped| dropped.film.sha256 == *sha256);
         if entry.sha256.as_ref().is_some_and(|sha256| !own(sha256)) {
             verdict.wrong_bytes += 1;
@@ -147,7 +147,7 @@ fn judge_drop(stage: &Stage, ledger: &Ledger, dropped: &Drop, verdict: &mut Verd
 }
 
 /// An upload in a line.
-fn told(upload: &Entry) -> String {
+fn told(upload: &LedgerEntry) -> String {
     let chunks: Vec<_> = upload.chunks.iter().map(|chunk| (chunk.first, chunk.outcome)).collect();
     format!("{} {:?} {chunks:?}", upload.status, upload.fail_reason)
 }
@@ -157,13 +157,13 @@ fn is_mute(stage: &Stage, ledger: &Ledger, dropped: &Drop) -> bool {
     let mut uploads = ledger.publishes.iter().filter(|it| it.source_info.video_size == dropped.film.bytes);
     let settings = stage.tiktok.settings();
     let has_none = uploads.next_back().is_some_and(|upload| upload.bytes_received == 0);
-    has_none && settings.none_uploaded.consult() == NoneUploaded::Unsaid
-        || settings.uploaded_bytes.consult() == UploadedBytes::Absent
+    has_none && settings.initial_uploaded_bytes.read() == InitialUploadedBytes::Absent
+        || settings.uploaded_bytes.read() == UploadedBytes::Absent
 }
 
 /// How often a file was published, or delivered to an inbox.
 fn times_published(ledger: &Ledger, sha256: &str) -> usize {
-    let delivered = |entry: &&Entry| {
+    let delivered = |entry: &&LedgerEntry| {
         entry.flow == Flow::Draft && entry.status == IN_INBOX && entry.sha256.as_deref() == Some(sha256)
     };
     ledger.times_published(sha256) + ledger.publishes.iter().filter(delivered).count()
@@ -171,7 +171,7 @@ fn times_published(ledger: &Ledger, sha256: &str) -> usize {
 
 /// Why the post of a drop failed, if it did.
 fn failure_of(stage: &Stage, dropped: &Drop) -> Option<String> {
-    let kept = stage.aws.kept();
+    let kept = stage.aws.state();
     let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == dropped.post.as_str());
     posts.next()?.get("failure_code")?["S"].as_str().map(str::to_owned)
 }

@@ -82,7 +82,7 @@ async fn same_bell(theirs: &Cloud, ours: &Stage) -> Result<()> {
     let received = theirs.sqs.receive_message().queue_url(&theirs.outputs().intake_queue_url).send().await?;
     let theirs = received.messages().first().and_then(|message| message.body()).context("the bell rings")?;
     // Before it, the bucket has told of what was made of parts.
-    let mut here = std::iter::from_fn(|| ours.aws.kept().queue.next(ours.now()));
+    let mut here = std::iter::from_fn(|| ours.aws.state().queue.receive(ours.now()));
     let message = here.nth(1).context("the bell rings here")?;
     ensure!(message.body == theirs, "MiniStack's queue has {theirs}, and here it is {}", message.body);
     Ok(())

@@ -19,7 +19,7 @@ mod lies;
 
 use std::fmt;
 
-use simulator::{Entry, Ledger};
+use simulator::{Ledger, LedgerEntry};
 
 use crate::stage::{ENDS, REWORDED, Said, Wish};
 
@@ -191,7 +191,7 @@ pub(crate) struct Film<'a> {
 }
 
 impl Film<'_> {
-    fn uploads<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = &'l Entry> {
+    fn uploads<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = &'l LedgerEntry> {
         let bytes = self.bytes;
         ledger.publishes.iter().filter(move |it| it.source_info.video_size == bytes)
     }
@@ -207,7 +207,7 @@ impl Film<'_> {
     /// Whether all but the last chunk is there, or was before TikTok failed it, so
     /// that the last may have been on its way.
     fn may_be_whole(&self, ledger: &Ledger) -> bool {
-        let all_but_last = |it: &Entry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
+        let all_but_last = |it: &LedgerEntry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
         self.uploads(ledger).any(|upload| upload.bytes_received >= all_but_last(upload))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use aws::Film;
+use aws::TestVideo;
 use tests::Creator;
 
 use crate::campaign::alone;
@@ -38,7 +38,7 @@ pub(crate) fn largest(places: &Places, tiktok: TikTok, memory: &mut Memory) -> R
         stage.clear(tiktok.set)?;
         let maker = Creator::connect(&stage.cloud).await?;
         let begun = stage.now();
-        let dropped = stage.drop_film(&maker.key("long.mp4"), &Film::new(LARGEST)?, &[])?;
+        let dropped = stage.drop_film(&maker.key("long.mp4"), &TestVideo::new(LARGEST)?, &[])?;
         let kills = [(7, Moment::Before), (23, Moment::After), (41, Moment::Before), (60, Moment::After)];
         let kills = kills.map(|(chunk, moment)| Order { at: At::Chunk(chunk), trouble: Trouble::Kill(moment) });
         stage.gate.order(kills.into());

@@ -93,7 +93,7 @@ impl Stage {
             tokio::spawn(gate::serve(side, Arc::clone(&gate), Door::Side)),
             letterbox,
         ];
-        let contract = aws::contract(&format!("http://{side_address}"), tiktok.url(), &places.scratch);
+        let contract = aws::cloud_json(&format!("http://{side_address}"), tiktok.url(), &places.scratch);
         let contract: Contract = serde_json::from_value(contract).context("the contract has changed")?;
         let cloud = Arc::new(Cloud::of(contract, PathBuf::new()).await?);
         let (address, places) = (address.to_string(), places.clone());

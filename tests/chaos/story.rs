@@ -8,8 +8,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use aws::Film;
-use simulator::{Scope, Standing, User, Webhooks};
+use aws::TestVideo;
+use simulator::{AccountStanding, Scope, User, WebhookDelivery};
 use tests::Creator;
 
 pub(crate) use people::wish;
@@ -136,12 +136,12 @@ impl Story {
     async fn cast(self, stage: &Stage) -> Result<Creator> {
         let maker = Creator::cast(&stage.cloud, |casting| match self {
             Self::Told => {
-                casting.user.webhooks = Webhooks::Told;
+                casting.user.webhooks = WebhookDelivery::Enabled;
                 // A cover's link is not told: it would be asked for.
                 casting.scopes.retain(|scope| *scope != Scope::VideoList);
             }
-            Self::Retried => casting.user.standing = Standing::Risky,
-            Self::Parted(Parting::Removed) => casting.user.webhooks = Webhooks::Told,
+            Self::Retried => casting.user.standing = AccountStanding::Risky,
+            Self::Parted(Parting::Removed) => casting.user.webhooks = WebhookDelivery::Enabled,
             _ => {}
         });
         let maker = maker.await?;
@@ -175,7 +175,7 @@ impl Story {
                 if stage.tiktok.ledger().publishes.iter().any(|upload| upload.fail_reason.is_some()) {
                     dropped.model.refused();
                 }
-                stage.tiktok.put_user(User { standing: Standing::Good, ..maker.user.clone() });
+                stage.tiktok.put_user(User { standing: AccountStanding::Good, ..maker.user.clone() });
                 wish(stage, lambda, &dropped, Wish::Retry).await?;
             }
             _ => {}
@@ -190,13 +190,13 @@ pub(crate) fn init(calls: &[Call]) -> usize {
 }
 
 /// A film of this length; the same one for everybody who asks.
-pub(crate) fn film(bytes: u64) -> Result<Film> {
-    static FILMS: OnceLock<Mutex<BTreeMap<u64, Film>>> = OnceLock::new();
+pub(crate) fn film(bytes: u64) -> Result<TestVideo> {
+    static FILMS: OnceLock<Mutex<BTreeMap<u64, TestVideo>>> = OnceLock::new();
     let mut films = FILMS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(film) = films.get(&bytes) {
         return Ok(film.clone());
     }
-    let film = Film::new(bytes)?;
+    let film = TestVideo::new(bytes)?;
     films.insert(bytes, film.clone());
     Ok(film)
 }

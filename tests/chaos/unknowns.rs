@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use simulator::{
-    Consulted, ContentRangeCounts, ExpiredUpload, NoneUploaded, RefreshRotation, RepeatedRange, Settings, UploadedBytes,
+    ContentRangeCounts, ExpiredUpload, InitialUploadedBytes, RefreshRotation, RepeatedRange, Settings, SettingsRead,
+    UploadedBytes,
 };
 
 /// A TikTok that can be.
@@ -20,8 +21,8 @@ impl TikTok {
     }
 
     /// Whether what hung on these settings under TikTok as documented may go another way here.
-    pub(crate) fn may_differ(self, consulted: &Consulted) -> bool {
-        self.differs_in(|setting| consulted.may_hang_on(setting)).is_some()
+    pub(crate) fn may_differ(self, settings_read: &SettingsRead) -> bool {
+        self.differs_in(|setting| settings_read.may_affect(setting)).is_some()
     }
 
     /// The first of some settings, by name, that is not as documented.
@@ -61,10 +62,10 @@ pub(crate) const OPEN: [TikTok; 8] = [
     TikTok { name: "a chunk again: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },
     TikTok { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes.set(UploadedBytes::LastIndex) },
     TikTok { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes.set(UploadedBytes::Absent) },
-    TikTok { name: "uploaded_bytes: 0 of none", set: |it| it.none_uploaded.set(NoneUploaded::Zero) },
+    TikTok { name: "uploaded_bytes: 0 of none", set: |it| it.initial_uploaded_bytes.set(InitialUploadedBytes::Zero) },
     FAILING,
     TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation.set(RefreshRotation::Unchanged) },
-    TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation.set(RefreshRotation::PredecessorSurvives) },
+    TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation.set(RefreshRotation::OldTokenValid) },
 ];
 
 /// The same, several at a time.
@@ -74,7 +75,7 @@ pub(crate) const MIXED: [TikTok; 2] = [
         set: |it| {
             it.repeated_range.set(RepeatedRange::Accepted);
             it.uploaded_bytes.set(UploadedBytes::LastIndex);
-            it.none_uploaded.set(NoneUploaded::Zero);
+            it.initial_uploaded_bytes.set(InitialUploadedBytes::Zero);
             it.content_range_counts.set(ContentRangeCounts::Count);
             it.expired_upload.set(ExpiredUpload::Fails);
             it.refresh_rotation.set(RefreshRotation::Unchanged);
@@ -85,7 +86,7 @@ pub(crate) const MIXED: [TikTok; 2] = [
         set: |it| {
             it.repeated_range.set(RepeatedRange::Created);
             it.uploaded_bytes.set(UploadedBytes::Absent);
-            it.refresh_rotation.set(RefreshRotation::PredecessorSurvives);
+            it.refresh_rotation.set(RefreshRotation::OldTokenValid);
         },
     },
 ];

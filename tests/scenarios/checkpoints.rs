@@ -13,7 +13,7 @@ use domain::options::Mode;
 use domain::post::LEASE_TERM;
 use domain::upload::Upload;
 use posting::Worked;
-use simulator::{ChunkOutcome, Endpoint, Entry, Fault, Simulator, Trouble};
+use simulator::{ChunkOutcome, Endpoint, Fault, FaultKind, LedgerEntry, Simulator};
 use storage::Posts;
 use tests::{Apart, Cloud, Creator, Dropped, Footage, Hiccup};
 use tokio::task::spawn_blocking;
@@ -125,8 +125,8 @@ struct Scene {
 async fn scene(cloud: &Cloud, film: usize, link: u64) -> Result<Scene> {
     let stage = stage(cloud, |_| {}, &[("CHUNK_BYTES", CEILING)]).await?;
     let maker = private(&stage, Mode::Direct).await?;
-    let pace = Trouble::SlowRead { bytes_per_second: link };
-    maker.suffers(Fault::new(Endpoint::Upload, pace).times(100)).await?;
+    let pace = FaultKind::SlowRead { bytes_per_second: link };
+    maker.inject(Fault::new(Endpoint::Upload, pace).times(100)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(film)?).await?;
     stage.hear(&[(&dropped, stage.now())])?;
     Ok(Scene { stage, maker, dropped })
@@ -153,7 +153,7 @@ async fn goes_on(stage: &Apart, maker: &Creator, dropped: &Dropped) -> Result<()
 }
 
 /// Waits until something is true of the one upload that TikTok knows.
-async fn until(tiktok: &Simulator, is: impl Fn(&Entry) -> bool) {
+async fn until(tiktok: &Simulator, is: impl Fn(&LedgerEntry) -> bool) {
     while !tiktok.ledger().publishes.first().is_some_and(&is) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -162,7 +162,7 @@ async fn until(tiktok: &Simulator, is: impl Fn(&Entry) -> bool) {
 /// What was broken off is still read for a moment at the other end; if it was
 /// broken off at once, TikTok may never hear of it. A lease lasts longer than this.
 async fn the_other_end_notices(stage: &Apart) {
-    let aborted = |upload: &Entry| upload.chunks.iter().any(|chunk| chunk.outcome == ChunkOutcome::Aborted);
+    let aborted = |upload: &LedgerEntry| upload.chunks.iter().any(|chunk| chunk.outcome == ChunkOutcome::Aborted);
     let _ = tokio::time::timeout(Duration::from_secs(5), until(&stage.tiktok, aborted)).await;
 }
 

@@ -11,7 +11,7 @@ use domain::identity::Alias;
 use domain::post::{Post, PostState, StateName};
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::{Ending, Endpoint, Event, Fault, OpenId, Standing, Trouble, User};
+use simulator::{AccountStanding, CallRecord, Ending, Endpoint, Fault, FaultKind, OpenId, User};
 use tests::{Cloud, Creator, Footage, PATIENCE};
 use uuid::Uuid;
 
@@ -56,8 +56,8 @@ async fn account(cloud: &Cloud, alias: &str) -> Result<Option<Account>> {
 
 /// How often TikTok was called so about a user.
 async fn calls(cloud: &Cloud, user: &OpenId, endpoint: Endpoint) -> Result<usize> {
-    let calls = cloud.tiktok.events(0).await?;
-    let about = |call: &&Event| call.endpoint == endpoint && call.user.as_ref() == Some(user);
+    let calls = cloud.tiktok.calls(0).await?;
+    let about = |call: &&CallRecord| call.endpoint == endpoint && call.user.as_ref() == Some(user);
     Ok(calls.iter().filter(about).count())
 }
 
@@ -142,7 +142,7 @@ async fn a_user_who_says_no_and_one_whom_tiktok_turns_away_are_told_apart(cloud:
     let (status, problem) = come_back(&back).await?;
     assert_eq!((status, problem["code"].as_str()), (403, Some("consent_denied")), "{problem}");
     assert_eq!(come_back(&back).await?.1["code"], "state_used", "a no is an answer too");
-    user.standing = Standing::OutsideSandbox;
+    user.standing = AccountStanding::OutsideSandbox;
     cloud.tiktok.put_user(&user).await?;
     let back = allow(&ask(&cloud, &alias).await?, &user.open_id, &ALL).await?;
     let (status, page) = come_back_as_a_person(&back).await?;
@@ -165,7 +165,7 @@ async fn a_user_who_allows_too_little_is_not_connected_and_the_rest_given_back(c
 
 async fn an_exchange_without_an_answer_is_begun_again_with_a_new_link(cloud: Arc<Cloud>) -> Result<()> {
     let (alias, user) = somebody(&cloud).await?;
-    let lost = Fault::new(Endpoint::Token, Trouble::LoseAnswer { ending: Ending::Reset });
+    let lost = Fault::new(Endpoint::Token, FaultKind::LoseAnswer { ending: Ending::Reset });
     cloud.tiktok.inject(&lost.for_user(user.open_id.clone())).await?;
     let back = allow(&ask(&cloud, &alias).await?, &user.open_id, &ALL).await?;
     let (status, problem) = come_back(&back).await?;
@@ -244,7 +244,7 @@ async fn posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_ag
 async fn a_consent_that_tiktok_refused_once_is_revoked_all_the_same(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     maker.age(Duration::from_hours(48)).await?;
-    maker.suffers(refusal(Endpoint::Token, 400, "invalid_grant")).await?;
+    maker.inject(refusal(Endpoint::Token, 400, "invalid_grant")).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     assert_eq!(deferral_of(&cloud, &dropped).await?.0, "needs_reconnect");
     let path = format!("/accounts/{}", maker.alias);

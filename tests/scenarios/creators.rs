@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use domain::post::StateName;
 use serde_json::json;
-use simulator::{Endpoint, PrivacyLevel, Standing, User, Visibility};
+use simulator::{AccountStanding, Endpoint, PrivacyLevel, User, Visibility};
 use tests::{Cloud, Creator, Footage};
 
 use crate::harness::stories;
@@ -84,7 +84,7 @@ async fn every_direct_init_has_a_look_at_the_creator_of_its_own_and_no_draft_has
 }
 
 async fn a_creator_who_may_not_post_is_told_apart_under_http_200(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.user.standing = Standing::Banned).await?;
+    let maker = Creator::cast(&cloud, |casting| casting.user.standing = AccountStanding::Banned).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &dropped).await?;
     assert_eq!(failure.code, "spam_risk_user_banned_from_posting", "{failure}");

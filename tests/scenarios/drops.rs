@@ -9,7 +9,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use domain::identity::VideoId;
 use domain::post::{PostState, StateName};
-use simulator::{ChunkOutcome, Entry};
+use simulator::{ChunkOutcome, LedgerEntry};
 use tests::{Cloud, Creator, Dropped, Footage, PATIENCE, Put};
 use tokio::process::Command;
 
@@ -131,7 +131,7 @@ async fn drop_in_parts(cloud: &Cloud, key: &str, footage: &Footage) -> Result<Dr
 
 /// Holds every chunk against the plan, and the plan against TikTok's rules:
 /// <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
-fn ensure_exact(entry: &Entry, footage: &Footage) -> Result<()> {
+fn ensure_exact(entry: &LedgerEntry, footage: &Footage) -> Result<()> {
     let (size, plan) = (footage.bytes.len() as u64, entry.source_info);
     assert_eq!(plan.video_size, size);
     assert_eq!(size / plan.chunk_size, plan.total_chunk_count, "the count is the floor: {plan:?}");

@@ -59,7 +59,7 @@ async fn an_idle_account_that_cannot_be_refreshed_is_tried_again_later_and_not_e
     cloud: Arc<Cloud>,
 ) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(refusal(Endpoint::Token, 500, "server_error").until_cleared()).await?;
+    maker.inject(refusal(Endpoint::Token, 500, "server_error").until_cleared()).await?;
     maker.age(DAY * 170).await?;
     let before = maker.account().await?.tokens;
     let postpone = |account: &Account| account.tokens.renew_at > before.renew_at && account.refreshing.is_none();

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use domain::account::{Connection, TokenUse};
 use domain::post::StateName;
 use serde_json::{Value, json};
-use simulator::{Endpoint, FailReason, Fault, Trouble};
+use simulator::{Endpoint, FailReason, Fault, FaultKind};
 use tests::{Cloud, Creator, Dropped, Footage, worker};
 use tokio::process::Command;
 
@@ -47,42 +47,42 @@ async fn dead_letters_are_sent_through_the_queue_again(cloud: Arc<Cloud>) -> Res
     let letter = notification(&lost)?.to_string();
     cloud.sqs.send_message().queue_url(&outputs.dead_letter_queue_url).message_body(letter).send().await?;
     let said = operate(&cloud, &["redrive"]).await?;
-    ensure!(said.ends_with("dead letters are in the queue again\n"), "{said}");
+    ensure!(said.ends_with("dead letters are in the intake queue again\n"), "{said}");
     assert_eq!(failure_of(&cloud, &lost).await?.code, "source_gone", "it was heard of after all");
     Ok(())
 }
 
 async fn posts_that_failed_for_a_reason_are_queued_again_and_others_are_left(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    let refused = Trouble::FailPost { reason: FailReason::FileFormatCheckFailed };
-    maker.suffers(Fault::new(Endpoint::Upload, refused)).await?;
+    let refused = FaultKind::FailPost { reason: FailReason::FileFormatCheckFailed };
+    maker.inject(Fault::new(Endpoint::Upload, refused)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let other = maker.drops("slow.mp4", &Footage::fixture("slow.mp4")?).await?;
     for post in [&dropped.post, &other.post] {
         cloud.await_state(post, StateName::Failed).await?;
     }
     let (account, code) = (maker.alias.as_str(), "file_format_check_failed");
-    let said = operate(&cloud, &["requeue", "--code", code, "--account", account]).await?;
+    let said = operate(&cloud, &["retry", "--code", code, "--account", account]).await?;
     ensure!(said.contains(&format!("{}  queued", dropped.post)) && !said.contains(other.post.as_str()), "{said}");
     cloud.await_state(&dropped.post, StateName::Published).await?;
     maker.book().await?.ensure_published_once(&dropped)?;
     assert_eq!(cloud.post(&other.post).await?.state_name(), StateName::Failed);
     // Who names a post that is past it hears so.
-    let refused = operate(&cloud, &["requeue", dropped.post.as_str()]).await.err().context("it is published")?;
+    let refused = operate(&cloud, &["retry", dropped.post.as_str()]).await.err().context("it is published")?;
     ensure!(refused.to_string().contains("not_failed"), "{refused}");
     Ok(())
 }
 
 async fn a_parked_accounts_drops_are_held_until_it_is_released(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    operate(&cloud, &["park", maker.alias.as_str()]).await?;
+    operate(&cloud, &["hold", maker.alias.as_str()]).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Held).await?;
     maker.book().await?.ensure_never_begun()?;
     operate(&cloud, &["release", maker.alias.as_str()]).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     maker.book().await?.ensure_published_once(&dropped)?;
-    ensure!(operate(&cloud, &["park", "nobody-here"]).await.is_err(), "a misspelt name is no success");
+    ensure!(operate(&cloud, &["hold", "nobody-here"]).await.is_err(), "a misspelt name is no success");
     Ok(())
 }
 
@@ -112,7 +112,7 @@ async fn what_was_deleted_from_a_table_is_put_back_as_it_was(cloud: Arc<Cloud>) 
     // Of a moment that is past, this cloud knows no more than the command.
     let at = runtime::clock::now().to_string();
     let said = operate(&cloud, &["restore", "posts", "--at", &at]).await?;
-    ensure!(said.contains(&format!("0 are in {table} again")), "what is there is left as it is: {said}");
+    ensure!(said.contains(&format!("0 items were copied into {table}")), "what is there is left as it is: {said}");
     remove_the_table_beside(&cloud, &said).await
 }
 

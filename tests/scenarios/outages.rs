@@ -56,11 +56,11 @@ async fn a_look_that_fails_is_kept_with_its_reason_and_the_next_one_goes_on(clou
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     // What the clock woke meanwhile has failed too, and is as good as any other.
-    let shown = operate(&cloud, &["looks"]).await?;
-    for words in ["RetriesExhausted", "looks failed"] {
+    let shown = operate(&cloud, &["status-errors"]).await?;
+    for words in ["RetriesExhausted", "failed runs of status"] {
         ensure!(shown.contains(words), "{words:?} is not in {shown}");
     }
-    let discarded = operate(&cloud, &["looks", "--discard"]).await?;
+    let discarded = operate(&cloud, &["status-errors", "--discard"]).await?;
     assert_eq!(discarded.lines().count(), shown.lines().count(), "to be shown takes nothing away: {shown}");
     assert_eq!(waiting(&cloud, &cloud.outputs().status_dlq_url).await?, "0", "{discarded}");
     Ok(())

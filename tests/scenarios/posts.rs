@@ -9,7 +9,7 @@ use domain::options::PrivacyLevel as Level;
 use domain::post::StateName;
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::{Endpoint, FailReason, Fault, Trouble, Visibility};
+use simulator::{Endpoint, FailReason, Fault, FaultKind, Visibility};
 use tests::{Cloud, Creator, Dropped, Footage};
 
 use crate::drops::tags_of;
@@ -154,8 +154,8 @@ async fn a_held_post_that_is_cancelled_never_reaches_tiktok(cloud: Arc<Cloud>) -
 async fn an_upload_that_is_cancelled_in_the_middle_is_stopped_and_never_published(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     // The first of two chunks takes long: there is time to change one's mind.
-    let slow = Trouble::SlowRead { bytes_per_second: 1_000_000 };
-    maker.suffers(Fault::new(Endpoint::Upload, slow)).await?;
+    let slow = FaultKind::SlowRead { bytes_per_second: 1_000_000 };
+    maker.inject(Fault::new(Endpoint::Upload, slow)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
     let begun = |post: &domain::post::Post| post.upload().is_some();
     cloud.await_post(&dropped.post, "under way", tests::PATIENCE, begun).await?;
@@ -174,7 +174,7 @@ async fn an_upload_that_is_cancelled_in_the_middle_is_stopped_and_never_publishe
 
 async fn what_tiktok_may_publish_is_neither_cancelled_nor_changed_nor_tried_again(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(refusal(Endpoint::StatusFetch, 500, "internal_error").times(3)).await?;
+    maker.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").times(3)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Processing).await?;
     assert_eq!(refused(&cloud, &dropped, "/cancel").await?, "may_be_posted");
@@ -191,7 +191,7 @@ async fn what_tiktok_may_publish_is_neither_cancelled_nor_changed_nor_tried_agai
 async fn a_post_that_tiktok_failed_is_tried_again_as_the_same_post(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     maker
-        .suffers(Fault::new(Endpoint::Upload, Trouble::FailPost { reason: FailReason::FileFormatCheckFailed }))
+        .inject(Fault::new(Endpoint::Upload, FaultKind::FailPost { reason: FailReason::FileFormatCheckFailed }))
         .await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Failed).await?;
@@ -233,7 +233,7 @@ async fn options_that_failed_a_post_are_mended_and_the_post_goes_out(cloud: Arc<
 
 async fn a_post_whose_outcome_nobody_knows_is_not_tried_again(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
+    maker.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Failed).await?;
     assert_eq!(refused(&cloud, &dropped, "/retry").await?, "outcome_unknown");

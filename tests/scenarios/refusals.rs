@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use domain::options::Mode;
 use domain::post::{Post, PostState, StateName};
-use simulator::{Effect, Ending, Endpoint, Fault, Standing, Trouble, WrongShape};
+use simulator::{AccountStanding, Effect, Ending, Endpoint, Fault, FaultKind, WrongShape};
 use tests::{Cloud, Creator, Dropped, Footage, PATIENCE, Patience};
 
 use crate::harness::stories;
@@ -24,7 +24,7 @@ stories![among:
 /// TikTok refuses a call and does nothing.
 pub(crate) fn refusal(endpoint: Endpoint, http_status: u16, code: &str) -> Fault {
     let (code, message) = (code.to_owned(), "refused on purpose".to_owned());
-    Fault::new(endpoint, Trouble::Status { http_status, code, message, effect: Effect::Skipped })
+    Fault::new(endpoint, FaultKind::Status { http_status, code, message, effect: Effect::Skipped })
 }
 
 /// Waits until the post is put back to wait, and says for what and how long.
@@ -44,7 +44,7 @@ async fn a_rate_limit_at_the_init_defers_the_post_by_a_minute_and_it_is_publishe
     cloud: Arc<Cloud>,
 ) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(refusal(Endpoint::DirectInit, 429, "rate_limit_exceeded")).await?;
+    maker.inject(refusal(Endpoint::DirectInit, 429, "rate_limit_exceeded")).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let (code, wait) = deferral_of(&cloud, &dropped).await?;
     assert_eq!(code, "rate_limit_exceeded");
@@ -58,17 +58,17 @@ async fn a_rate_limit_at_the_init_defers_the_post_by_a_minute_and_it_is_publishe
 async fn an_init_without_a_readable_answer_is_begun_again_and_published_once(cloud: Arc<Cloud>) -> Result<()> {
     // In each of these TikTok has taken the init, and nobody learns its publish id.
     let troubles = [
-        Trouble::LoseAnswer { ending: Ending::Reset },
-        Trouble::LoseAnswer { ending: Ending::Close },
-        Trouble::TruncatedJson,
-        Trouble::ShortBody,
-        Trouble::WrongEnvelope { shape: WrongShape::Html },
-        Trouble::WrongEnvelope { shape: WrongShape::NoData },
+        FaultKind::LoseAnswer { ending: Ending::Reset },
+        FaultKind::LoseAnswer { ending: Ending::Close },
+        FaultKind::TruncatedJson,
+        FaultKind::ShortBody,
+        FaultKind::WrongEnvelope { shape: WrongShape::Html },
+        FaultKind::WrongEnvelope { shape: WrongShape::NoData },
     ];
     let mut drops = Vec::new();
     for trouble in troubles {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(Fault::new(Endpoint::DirectInit, trouble.clone())).await?;
+        maker.inject(Fault::new(Endpoint::DirectInit, trouble.clone())).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, trouble));
     }
     for (dropped, maker, trouble) in drops {
@@ -94,11 +94,11 @@ async fn a_cap_defers_the_post_by_hours_and_never_fails_it(cloud: Arc<Cloud>) ->
             casting.defaults.mode = Some(mode);
         })
         .await?;
-        maker.suffers(refusal(endpoint, http, code)).await?;
+        maker.inject(refusal(endpoint, http, code)).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, code, least));
     }
     // And without a fault: a creator whose day is used up, who is told so under HTTP 200.
-    let maker = Creator::cast(&cloud, |casting| casting.user.standing = Standing::TooManyPosts).await?;
+    let maker = Creator::cast(&cloud, |casting| casting.user.standing = AccountStanding::TooManyPosts).await?;
     drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, "spam_risk_too_many_posts", 6 * hour));
     for (dropped, maker, code, least) in drops {
         let (deferred_for, wait) = deferral_of(&cloud, &dropped).await?;
@@ -124,7 +124,7 @@ async fn what_a_person_must_mend_fails_the_post_with_tiktoks_own_code(cloud: Arc
     let mut drops = Vec::new();
     for (http, code) in table {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(refusal(Endpoint::DirectInit, http, code)).await?;
+        maker.inject(refusal(Endpoint::DirectInit, http, code)).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, code));
     }
     for (dropped, maker, code) in drops {
@@ -142,8 +142,8 @@ async fn what_a_person_must_mend_fails_the_post_with_tiktoks_own_code(cloud: Arc
 
 async fn a_server_error_before_the_init_is_tried_again(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(refusal(Endpoint::CreatorInfo, 500, "internal_error")).await?;
-    maker.suffers(refusal(Endpoint::DirectInit, 503, "")).await?;
+    maker.inject(refusal(Endpoint::CreatorInfo, 500, "internal_error")).await?;
+    maker.inject(refusal(Endpoint::DirectInit, 503, "")).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use domain::account::{Account, Connection, TokenUse};
 use domain::post::{Post, PostState, StateName};
-use simulator::{Ending, Endpoint, Fault, RefreshRotation, TokenKind, Trouble, WrongShape};
+use simulator::{Ending, Endpoint, Fault, FaultKind, RefreshRotation, TokenKind, WrongShape};
 use storage::Accounts;
 use tests::{Cloud, Creator, Dropped, Footage, Hiccup, PATIENCE, worker};
 
@@ -21,12 +21,12 @@ stories![alone:
 ];
 
 /// Answers that are lost after TikTok has rotated the pair.
-fn lost() -> [Trouble; 4] {
+fn lost() -> [FaultKind; 4] {
     [
-        Trouble::LoseAnswer { ending: Ending::Close },
-        Trouble::LoseAnswer { ending: Ending::Reset },
-        Trouble::ShortBody,
-        Trouble::WrongEnvelope { shape: WrongShape::Html },
+        FaultKind::LoseAnswer { ending: Ending::Close },
+        FaultKind::LoseAnswer { ending: Ending::Reset },
+        FaultKind::ShortBody,
+        FaultKind::WrongEnvelope { shape: WrongShape::Html },
     ]
 }
 
@@ -35,14 +35,14 @@ async fn rotate(cloud: &Cloud, rotation: RefreshRotation) -> Result<()> {
 }
 
 async fn a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token(cloud: Arc<Cloud>) -> Result<()> {
-    rotate(&cloud, RefreshRotation::PredecessorSurvives).await?;
+    rotate(&cloud, RefreshRotation::OldTokenValid).await?;
     for (maker, dropped, trouble) in drop_into_each(&cloud, lost()).await? {
         cloud.await_state(&dropped.post, StateName::Published).await.with_context(|| format!("{trouble:?}"))?;
         maker.book().await?.ensure_published_once(&dropped)?;
         assert_eq!(refreshes(&cloud, &maker).await?, 2, "{trouble:?}");
         assert_eq!(maker.account().await?.connection, Connection::Connected, "{trouble:?}");
     }
-    rotate(&cloud, RefreshRotation::PredecessorDies).await?;
+    rotate(&cloud, RefreshRotation::OldTokenInvalid).await?;
     for (maker, dropped, trouble) in drop_into_each(&cloud, lost()).await? {
         let authorization_lost = |account: &Account| matches!(account.connection, Connection::NeedsReconnect { .. });
         cloud
@@ -60,12 +60,12 @@ async fn a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token(cloud:
 /// refresh has trouble.
 async fn drop_into_each(
     cloud: &Arc<Cloud>,
-    troubles: impl IntoIterator<Item = Trouble>,
-) -> Result<Vec<(Creator, Dropped, Trouble)>> {
+    troubles: impl IntoIterator<Item = FaultKind>,
+) -> Result<Vec<(Creator, Dropped, FaultKind)>> {
     let mut drops = Vec::new();
     for trouble in troubles {
         let maker = Creator::connect(cloud).await?;
-        maker.suffers(Fault::new(Endpoint::Token, trouble.clone())).await?;
+        maker.inject(Fault::new(Endpoint::Token, trouble.clone())).await?;
         cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
         let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
         drops.push((maker, dropped, trouble));
@@ -76,7 +76,7 @@ async fn drop_into_each(
 async fn a_worker_that_dies_between_the_refresh_and_the_store_costs_nothing_where_the_old_token_lives(
     cloud: Arc<Cloud>,
 ) -> Result<()> {
-    rotate(&cloud, RefreshRotation::PredecessorSurvives).await?;
+    rotate(&cloud, RefreshRotation::OldTokenValid).await?;
     let maker = Creator::connect(&cloud).await?;
     let old = die_behind_a_refresh(&maker).await?;
     cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;

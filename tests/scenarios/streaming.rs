@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use domain::post::StateName;
-use simulator::{Endpoint, Fault, Trouble};
+use simulator::{Endpoint, Fault, FaultKind};
 use tests::{Cloud, Creator, Footage};
 
 use crate::aftermath::aws;
@@ -37,8 +37,8 @@ async fn a_video_over_a_slow_link_passes_through_several_invocations_as_one_post
 
 async fn over_a_slow_link(cloud: &Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(cloud).await?;
-    let slow = Trouble::SlowRead { bytes_per_second: LINK };
-    maker.suffers(Fault::new(Endpoint::Upload, slow).times(100)).await?;
+    let slow = FaultKind::SlowRead { bytes_per_second: LINK };
+    maker.inject(Fault::new(Endpoint::Upload, slow).times(100)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(SIX_CHUNKS)?).await?;
     let post = cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;

@@ -8,7 +8,7 @@ use domain::account::{Account, Connection, RefreshLock, TokenPair, TokenUse};
 use domain::post::{Post, StateName};
 use posting::Unrefreshed;
 use reqwest::Method;
-use simulator::{Effect, Endpoint, Fault, Moment, TokenKind, Trouble};
+use simulator::{Effect, Endpoint, Fault, FaultKind, Moment, TokenKind};
 use storage::{EncryptionContext, Purpose};
 use tests::{Cloud, Creator, Footage, PATIENCE, apart, worker};
 use tiktok::{AppCredentials, RefreshToken};
@@ -41,7 +41,7 @@ pub(crate) const TIME: Duration = Duration::from_mins(5);
 pub(crate) const EXPIRING: Duration = Duration::from_mins(110);
 
 fn expires_at(endpoint: Endpoint) -> Fault {
-    Fault::new(endpoint, Trouble::ExpireAccessToken)
+    Fault::new(endpoint, FaultKind::ExpireAccessToken)
 }
 
 async fn a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once(
@@ -49,7 +49,7 @@ async fn a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_publish
 ) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     let before = maker.account().await?.tokens;
-    maker.suffers(expires_at(Endpoint::DirectInit)).await?;
+    maker.inject(expires_at(Endpoint::DirectInit)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;
@@ -64,9 +64,10 @@ async fn a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_publish
 
 /// Counts the refreshes that were made for a creator.
 pub(crate) async fn refreshes(cloud: &Cloud, maker: &Creator) -> Result<usize> {
-    let calls = cloud.tiktok.events(0).await?;
-    let of_maker =
-        |call: &&simulator::Event| call.endpoint == Endpoint::Token && call.user.as_ref() == Some(&maker.user.open_id);
+    let calls = cloud.tiktok.calls(0).await?;
+    let of_maker = |call: &&simulator::CallRecord| {
+        call.endpoint == Endpoint::Token && call.user.as_ref() == Some(&maker.user.open_id)
+    };
     Ok(calls.iter().filter(of_maker).count())
 }
 
@@ -74,7 +75,7 @@ async fn a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publi
     cloud: Arc<Cloud>,
 ) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(expires_at(Endpoint::StatusFetch)).await?;
+    maker.inject(expires_at(Endpoint::StatusFetch)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;
@@ -100,7 +101,7 @@ async fn many_posts_at_once_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
 
 async fn posts_that_one_run_asks_about_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    let trouble = Trouble::Status {
+    let trouble = FaultKind::Status {
         http_status: 500,
         code: "internal_error".into(),
         message: String::new(),
@@ -168,7 +169,7 @@ async fn a_token_refused_at_any_call_is_refreshed_once_and_that_call_repeated(cl
     let mut drops = Vec::new();
     for endpoint in endpoints {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(expires_at(endpoint)).await?;
+        maker.inject(expires_at(endpoint)).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, endpoint));
     }
     for (dropped, maker, endpoint) in drops {
@@ -208,15 +209,15 @@ async fn trouble_at_the_refresh_changes_nothing_and_the_post_is_published_later(
         (refusal(token, 500, "server_error"), 2),
         (refusal(token, 503, "temporarily_unavailable"), 2),
         (refusal(token, 429, "rate_limit_exceeded"), 2),
-        (Fault::new(token, Trouble::ResetBeforeBody), 2),
-        (Fault::new(token, Trouble::ResetAfterBody), 2),
+        (Fault::new(token, FaultKind::ResetBeforeBody), 2),
+        (Fault::new(token, FaultKind::ResetAfterBody), 2),
         (refusal(token, 500, "a_word_that_nobody_has_seen").times(2), 3),
     ];
     let mut drops = Vec::new();
     for (trouble, calls) in troubles {
         let maker = Creator::connect(&cloud).await?;
         let before = maker.account().await?.tokens;
-        maker.suffers(trouble.clone()).await?;
+        maker.inject(trouble.clone()).await?;
         cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, before, trouble, calls));
     }
@@ -295,7 +296,7 @@ async fn slow_refresher(
     ahead: Duration,
 ) -> Result<JoinHandle<Result<(), Unrefreshed>>> {
     let cloud = &maker.cloud;
-    let stall = Trouble::Stall { ms: Some(4000), moment };
+    let stall = FaultKind::Stall { ms: Some(4000), moment };
     let fault = Fault::new(Endpoint::Token, stall).for_user(maker.user.open_id.clone());
     let fault = cloud.tiktok.inject(&fault).await?;
     let (slow, alias) = (cloud.staff(ahead)?, maker.alias.clone());

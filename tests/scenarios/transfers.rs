@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use domain::post::{Post, StateName};
-use simulator::{Effect, Ending, Endpoint, Fault, Moment, Trouble};
+use simulator::{Effect, Ending, Endpoint, Fault, FaultKind, Moment};
 use tests::{Cloud, Counter, Creator, Dropped, Footage, Patience};
 
 use crate::harness::stories;
@@ -37,13 +37,13 @@ pub(crate) async fn each_is_published_once(cloud: &Arc<Cloud>, faults: Vec<Fault
     let mut drops: Vec<(Fault, Creator, Dropped)> = Vec::new();
     for fault in faults {
         let maker = Creator::connect(cloud).await?;
-        maker.suffers(fault.clone()).await?;
+        maker.inject(fault.clone()).await?;
         let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
         drops.push((fault, maker, dropped));
     }
     let mut books = Vec::new();
     for (fault, maker, dropped) in drops {
-        let what = || format!("{:?} at call {}", fault.trouble, fault.call);
+        let what = || format!("{:?} at call {}", fault.kind, fault.call);
         cloud.await_state(&dropped.post, StateName::Published).await.with_context(what)?;
         let book = maker.book().await?;
         book.ensure_published_once(&dropped).with_context(what)?;
@@ -60,12 +60,12 @@ fn ensure_one_init(books: &[(Fault, Counter)]) {
     }
 }
 
-fn at(call: u32, trouble: Trouble) -> Fault {
+fn at(call: u32, trouble: FaultKind) -> Fault {
     Fault::new(Endpoint::Upload, trouble).at_call(call)
 }
 
-fn status(http_status: u16, effect: Effect) -> Trouble {
-    Trouble::Status { http_status, code: String::new(), message: String::new(), effect }
+fn status(http_status: u16, effect: Effect) -> FaultKind {
+    FaultKind::Status { http_status, code: String::new(), message: String::new(), effect }
 }
 
 async fn a_chunk_that_tiktok_fails_to_take_is_sent_again(cloud: Arc<Cloud>) -> Result<()> {
@@ -87,9 +87,9 @@ async fn a_chunk_that_tiktok_fails_to_take_is_sent_again(cloud: Arc<Cloud>) -> R
 async fn a_connection_that_breaks_in_a_chunk_costs_that_chunk_and_no_more(cloud: Arc<Cloud>) -> Result<()> {
     let mut faults = Vec::new();
     for call in [FIRST, LAST] {
-        faults.push(at(call, Trouble::ResetBeforeBody));
-        faults.push(at(call, Trouble::ResetInBody { after_bytes: 3_000_000 }));
-        faults.push(at(call, Trouble::ResetAfterBody));
+        faults.push(at(call, FaultKind::ResetBeforeBody));
+        faults.push(at(call, FaultKind::ResetInBody { after_bytes: 3_000_000 }));
+        faults.push(at(call, FaultKind::ResetAfterBody));
     }
     let books = each_is_published_once(&cloud, faults).await?;
     ensure_one_init(&books);
@@ -103,7 +103,7 @@ async fn an_answer_that_is_lost_never_makes_a_second_post(cloud: Arc<Cloud>) -> 
     let mut faults = Vec::new();
     for call in [FIRST, LAST] {
         for ending in [Ending::Reset, Ending::Close] {
-            faults.push(at(call, Trouble::LoseAnswer { ending }));
+            faults.push(at(call, FaultKind::LoseAnswer { ending }));
         }
     }
     let books = each_is_published_once(&cloud, faults).await?;
@@ -124,7 +124,7 @@ async fn a_chunk_that_tiktok_calls_malformed_fails_the_post_and_is_not_sent_agai
     let mut drops = Vec::new();
     for call in [FIRST, LAST] {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(at(call, status(400, Effect::Skipped))).await?;
+        maker.inject(at(call, status(400, Effect::Skipped))).await?;
         drops.push((maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?, maker, call));
     }
     for (dropped, maker, call) in drops {
@@ -144,11 +144,11 @@ async fn a_chunk_that_tiktok_calls_malformed_fails_the_post_and_is_not_sent_agai
 
 async fn an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init(cloud: Arc<Cloud>) -> Result<()> {
     let refused = [401, 404, 405].map(|http| status(http, Effect::Skipped));
-    let troubles = [Trouble::ExpireUploadUrl].into_iter().chain(refused);
+    let troubles = [FaultKind::ExpireUploadUrl].into_iter().chain(refused);
     let mut drops = Vec::new();
     for trouble in troubles {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(at(2, trouble)).await?;
+        maker.inject(at(2, trouble)).await?;
         drops.push((maker.drops("clip.mp4", &Footage::long(THREE_CHUNKS)?).await?, maker));
     }
     for (dropped, maker) in drops {
@@ -162,7 +162,7 @@ async fn an_upload_url_that_dies_in_the_middle_is_replaced_by_a_new_init(cloud: 
 
 async fn an_upload_url_that_dies_before_the_last_chunk_is_replaced_by_a_new_init(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(at(LAST, Trouble::ExpireUploadUrl)).await?;
+    maker.inject(at(LAST, FaultKind::ExpireUploadUrl)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;
@@ -175,8 +175,8 @@ async fn an_upload_url_that_dies_before_the_last_chunk_is_replaced_by_a_new_init
 /// knows but TikTok, and nothing may be begun anew before it has spoken.
 async fn an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_post(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(at(LAST, status(502, Effect::Happens))).await?;
-    maker.suffers(at(LAST + 1, Trouble::ExpireUploadUrl)).await?;
+    maker.inject(at(LAST, status(502, Effect::Happens))).await?;
+    maker.inject(at(LAST + 1, FaultKind::ExpireUploadUrl)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;
@@ -186,11 +186,11 @@ async fn an_upload_url_that_dies_behind_a_lost_last_answer_never_makes_a_second_
 }
 
 async fn a_tiktok_that_falls_silent_for_minutes_loses_no_byte_and_the_post_no_worker(cloud: Arc<Cloud>) -> Result<()> {
-    let silent = |moment| Trouble::Stall { ms: None, moment };
+    let silent = |moment| FaultKind::Stall { ms: None, moment };
     let mut drops = Vec::new();
     for (fault, borne_s) in [(at(FIRST, silent(Moment::Before)), 60), (at(LAST, silent(Moment::After)), 120)] {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(fault.clone()).await?;
+        maker.inject(fault.clone()).await?;
         drops.push((maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?, maker, fault, borne_s));
     }
     for (dropped, maker, fault, borne_s) in drops {

@@ -20,7 +20,7 @@ const A_DAY_AND_AN_HOUR: u64 = 25 * 3600;
 
 async fn an_app_without_an_audit_posts_drafts_and_privately_for_private_accounts(cloud: Arc<Cloud>) -> Result<()> {
     cloud.tiktok.advance(A_DAY_AND_AN_HOUR).await?;
-    cloud.tiktok.change_settings(|settings| settings.audit = Audit::Outstanding).await?;
+    cloud.tiktok.change_settings(|settings| settings.audit = Audit::Pending).await?;
     let draft = Creator::cast(&cloud, |casting| casting.defaults.mode = Some(Mode::Draft)).await?;
     let drafted = draft.drops("clip.mp4", &Footage::fresh()?).await?;
     let private = Creator::cast(&cloud, |casting| {

@@ -11,8 +11,8 @@ use domain::account::Connection;
 use domain::identity::VideoId;
 use domain::post::{Post, PostState, StateName};
 use simulator::{
-    ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, FailReason, Fault, PostIds, RefreshRotation,
-    RepeatedRange, Settings, StatusShape, TokenKind, Trouble, UploadedBytes, WebhookOrder, WebhookSignature,
+    ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, FailReason, Fault, FaultKind, PostIds,
+    RefreshRotation, RepeatedRange, Settings, StatusShape, TokenKind, UploadedBytes, WebhookOrder, WebhookSignature,
     WebhookSpelling,
 };
 use tests::{Cloud, Creator, Footage, PATIENCE};
@@ -36,13 +36,13 @@ stories![alone:
 fn doubts() -> Vec<Fault> {
     let at = |call, trouble| Fault::new(Endpoint::Upload, trouble).at_call(call);
     let happened =
-        || Trouble::Status { http_status: 502, code: String::new(), message: String::new(), effect: Effect::Happens };
+        || FaultKind::Status { http_status: 502, code: String::new(), message: String::new(), effect: Effect::Happens };
     vec![
-        at(1, Trouble::LoseAnswer { ending: Ending::Close }),
-        at(2, Trouble::LoseAnswer { ending: Ending::Close }),
+        at(1, FaultKind::LoseAnswer { ending: Ending::Close }),
+        at(2, FaultKind::LoseAnswer { ending: Ending::Close }),
         at(1, happened()),
         at(2, happened()),
-        at(2, Trouble::ResetInBody { after_bytes: 1_000_000 }),
+        at(2, FaultKind::ResetInBody { after_bytes: 1_000_000 }),
     ]
 }
 
@@ -104,7 +104,7 @@ async fn progress_in_headers_alone_and_a_repeated_chunk_that_is_created(cloud: A
 /// A URL dies before the last chunk, and TikTok itself says that this is the end of it.
 async fn begun_anew(cloud: &Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(cloud).await?;
-    maker.suffers(Fault::new(Endpoint::Upload, Trouble::ExpireUploadUrl).at_call(2)).await?;
+    maker.inject(Fault::new(Endpoint::Upload, FaultKind::ExpireUploadUrl).at_call(2)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let book = maker.book().await?;
@@ -114,7 +114,7 @@ async fn begun_anew(cloud: &Arc<Cloud>) -> Result<()> {
 }
 
 async fn the_older_answer_to_the_status(cloud: Arc<Cloud>) -> Result<()> {
-    with(&cloud, |settings| settings.status_shape = StatusShape::Older).await?;
+    with(&cloud, |settings| settings.status_shape = StatusShape::Legacy).await?;
     futures::try_join!(one_init_each(&cloud), linked(&cloud))?;
     Ok(())
 }
@@ -158,12 +158,12 @@ async fn webhooks_that_come_twice_in_reverse_and_in_other_words_end_in_the_same_
     with(&cloud, |settings| {
         settings.webhook_copies = 2;
         settings.webhook_order = WebhookOrder::Reversed;
-        settings.webhook_signature = WebhookSignature::Kept;
+        settings.webhook_signature = WebhookSignature::FirstAttempt;
         settings.webhook_spelling = WebhookSpelling::AsReported;
     })
     .await?;
     let (maker, spam) = (told_of(&cloud).await?, told_of(&cloud).await?);
-    spam.suffers(Fault::new(Endpoint::Upload, Trouble::FailPost { reason: FailReason::SpamRiskText })).await?;
+    spam.inject(Fault::new(Endpoint::Upload, FaultKind::FailPost { reason: FailReason::SpamRiskText })).await?;
     let refused = spam.drops("clip.mp4", &Footage::fresh()?).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     webhooks::linked(&cloud, &maker, &dropped).await?;

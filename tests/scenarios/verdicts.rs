@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use domain::post::StateName;
-use simulator::{Endpoint, FailReason, Fault, Trouble, WrongShape};
+use simulator::{Endpoint, FailReason, Fault, FaultKind, WrongShape};
 use tests::{Cloud, Creator, Footage};
 
 use crate::harness::stories;
@@ -20,14 +20,14 @@ stories![among:
 ];
 
 fn doom(reason: FailReason) -> Fault {
-    Fault::new(Endpoint::Upload, Trouble::FailPost { reason })
+    Fault::new(Endpoint::Upload, FaultKind::FailPost { reason })
 }
 
 async fn an_error_of_tiktoks_own_is_tried_again_and_published_once(cloud: Arc<Cloud>) -> Result<()> {
     let mut drops = Vec::new();
     for reason in [FailReason::Internal, FailReason::VideoPullFailed] {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(doom(reason)).await?;
+        maker.inject(doom(reason)).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker));
     }
     for (dropped, maker) in drops {
@@ -41,7 +41,7 @@ async fn an_error_of_tiktoks_own_is_tried_again_and_published_once(cloud: Arc<Cl
 
 async fn the_daily_cap_defers_the_post_by_a_day(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(doom(FailReason::SpamRiskTooManyPosts)).await?;
+    maker.inject(doom(FailReason::SpamRiskTooManyPosts)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let (code, wait) = deferral_of(&cloud, &dropped).await?;
     assert_eq!(code, "spam_risk_too_many_posts");
@@ -64,7 +64,7 @@ async fn a_reason_that_lies_in_the_video_or_the_creator_fails_the_post(cloud: Ar
     let mut drops = Vec::new();
     for (reason, code) in table {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(doom(reason)).await?;
+        maker.inject(doom(reason)).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, code));
     }
     for (dropped, maker, code) in drops {
@@ -81,7 +81,7 @@ async fn a_reason_that_lies_in_the_video_or_the_creator_fails_the_post(cloud: Ar
 
 async fn a_publish_that_was_cancelled_is_cancelled(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
-    maker.suffers(doom(FailReason::PublishCancelled)).await?;
+    maker.inject(doom(FailReason::PublishCancelled)).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let post = cloud.await_state(&dropped.post, StateName::Cancelled).await?;
     assert_eq!(post.due_at, None);
@@ -93,21 +93,21 @@ async fn a_status_that_cannot_be_had_is_asked_for_again(cloud: Arc<Cloud>) -> Re
     let troubles = [
         refusal(Endpoint::StatusFetch, 500, "internal_error"),
         refusal(Endpoint::StatusFetch, 429, "rate_limit_exceeded"),
-        Fault::new(Endpoint::StatusFetch, Trouble::ResetBeforeBody),
-        Fault::new(Endpoint::StatusFetch, Trouble::WrongEnvelope { shape: WrongShape::Html }),
-        Fault::new(Endpoint::StatusFetch, Trouble::WrongEnvelope { shape: WrongShape::NoData }),
+        Fault::new(Endpoint::StatusFetch, FaultKind::ResetBeforeBody),
+        Fault::new(Endpoint::StatusFetch, FaultKind::WrongEnvelope { shape: WrongShape::Html }),
+        Fault::new(Endpoint::StatusFetch, FaultKind::WrongEnvelope { shape: WrongShape::NoData }),
     ];
     let mut drops = Vec::new();
     for trouble in troubles {
         let maker = Creator::connect(&cloud).await?;
-        maker.suffers(trouble.clone()).await?;
+        maker.inject(trouble.clone()).await?;
         drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, trouble));
     }
     for (dropped, maker, trouble) in drops {
         let published = |post: &domain::post::Post| post.state_name() == StateName::Published;
         let patience = tests::Patience::seconds(150);
         let waited = cloud.await_post(&dropped.post, "published", patience, published).await;
-        waited.with_context(|| format!("{:?}", trouble.trouble))?;
+        waited.with_context(|| format!("{:?}", trouble.kind))?;
         let book = maker.book().await?;
         book.ensure_published_once(&dropped)?;
         assert_eq!(book.publishes.len(), 1, "asking again is no new init");

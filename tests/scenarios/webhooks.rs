@@ -15,7 +15,8 @@ use jiff::SignedDuration;
 use posting::ReceiveError;
 use serde_json::json;
 use simulator::{
-    Delivery, DraftPost, Endpoint, FailReason, Fault, Moment, PrivacyLevel, PublishId, Scope, Trouble, Webhooks,
+    Delivery, DraftPost, Endpoint, FailReason, Fault, FaultKind, Moment, PrivacyLevel, PublishId, Scope,
+    WebhookDelivery,
 };
 use storage::{Posts, WebhookLog};
 use tests::{Cloud, Creator, Dropped, Footage, Hiccup, PATIENCE};
@@ -41,12 +42,12 @@ stories![among:
 /// A creator of whom TikTok tells by itself, and says nothing when it is asked.
 pub(crate) async fn told_of(cloud: &Arc<Cloud>) -> Result<Creator> {
     let maker = Creator::cast(cloud, |casting| {
-        casting.user.webhooks = Webhooks::Told;
+        casting.user.webhooks = WebhookDelivery::Enabled;
         // A cover's link is not told: it is asked for where the account allows that.
         casting.scopes.retain(|scope| *scope != Scope::VideoList);
     })
     .await?;
-    maker.suffers(refusal(Endpoint::StatusFetch, 500, "internal_error").until_cleared()).await?;
+    maker.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").until_cleared()).await?;
     Ok(maker)
 }
 
@@ -87,7 +88,7 @@ async fn a_webhook_that_comes_while_a_worker_holds_the_post_is_neither_lost_nor_
 ) -> Result<()> {
     let maker = told_of(&cloud).await?;
     // TikTok has every byte, works on them, and has not answered the worker yet.
-    let waits = Fault::new(Endpoint::Upload, Trouble::Stall { ms: None, moment: Moment::After })
+    let waits = Fault::new(Endpoint::Upload, FaultKind::Stall { ms: None, moment: Moment::After })
         .for_user(maker.user.open_id.clone());
     let stall = cloud.tiktok.inject(&waits).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
@@ -104,12 +105,12 @@ async fn a_webhook_that_comes_while_a_worker_holds_the_post_is_neither_lost_nor_
 }
 
 async fn a_webhook_in_the_midst_of_a_poll_counts_and_the_poll_changes_nothing(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.user.webhooks = Webhooks::Told).await?;
+    let maker = Creator::cast(&cloud, |casting| casting.user.webhooks = WebhookDelivery::Enabled).await?;
     let dropped = maker.drops_saying("clip.mp4", &Footage::fresh()?, &[("mode", "draft")]).await?;
     let delivered = cloud.await_state(&dropped.post, StateName::Delivered).await?;
     let publish = PublishId::new(delivered.publish_id().context("a draft has a publish id")?.as_str());
     // The next poll hears that the draft is in the inbox, and hears it late.
-    let late = Trouble::Stall { ms: Some(5000), moment: Moment::After };
+    let late = FaultKind::Stall { ms: Some(5000), moment: Moment::After };
     let fault = Fault::new(Endpoint::StatusFetch, late).for_user(maker.user.open_id.clone());
     let stall = cloud.tiktok.inject(&fault).await?;
     for _ in 0..LOOKS {
@@ -161,7 +162,7 @@ async fn a_draft_is_delivered_and_then_posted_by_what_tiktok_says_alone(cloud: A
 async fn a_failure_is_heard_and_what_tiktok_itself_failed_is_published_once(cloud: Arc<Cloud>) -> Result<()> {
     let (spam, internal) = (told_of(&cloud).await?, told_of(&cloud).await?);
     for (maker, reason) in [(&spam, FailReason::SpamRisk), (&internal, FailReason::Internal)] {
-        maker.suffers(Fault::new(Endpoint::Upload, Trouble::FailPost { reason })).await?;
+        maker.inject(Fault::new(Endpoint::Upload, FaultKind::FailPost { reason })).await?;
     }
     let refused = spam.drops("clip.mp4", &Footage::fresh()?).await?;
     let again = internal.drops("clip.mp4", &Footage::fresh()?).await?;
@@ -203,7 +204,7 @@ async fn the_end_of_a_consent_parks_the_posts_and_an_old_word_does_not_end_the_n
     cloud: Arc<Cloud>,
 ) -> Result<()> {
     let maker = told_of(&cloud).await?;
-    maker.suffers(refusal(Endpoint::DirectInit, 403, "spam_risk_too_many_posts")).await?;
+    maker.inject(refusal(Endpoint::DirectInit, 403, "spam_risk_too_many_posts")).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let (code, wait) = deferral_of(&cloud, &dropped).await?;
     assert_eq!(code, "spam_risk_too_many_posts");

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, ensure};
 use domain::identity::PublishId;
-use simulator::{Endpoint, Entry, Event, Publication, Violation};
+use simulator::{CallRecord, Endpoint, LedgerEntry, Publication, Violation};
 
 use crate::creator::Creator;
 use crate::dropped::Dropped;
@@ -16,13 +16,13 @@ use crate::footage::Footage;
 #[derive(Debug)]
 pub struct Counter {
     /// Every init that TikTok took, oldest first.
-    pub publishes: Vec<Entry>,
+    pub publishes: Vec<LedgerEntry>,
     /// Every video that somebody can see.
     pub publications: Vec<Publication>,
     /// Every rule that was broken.
     pub violations: Vec<Violation>,
     /// Every call, oldest first.
-    pub calls: Vec<Event>,
+    pub calls: Vec<CallRecord>,
 }
 
 impl Creator {
@@ -30,7 +30,7 @@ impl Creator {
     pub async fn book(&self) -> Result<Counter> {
         let me = &self.user.open_id;
         let ledger = self.cloud.tiktok.ledger().await?;
-        let calls = self.cloud.tiktok.events(0).await?;
+        let calls = self.cloud.tiktok.calls(0).await?;
         Ok(Counter {
             publishes: ledger.publishes.into_iter().filter(|entry| entry.user == *me).collect(),
             publications: ledger.publications.into_iter().filter(|publication| publication.user == *me).collect(),
@@ -48,7 +48,7 @@ impl Counter {
     }
 
     /// The account of a publish.
-    pub fn entry(&self, id: &PublishId) -> Result<&Entry> {
+    pub fn entry(&self, id: &PublishId) -> Result<&LedgerEntry> {
         let found = self.publishes.iter().find(|entry| entry.publish_id.as_str() == id.as_str());
         found.with_context(|| format!("TikTok does not know {id}"))
     }

@@ -12,7 +12,7 @@ use domain::account::{Account, Connection, Preferences, Requirement, Scopes, Tok
 use domain::identity::{Alias, OpenId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::secret::SecretString;
-use simulator::{Fault, Scope, User, Webhooks};
+use simulator::{Fault, Scope, User, WebhookDelivery};
 use storage::{EncryptionContext, Purpose, SaveError};
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ impl Casting {
         let id = &Uuid::new_v4().simple().to_string()[..12];
         let mut user = User::new(format!("open-{id}"), format!("maker.{id}"));
         // Without webhooks everything has to be as true, and polls are what most stories are about.
-        user.webhooks = Webhooks::Withheld;
+        user.webhooks = WebhookDelivery::Disabled;
         Self {
             alias: format!("maker-{id}"),
             user,
@@ -160,7 +160,7 @@ impl Creator {
     }
 
     /// Orders trouble for this creator alone.
-    pub async fn suffers(&self, fault: Fault) -> Result<()> {
+    pub async fn inject(&self, fault: Fault) -> Result<()> {
         self.cloud.tiktok.inject(&fault.for_user(self.user.open_id.clone())).await?;
         Ok(())
     }

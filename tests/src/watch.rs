@@ -123,7 +123,7 @@ impl Cloud {
             return Ok(story);
         };
         writeln!(story, "  TikTok was asked, on behalf of {}:", account.open_id)?;
-        let mut calls = self.tiktok.events(0).await?;
+        let mut calls = self.tiktok.calls(0).await?;
         calls.retain(|call| call.user.as_ref().is_some_and(|user| user.as_str() == account.open_id.as_str()));
         for call in calls.iter().skip(calls.len().saturating_sub(CALLS_SHOWN)) {
             let (publish, fault) = (call.publish_id.as_ref(), call.fault.as_deref());

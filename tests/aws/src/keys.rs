@@ -1,32 +1,33 @@
-//! KMS and Secrets Manager. What is sealed is only wrapped, but bound to its
-//! context as KMS binds it.
+//! KMS and Secrets Manager. `Encrypt` only encodes the plaintext, but `Decrypt`
+//! requires the same encryption context, as KMS does.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use crate::{CLIENT_KEY, CLIENT_SECRET, Refusal, unknown};
+use crate::{AwsError, CLIENT_KEY, CLIENT_SECRET, unsupported};
 
 /// Answers a call to KMS.
-pub(crate) fn answer(operation: &str, asked: &Value) -> Result<Value, Refusal> {
+pub(crate) fn answer(operation: &str, request: &Value) -> Result<Value, AwsError> {
     match operation {
         "Encrypt" => {
-            let sealed = json!([asked["EncryptionContext"], asked["Plaintext"]]).to_string();
-            Ok(json!({ "CiphertextBlob": BASE64.encode(sealed.as_bytes()), "KeyId": asked["KeyId"] }))
+            let ciphertext = json!([request["EncryptionContext"], request["Plaintext"]]).to_string();
+            Ok(json!({ "CiphertextBlob": BASE64.encode(ciphertext.as_bytes()), "KeyId": request["KeyId"] }))
         }
         "Decrypt" => {
-            let foreign = || Refusal::new("InvalidCiphertextException", "it was sealed otherwise");
-            let sealed = BASE64.decode(asked["CiphertextBlob"].as_str().unwrap_or_default().as_bytes());
-            let sealed: Value = serde_json::from_slice(&sealed.map_err(|_| foreign())?).map_err(|_| foreign())?;
-            if sealed[0] != asked["EncryptionContext"] {
-                return Err(foreign());
+            let invalid =
+                || AwsError::new("InvalidCiphertextException", "the ciphertext or the encryption context is wrong");
+            let blob = BASE64.decode(request["CiphertextBlob"].as_str().unwrap_or_default().as_bytes());
+            let ciphertext: Value = serde_json::from_slice(&blob.map_err(|_| invalid())?).map_err(|_| invalid())?;
+            if ciphertext[0] != request["EncryptionContext"] {
+                return Err(invalid());
             }
-            Ok(json!({ "Plaintext": sealed[1], "KeyId": asked["KeyId"] }))
+            Ok(json!({ "Plaintext": ciphertext[1], "KeyId": request["KeyId"] }))
         }
-        _ => Err(unknown(format!("KMS {operation}"))),
+        _ => Err(unsupported(format!("KMS {operation}"))),
     }
 }
 
-/// The app's credentials.
+/// Answers `GetSecretValue` with the TikTok app's credentials.
 pub(crate) fn secret() -> Value {
     let app = json!({ "client_key": CLIENT_KEY, "client_secret": CLIENT_SECRET });
     json!({ "ARN": "app", "Name": "app", "SecretString": app.to_string() })

@@ -1,22 +1,24 @@
-//! AWS, as far as the functions use it, in this process's memory.
+//! A fake of AWS in this process's memory, limited to the calls of the functions.
 //!
-//! MiniStack plays AWS for the scenarios, and answers a few hundred calls a second;
-//! this is for where thousands of posts are broken off at each of their calls, and
-//! for where time is measured. What is played is exactly what `storage` asks: a
-//! call or an expression that is not known is refused and remembered, and fails the
-//! run ([`Aws::unknown`]). It is held against MiniStack by a test of `tests/chaos`.
+//! The scenarios use MiniStack as AWS, which answers a few hundred calls per second.
+//! This fake is for tests that interrupt thousands of posts at each of their calls,
+//! and for benchmarks.
 //!
-//! It checks no signature and no permission: that is the scenarios' part. It listens
-//! nowhere: whoever has it hands it requests.
+//! It implements exactly the calls and expressions of `storage`. It rejects and
+//! records every other one, and the test run then fails ([`Aws::unsupported_calls`]).
+//! A test in `tests/chaos` compares its answers with MiniStack's.
+//!
+//! It checks neither signatures nor permissions; the scenarios do. It opens no
+//! socket: its owner passes the requests in.
 
 mod bucket;
-mod contract;
+mod config;
 mod expression;
-mod film;
 mod keys;
-mod parts;
+mod multipart;
 mod queue;
 mod tables;
+mod test_video;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,68 +28,68 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 pub use bucket::{BUCKET, Bucket};
-pub use contract::{contract, variables};
-pub use film::Film;
+pub use config::{cloud_json, variables};
 pub use queue::{Message, Queue};
-pub use tables::{Form, Item, Tables, forms};
+pub use tables::{Item, TableSchema, Tables, table_schemas};
+pub use test_video::TestVideo;
 
 /// The table of posts.
 pub const POSTS: &str = "posts";
 /// The table of accounts.
 pub const ACCOUNTS: &str = "accounts";
-/// The table of what limits have left.
-pub const BUDGETS: &str = "budgets";
-/// The table of requests for consent.
-pub const CONSENTS: &str = "consents";
-/// The table of webhooks.
-pub const INBOX: &str = "inbox";
+/// The table of TikTok's rate limits and upload quotas.
+pub const LIMITS: &str = "limits";
+/// The table of OAuth authorization requests.
+pub const AUTHORIZATION_REQUESTS: &str = "authorization-requests";
+/// The table of received webhooks.
+pub const WEBHOOKS: &str = "webhooks";
 
-/// The app that TikTok and the stack both know.
-pub const CLIENT_KEY: &str = "played";
-/// Its secret.
-pub const CLIENT_SECRET: &str = "played";
+/// The client key of the TikTok app, for the simulator and the stack.
+pub const CLIENT_KEY: &str = "test";
+/// The client secret of the TikTok app.
+pub const CLIENT_SECRET: &str = "test";
 
 /// An answer of AWS.
 pub type Answer = Response<Body>;
 
-/// AWS, with everything that it keeps.
+/// The fake of AWS, with its stored data.
 #[derive(Default)]
 pub struct Aws {
-    kept: Mutex<Versioned>,
+    state: Mutex<State>,
 }
 
-/// What is kept, behind the lock.
+/// The stored data of every service.
 #[derive(Default)]
-pub struct Versioned {
-    /// DynamoDB's.
+pub struct State {
+    /// DynamoDB's tables.
     pub tables: Tables,
-    /// S3's.
+    /// The S3 bucket.
     pub bucket: Bucket,
-    /// SQS's.
+    /// The SQS queue.
     pub queue: Queue,
-    unknown: Vec<String>,
+    unsupported_calls: Vec<String>,
 }
 
-/// Why a call is not answered as asked: a status, AWS's code, and a sentence.
-pub struct Refusal {
+/// An error response of AWS.
+pub struct AwsError {
     /// The HTTP status.
     pub status: u16,
-    /// AWS's word for it.
+    /// AWS's error code.
     pub code: &'static str,
-    /// For people.
+    /// The error message.
     pub message: String,
-    /// The item that a condition did not hold for, where that was asked.
+    /// The item that failed a condition, if the request asked for that item.
     pub item: Option<Value>,
 }
 
-impl Refusal {
-    /// A refusal with the status that most have: 400.
+impl AwsError {
+    /// An error with the most common HTTP status: 400.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: 400, code, message: message.into(), item: None }
     }
 
-    /// As the services that speak JSON say it.
+    /// The response of a service with a JSON protocol.
     #[must_use]
     pub fn json(&self) -> Answer {
         let mut body = json!({ "__type": self.code, "message": self.message });
@@ -97,7 +99,7 @@ impl Refusal {
         reply(self.status, "application/x-amz-json-1.0", body.to_string())
     }
 
-    /// As S3 says it.
+    /// The response of S3.
     #[must_use]
     pub fn xml(&self) -> Answer {
         let body = format!("<Error><Code>{}</Code><Message>{}</Message></Error>", self.code, self.message);
@@ -105,7 +107,7 @@ impl Refusal {
     }
 }
 
-/// Makes an answer.
+/// Builds an answer.
 pub fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -116,75 +118,76 @@ pub fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
 }
 
 impl Aws {
-    /// Takes what is kept.
-    pub fn kept(&self) -> MutexGuard<'_, Versioned> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the stored data. Answers wait until the guard is dropped.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts over.
+    /// Deletes all stored data.
     pub fn clear(&self) {
-        *self.kept() = Versioned::default();
+        *self.state() = State::default();
     }
 
-    /// The calls that nobody here can play.
-    pub fn unknown(&self) -> Vec<String> {
-        self.kept().unknown.clone()
+    /// The calls that this fake does not implement, with their request bodies.
+    pub fn unsupported_calls(&self) -> Vec<String> {
+        self.state().unsupported_calls.clone()
     }
 
-    /// Answers a call; `now` is the queue's time.
+    /// Answers a call; `now` is the time of the queue.
     pub fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
-        let mut kept = self.kept();
+        let mut state = self.state();
         let Some(target) = target_of(request) else {
-            let answer = bucket::answer(&mut kept.bucket, request).unwrap_or_else(|refusal| {
-                kept.note(&refusal, "");
-                refusal.xml()
+            let answer = bucket::answer(&mut state.bucket, request).unwrap_or_else(|error| {
+                state.record_unsupported(&error, "");
+                error.xml()
             });
-            kept.tell(now);
+            state.send_created_events(now);
             return answer;
         };
-        let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let answered = match target.split_once('.').unwrap_or_default() {
-            ("DynamoDB_20120810", operation) => kept.tables.answer(operation, &asked),
-            ("AmazonSQS", "SendMessage") => Ok(kept.queue.send(&asked, now)),
-            ("TrentService", operation) => keys::answer(operation, &asked),
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let result = match target.split_once('.').unwrap_or_default() {
+            ("DynamoDB_20120810", operation) => state.tables.answer(operation, &body),
+            ("AmazonSQS", "SendMessage") => Ok(state.queue.send(&body, now)),
+            ("TrentService", operation) => keys::answer(operation, &body),
             ("secretsmanager", "GetSecretValue") => Ok(keys::secret()),
-            _ => Err(unknown(target)),
+            _ => Err(unsupported(target)),
         };
-        match answered {
+        match result {
             Ok(answer) => reply(200, "application/x-amz-json-1.0", answer.to_string()),
-            Err(refusal) => {
-                kept.note(&refusal, &asked.to_string());
-                refusal.json()
+            Err(error) => {
+                state.record_unsupported(&error, &body.to_string());
+                error.json()
             }
         }
     }
 }
 
-impl Versioned {
-    /// Has the bucket tell the queue of what came to be there.
-    fn tell(&mut self, now: jiff::Timestamp) {
+impl State {
+    /// Sends the bucket's events of created objects to the queue.
+    fn send_created_events(&mut self, now: jiff::Timestamp) {
         for created in std::mem::take(&mut self.bucket.created) {
-            let told = self.queue.tell_of(&created.key, &created.version, created.bytes, now);
-            self.unknown.extend(told.err().map(|error| format!("an event of {}: {error:#}", created.key)));
+            let sent = self.queue.put_object_created(&created.key, &created.version, created.bytes, now);
+            self.unsupported_calls.extend(sent.err().map(|error| format!("the event of {}: {error:#}", created.key)));
         }
     }
 
-    /// Remembers what nobody here could play.
-    fn note(&mut self, refusal: &Refusal, asked: &str) {
-        if refusal.code == UNKNOWN {
-            self.unknown.push(format!("{}: {asked}", refusal.message));
+    /// Records a call that this fake does not implement.
+    fn record_unsupported(&mut self, error: &AwsError, body: &str) {
+        if error.code == UNSUPPORTED {
+            self.unsupported_calls.push(format!("{}: {body}", error.message));
         }
     }
 }
 
-const UNKNOWN: &str = "UnknownOperationException";
+const UNSUPPORTED: &str = "UnknownOperationException";
 
-/// Refuses what nobody here can play.
-pub(crate) fn unknown(what: impl Into<String>) -> Refusal {
-    Refusal::new(UNKNOWN, what)
+/// The error for a call that this fake does not implement.
+pub(crate) fn unsupported(what: impl Into<String>) -> AwsError {
+    AwsError::new(UNSUPPORTED, what)
 }
 
-/// The operation that a call to a service that speaks JSON names.
+/// The `X-Amz-Target` header, which names the operation in the JSON protocols; none
+/// for S3.
 pub fn target_of<T>(request: &Request<T>) -> Option<&str> {
     request.headers().get("x-amz-target")?.to_str().ok()
 }

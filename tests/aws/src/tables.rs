@@ -1,57 +1,68 @@
 //! DynamoDB: the stack's tables with their indexes.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html>
 //!
-//! Indexes are up to date at once, which a deployed one may not be: `posting`
-//! reads each post that an index names, and the scenarios run against one that
-//! MiniStack keeps.
+//! Here an index is updated at once; on AWS it may lag behind its table. `posting`
+//! therefore reads each post that an index returns. The scenarios test this with
+//! MiniStack's indexes.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::expression::{Expression, compare};
-use crate::{ACCOUNTS, BUDGETS, CONSENTS, INBOX, POSTS, Refusal, unknown};
+use crate::{ACCOUNTS, AUTHORIZATION_REQUESTS, AwsError, LIMITS, POSTS, WEBHOOKS, unsupported};
 
-/// An item as DynamoDB writes it.
+/// An item in DynamoDB's JSON format.
 pub type Item = Map<String, Value>;
 
-/// An index: its name, partition, order, and what it has beside the keys.
+/// A global secondary index.
 #[derive(Debug, Clone, Copy)]
 struct Index {
     name: &'static str,
-    partition: &'static str,
-    order: Option<&'static str>,
-    has: Has,
+    partition_key: &'static str,
+    sort_key: Option<&'static str>,
+    projection: Projection,
 }
 
-/// What an index has of an item.
+/// The attributes that an index contains.
 #[derive(Debug, Clone, Copy)]
-enum Has {
-    Keys,
-    These(&'static [&'static str]),
+enum Projection {
+    KeysOnly,
+    /// The keys and these attributes.
+    Include(&'static [&'static str]),
     All,
 }
 
-/// The stack's tables, as template.yaml has them: name, key and indexes.
-const FORMS: [(&str, &str, &[Index]); 5] = [
+/// The stack's tables, as in template.yaml: name, key attribute and indexes.
+const TABLES: [(&str, &str, &[Index]); 5] = [
     (
         POSTS,
         "id",
         &[
-            Index { name: "due", partition: "due_shard", order: Some("due_at"), has: Has::Keys },
-            Index { name: "publish", partition: "publish_id", order: None, has: Has::Keys },
-            Index { name: "account", partition: "account", order: Some("created_at"), has: Has::All },
+            Index {
+                name: "due",
+                partition_key: "due_shard",
+                sort_key: Some("due_at"),
+                projection: Projection::KeysOnly,
+            },
+            Index { name: "publish", partition_key: "publish_id", sort_key: None, projection: Projection::KeysOnly },
+            Index {
+                name: "account",
+                partition_key: "account",
+                sort_key: Some("created_at"),
+                projection: Projection::All,
+            },
             Index {
                 name: "time",
-                partition: "kind",
-                order: Some("created_at"),
-                has: Has::These(&["account", "state"]),
+                partition_key: "kind",
+                sort_key: Some("created_at"),
+                projection: Projection::Include(&["account", "state"]),
             },
             Index {
                 name: "account_queue",
-                partition: "account_queue",
-                order: Some("dropped_at"),
-                has: Has::These(&["queue_mode", "queue_not_before"]),
+                partition_key: "account_queue",
+                sort_key: Some("dropped_at"),
+                projection: Projection::Include(&["queue_mode", "queue_not_before"]),
             },
         ],
     ),
@@ -59,47 +70,52 @@ const FORMS: [(&str, &str, &[Index]); 5] = [
         ACCOUNTS,
         "alias",
         &[
-            Index { name: "open_id", partition: "open_id", order: None, has: Has::Keys },
-            Index { name: "renewal", partition: "renewal", order: Some("renew_at"), has: Has::Keys },
+            Index { name: "open_id", partition_key: "open_id", sort_key: None, projection: Projection::KeysOnly },
+            Index {
+                name: "renewal",
+                partition_key: "renewal",
+                sort_key: Some("renew_at"),
+                projection: Projection::KeysOnly,
+            },
         ],
     ),
-    (BUDGETS, "limit_key", &[]),
-    (CONSENTS, "state_sha256", &[]),
-    (INBOX, "body_sha256", &[]),
+    (LIMITS, "limit_key", &[]),
+    (AUTHORIZATION_REQUESTS, "state_sha256", &[]),
+    (WEBHOOKS, "body_sha256", &[]),
 ];
 
-/// The form of a table, as it can be compared.
+/// The schema of a table, in a form that a test can compare with a deployed table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Form {
-    /// Its name.
+pub struct TableSchema {
+    /// The name of the table.
     pub table: String,
-    /// The attributes of its key.
+    /// The attributes of the key.
     pub keys: Vec<String>,
-    /// Each index by its name: its keys, and what it has beside them.
+    /// Each index's keys and projection, by the name of the index.
     pub indexes: BTreeMap<String, String>,
 }
 
-/// The forms of the tables that are played.
+/// The schemas of the tables in this fake.
 #[must_use]
-pub fn forms() -> Vec<Form> {
+pub fn table_schemas() -> Vec<TableSchema> {
     let index = |index: &Index| {
-        let keys: Vec<_> = std::iter::once(index.partition).chain(index.order).collect();
-        let (kind, has): (_, &[&str]) = match index.has {
-            Has::Keys => ("KEYS_ONLY", &[]),
-            Has::These(names) => ("INCLUDE", names),
-            Has::All => ("ALL", &[]),
+        let keys: Vec<_> = std::iter::once(index.partition_key).chain(index.sort_key).collect();
+        let (projection, attributes): (_, &[&str]) = match index.projection {
+            Projection::KeysOnly => ("KEYS_ONLY", &[]),
+            Projection::Include(names) => ("INCLUDE", names),
+            Projection::All => ("ALL", &[]),
         };
-        (index.name.to_owned(), format!("{keys:?} {kind} {has:?}"))
+        (index.name.to_owned(), format!("{keys:?} {projection} {attributes:?}"))
     };
-    let form = |(table, key, indexes): (&str, &str, &[Index])| Form {
+    let schema = |(table, key, indexes): (&str, &str, &[Index])| TableSchema {
         table: table.to_owned(),
         keys: vec![key.to_owned()],
         indexes: indexes.iter().map(index).collect(),
     };
-    FORMS.into_iter().map(form).collect()
+    TABLES.into_iter().map(schema).collect()
 }
 
-/// All tables.
+/// All tables with their items.
 pub struct Tables(BTreeMap<&'static str, Table>);
 
 struct Table {
@@ -110,105 +126,109 @@ struct Table {
 
 impl Default for Tables {
     fn default() -> Self {
-        Self(FORMS.map(|(name, key, indexes)| (name, Table { key, indexes, items: BTreeMap::new() })).into())
+        Self(TABLES.map(|(name, key, indexes)| (name, Table { key, indexes, items: BTreeMap::new() })).into())
     }
 }
 
 impl Tables {
-    /// The items of a table, in the order of their keys.
+    /// The items of a table, ordered by key.
     pub fn items(&self, table: &str) -> impl Iterator<Item = &Item> {
         self.0.get(table).into_iter().flat_map(|table| table.items.values())
     }
 
-    /// Answers a call.
-    pub(crate) fn answer(&mut self, operation: &str, asked: &Value) -> Result<Value, Refusal> {
-        let name = asked["TableName"].as_str().unwrap_or_default();
+    /// Answers a call to DynamoDB.
+    pub(crate) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+        let name = request["TableName"].as_str().unwrap_or_default();
         let table = self.0.get_mut(name);
-        let table = table.ok_or_else(|| Refusal::new("ResourceNotFoundException", format!("no table {name}")))?;
+        let table = table.ok_or_else(|| AwsError::new("ResourceNotFoundException", format!("no table {name}")))?;
         match operation {
-            "GetItem" => Ok(table.get(asked)),
-            "PutItem" => table.put(asked),
-            "DeleteItem" => table.delete(asked),
-            "Query" => table.query(asked),
+            "GetItem" => Ok(table.get(request)),
+            "PutItem" => table.put(request),
+            "DeleteItem" => table.delete(request),
+            "Query" => table.query(request),
             "Scan" => Ok(json!({ "Items": table.items.values().collect::<Vec<_>>() })),
-            _ => Err(unknown(format!("DynamoDB {operation}"))),
+            _ => Err(unsupported(format!("DynamoDB {operation}"))),
         }
     }
 }
 
 impl Table {
-    fn get(&self, asked: &Value) -> Value {
-        match self.items.get(&text(&asked["Key"][self.key])) {
+    fn get(&self, request: &Value) -> Value {
+        match self.items.get(&string(&request["Key"][self.key])) {
             Some(item) => json!({ "Item": item }),
             None => json!({}),
         }
     }
 
-    fn put(&mut self, asked: &Value) -> Result<Value, Refusal> {
-        let Some(item) = asked["Item"].as_object() else {
-            return Err(Refusal::new("ValidationException", "there is no item"));
+    fn put(&mut self, request: &Value) -> Result<Value, AwsError> {
+        let Some(item) = request["Item"].as_object() else {
+            return Err(AwsError::new("ValidationException", "there is no item"));
         };
-        let key = text(&asked["Item"][self.key]);
-        self.check(&key, asked)?;
+        let key = string(&request["Item"][self.key]);
+        self.check_condition(&key, request)?;
         self.items.insert(key, item.clone());
         Ok(json!({}))
     }
 
-    fn delete(&mut self, asked: &Value) -> Result<Value, Refusal> {
-        let key = text(&asked["Key"][self.key]);
-        self.check(&key, asked)?;
+    fn delete(&mut self, request: &Value) -> Result<Value, AwsError> {
+        let key = string(&request["Key"][self.key]);
+        self.check_condition(&key, request)?;
         self.items.remove(&key);
         Ok(json!({}))
     }
 
-    fn check(&self, key: &str, asked: &Value) -> Result<(), Refusal> {
-        let there = self.items.get(key);
-        let Some(condition) = expression(asked, "ConditionExpression") else {
+    fn check_condition(&self, key: &str, request: &Value) -> Result<(), AwsError> {
+        let stored = self.items.get(key);
+        let Some(condition) = expression(request, "ConditionExpression") else {
             return Ok(());
         };
-        if condition.holds(there)? {
+        if condition.evaluate(stored)? {
             return Ok(());
         }
-        let mut refusal = Refusal::new("ConditionalCheckFailedException", "The conditional request failed");
-        if asked["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD" {
-            refusal.item = there.map(|item| json!(item));
+        let mut error = AwsError::new("ConditionalCheckFailedException", "The conditional request failed");
+        if request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD" {
+            error.item = stored.map(|item| json!(item));
         }
-        Err(refusal)
+        Err(error)
     }
 
-    fn query(&self, asked: &Value) -> Result<Value, Refusal> {
-        let named = asked["IndexName"].as_str().unwrap_or_default();
-        let index = self.indexes.iter().find(|index| index.name == named);
-        let index = *index.ok_or_else(|| unknown(format!("the index {named}")))?;
-        let wanted = expression(asked, "KeyConditionExpression").ok_or_else(|| unknown("a query without condition"))?;
+    fn query(&self, request: &Value) -> Result<Value, AwsError> {
+        let name = request["IndexName"].as_str().unwrap_or_default();
+        let index = self.indexes.iter().find(|index| index.name == name);
+        let index = *index.ok_or_else(|| unsupported(format!("the index {name}")))?;
+        let condition = expression(request, "KeyConditionExpression");
+        let condition = condition.ok_or_else(|| unsupported("a query without condition"))?;
         let mut found = Vec::new();
-        for item in self.items.values().filter(|item| index.has_item(item)) {
-            if wanted.holds(Some(item))? {
+        for item in self.items.values().filter(|item| index.contains(item)) {
+            if condition.evaluate(Some(item))? {
                 found.push(item);
             }
         }
         found.sort_by(|a, b| index.position(a, self.key).cmp(&index.position(b, self.key)));
-        if asked["ScanIndexForward"] == false {
+        let descending = request["ScanIndexForward"] == false;
+        if descending {
             found.reverse();
         }
-        if let Some(start) = asked["ExclusiveStartKey"].as_object() {
+        if let Some(start) = request["ExclusiveStartKey"].as_object() {
             let start = index.position(start, self.key);
-            let back = asked["ScanIndexForward"] == false;
             found.retain(|item| {
-                if back { index.position(item, self.key) < start } else { index.position(item, self.key) > start }
+                let position = index.position(item, self.key);
+                if descending { position < start } else { position > start }
             });
         }
-        let limit = asked["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let limit = request["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         found.truncate(limit);
         let mut answer = json!({});
         if let Some(last) = found.last().filter(|_| found.len() == limit) {
-            answer["LastEvaluatedKey"] = json!(index.shown(last, self.key, Has::Keys));
+            answer["LastEvaluatedKey"] = json!(index.project(last, self.key, Projection::KeysOnly));
         }
         let mut items = Vec::new();
         for item in found {
-            let keep = expression(asked, "FilterExpression").map_or(Ok(true), |filter| filter.holds(Some(item)))?;
+            // DynamoDB filters after it has applied the limit.
+            let keep =
+                expression(request, "FilterExpression").map_or(Ok(true), |filter| filter.evaluate(Some(item)))?;
             if keep {
-                items.push(json!(index.shown(item, self.key, index.has)));
+                items.push(json!(index.project(item, self.key, index.projection)));
             }
         }
         answer["Items"] = json!(items);
@@ -217,27 +237,30 @@ impl Table {
 }
 
 impl Index {
-    /// An index has the items that have its keys.
-    fn has_item(&self, item: &Item) -> bool {
-        item.contains_key(self.partition) && self.order.is_none_or(|order| item.contains_key(order))
+    /// An index contains the items that have its key attributes.
+    fn contains(&self, item: &Item) -> bool {
+        item.contains_key(self.partition_key) && self.sort_key.is_none_or(|sort_key| item.contains_key(sort_key))
     }
 
+    /// The item's position; `key` is the table's key attribute.
     fn position(&self, item: &Item, key: &str) -> Position {
-        Position(self.order.and_then(|order| item.get(order)).cloned(), item.get(key).map(text).unwrap_or_default())
+        let sort_key = self.sort_key.and_then(|sort_key| item.get(sort_key)).cloned();
+        Position(sort_key, item.get(key).map(string).unwrap_or_default())
     }
 
-    fn shown(&self, item: &Item, key: &str, has: Has) -> Item {
-        let is_key = |name: &str| name == key || name == self.partition || Some(name) == self.order;
-        let shows = |name: &str| match has {
-            Has::All => true,
-            Has::Keys => is_key(name),
-            Has::These(names) => is_key(name) || names.contains(&name),
+    /// The attributes of an item that a projection includes.
+    fn project(&self, item: &Item, key: &str, projection: Projection) -> Item {
+        let is_key = |name: &str| name == key || name == self.partition_key || Some(name) == self.sort_key;
+        let includes = |name: &str| match projection {
+            Projection::All => true,
+            Projection::KeysOnly => is_key(name),
+            Projection::Include(names) => is_key(name) || names.contains(&name),
         };
-        item.iter().filter(|(name, _)| shows(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        item.iter().filter(|(name, _)| includes(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }
 
-/// Where an item stands in an index.
+/// The position of an item in an index: its sort key, then its key in the table.
 #[derive(PartialEq)]
 struct Position(Option<Value>, String);
 
@@ -257,12 +280,16 @@ impl PartialOrd for Position {
     }
 }
 
-fn expression<'a>(asked: &'a Value, kind: &str) -> Option<Expression<'a>> {
-    let text = asked[kind].as_str()?;
-    Some(Expression { text, names: &asked["ExpressionAttributeNames"], values: &asked["ExpressionAttributeValues"] })
+fn expression<'a>(request: &'a Value, kind: &str) -> Option<Expression<'a>> {
+    let text = request[kind].as_str()?;
+    Some(Expression {
+        text,
+        names: &request["ExpressionAttributeNames"],
+        values: &request["ExpressionAttributeValues"],
+    })
 }
 
-/// The text of a key.
-fn text(key: &Value) -> String {
-    key["S"].as_str().unwrap_or_default().to_owned()
+/// The text of a string attribute.
+fn string(value: &Value) -> String {
+    value["S"].as_str().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The accounts that posts are made for.
+//! Connected accounts for the posts of the benchmarks.
 
 use std::path::Path;
 
@@ -7,23 +7,25 @@ use simulator::OpenId;
 use tokio::process::Command;
 use uuid::Uuid;
 
-/// An account of the stack, and the user of TikTok that it stands for.
+/// An account of the stack, and its TikTok user.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) alias: String,
     pub(crate) user: OpenId,
 }
 
-/// Connects a new account, whose user a simulator knows, with the program that
-/// `infra/local` builds for it. One post each: so no budget is used up.
-pub(crate) async fn connect(program: &Path, aws: &str, simulator: &str, scratch: &Path) -> Result<Account> {
+/// Connects a new account to a new user of the simulator. It runs the program
+/// `connect`, which `infra/local` builds.
+///
+/// Each post gets an account of its own, so that no post reaches a rate limit.
+pub(crate) async fn connect(program: &Path, aws_url: &str, simulator_url: &str, scratch: &Path) -> Result<Account> {
     let alias = format!("bench-{}", &Uuid::new_v4().simple().to_string()[..12]);
     let file = scratch.join("cloud.json");
-    std::fs::write(&file, aws::contract(aws, simulator, scratch).to_string())?;
+    std::fs::write(&file, aws::cloud_json(aws_url, simulator_url, scratch).to_string())?;
     let mut connect = Command::new(program);
     connect.arg(&alias).env_clear().env("DROPCAST_CLOUD", &file);
-    let ended = connect.status().await.with_context(|| format!("{} cannot be started", program.display()))?;
+    let status = connect.status().await.with_context(|| format!("could not start {}", program.display()))?;
     std::fs::remove_file(&file)?;
-    ensure!(ended.success(), "no account could be connected");
+    ensure!(status.success(), "could not connect the account {alias}");
     Ok(Account { user: OpenId::new(format!("open-{alias}")), alias })
 }

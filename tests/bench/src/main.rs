@@ -1,38 +1,39 @@
-//! Measures what the functions cost, beside what could be had.
+//! Benchmarks of the functions, each beside a baseline on the same machine.
 //!
 //! ```text
-//!            Runtime API (here)
-//!                   │ event, answer
-//!  store ──GET──▶ publish ──PUT──▶ drain, or the simulator
+//!            Runtime API (in this process)
+//!                   │ event, response
+//!  S3 fake ──GET──▶ publish ──PUT──▶ upload host fake, or the simulator
 //!                   │
-//!                   └── calls ──▶ AWS in memory, the simulator
+//!                   └── calls ──▶ AWS fake, the simulator
 //! ```
 //!
-//! Each box is a process. `publish` is the binary that ships, started anew for
-//! each post; what it is compared with moves the same bytes between the same
-//! servers, in turns with it. Nothing in it knows that it is measured.
+//! Each box is a process. `publish` is the release binary; each post gets a new
+//! process. The baseline programs copy the same bytes between the same servers and
+//! alternate with `publish`. `publish` contains no code for the benchmark.
 //!
-//! Measurement order: [`measure`] for what is measured and how, then `stage` for
-//! what it takes, then the servers.
+//! Reading order: [`measure`] for what is measured and how, then `harness` for
+//! the processes around a post, then the servers.
 
 mod measure;
 
-mod stage;
+mod harness;
 
 mod account;
 mod server;
 
-mod amazon;
-mod drain;
-mod film;
-mod lane;
+mod aws_fake;
+mod call_counts;
 mod pipe;
-mod store;
+mod s3_fake;
+mod slow_link;
+mod test_video;
+mod upload_host;
 
-mod bucket;
-mod numbers;
 mod report;
 mod serve;
+mod statistics;
+mod token_bucket;
 
 mod arguments;
 
@@ -40,45 +41,45 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use arguments::{Asked, Measuring, What};
+use arguments::{Benchmark, Command, MeasureOptions};
+use harness::Harness;
 use measure::{calls, latency, memory, size, start, throughput};
 use report::Report;
-use stage::Stage;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match arguments::read()? {
-        Asked::Amazon => serve::announce(amazon::routes()).await,
-        Asked::Store => serve::announce(store::routes()).await,
-        Asked::Drain => serve::announce(drain::routes()).await,
-        Asked::Pipe(job) => Ok(writeln!(std::io::stdout(), "{}", job.run().await?)?),
-        Asked::Measure(measuring) => run(measuring).await,
+        Command::Aws => serve::announce(aws_fake::routes()).await,
+        Command::S3 => serve::announce(s3_fake::routes()).await,
+        Command::UploadHost => serve::announce(upload_host::routes()).await,
+        Command::Pipe(transfer) => Ok(writeln!(std::io::stdout(), "{}", transfer.run().await?)?),
+        Command::Measure(options) => run(options).await,
     }
 }
 
-async fn run(asked: Measuring) -> Result<()> {
-    let Measuring { extent, only, json, places } = asked;
-    std::fs::create_dir_all(&places.scratch)?;
-    let stage = Stage::set_up(places).await?;
+async fn run(options: MeasureOptions) -> Result<()> {
+    let MeasureOptions { extent, only, json, harness } = options;
+    std::fs::create_dir_all(&harness.scratch)?;
+    let harness = Harness::start(harness).await?;
     let mut report = Report::new(extent);
-    let wanted = |what| only.is_empty() || only.contains(&what);
-    if wanted(What::Start) {
-        report.start = Some(start::measure(&stage, extent).await?);
+    let selected = |benchmark| only.is_empty() || only.contains(&benchmark);
+    if selected(Benchmark::Start) {
+        report.start = Some(start::measure(&harness, extent).await?);
     }
-    if wanted(What::Throughput) {
-        report.throughput = Some(throughput::measure(&stage, extent).await?);
+    if selected(Benchmark::Throughput) {
+        report.throughput = Some(throughput::measure(&harness, extent).await?);
     }
-    if wanted(What::Latency) {
-        report.latency = Some(latency::measure(&stage, extent).await?);
+    if selected(Benchmark::Latency) {
+        report.latency = Some(latency::measure(&harness, extent).await?);
     }
-    if wanted(What::Memory) {
-        report.memory = Some(memory::measure(&stage, extent).await?);
+    if selected(Benchmark::Memory) {
+        report.memory = Some(memory::measure(&harness, extent).await?);
     }
-    if wanted(What::Calls) {
-        report.calls = calls::measure(&stage).await?;
+    if selected(Benchmark::Calls) {
+        report.calls = calls::measure(&harness).await?;
     }
-    report.zip_mb = size::measure(&stage)?;
-    let report = report.conclude();
+    report.zip_mb = size::measure(&harness)?;
+    let report = report.with_ratios();
     report.write(&json)?;
     writeln!(std::io::stdout(), "{report}\nWritten to {}", json.display())?;
     Ok(())

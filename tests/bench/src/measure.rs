@@ -1,4 +1,4 @@
-//! What is measured, each in a module that says how.
+//! The benchmarks, one per module. Each module describes its method.
 
 pub(crate) mod calls;
 pub(crate) mod latency;
@@ -7,17 +7,17 @@ pub(crate) mod size;
 pub(crate) mod start;
 pub(crate) mod throughput;
 
-/// How much is measured.
+/// The video sizes and number of rounds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// What the results are reported of.
+    /// The sizes and rounds of published results.
     Full,
-    /// Small videos and few rounds, to see that everything works.
+    /// Small videos and few rounds: a check that the benchmarks work.
     Quick,
 }
 
 impl Extent {
-    /// One of two values.
+    /// Selects the value for this extent.
     pub(crate) fn choose<T>(self, full: T, quick: T) -> T {
         match self {
             Self::Full => full,

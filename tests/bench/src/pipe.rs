@@ -1,9 +1,10 @@
-//! What `publish` is compared with: programs that move the same bytes between
-//! the same servers, and do nothing else.
+//! The programs that `publish` is compared with. A pipe copies the same bytes
+//! between the same servers and does nothing else.
 //!
-//! Each is a process of its own (`bench pipe …`) and prints the seconds from
-//! its first connection to its last answer. `push` and `pull` are halves of a
-//! pipe, which tell what the servers can do.
+//! Each pipe is a process of its own (`bench pipe …`). It prints the seconds from
+//! its first connection to its last response. [`Strategy::UploadOnly`] and
+//! [`Strategy::DownloadOnly`] are half a pipe each: they measure what the servers
+//! alone can do.
 
 mod http;
 mod source;
@@ -15,112 +16,120 @@ use anyhow::{Context, Result, bail};
 use futures::StreamExt;
 use futures::stream;
 
-use crate::film::Film;
+use crate::test_video::TestVideo;
 use http::Connection;
 use source::Source;
 
-/// TikTok's ceiling of a chunk, in bytes.
-pub(crate) const LARGEST_CHUNK: u64 = 64_000_000;
-/// The chunk of the loop that others use, in bytes: 10 MiB.
-const LOOP_CHUNK: u64 = 10 * 1024 * 1024;
+/// TikTok's maximum chunk size in bytes.
+pub(crate) const MAX_CHUNK_BYTES: u64 = 64_000_000;
+/// The chunk size of [`Strategy::Loop`] in bytes: 10 MiB.
+const LOOP_CHUNK_BYTES: u64 = 10 * 1024 * 1024;
 
-/// How bytes are moved.
+/// How a pipe copies the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// One GET, whose bytes are passed on to PUTs as they come.
+pub(crate) enum Strategy {
+    /// One GET whose bytes are forwarded to the PUTs as they arrive.
     Stream,
-    /// The same, with the GET running ahead while a PUT is answered.
-    QueuePosition,
-    /// A GET of 10 MiB, then its PUT, then the next.
+    /// Like `Stream`, but the GET continues while the pipe waits for the response
+    /// to a PUT.
+    ReadAhead,
+    /// The usual loop: GET 10 MiB, PUT them, repeat.
     Loop,
-    /// PUTs from memory.
-    Push,
-    /// A GET to nowhere.
-    Pull,
+    /// PUTs of bytes from memory, without a GET.
+    UploadOnly,
+    /// A GET whose bytes are discarded, without a PUT.
+    DownloadOnly,
 }
 
-impl Manner {
+impl Strategy {
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Stream => "stream",
-            Self::QueuePosition => "ahead",
+            Self::ReadAhead => "read-ahead",
             Self::Loop => "loop",
-            Self::Push => "push",
-            Self::Pull => "pull",
+            Self::UploadOnly => "upload-only",
+            Self::DownloadOnly => "download-only",
         }
     }
 
-    /// Reads the name.
-    pub(crate) fn named(name: &str) -> Result<Self> {
-        let all = [Self::Stream, Self::QueuePosition, Self::Loop, Self::Push, Self::Pull];
-        all.into_iter().find(|manner| manner.name() == name).with_context(|| format!("no manner {name}"))
+    /// Parses the name on the command line.
+    pub(crate) fn from_name(name: &str) -> Result<Self> {
+        let all = [Self::Stream, Self::ReadAhead, Self::Loop, Self::UploadOnly, Self::DownloadOnly];
+        all.into_iter().find(|strategy| strategy.name() == name).with_context(|| format!("no strategy {name}"))
     }
 }
 
-/// Where bytes come from and go to, and in which chunks.
+/// One video to copy, between two servers.
 #[derive(Debug, Clone)]
-pub(crate) struct Job {
-    pub(crate) manner: Manner,
-    pub(crate) film: Film,
+pub(crate) struct Transfer {
+    pub(crate) strategy: Strategy,
+    pub(crate) video: TestVideo,
+    /// The address of S3.
     pub(crate) from: SocketAddr,
+    /// The address of the upload host.
     pub(crate) to: SocketAddr,
-    /// The size of every chunk but the last, in bytes.
-    pub(crate) chunk: u64,
+    /// The size of every chunk except the last, in bytes. `Loop` ignores it.
+    pub(crate) chunk_bytes: u64,
 }
 
-impl Job {
-    /// Moves the film; returns the seconds that it took.
+impl Transfer {
+    /// Copies the video and returns the elapsed seconds.
     pub(crate) async fn run(&self) -> Result<f64> {
-        let began = Instant::now();
-        match self.manner {
-            Manner::Stream => self.put_all(Source::passing(self.get(0, self.film.bytes()).await?)).await?,
-            Manner::QueuePosition => self.put_all(Source::ahead(self.get(0, self.film.bytes()).await?)).await?,
-            Manner::Push => {
-                let pieces = stream::iter(self.film.range(0, self.film.bytes()).map(Ok));
-                self.put_all(Source::passing(pieces.boxed())).await?;
+        let started = Instant::now();
+        match self.strategy {
+            Strategy::Stream => self.put_all(Source::direct(self.get(0, self.video.bytes()).await?)).await?,
+            Strategy::ReadAhead => self.put_all(Source::read_ahead(self.get(0, self.video.bytes()).await?)).await?,
+            Strategy::UploadOnly => {
+                let pieces = stream::iter(self.video.range(0, self.video.bytes()).map(Ok));
+                self.put_all(Source::direct(pieces.boxed())).await?;
             }
-            Manner::Pull => {
-                let mut bytes = self.get(0, self.film.bytes()).await?;
+            Strategy::DownloadOnly => {
+                let mut bytes = self.get(0, self.video.bytes()).await?;
                 while let Some(piece) = bytes.next().await {
                     piece?;
                 }
             }
-            Manner::Loop => self.alternate().await?,
+            Strategy::Loop => self.get_put_loop().await?,
         }
-        Ok(began.elapsed().as_secs_f64())
+        Ok(started.elapsed().as_secs_f64())
     }
 
-    /// A GET over a connection of its own.
+    /// Sends a GET over a connection of its own.
     async fn get(&self, first: u64, end: u64) -> Result<source::Pieces> {
-        Connection::open(self.from).await?.get(&format!("/bench/drop/{}", self.film.name()), first, end).await
+        Connection::open(self.from).await?.get(&self.object_path(), first, end).await
     }
 
     async fn put_all(&self, source: Source) -> Result<()> {
-        let mut drain = Connection::open(self.to).await?;
+        let mut upload_host = Connection::open(self.to).await?;
         let upload = upload_path();
-        for (first, end) in chunks(self.film.bytes(), self.chunk) {
-            let status = drain.put(&upload, (first, end, self.film.bytes()), source.take(end - first)).await?;
-            accepted(status)?;
+        for (first, end) in chunks(self.video.bytes(), self.chunk_bytes) {
+            let status = upload_host.put(&upload, (first, end, self.video.bytes()), source.take(end - first)).await?;
+            check_accepted(status)?;
         }
         Ok(())
     }
 
-    /// The loop that others use: each chunk whole in memory, one thing at a time.
-    async fn alternate(&self) -> Result<()> {
-        let mut store = Connection::open(self.from).await?;
-        let mut drain = Connection::open(self.to).await?;
+    /// Runs [`Strategy::Loop`]: buffers each chunk, and never has a GET and a PUT
+    /// in flight at once.
+    async fn get_put_loop(&self) -> Result<()> {
+        let mut s3 = Connection::open(self.from).await?;
+        let mut upload_host = Connection::open(self.to).await?;
         let upload = upload_path();
-        for (first, end) in chunks(self.film.bytes(), LOOP_CHUNK) {
-            let mut bytes = store.get(&format!("/bench/drop/{}", self.film.name()), first, end).await?;
+        for (first, end) in chunks(self.video.bytes(), LOOP_CHUNK_BYTES) {
+            let mut bytes = s3.get(&self.object_path(), first, end).await?;
             let mut chunk = Vec::new();
             while let Some(piece) = bytes.next().await {
                 chunk.extend_from_slice(&piece?);
             }
             let body = stream::iter([Ok(chunk.into())]).boxed();
-            accepted(drain.put(&upload, (first, end, self.film.bytes()), body).await?)?;
+            check_accepted(upload_host.put(&upload, (first, end, self.video.bytes()), body).await?)?;
         }
         Ok(())
+    }
+
+    fn object_path(&self) -> String {
+        format!("/bench/drop/{}", self.video.file_name())
     }
 }
 
@@ -128,11 +137,12 @@ fn upload_path() -> String {
     format!("/upload?upload_id={}", uuid::Uuid::new_v4())
 }
 
-fn accepted(status: u16) -> Result<()> {
-    if matches!(status, 201 | 206) { Ok(()) } else { bail!("the drain answered {status}") }
+fn check_accepted(status: u16) -> Result<()> {
+    if matches!(status, 201 | 206) { Ok(()) } else { bail!("the upload host answered with HTTP status {status}") }
 }
 
-/// TikTok's plan: `floor(size / chunk)` chunks, of which the last takes the rest.
+/// TikTok's chunk plan as (first, end) offsets: `floor(size / chunk)` chunks, of
+/// which the last also takes the remainder.
 pub(crate) fn chunks(size: u64, chunk: u64) -> impl Iterator<Item = (u64, u64)> {
     let count = (size / chunk).max(1);
     (0..count).map(move |index| (index * chunk, if index + 1 == count { size } else { (index + 1) * chunk }))
@@ -143,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_chunk_takes_the_rest() {
+    fn last_chunk_takes_the_remainder() {
         let plan = |size, chunk| chunks(size, chunk).collect::<Vec<_>>();
         assert_eq!(plan(25, 10), [(0, 10), (10, 25)]);
         assert_eq!(plan(30, 10), [(0, 10), (10, 20), (20, 30)]);
@@ -151,10 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn every_manner_is_found_by_its_name() {
-        for manner in [Manner::Stream, Manner::QueuePosition, Manner::Loop, Manner::Push, Manner::Pull] {
-            assert_eq!(Manner::named(manner.name()).unwrap(), manner);
+    fn every_strategy_is_parsed_from_its_name() {
+        for strategy in
+            [Strategy::Stream, Strategy::ReadAhead, Strategy::Loop, Strategy::UploadOnly, Strategy::DownloadOnly]
+        {
+            assert_eq!(Strategy::from_name(strategy.name()).unwrap(), strategy);
         }
-        assert!(Manner::named("fly").is_err());
+        assert!(Strategy::from_name("fly").is_err());
     }
 }

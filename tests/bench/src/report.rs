@@ -1,4 +1,7 @@
-//! The results: a table for people, and JSON for whoever compares runs.
+//! The report of a run: a table on standard output, and JSON for comparing runs.
+//!
+//! The field names are the keys of the JSON file. tests/README.md defines the
+//! results and their required values.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -6,6 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::call_counts::CallCounts;
 use crate::measure::Extent;
 use crate::measure::calls::PostCalls;
 use crate::measure::latency::Latency;
@@ -13,10 +17,9 @@ use crate::measure::memory::Memory;
 use crate::measure::size::Sizes;
 use crate::measure::start::Start;
 use crate::measure::throughput::Throughput;
-use crate::numbers::{least, mb, median, rounded};
-use crate::store::Calls;
+use crate::statistics::{mb, median, min, rounded};
 
-/// Everything that was measured in one run; none where it was left out.
+/// The measurements of one run; none for a benchmark that did not run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) extent: &'static str,
@@ -35,7 +38,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// An empty one.
+    /// Creates a report without measurements.
     pub(crate) fn new(extent: Extent) -> Self {
         Self {
             extent: extent.choose("full", "quick"),
@@ -54,8 +57,8 @@ impl Report {
         }
     }
 
-    /// Draws the ratios from what was measured.
-    pub(crate) fn conclude(mut self) -> Self {
+    /// Copies the main results from the measurements to the top level, rounded.
+    pub(crate) fn with_ratios(mut self) -> Self {
         self.throughput_ratio = self.throughput.as_ref().map(|it| rounded(it.ratio));
         self.throughput_latency_ratio = self.latency.as_ref().map(|it| rounded(it.ratio));
         self.times_faster_than_loop = self.latency.as_ref().map(|it| rounded(it.times_loop));
@@ -65,7 +68,7 @@ impl Report {
         self
     }
 
-    /// Writes it as JSON.
+    /// Writes the report as JSON.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         Ok(std::fs::write(path, serde_json::to_string_pretty(self)? + "\n")?)
     }
@@ -85,33 +88,33 @@ impl Display for Report {
     }
 }
 
-fn row(f: &mut Formatter<'_>, what: &str, value: &str) -> fmt::Result {
-    writeln!(f, "  {what:<44}{value:>14}")
+fn row(f: &mut Formatter<'_>, label: &str, value: &str) -> fmt::Result {
+    writeln!(f, "  {label:<44}{value:>14}")
 }
 
-fn timed(f: &mut Formatter<'_>, what: &str, bytes: u64, seconds: &[f64]) -> fmt::Result {
-    let (best, middle) = (least(seconds), median(seconds));
-    writeln!(f, "  {what:<44}{best:>12.3} s  {:>6.0} MB/s   median {middle:.3} s", mb(bytes) / best)
+fn timed(f: &mut Formatter<'_>, label: &str, bytes: u64, seconds: &[f64]) -> fmt::Result {
+    let (best, middle) = (min(seconds), median(seconds));
+    writeln!(f, "  {label:<44}{best:>12.3} s  {:>6.0} MB/s   median {middle:.3} s", mb(bytes) / best)
 }
 
 fn throughput(f: &mut Formatter<'_>, it: &Throughput) -> fmt::Result {
     writeln!(f, "\nThroughput: {:.0} MB in chunks of {:.1} MB, best of each", mb(it.video_bytes), mb(it.chunk_bytes))?;
-    timed(f, "the store alone", it.video_bytes, &it.store_s)?;
-    timed(f, "the drain alone", it.video_bytes, &it.drain_s)?;
+    timed(f, "download only", it.video_bytes, &it.download_s)?;
+    timed(f, "upload only", it.video_bytes, &it.upload_s)?;
     timed(f, "plain pipe (hyper)", it.video_bytes, &it.pipe_s)?;
     if !it.curl_s.is_empty() {
         timed(f, "plain pipe (curl | curl)", it.video_bytes, &it.curl_s)?;
     }
-    timed(f, "publish, from event to answer", it.video_bytes, &it.publish_s)?;
+    timed(f, "publish, from event to response", it.video_bytes, &it.publish_s)?;
     row(f, "throughput_ratio (at least 0.9)", &format!("{:.3}", it.ratio))
 }
 
 fn latency(f: &mut Formatter<'_>, it: &Latency) -> fmt::Result {
-    let road = "30 ms to S3's first bytes, 100 ms to TikTok's answers, 90 MB/s a connection";
-    writeln!(f, "\nLong road: {:.0} MB, {road}", mb(it.video_bytes))?;
-    row(f, "what the road allows, computed", &format!("{:.3} s", it.allowed_s))?;
+    let links = "30 ms to S3's first bytes, 100 ms to TikTok's responses, 90 MB/s per connection";
+    writeln!(f, "\nSlow links: {:.0} MB, {links}", mb(it.video_bytes))?;
+    row(f, "computed lower bound", &format!("{:.3} s", it.lower_bound_s))?;
     timed(f, "tuned pipe, chunks of 64 MB", it.video_bytes, &it.tuned_pipe_s)?;
-    timed(f, "the loop of 10 MiB", it.video_bytes, &[it.loop_s])?;
+    timed(f, "loop, chunks of 10 MiB", it.video_bytes, &[it.loop_s])?;
     timed(f, &format!("publish, {} chunks of {:.1} MB", it.chunks, mb(it.chunk_bytes)), it.video_bytes, &it.publish_s)?;
     row(f, "throughput_latency_ratio (at least 0.9)", &format!("{:.3}", it.ratio))?;
     row(f, "  to the tuned pipe alone", &format!("{:.3}", it.ratio_to_pipe))?;
@@ -119,7 +122,7 @@ fn latency(f: &mut Formatter<'_>, it: &Latency) -> fmt::Result {
 }
 
 fn memory(f: &mut Formatter<'_>, it: &Memory) -> fmt::Result {
-    writeln!(f, "\nMemory: the peak of publish's resident set, a fresh process each")?;
+    writeln!(f, "\nMemory: peak resident memory of publish, a fresh process per video")?;
     for post in &it.posts {
         row(f, &format!("{:.0} MB", mb(post.video_bytes)), &format!("{:.1} MB", post.peak_mb))?;
     }
@@ -128,7 +131,7 @@ fn memory(f: &mut Formatter<'_>, it: &Memory) -> fmt::Result {
 }
 
 fn start(f: &mut Formatter<'_>, it: &Start) -> fmt::Result {
-    writeln!(f, "\nStart: from the process to its first call for an event, medians of {}", it.runs)?;
+    writeln!(f, "\nStart: from process start to the first request for an event, medians of {}", it.runs)?;
     row(f, "a function that does nothing", &format!("{:.1} ms", it.empty_ms))?;
     for (name, ms) in &it.functions_ms {
         row(f, name, &format!("{ms:.1} ms"))?;
@@ -136,30 +139,30 @@ fn start(f: &mut Formatter<'_>, it: &Start) -> fmt::Result {
     row(f, "start_ratio (at most 2)", &format!("{:.3}", it.ratio))
 }
 
-/// A service's share of the calls.
-type Of = fn(&PostCalls) -> &Calls;
+/// Selects the calls to one service.
+type ServiceCalls = fn(&PostCalls) -> &CallCounts;
 
 fn calls(f: &mut Formatter<'_>, posts: &[PostCalls]) -> fmt::Result {
-    writeln!(f, "\nCalls of a post, from its event to its answer")?;
+    writeln!(f, "\nCalls of a post, from event to response")?;
     let counts: Vec<_> = posts.iter().map(|post| post.chunks.to_string()).collect();
     columns(f, "chunks", &counts)?;
-    let services: [(&str, Of); 4] =
+    let services: [(&str, ServiceCalls); 4] =
         [("TikTok", |it| &it.tiktok), ("S3", |it| &it.s3), ("DynamoDB", |it| &it.dynamodb), ("others", |it| &it.other)];
-    for (service, of) in services {
-        let sums: Vec<_> = posts.iter().map(|post| of(post).values().sum::<u64>().to_string()).collect();
+    for (service, calls_of) in services {
+        let sums: Vec<_> = posts.iter().map(|post| calls_of(post).values().sum::<u64>().to_string()).collect();
         columns(f, service, &sums)?;
-        let names: std::collections::BTreeSet<_> = posts.iter().flat_map(|post| of(post).keys()).collect();
+        let names: std::collections::BTreeSet<_> = posts.iter().flat_map(|post| calls_of(post).keys()).collect();
         for name in names {
             let counts: Vec<_> =
-                posts.iter().map(|post| of(post).get(name).copied().unwrap_or(0).to_string()).collect();
+                posts.iter().map(|post| calls_of(post).get(name).copied().unwrap_or(0).to_string()).collect();
             columns(f, &format!("  {name}"), &counts)?;
         }
     }
     Ok(())
 }
 
-fn columns(f: &mut Formatter<'_>, what: &str, values: &[String]) -> fmt::Result {
-    write!(f, "  {what:<32}")?;
+fn columns(f: &mut Formatter<'_>, label: &str, values: &[String]) -> fmt::Result {
+    write!(f, "  {label:<32}")?;
     values.iter().try_for_each(|value| write!(f, "{value:>8}"))?;
     writeln!(f)
 }

@@ -1,4 +1,4 @@
-//! Serving on a free port of this machine.
+//! HTTP servers on a free port of the loopback interface.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ async fn listener() -> Result<TcpListener> {
     Ok(TcpListener::bind("127.0.0.1:0").await?)
 }
 
-/// Serves in the background, and returns where.
+/// Serves in the background and returns the address.
 #[cfg(test)]
 pub(crate) async fn serve(routes: Router) -> Result<std::net::SocketAddr> {
     let listener = listener().await?;
@@ -20,7 +20,8 @@ pub(crate) async fn serve(routes: Router) -> Result<std::net::SocketAddr> {
     Ok(address)
 }
 
-/// Says on standard output where it serves, and serves until the process ends.
+/// Prints the address on standard output, for `Server::start` in `server.rs`, and
+/// serves until the process ends.
 pub(crate) async fn announce(routes: Router) -> Result<()> {
     let listener = listener().await?;
     writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
@@ -28,7 +29,8 @@ pub(crate) async fn announce(routes: Router) -> Result<()> {
 }
 
 async fn run(listener: TcpListener, routes: Router) -> std::io::Result<()> {
-    // Answers are smaller than a packet, and nothing may wait for a second one.
+    // Responses are smaller than a packet. Without TCP_NODELAY, the kernel might
+    // hold one back until more data follows.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, routes).await
 }

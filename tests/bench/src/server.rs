@@ -1,4 +1,4 @@
-//! A server in a process of its own, which says where it listens.
+//! A server in a child process, which prints its address when it is ready.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,30 +8,34 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
+/// What a server prints before its address. The simulator prints the same as
+/// `serve::announce`.
 const ANNOUNCEMENT: &str = "listening on http://";
 
-/// A running server, which ends when this is dropped.
+/// A running server; dropping it kills the process.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     _child: Child,
-    _said: BufReader<ChildStdout>,
+    /// Keeps the pipe open, so that the server can still write to it.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Server {
-    /// Starts a program and waits until it says where it listens.
+    /// Starts a program and waits until it prints its address.
     pub(crate) async fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("SIMULATOR_CLIENT_SECRET", aws::CLIENT_SECRET);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
-        let mut said = BufReader::new(child.stdout.take().context("it has no output")?);
+        let mut child = command.spawn().with_context(|| format!("could not start {}", program.display()))?;
+        let mut stdout = BufReader::new(child.stdout.take().context("the server has no standard output")?);
         let mut line = String::new();
-        said.read_line(&mut line).await?;
-        let address = line.trim().strip_prefix(ANNOUNCEMENT).context("it did not say where it listens")?;
-        Ok(Self { address: address.parse()?, _child: child, _said: said })
+        stdout.read_line(&mut line).await?;
+        let address = line.trim().strip_prefix(ANNOUNCEMENT);
+        let address = address.with_context(|| format!("{} did not print its address", program.display()))?;
+        Ok(Self { address: address.parse()?, _child: child, _stdout: stdout })
     }
 
-    /// Its address as a URL.
+    /// The address as a URL.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

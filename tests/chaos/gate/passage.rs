@@ -180,7 +180,7 @@ const NOT_NOW: &str = r#"{"data":{},"error":{"code":"internal_error","message":"
 
 /// A refusal in the words of the service that is called.
 fn refusal(request: &Request<Bytes>, status: u16, code: &'static str) -> Answer {
-    let refusal = aws::Refusal { status, ..aws::Refusal::new(code, "refused, as ordered") };
+    let refusal = aws::AwsError { status, ..aws::AwsError::new(code, "refused, as ordered") };
     if aws::target_of(request).is_some() { refusal.json() } else { refusal.xml() }
 }
 

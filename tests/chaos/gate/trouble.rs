@@ -57,7 +57,7 @@ pub(crate) enum Trouble {
     /// It happens; the answer is none that the service could give.
     InvalidResponse,
     /// TikTok itself is in trouble, as the simulator plays it.
-    TikTok(simulator::Trouble),
+    TikTok(simulator::FaultKind),
     /// So many seconds pass while it is under way.
     Pass(u64),
 }

@@ -78,6 +78,6 @@ pub(super) fn put_again(stage: &Stage, newest: &Drop) -> Result<()> {
     if newest.request.is_none() {
         return Ok(());
     }
-    let version = stage.aws.kept().bucket.put(&newest.key, newest.film.clone(), &[]);
+    let version = stage.aws.state().bucket.put(&newest.key, newest.film.clone(), &[]);
     stage.tell_of(&Drop { version, ..newest.clone() })
 }

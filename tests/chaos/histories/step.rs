@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use aws::Film;
+use aws::TestVideo;
 use rand::RngExt;
 use rand::rngs::StdRng;
-use simulator::{Effect, Ending, TokenKind, Trouble as TikToks};
+use simulator::{Effect, Ending, FaultKind as TikToks, TokenKind};
 use tests::Creator;
 
 use super::deeds;
@@ -139,7 +139,7 @@ impl Step {
             Self::Approve => drop(lambda.wish(Wish::Approve, &newest.post).await?),
             Self::Refuse => lambda.refused.extend(stage.refuse()),
             Self::Overwrite => {
-                let film = Film::new(50_000 + nth as u64)?;
+                let film = TestVideo::new(50_000 + nth as u64)?;
                 let mut dropped = stage.drop_film(&maker.key("clip.mp4"), &film, &[])?;
                 if review {
                     dropped.model.under_review();
@@ -147,9 +147,9 @@ impl Step {
                 drops.push(dropped);
             }
             Self::PutAgain => deeds::put_again(stage, newest)?,
-            Self::Delete => stage.aws.kept().bucket.delete(&newest.key),
+            Self::Delete => stage.aws.state().bucket.delete(&newest.key),
             Self::DeleteForGood => {
-                stage.aws.kept().bucket.remove(&newest.key, &newest.version);
+                stage.aws.state().bucket.delete_version(&newest.key, &newest.version);
                 newest.model.gone();
             }
             Self::ExpireToken => stage.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access)?,

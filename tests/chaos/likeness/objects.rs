@@ -1,7 +1,7 @@
 //! The bucket: versions, deletions, ranges, pins and tags.
 
 use anyhow::{Context, Result};
-use aws::{BUCKET, Film};
+use aws::{BUCKET, TestVideo};
 use aws_sdk_s3::primitives::ByteStream;
 use data_encoding::HEXLOWER;
 use domain::source::{ObjectVersion, Source};
@@ -33,9 +33,9 @@ pub(super) struct Versions {
 
 /// Puts the same on both sides.
 pub(super) async fn put(theirs: &Cloud, ours: &Stage) -> Result<(Versions, Versions)> {
-    let films = [Film::new(BYTES)?, Film::new(BYTES + 1)?];
+    let films = [TestVideo::new(BYTES)?, TestVideo::new(BYTES + 1)?];
     let bucket = theirs.outputs().intake_bucket.clone();
-    let upload = async |key: &str, film: &Film| {
+    let upload = async |key: &str, film: &TestVideo| {
         let bytes: Vec<u8> = film.range(0, film.bytes).flatten().collect();
         let put = theirs.s3.put_object().bucket(&bucket).key(key).content_type("video/mp4").metadata("title", "Bread");
         put.body(ByteStream::from(bytes)).send().await?.version_id.context("the bucket keeps versions")
@@ -52,14 +52,14 @@ pub(super) async fn put(theirs: &Cloud, ours: &Stage) -> Result<(Versions, Versi
         let part = theirs.s3.upload_part().bucket(&bucket).key(PARTS).upload_id(&their_upload).part_number(number);
         part.body(ByteStream::from(bytes)).send().await?;
         let number = u32::try_from(number)?;
-        ours.aws.kept().bucket.put_part(PARTS, &our_upload, number, &films[0], (first, end - first));
+        ours.aws.state().bucket.put_part(PARTS, &our_upload, number, &films[0], (first, end - first));
     }
     let theirs = Versions { bucket, first, second, gone, upload: their_upload };
-    let mut kept = ours.aws.kept();
+    let mut kept = ours.aws.state();
     let metadata = [("title", "Bread")];
-    let mut put = |key, film: &Film| kept.bucket.put(key, film.clone(), &metadata);
+    let mut put = |key, film: &TestVideo| kept.bucket.put(key, film.clone(), &metadata);
     let (first, second, gone) = (put(KEY, &films[0]), put(KEY, &films[1]), put(GONE, &films[0]));
-    kept.bucket.remove(GONE, &gone);
+    kept.bucket.delete_version(GONE, &gone);
     Ok((theirs, Versions { bucket: BUCKET.to_owned(), first, second, gone, upload: our_upload }))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use aws::{ACCOUNTS, BUDGETS, CONSENTS, Form, INBOX, POSTS, forms};
+use aws::{ACCOUNTS, AUTHORIZATION_REQUESTS, LIMITS, POSTS, TableSchema, WEBHOOKS, table_schemas};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, ReturnValuesOnConditionCheckFailure};
@@ -25,19 +25,22 @@ pub(super) async fn same_form(cloud: &Cloud) -> Result<()> {
     let deployed = [
         (POSTS, &outputs.posts_table),
         (ACCOUNTS, &outputs.accounts_table),
-        (BUDGETS, &outputs.limits_table),
-        (CONSENTS, &outputs.authorization_requests_table),
-        (INBOX, &outputs.webhooks_table),
+        (LIMITS, &outputs.limits_table),
+        (AUTHORIZATION_REQUESTS, &outputs.authorization_requests_table),
+        (WEBHOOKS, &outputs.webhooks_table),
     ];
     for (name, deployed) in deployed {
         let form = form_of(&cloud.dynamodb, deployed).await?;
-        let ours = forms().into_iter().find(|form| form.table == name).context("a table is not played")?;
-        ensure!(Form { table: name.to_owned(), ..form.clone() } == ours, "deployed {form:#?}, and here {ours:#?}");
+        let ours = table_schemas().into_iter().find(|form| form.table == name).context("a table is not played")?;
+        ensure!(
+            TableSchema { table: name.to_owned(), ..form.clone() } == ours,
+            "deployed {form:#?}, and here {ours:#?}"
+        );
     }
     Ok(())
 }
 
-async fn form_of(client: &Client, table: &str) -> Result<Form> {
+async fn form_of(client: &Client, table: &str) -> Result<TableSchema> {
     let described = client.describe_table().table_name(table).send().await?.table.context("the table is there")?;
     let mut indexes = BTreeMap::new();
     for index in described.global_secondary_indexes() {
@@ -48,7 +51,7 @@ async fn form_of(client: &Client, table: &str) -> Result<Form> {
         let form = format!("{:?} {kind} {has:?}", keys(index.key_schema()));
         indexes.insert(index.index_name().unwrap_or_default().to_owned(), form);
     }
-    Ok(Form { table: table.to_owned(), keys: keys(described.key_schema()), indexes })
+    Ok(TableSchema { table: table.to_owned(), keys: keys(described.key_schema()), indexes })
 }
 
 /// The attribute that partitions, and the one that orders.

@@ -214,7 +214,7 @@ impl<'a> Lambda<'a> {
 
     /// Hands the next message to `publish`; false where none is there.
     pub(crate) async fn deliver(&mut self) -> Result<bool> {
-        let Some(message) = self.stage.aws.kept().queue.next(self.stage.now()) else {
+        let Some(message) = self.stage.aws.state().queue.receive(self.stage.now()) else {
             return Ok(false);
         };
         let event = json!({ "Records": [{
@@ -226,7 +226,7 @@ impl<'a> Lambda<'a> {
         if let Some(answer) = self.invoke("publish", event, self.publish).await?
             && answer["batchItemFailures"] == json!([])
         {
-            self.stage.aws.kept().queue.remove(&message.id);
+            self.stage.aws.state().queue.remove(&message.id);
         }
         Ok(true)
     }
@@ -243,7 +243,7 @@ impl<'a> Lambda<'a> {
         for (_, function) in std::mem::take(&mut self.running) {
             function.stop().await?;
         }
-        let unknown = self.stage.aws.unknown();
+        let unknown = self.stage.aws.unsupported_calls();
         ensure!(unknown.is_empty(), "AWS is asked for what is not played here: {unknown:#?}");
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Stage {
             round().await?;
             if self.is_at_end(posts) {
                 let since = *since.get_or_insert(self.now());
-                if self.aws.kept().queue.next_visible().is_none() && self.next_webhook().is_none() {
+                if self.aws.state().queue.next_visible().is_none() && self.next_webhook().is_none() {
                     return Ok(Rest::AtEnd { since });
                 }
             }
@@ -83,13 +83,13 @@ impl Stage {
 
     /// Whether so many posts are stored, and all are at their end.
     fn is_at_end(&self, posts: usize) -> bool {
-        let kept = self.aws.kept();
+        let kept = self.aws.state();
         kept.tables.items(POSTS).count() >= posts && kept.tables.items(POSTS).all(is_at_end)
     }
 
     /// Whether the creator is asked to connect again.
     fn asks_for(&self, maker: &Creator) -> bool {
-        let kept = self.aws.kept();
+        let kept = self.aws.state();
         let own = kept.tables.items(ACCOUNTS).find(|item| item["alias"]["S"] == maker.alias.as_str());
         own.is_some_and(|item| item["connection"]["S"] == "needs_reconnect")
     }
@@ -97,7 +97,7 @@ impl Stage {
     /// When the next post falls due that is not at its end, the next message can be
     /// seen, or TikTok tells something.
     fn next_move(&self) -> Option<Timestamp> {
-        let kept = self.aws.kept();
+        let kept = self.aws.state();
         let open = kept.tables.items(POSTS).filter(|item| !is_at_end(item));
         let due = open.filter_map(|item| item.get("due_at")?["N"].as_str()?.parse().ok());
         let due = due.filter_map(|due| Timestamp::from_millisecond(due).ok());

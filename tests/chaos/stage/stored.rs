@@ -1,7 +1,7 @@
 //! What the posts table and TikTok have, as those see it who arrange and judge.
 
 use anyhow::{Result, ensure};
-use aws::{INBOX, Item, POSTS};
+use aws::{Item, POSTS, WEBHOOKS};
 use data_encoding::HEXLOWER;
 use domain::identity::PostId;
 use serde_json::Value;
@@ -20,7 +20,7 @@ const ENDED_WELL: [&str; 3] =
 impl Stage {
     /// The state of a post, with what it is held for; none if it is not stored.
     pub(crate) fn state_of(&self, post: &PostId) -> Option<String> {
-        let kept = self.aws.kept();
+        let kept = self.aws.state();
         let mut posts = kept.tables.items(POSTS).filter(|item| item["id"]["S"] == post.as_str());
         let post = posts.next()?;
         let hold_reason = post.get("hold_reason").and_then(|reason| reason["S"].as_str());
@@ -30,7 +30,7 @@ impl Stage {
 
     /// Every post as it is stored.
     pub(crate) fn posts(&self) -> Vec<Item> {
-        self.aws.kept().tables.items(POSTS).cloned().collect()
+        self.aws.state().tables.items(POSTS).cloned().collect()
     }
 
     /// The post whose upload this is, as it knows itself.
@@ -40,7 +40,7 @@ impl Stage {
     }
 
     fn stored_of(&self, publish: &str) -> Option<Item> {
-        let kept = self.aws.kept();
+        let kept = self.aws.state();
         let of_it = |post: &&Item| post.get("publish_id").is_some_and(|id| id["S"] == publish);
         kept.tables.items(POSTS).find(of_it).cloned()
     }
@@ -55,7 +55,7 @@ impl Stage {
     /// Makes sure that what was answered with 200 is stored, and known to its post.
     pub(super) fn is_kept(&self, letter: &WebhookRecord) -> Result<()> {
         let key = HEXLOWER.encode(&Sha256::digest(&letter.body));
-        let there = self.aws.kept().tables.items(INBOX).any(|item| item["body_sha256"]["S"] == key.as_str());
+        let there = self.aws.state().tables.items(WEBHOOKS).any(|item| item["body_sha256"]["S"] == key.as_str());
         ensure!(there, "a webhook was answered with 200 and not stored: {}", letter.body);
         let told: Value = serde_json::from_str(&letter.body)?;
         let content: Value = serde_json::from_str(told["content"].as_str().unwrap_or_default())?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use simulator::{Entry, FailReason};
+use simulator::{FailReason, LedgerEntry};
 use tests::Creator;
 
 use crate::dropped::Drop;
@@ -41,7 +41,7 @@ pub(super) async fn part(
 /// Has what TikTok refused be tried again, where the consent was gone when it came to a verdict.
 pub(super) async fn mend(stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator, dropped: &mut Drop) -> Result<()> {
     lambda.settle(std::slice::from_ref(maker), 1).await?;
-    let refused = |upload: &Entry| upload.fail_reason == Some(FailReason::AuthRemoved);
+    let refused = |upload: &LedgerEntry| upload.fail_reason == Some(FailReason::AuthRemoved);
     if stage.tiktok.ledger().publishes.iter().any(refused) {
         dropped.model.refused();
         wish(stage, lambda, dropped, Wish::Retry).await?;

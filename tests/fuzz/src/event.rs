@@ -1,4 +1,8 @@
-//! Anything that wakes `publish`, and what follows from the keys in it.
+//! Events that invoke `publish`, and the object keys in them.
+//!
+//! Properties: a wake message names its post; a video and its sidecars find each
+//! other; an account's alias and a post's id are equal after they are read back; an
+//! error is one short line.
 
 use domain::drop_key::{DropKey, is_sidecar_of, sidecars_of, videos_prefix_of};
 use domain::identity::{Alias, PostId};
@@ -6,56 +10,56 @@ use domain::source::{Arrival, ObjectVersion, Source};
 use domain::wake_message;
 use triggers::{Trigger, UnknownEvent, WakeUp, WakeUps, read_body};
 
-use crate::words::hold_error;
+use crate::checks::check_error;
 
-/// Reads an input as the body of a message, and as the payload of an invocation.
+/// Reads an input as the body of a queue message, and as the payload of an invocation.
 pub fn event(input: &[u8]) {
     if let Ok(body) = str::from_utf8(input) {
-        hold_all(read_body(body));
+        check_wake_ups(read_body(body));
     }
     if let Ok(payload) = serde_json::from_slice(input) {
         match Trigger::read(payload) {
-            Ok(Trigger::Event(calls)) => hold_all(Ok(calls)),
+            Ok(Trigger::Event(wake_ups)) => check_wake_ups(Ok(wake_ups)),
             Ok(Trigger::Queue(batch)) => {
                 let bodies = batch.records.iter().map(|message| message.body.as_deref().unwrap_or_default());
-                bodies.for_each(|body| hold_all(read_body(body)));
+                bodies.for_each(|body| check_wake_ups(read_body(body)));
             }
-            Err(unknown) => hold_error(&unknown),
+            Err(unknown) => check_error(&unknown),
         }
     }
 }
 
-fn hold_all(calls: Result<WakeUps, UnknownEvent>) {
-    match calls {
-        Ok(calls) => calls.iter().for_each(hold),
-        Err(unknown) => hold_error(&unknown),
+fn check_wake_ups(wake_ups: Result<WakeUps, UnknownEvent>) {
+    match wake_ups {
+        Ok(wake_ups) => wake_ups.iter().for_each(check_wake_up),
+        Err(unknown) => check_error(&unknown),
     }
 }
 
-fn hold(call: &Result<WakeUp, UnknownEvent>) {
-    match call {
+fn check_wake_up(wake_up: &Result<WakeUp, UnknownEvent>) {
+    match wake_up {
         Ok(WakeUp::WakeQueue(id)) => {
-            assert_eq!(wake_message::post_of(&wake_message::message_of(id)).as_ref(), Some(id))
+            assert_eq!(wake_message::post_of(&wake_message::message_of(id)).as_ref(), Some(id));
         }
-        Ok(WakeUp::Arrival(arrival)) => hold_arrival(arrival),
-        Err(unknown) => hold_error(unknown),
+        Ok(WakeUp::Arrival(arrival)) => check_arrival(arrival),
+        Err(unknown) => check_error(unknown),
     }
 }
 
-/// A video's options are found from either side, its account is one that can be
-/// kept, and its post has an id.
-fn hold_arrival(arrival: &Arrival) {
+/// Checks a new object: a video and its sidecars find each other, the account's
+/// alias can be read back from storage, and the post's id is valid.
+fn check_arrival(arrival: &Arrival) {
     let key = arrival.key.as_str();
     let DropKey::Video { account } = DropKey::parse(key) else {
         return;
     };
     for sidecar in sidecars_of(key) {
-        assert!(is_sidecar_of(&sidecar, key), "{sidecar:?} is beside {key:?}");
-        assert!(key.starts_with(videos_prefix_of(&sidecar)), "{key:?} is listed for {sidecar:?}");
+        assert!(is_sidecar_of(&sidecar, key), "{sidecar:?} is not found as a sidecar of {key:?}");
+        assert!(key.starts_with(videos_prefix_of(&sidecar)), "the prefix of {sidecar:?} does not list {key:?}");
         assert_eq!(DropKey::parse(&sidecar), DropKey::Sidecar);
     }
     if let Some(alias) = account {
-        assert_eq!(Alias::new(alias.as_str()).as_ref(), Ok(&alias), "as it was kept");
+        assert_eq!(Alias::new(alias.as_str()).as_ref(), Ok(&alias), "the alias changes when it is read back");
     }
     if let Some(version) = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref()) {
         let source = Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };

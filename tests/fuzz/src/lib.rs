@@ -1,53 +1,49 @@
-//! What must hold of anything that others send, whatever it is.
+//! Fuzz targets: properties of the code that reads external input.
 //!
-//! Each function here takes the bytes that somebody could have sent, hands them
-//! to the code that reads them in production, and panics where a promise is
-//! broken. libFuzzer looks for such bytes (`targets/`, `make fuzz`); those that
-//! teach it something are kept in `corpus/`, which is replayed as a test.
+//! Each target takes bytes that an external party could send, passes them to the
+//! production code that reads them, and panics if a property is violated.
+//! libFuzzer searches for such bytes (`targets/`, `make fuzz`). Inputs that reached
+//! new code are stored in `corpus/`, which a test replays without libFuzzer.
 //!
-//! It goes through the crates' public doors alone, TikTok's answers through a real
-//! connection. It does not know what a right answer is: that the unit tests
-//! know. It knows that there is one, that it is no longer than it may be, that
-//! it can be kept and read back, and that no secret is in it.
-#![expect(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a broken promise is told by a panic; that is what libFuzzer listens to"
-)]
+//! The targets use the crates' public functions only, and a real connection for
+//! TikTok's responses. They do not know the correct result of an input; the unit
+//! tests do. They check that there is a result, that it is not too long, that it
+//! can be stored and read back, and that it displays no secret.
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "libFuzzer detects a violated property by a panic")]
 
-mod answer;
-mod consent;
+mod api_request;
+mod authorization_response;
+mod checks;
 mod event;
+mod fake_tiktok;
 mod options;
-mod request;
-mod stage;
-mod upload;
+mod tiktok_response;
+mod upload_response;
 mod video;
 mod webhook;
-mod words;
 
-pub use answer::answer;
-pub use consent::consent;
+pub use api_request::api_request;
+pub use authorization_response::authorization_response;
 pub use event::event;
 pub use options::{metadata, preferences, sidecar};
-pub use request::request;
-pub use upload::upload;
+pub use tiktok_response::tiktok_response;
+pub use upload_response::upload_response;
 pub use video::video;
 pub use webhook::webhook;
 
-/// What is done with an input.
+/// A function that checks one input.
 pub type Target = fn(&[u8]);
 
-/// Every target, by the name of its program and of its folder in `corpus/`.
+/// Every target, by the name of its binary and of its folder in `corpus/`.
 pub const TARGETS: [(&str, Target); 10] = [
-    ("answer", answer),
-    ("consent", consent),
+    ("api_request", api_request),
+    ("authorization_response", authorization_response),
     ("event", event),
     ("metadata", metadata),
     ("preferences", preferences),
-    ("request", request),
     ("sidecar", sidecar),
-    ("upload", upload),
+    ("tiktok_response", tiktok_response),
+    ("upload_response", upload_response),
     ("video", video),
     ("webhook", webhook),
 ];
@@ -61,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    fn here(path: &str) -> PathBuf {
+    fn in_crate(path: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
     }
 
@@ -71,37 +67,38 @@ mod tests {
     }
 
     #[test]
-    fn every_kept_input_keeps_the_promises() {
+    fn no_corpus_input_violates_a_property() {
         for (name, target) in TARGETS {
-            let mut inputs = files(&here("corpus").join(name));
+            let mut inputs = files(&in_crate("corpus").join(name));
             match name {
-                "video" => inputs.extend(files(&here("../fixtures"))),
-                "event" => inputs.extend(files(&here("../../events"))),
+                "video" => inputs.extend(files(&in_crate("../fixtures"))),
+                "event" => inputs.extend(files(&in_crate("../../events"))),
                 _ => {}
             }
-            assert!(!inputs.is_empty(), "{name} has a corpus");
+            assert!(!inputs.is_empty(), "{name} has no corpus");
             for path in inputs {
                 let input = fs::read(&path).unwrap();
-                assert!(catch_unwind(|| target(&input)).is_ok(), "{} of {name} breaks a promise", path.display());
+                assert!(catch_unwind(|| target(&input)).is_ok(), "{} violates a property of {name}", path.display());
             }
         }
     }
 
     #[test]
-    fn every_target_is_a_program_with_a_corpus_and_words_and_there_are_no_others() {
+    fn every_target_has_binary_corpus_and_dictionary() {
+        // Each of these lists must equal TARGETS, so nothing is left over either.
         let names: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let manifest = fs::read_to_string(here("Cargo.toml")).unwrap();
+        let manifest = fs::read_to_string(in_crate("Cargo.toml")).unwrap();
         let (_, bins) = manifest.split_once("[[bin]]").unwrap();
-        let programs: BTreeSet<_> = bins.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
+        let binaries: BTreeSet<_> = bins.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
         assert_eq!(
-            programs,
+            binaries,
             names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().iter().map(String::as_str).collect()
         );
-        for (folder, ending) in [("corpus", ""), ("dictionaries", ".txt"), ("targets", ".rs")] {
-            let there =
-                fs::read_dir(here(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            let there: BTreeSet<_> = there.map(|name| name.trim_end_matches(ending).to_owned()).collect();
-            assert_eq!(there, names, "{folder}");
+        for (folder, extension) in [("corpus", ""), ("dictionaries", ".txt"), ("targets", ".rs")] {
+            let entries = fs::read_dir(in_crate(folder)).unwrap();
+            let entries = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let entries: BTreeSet<_> = entries.map(|name| name.trim_end_matches(extension).to_owned()).collect();
+            assert_eq!(entries, names, "{folder}");
         }
     }
 }

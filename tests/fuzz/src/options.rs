@@ -1,4 +1,8 @@
-//! What people write: sidecars, metadata, an account's preferences.
+//! Options that people write: sidecars, object metadata, account preferences.
+//!
+//! Properties: options, settings, preferences and publish times are equal after
+//! they are read back; a title is within its limit; an empty update has no effect;
+//! an error is one short line.
 
 use domain::account::Preferences;
 use domain::metadata::options_from_metadata;
@@ -7,67 +11,71 @@ use domain::publish_at::Zone;
 use domain::settings::{Settings, StackDefaults};
 use domain::title::{TitleFrame, TitleLimit};
 
-use crate::words::hold_error;
+use crate::checks::check_error;
 
-/// Zones whose clocks jump by an hour, by half an hour, and over a whole day.
+/// Time zones with offset changes of an hour, of half an hour, and of a whole day.
 const ZONES: [&str; 3] = ["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"];
 
 /// Reads an input as a sidecar.
 pub fn sidecar(input: &[u8]) {
-    hold_options(PostOptions::from_json(input, "sidecar clip.json"));
+    check_options(PostOptions::from_json(input, "sidecar clip.json"));
 }
 
-/// Reads an input as an object's metadata, `name: value` in each line.
+/// Reads an input as an object's metadata, `name: value` on each line.
 pub fn metadata(input: &[u8]) {
     if let Ok(text) = str::from_utf8(input) {
-        hold_options(options_from_metadata(text.lines().filter_map(|line| line.split_once(": "))));
+        check_options(options_from_metadata(text.lines().filter_map(|line| line.split_once(": "))));
     }
 }
 
-/// Reads an input as a change of an account's preferences.
+/// Reads an input as an update of an account's preferences.
 pub fn preferences(input: &[u8]) {
     let stack = defaults(TitleLimit::MAX);
     match Preferences::default().changed(input, &stack) {
-        Ok(changed) => {
-            let form = serde_json::to_vec(&changed.form()).expect("preferences can be shown");
-            assert_eq!(Preferences::default().changed(&form, &stack).as_ref(), Ok(&changed), "as they are shown");
-            assert_eq!(changed.changed(b"{}", &stack).as_ref(), Ok(&changed), "a change of nothing");
+        Ok(updated) => {
+            let shown = serde_json::to_vec(&updated.form()).expect("preferences can be serialized");
+            let read_back = Preferences::default().changed(&shown, &stack);
+            assert_eq!(read_back.as_ref(), Ok(&updated), "the preferences change when they are read back");
+            assert_eq!(updated.changed(b"{}", &stack).as_ref(), Ok(&updated), "an empty update has an effect");
         }
-        Err(error) => hold_error(&error),
+        Err(error) => check_error(&error),
     }
 }
 
-/// Options can be kept and read back, and end in settings or in a reason.
-pub(crate) fn hold_options(options: Result<PostOptions, OptionsError>) {
+/// Checks options: they can be read back from storage, and they resolve to
+/// settings or to an error.
+pub(crate) fn check_options(options: Result<PostOptions, OptionsError>) {
     let options = match options {
         Ok(options) => options,
-        Err(error) => return hold_error(&error),
+        Err(error) => return check_error(&error),
     };
-    let kept = serde_json::to_vec(&options).expect("options can be kept");
-    assert_eq!(PostOptions::from_json(&kept, "post").as_ref(), Ok(&options), "as they were kept");
+    let stored = serde_json::to_vec(&options).expect("options can be serialized");
+    let read_back = PostOptions::from_json(&stored, "post");
+    assert_eq!(read_back.as_ref(), Ok(&options), "the options change when they are read back");
     let framed = TitleFrame::new("Anna bakes: ", " #bread 🍞");
     for (limit, frame) in [(1, TitleFrame::default()), (150, framed), (TitleLimit::MAX, TitleFrame::default())] {
         match Settings::resolve_framed(&options, "clip.mp4", &defaults(limit), &frame) {
             Ok(settings) => {
                 assert!(settings.title.utf16_units() <= usize::from(limit), "{settings:?}");
-                let kept = serde_json::to_vec(&settings).expect("settings can be kept");
-                assert_eq!(serde_json::from_slice::<Settings>(&kept).ok(), Some(settings), "as they were kept");
+                let stored = serde_json::to_vec(&settings).expect("settings can be serialized");
+                let read_back = serde_json::from_slice::<Settings>(&stored);
+                assert_eq!(read_back.ok(), Some(settings), "the settings change when they are read back");
             }
-            Err(error) => hold_error(&error),
+            Err(error) => check_error(&error),
         }
     }
     if let Some(publish_at) = options.publish_at {
-        let zones = ZONES.map(|name| Zone::new(name).expect("it is a zone"));
+        let zones = ZONES.map(|name| Zone::new(name).expect("the time zone exists"));
         for zone in [None].into_iter().chain(zones.iter().map(Some)) {
             match publish_at.instant(zone) {
-                Ok(at) => assert_eq!(at.to_string().parse().ok(), Some(at), "as it was kept"),
-                Err(error) => hold_error(&error),
+                Ok(at) => assert_eq!(at.to_string().parse().ok(), Some(at), "the time changes when it is read back"),
+                Err(error) => check_error(&error),
             }
         }
     }
 }
 
-fn defaults(limit: u16) -> StackDefaults {
-    let title_limit = TitleLimit::new(limit).expect("it is a limit");
+fn defaults(title_limit: u16) -> StackDefaults {
+    let title_limit = TitleLimit::new(title_limit).expect("the limit is valid");
     StackDefaults { mode: Mode::Direct, privacy_level: PrivacyLevel::SelfOnly, title_limit }
 }

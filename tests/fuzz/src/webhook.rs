@@ -1,4 +1,8 @@
-//! Whatever comes to the webhook's address, with or without TikTok's signature.
+//! Requests to the webhook route, with or without a valid signature of TikTok's.
+//!
+//! Properties: only a valid signature is accepted, and only for the body that it
+//! signs; a field that TikTok adds later has no effect; every text is one short
+//! line; no error shows the client secret or a valid signature.
 
 use data_encoding::HEXLOWER;
 use domain::report::{EventKind, PublishStatus};
@@ -9,17 +13,18 @@ use serde_json::Value;
 use sha2::Sha256;
 use tiktok::{Event, Webhook, WebhookError};
 
-use crate::words::{hold, hold_error, hold_secrets};
+use crate::checks::{check_error, check_no_secret, check_text};
 
-const SECRET: &str = "secret-of-the-app";
-/// How old a signature may be, and how far TikTok's clock may be ahead.
-const TAKEN: [SignedDuration; 2] = [SignedDuration::from_secs(-300), SignedDuration::from_secs(72 * 3600 + 600)];
-/// What TikTok may say some day.
-const BRAND_NEW: &str = "brand_new_field";
+const CLIENT_SECRET: &str = "secret-of-the-app";
+/// The minimum and maximum age of a valid signature. The minimum is negative
+/// because TikTok's clock may be ahead.
+const VALID_AGE: [SignedDuration; 2] = [SignedDuration::from_secs(-300), SignedDuration::from_secs(72 * 3600 + 600)];
+/// A field that TikTok's webhooks do not have today.
+const NEW_FIELD: &str = "brand_new_field";
 
-/// Takes an input as a request: in its first line the signature's header, in its
-/// second what our clock says, in seconds since 1970, and behind them the body. It
-/// is opened as it is, and as if TikTok had signed that body just then.
+/// Reads an input as a request: the first line is the signature header, the second
+/// is the current time in seconds since 1970, the rest is the body. The request is
+/// opened with that header, and again with a valid signature of that body.
 pub fn webhook(input: &[u8]) {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -28,80 +33,83 @@ pub fn webhook(input: &[u8]) {
     let now = second.and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
     let header = str::from_utf8(header).ok();
     let opened = open(header, body, now);
-    let proven = !matches!(opened, Err(WebhookError::Unproven(_)));
-    assert!(!proven || is_signed(header.unwrap_or_default(), body, now), "what TikTok did not sign is believed");
-    signed_by_tiktok(body, now);
+    let verified = !matches!(opened, Err(WebhookError::Unproven(_)));
+    assert!(!verified || is_signed(header.unwrap_or_default(), body, now), "an invalid signature is accepted");
+    check_signed_body(body, now);
 }
 
-/// What TikTok signed is taken, whatever it says; what was altered then, is not.
-fn signed_by_tiktok(body: &[u8], now: Timestamp) {
+/// Checks a body with a valid signature: it is accepted if it is an event, with or
+/// without a new field. The same signature is rejected for an altered body.
+fn check_signed_body(body: &[u8], now: Timestamp) {
     let signature = signature(body, now);
     let opened = open(Some(&signature), body, now);
-    assert!(!matches!(opened, Err(WebhookError::Unproven(_))), "what TikTok signed is not believed");
+    assert!(!matches!(opened, Err(WebhookError::Unproven(_))), "a valid signature is rejected");
     let altered = open(Some(&signature), &[body, b" "].concat(), now);
-    assert!(matches!(altered, Err(WebhookError::Unproven(_))), "what was altered is believed");
-    let Ok(Value::Object(mut said)) = serde_json::from_slice(body) else {
+    assert!(matches!(altered, Err(WebhookError::Unproven(_))), "an altered body is accepted");
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
         return assert_eq!(opened, Err(WebhookError::Malformed));
     };
-    let is_an_event = said.get("event").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
-    assert_eq!(opened.is_ok(), is_an_event, "an event is what has a name");
-    if said.insert(BRAND_NEW.to_owned(), Value::from([now.as_second()].as_slice())).is_none() {
-        let more = serde_json::to_vec(&said).expect("it was JSON before");
-        assert_eq!(open(Some(&self::signature(&more, now)), &more, now), opened, "with one more field");
+    let is_event = fields.get("event").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    assert_eq!(opened.is_ok(), is_event, "a body is an event if and only if it names one");
+    if fields.insert(NEW_FIELD.to_owned(), Value::from([now.as_second()].as_slice())).is_none() {
+        let extended = serde_json::to_vec(&fields).expect("the fields were parsed from JSON");
+        let reopened = open(Some(&self::signature(&extended, now)), &extended, now);
+        assert_eq!(reopened, opened, "a new field changes the result");
     }
 }
 
 fn open(header: Option<&str>, body: &[u8], now: Timestamp) -> Result<Webhook, WebhookError> {
-    let opened = Webhook::open(&[&SecretString::from(SECRET)], header, body, now);
+    let opened = Webhook::open(&[&SecretString::from(CLIENT_SECRET)], header, body, now);
     match &opened {
-        Ok(webhook) => hold_webhook(webhook),
+        Ok(webhook) => check_webhook(webhook),
         Err(error) => {
-            hold_error(error);
-            hold(&error.failure().to_string());
-            hold_secrets(&format!("{error:?} {error} {}", error.failure()), &[SECRET, &signature(body, now)]);
+            check_error(error);
+            check_text(&error.failure().to_string());
+            let displayed = format!("{error:?} {error} {}", error.failure());
+            check_no_secret(&displayed, &[CLIENT_SECRET, &signature(body, now)]);
         }
     }
     opened
 }
 
-/// What is kept of it is no longer than what is kept of any answer.
-fn hold_webhook(webhook: &Webhook) {
+fn check_webhook(webhook: &Webhook) {
     assert!(!webhook.name.is_empty());
-    hold(&webhook.name);
-    let Event::Publish(word) = &webhook.event else { return };
-    assert_eq!(word.at, webhook.at);
-    match &word.tidings {
+    check_text(&webhook.name);
+    let Event::Publish(event) = &webhook.event else { return };
+    assert_eq!(event.at, webhook.at);
+    match &event.tidings {
         EventKind::Status(PublishStatus::Failed { reason }) => {
             assert!(!reason.is_empty());
-            hold(reason);
+            check_text(reason);
         }
-        EventKind::Status(standing) => {
-            assert!(matches!(standing, PublishStatus::Published | PublishStatus::InInbox), "{standing:?}");
+        EventKind::Status(status) => {
+            assert!(matches!(status, PublishStatus::Published | PublishStatus::InInbox), "{status:?}");
         }
         EventKind::Public(_) | EventKind::Withdrawn(_) => {}
     }
 }
 
-/// Whether one of the times in a header, with the code in it, proves a body. It
-/// asks for less than must hold.
+/// Whether a header contains a valid signature of a body: any of its `t=` times
+/// together with any of its `s=` codes. This is less strict than production code.
 fn is_signed(header: &str, body: &[u8], now: Timestamp) -> bool {
     let values = |name: &'static str| header.split(',').filter_map(move |part| part.trim().strip_prefix(name));
-    let proves = |time: &str| {
+    let is_valid = |time: &str| {
         let at = time.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
-        let fresh = at.is_some_and(|at| (TAKEN[0]..=TAKEN[1]).contains(&now.duration_since(at)));
-        fresh && values("s=").any(|said| said.eq_ignore_ascii_case(&code(time, body)))
+        let fresh = at.is_some_and(|at| (VALID_AGE[0]..=VALID_AGE[1]).contains(&now.duration_since(at)));
+        fresh && values("s=").any(|code| code.eq_ignore_ascii_case(&hmac(time, body)))
     };
-    values("t=").any(proves)
+    values("t=").any(is_valid)
 }
 
+/// The signature header of a body that TikTok signs at a time.
 fn signature(body: &[u8], at: Timestamp) -> String {
     let time = at.as_second().to_string();
-    format!("t={time},s={}", code(&time, body))
+    format!("t={time},s={}", hmac(&time, body))
 }
 
-/// The code of a body that is signed at a time.
-fn code(time: &str, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
+/// The HMAC-SHA256 of `<time>.<body>` in hex.
+fn hmac(time: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(CLIENT_SECRET.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);

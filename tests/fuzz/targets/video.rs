@@ -1,4 +1,4 @@
-//! libFuzzer's way to [`fuzz::video`].
+//! The libFuzzer binary of [`fuzz::video`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::video(input));

@@ -1,4 +1,4 @@
-//! A process of a function behind the Runtime API.
+//! A function's process behind the Runtime API.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,79 +11,81 @@ use tokio::process::{Child, Command};
 
 use crate::runtime_api::RuntimeApi;
 
-/// How long anything that a function does may take.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long an invocation may take. It does not depend on the deadline.
+const INVOCATION_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// The variables of a function.
+/// The environment variables of a function.
 pub type Environment = Vec<(String, String)>;
 
-/// A function that has started and is ready for an event.
+/// A running function that is ready for an event.
 pub struct Function {
     child: Child,
     runtime: RuntimeApi,
-    /// From the start of the process to its first call for an event.
-    pub start: Duration,
+    /// The time from the start of the process to its first request for an event.
+    pub init_duration: Duration,
 }
 
 impl Function {
-    /// Starts a program with this environment and no other; its log goes to a file.
+    /// Starts a program with only these environment variables, and appends its
+    /// output to the file `log`.
     ///
     /// # Errors
-    /// It is not there, or it ended before it asked for an event.
+    /// The program could not be started, or ended before it requested an event.
     pub async fn start(program: &Path, environment: &Environment, log: &Path) -> Result<Self> {
         let mut runtime = RuntimeApi::start().await?;
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = Command::new(program);
         command.env_clear().envs(environment.iter().cloned());
         command.env("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string());
-        command.envs([("AWS_LAMBDA_FUNCTION_NAME", "played"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")]);
-        command.envs([("AWS_LAMBDA_FUNCTION_VERSION", "1"), ("AWS_LAMBDA_LOG_GROUP_NAME", "played")]);
-        command.env("AWS_LAMBDA_LOG_STREAM_NAME", "played");
+        command.envs([("AWS_LAMBDA_FUNCTION_NAME", "test"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")]);
+        command.envs([("AWS_LAMBDA_FUNCTION_VERSION", "1"), ("AWS_LAMBDA_LOG_GROUP_NAME", "test")]);
+        command.env("AWS_LAMBDA_LOG_STREAM_NAME", "test");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
-        let began = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
+        let started = Instant::now();
+        let mut child = command.spawn().with_context(|| format!("could not start {}", program.display()))?;
         let ready = tokio::select! {
             ready = runtime.ready() => ready?,
-            ended = child.wait() => bail!("{} ended while starting: {}", program.display(), ended?),
+            ended = child.wait() => bail!("{} ended during its start: {}", program.display(), ended?),
         };
-        Ok(Self { child, runtime, start: ready.duration_since(began) })
+        Ok(Self { child, runtime, init_duration: ready.duration_since(started) })
     }
 
-    /// Hands it an event, with the end of the invocation; returns its answer, and
-    /// the time from one to the other.
+    /// Invokes the function with an event and a deadline. Returns its response and
+    /// how long the invocation took.
     ///
     /// # Errors
-    /// It reported an error, or ended.
+    /// The function reported an error, ended, or took longer than 10 minutes.
     pub async fn invoke(&mut self, event: Value, deadline: Timestamp) -> Result<(Value, Duration)> {
-        let began = Instant::now();
-        let answer = tokio::select! {
-            answer = tokio::time::timeout(PATIENCE, self.runtime.invoke(event, deadline)) => answer.context("no answer in time")??,
-            ended = self.child.wait() => bail!("the function ended in the middle: {}", ended?),
+        let started = Instant::now();
+        let response = tokio::time::timeout(INVOCATION_TIMEOUT, self.runtime.invoke(event, deadline));
+        let response = tokio::select! {
+            response = response => response.context("the function did not respond within 10 minutes")??,
+            ended = self.child.wait() => bail!("the function ended during the invocation: {}", ended?),
         };
-        Ok((answer, began.elapsed()))
+        Ok((response, started.elapsed()))
     }
 
-    /// The most memory that it has had resident so far, in bytes.
+    /// The peak resident memory of the process so far, in bytes.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The process has ended, or `/proc` does not contain the peak.
     pub fn peak_memory(&self) -> Result<u64> {
         let pid = self.child.id().context("the function has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        peak_of(&status).context("the system does not tell the peak of a process's memory")
+        parse_peak(&status).with_context(|| format!("/proc/{pid}/status does not contain VmHWM"))
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills the process and waits for its end.
     ///
     /// # Errors
-    /// It could not be killed.
+    /// The process could not be killed.
     pub async fn stop(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 }
 
-/// The high-water mark in `/proc/<pid>/status`, in bytes.
-fn peak_of(status: &str) -> Option<u64> {
+/// Parses `VmHWM` (the peak resident memory) in `/proc/<pid>/status`, in bytes.
+fn parse_peak(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
@@ -93,8 +95,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_is_read_in_bytes() {
-        assert_eq!(peak_of("VmPeak:\t  99 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"), Some(2_097_152));
-        assert_eq!(peak_of("VmPeak:\t  99 kB\n"), None);
+    fn peak_memory_is_parsed_in_bytes() {
+        assert_eq!(parse_peak("VmPeak:\t  99 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"), Some(2_097_152));
+        assert_eq!(parse_peak("VmPeak:\t  99 kB\n"), None);
     }
 }

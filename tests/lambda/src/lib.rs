@@ -1,8 +1,8 @@
-//! Lambda, played: a function's real process behind the Runtime API, one
-//! invocation at a time. Nothing in the process knows it.
+//! A fake of Lambda: runs a function's binary behind the Runtime API, one
+//! invocation at a time. The function cannot tell it from Lambda.
 //!
-//! It knows the Runtime API and processes; not what the functions are for, and
-//! not what the time is: the end of an invocation is handed in.
+//! It knows only the Runtime API and processes. It does not know what a function
+//! does, and it reads no clock: the caller passes the deadline of an invocation.
 
 mod function;
 mod runtime_api;

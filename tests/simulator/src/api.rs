@@ -1,121 +1,131 @@
-//! The way of every call but an upload: is it well formed, who calls, may they,
-//! not too often, and then the endpoint itself.
+//! Handles every call except uploads, which [`crate::upload`] handles.
 //!
-//! Synchronous, under the world's lock, and ignorant of sockets and faults.
+//! A v2 call passes these checks in order: path, method and content type; access token;
+//! scope; rate limit; then the checks of its endpoint. The authorization page and the
+//! OAuth endpoints need no access token and have no rate limit.
+//!
+//! Everything here is synchronous and runs under the lock of the [`World`]. Sockets and
+//! injected faults are not visible here; [`crate::server`] deals with them.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::call::Call;
+use crate::call::ApiCall;
 use crate::endpoint::{BodyKind, Endpoint};
-use crate::envelope::{OAuthRefusal, Refusal, Reply, Rule, success};
+use crate::envelope::{ApiError, OAuthError, Reply, Rule, success};
 use crate::ids::{OpenId, PublishId};
 use crate::world::World;
-use crate::{consent, creator, init, oauth, status, videos};
+use crate::{authorize, creator, init, oauth, status, videos};
 
-/// An answer, and what the log of calls says about it.
+/// The result of a call: the response, and what the call log records.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CallOutcome {
     pub(crate) reply: Reply,
+    /// `ok`, TikTok's error code, or a short result such as `accepted` for an upload.
     pub(crate) code: String,
     pub(crate) user: Option<OpenId>,
     pub(crate) publish_id: Option<PublishId>,
 }
 
-/// Whom and what a call turned out to be about.
+/// The user and the publish that a call concerns, as far as they are known.
+///
+/// Faults match on both, and the call log records both.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Concern {
+pub(crate) struct CallSubject {
     pub(crate) user: Option<OpenId>,
     pub(crate) publish_id: Option<PublishId>,
 }
 
-/// Answers a call.
-pub(crate) fn answer(world: &mut World, call: &Call, now: Timestamp) -> Answer {
-    let mut concern = concern(world, call, now);
-    let (reply, code, breach) = match call.endpoint {
-        Endpoint::Authorize if is_well_formed(call).is_ok() => {
-            let page = consent::answer(world, call, now);
-            (page.reply, page.code, page.breach)
+/// Handles a call, and records a violation if the client broke a rule.
+pub(crate) fn handle_call(world: &mut World, call: &ApiCall, now: Timestamp) -> CallOutcome {
+    let mut subject = subject_of(world, call, now);
+    let (reply, code, violation) = match call.endpoint {
+        Endpoint::Authorize if check_request(call).is_ok() => {
+            let page = authorize::handle(world, call, now);
+            (page.reply, page.code, page.violation)
         }
-        Endpoint::Token | Endpoint::Revoke if is_method(call) => {
-            let log_id = world.mint.log_id();
-            match oauth::answer(world, call, &mut concern, now) {
+        Endpoint::Token | Endpoint::Revoke if has_allowed_method(call) => {
+            let log_id = world.ids.log_id();
+            match oauth::answer(world, call, &mut subject, now) {
                 Ok(body) => (Reply::json(200, &body), "ok".to_owned(), None),
-                Err(refusal) => flat(&refusal, &log_id),
+                Err(error) => oauth_failure(&error, &log_id),
             }
         }
         _ => {
-            let log_id = world.mint.log_id();
-            match v2(world, call, &mut concern, now) {
+            let log_id = world.ids.log_id();
+            match handle_v2(world, call, &mut subject, now) {
                 Ok(data) => (success(data, &log_id), "ok".to_owned(), None),
-                Err(refusal) => enveloped(&refusal, &log_id),
+                Err(error) => v2_failure(&error, &log_id),
             }
         }
     };
-    if let Some((rule, sentence)) = breach {
-        let Concern { user, publish_id } = concern.clone();
-        world.breach(call.endpoint, rule, user, publish_id, sentence);
+    if let Some((rule, sentence)) = violation {
+        let CallSubject { user, publish_id } = subject.clone();
+        world.record_violation(call.endpoint, rule, user, publish_id, sentence);
     }
-    Answer { reply, code, user: concern.user, publish_id: concern.publish_id }
+    CallOutcome { reply, code, user: subject.user, publish_id: subject.publish_id }
 }
 
-type Told = (Reply, String, Option<(Rule, String)>);
+/// The response to a failed call, the code for the call log, and the rule that the client broke, if any.
+type Failure = (Reply, String, Option<(Rule, String)>);
 
-fn flat(refusal: &OAuthRefusal, log_id: &str) -> Told {
-    let breach = refusal.rule.map(|rule| (rule, format!("{}: {}", refusal.error, refusal.description)));
-    (refusal.reply(log_id), refusal.error.to_owned(), breach)
+fn oauth_failure(error: &OAuthError, log_id: &str) -> Failure {
+    let violation = error.rule.map(|rule| (rule, format!("{}: {}", error.error, error.description)));
+    (error.reply(log_id), error.error.to_owned(), violation)
 }
 
-fn enveloped(refusal: &Refusal, log_id: &str) -> Told {
-    let breach = refusal.rule.map(|rule| (rule, format!("{}: {}", refusal.code, refusal.message)));
-    (refusal.reply(log_id), refusal.code.clone(), breach)
+fn v2_failure(error: &ApiError, log_id: &str) -> Failure {
+    let violation = error.rule.map(|rule| (rule, format!("{}: {}", error.code, error.message)));
+    (error.reply(log_id), error.code.clone(), violation)
 }
 
-/// Finds out whom and what a call is about, before it is judged. A token that is
-/// dead says whose it was, so that what is done with it is in its user's book.
-pub(crate) fn concern(world: &World, call: &Call, now: Timestamp) -> Concern {
-    let by_token = call.bearer().and_then(|it| world.grants.owner(it));
-    let named = call.named_publish().map(PublishId::new);
-    Concern {
-        user: by_token.or_else(|| oauth::user_of(world, call, now)),
-        publish_id: named.filter(|id| world.find(id).is_some()),
+/// Finds the user and the publish that a call concerns, before the call is checked.
+///
+/// An expired or revoked token still identifies its user, so that the call is recorded under that user.
+pub(crate) fn subject_of(world: &World, call: &ApiCall, now: Timestamp) -> CallSubject {
+    let token_owner = call.bearer().and_then(|token| world.tokens.owner(token));
+    let publish_id = call.body_publish_id().map(PublishId::new);
+    CallSubject {
+        user: token_owner.or_else(|| oauth::user_of(world, call, now)),
+        publish_id: publish_id.filter(|id| world.find_publish(id).is_some()),
     }
 }
 
-fn is_method(call: &Call) -> bool {
+fn has_allowed_method(call: &ApiCall) -> bool {
     call.endpoint.methods().contains(&call.method.as_str())
 }
 
-fn is_well_formed(call: &Call) -> Result<(), Refusal> {
+/// Checks the path, the method and, for JSON endpoints, the content type.
+fn check_request(call: &ApiCall) -> Result<(), ApiError> {
     if call.endpoint == Endpoint::Unknown {
-        return Err(Refusal::not_found());
+        return Err(ApiError::not_found());
     }
-    if !is_method(call) {
-        return Err(Refusal::method_not_allowed());
+    if !has_allowed_method(call) {
+        return Err(ApiError::method_not_allowed());
     }
-    if call.endpoint.body() == BodyKind::Json && !call.is_of_type("application/json") {
-        return Err(Refusal::wrong_content_type("application/json; charset=UTF-8"));
+    if call.endpoint.body() == BodyKind::Json && !call.has_content_type("application/json") {
+        return Err(ApiError::wrong_content_type("application/json; charset=UTF-8"));
     }
     Ok(())
 }
 
-fn v2(world: &mut World, call: &Call, concern: &mut Concern, now: Timestamp) -> Result<Value, Refusal> {
-    is_well_formed(call)?;
-    let bearer = call.bearer().ok_or_else(|| Refusal::access_token_invalid().breaking(Rule::Credentials))?;
-    let token = world.grants.access(bearer, now);
-    let token = token.cloned().ok_or_else(Refusal::access_token_invalid)?;
-    let needed = call.endpoint.scopes();
-    if !needed.iter().any(|scope| token.scopes.contains(scope)) {
-        return Err(Refusal::scope_not_authorized());
+fn handle_v2(world: &mut World, call: &ApiCall, subject: &mut CallSubject, now: Timestamp) -> Result<Value, ApiError> {
+    check_request(call)?;
+    let bearer = call.bearer().ok_or_else(|| ApiError::access_token_invalid().violating(Rule::Credentials))?;
+    let token = world.tokens.access(bearer, now);
+    let token = token.cloned().ok_or_else(ApiError::access_token_invalid)?;
+    let accepted_scopes = call.endpoint.scopes();
+    if !accepted_scopes.iter().any(|scope| token.scopes.contains(scope)) {
+        return Err(ApiError::scope_not_authorized());
     }
-    if let Some(most) = call.endpoint.limit(&world.settings)
-        && !world.limits.admit(call.endpoint, bearer, most, now)
+    if let Some(limit) = call.endpoint.calls_per_minute(&world.settings)
+        && !world.rate_limiter.try_acquire(call.endpoint, bearer, limit, now)
     {
-        return Err(Refusal::rate_limit_exceeded());
+        return Err(ApiError::rate_limit_exceeded());
     }
     let user = &token.user;
     let mut started = |(id, data): (PublishId, Value)| {
-        concern.publish_id = Some(id);
+        subject.publish_id = Some(id);
         data
     };
     match call.endpoint {
@@ -124,14 +134,14 @@ fn v2(world: &mut World, call: &Call, concern: &mut Concern, now: Timestamp) -> 
         Endpoint::DirectInit => init::direct(world, user, &call.body, now).map(&mut started),
         Endpoint::InboxInit => init::inbox(world, user, &call.body, now).map(&mut started),
         Endpoint::ContentInit => {
-            Err(Refusal::invalid_params("The media_type, post_mode or source of a photo post is invalid"))
+            Err(ApiError::invalid_params("The media_type, post_mode or source of a photo post is invalid"))
         }
         Endpoint::StatusFetch => status::fetch(world, user, &call.body),
         Endpoint::Cancel => status::cancel(world, user, &call.body),
         Endpoint::VideoList => videos::list(world, user, call),
         Endpoint::VideoQuery => videos::query(world, user, call),
         Endpoint::Authorize | Endpoint::Token | Endpoint::Revoke | Endpoint::Upload | Endpoint::Unknown => {
-            Err(Refusal::not_found())
+            Err(ApiError::not_found())
         }
     }
 }

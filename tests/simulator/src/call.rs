@@ -1,7 +1,7 @@
-//! A call as it was received: endpoint, token, query, body.
+//! One API call as it was received: endpoint, access token, query, body.
 //!
-//! Judges nothing. Uploads, whose body is never held, come by as well, without
-//! one.
+//! Checks nothing; [`crate::api`] and the endpoints do. An upload is an [`ApiCall`]
+//! with an empty body, because a chunk is never held in memory.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 
 /// One request to one endpoint.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -22,7 +22,7 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-/// Names and values, of a query or a form, in their order.
+/// The decoded name-value pairs of a query string or a form, in their original order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pairs(Vec<(String, String)>);
 
@@ -31,56 +31,56 @@ impl Pairs {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The value of a name that occurs once and is not empty.
+    /// Returns the value of a name that occurs exactly once and is not empty.
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
         let mut values = self.all(name);
         let value = values.next().filter(|value| !value.is_empty())?;
         values.next().is_none().then_some(value)
     }
 
-    /// Every value of a name.
+    /// Returns every value of a name.
     pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        let named = self.0.iter().filter(move |(key, _)| key == name);
-        named.map(|(_, value)| value.as_str())
+        let matching = self.0.iter().filter(move |(key, _)| key == name);
+        matching.map(|(_, value)| value.as_str())
     }
 
-    /// Everything, encoded again.
+    /// Encodes all pairs as a query string.
     pub(crate) fn encode(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
-impl Call {
+impl ApiCall {
     pub(crate) fn new(endpoint: Endpoint, parts: &Parts, body: Bytes) -> Self {
         Self {
             endpoint,
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query: Pairs::parse(parts.uri.query().unwrap_or_default().as_bytes()),
-            content_type: text(&parts.headers, header::CONTENT_TYPE),
-            authorization: text(&parts.headers, header::AUTHORIZATION),
+            content_type: header_text(&parts.headers, header::CONTENT_TYPE),
+            authorization: header_text(&parts.headers, header::AUTHORIZATION),
             body,
         }
     }
 
-    /// The access token that the call carries.
+    /// Returns the access token of the `Authorization` header.
     pub(crate) fn bearer(&self) -> Option<&str> {
         self.authorization.as_deref()?.strip_prefix("Bearer ")
     }
 
-    /// The body as a form.
+    /// Parses the body as a form.
     pub(crate) fn form(&self) -> Pairs {
         Pairs::parse(&self.body)
     }
 
-    /// The publish that a JSON body names, if it does.
-    pub(crate) fn named_publish(&self) -> Option<String> {
+    /// Returns the `publish_id` of a JSON body, if it has one.
+    pub(crate) fn body_publish_id(&self) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         Some(body.get("publish_id")?.as_str()?.to_owned())
     }
 
-    /// Tells whether the content type is the given one, in UTF-8 or unsaid.
-    pub(crate) fn is_of_type(&self, expected: &str) -> bool {
+    /// Tells whether the content type is the expected one. The charset may be absent or UTF-8.
+    pub(crate) fn has_content_type(&self, expected: &str) -> bool {
         let Some(value) = &self.content_type else {
             return false;
         };
@@ -91,7 +91,7 @@ impl Call {
     }
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_given_twice_is_no_value() {
+    fn one_rejects_repeated_and_empty_values() {
         let pairs = Pairs::parse(b"a=1&b=2&b=3&c=");
         assert_eq!(pairs.one("a"), Some("1"));
         assert_eq!(pairs.one("b"), None);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_survive_their_encoding() {
+    fn pairs_round_trip_through_encoding() {
         let encoded = Pairs::parse(b"code=a*%21b&state=%C3%A9").encode();
         assert_eq!(Pairs::parse(encoded.as_bytes()).one("code"), Some("a*!b"));
     }

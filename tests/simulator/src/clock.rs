@@ -1,7 +1,7 @@
-//! The simulator's own time: the wall clock, shifted forward on request.
+//! The simulator's clock: the wall clock plus an offset that tests can increase.
 //!
-//! Knows nothing of what happens in time. It never goes backwards by itself:
-//! an offset can only grow, until a reset.
+//! The offset only grows. [`World::reset`](crate::world::World::reset) replaces the clock
+//! by one without an offset.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,38 +12,38 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Reads the simulated time.
+    /// Returns the simulated time, at most [`Timestamp::MAX`].
     pub(crate) fn now(self) -> Timestamp {
-        let real = real_time();
-        real.checked_add(self.offset).unwrap_or(Timestamp::MAX)
+        let wall = wall_clock();
+        wall.checked_add(self.offset).unwrap_or(Timestamp::MAX)
     }
 
-    /// Moves the clock forward; an advance beyond what can be represented stops there.
+    /// Moves the clock forward. The offset saturates; a negative duration is ignored.
     pub(crate) fn advance(&mut self, by: SignedDuration) {
         if by.is_positive() {
             self.offset = self.offset.saturating_add(by);
         }
     }
 
-    /// Tells how far ahead of the wall clock this one is.
+    /// Returns how far this clock is ahead of the wall clock.
     pub(crate) fn offset(self) -> SignedDuration {
         self.offset
     }
 }
 
-/// Adds a number of milliseconds to a time, stopping at the end of time.
+/// Adds milliseconds to a time, saturating at [`Timestamp::MAX`].
 pub(crate) fn after_ms(at: Timestamp, ms: u64) -> Timestamp {
     let span = SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
-/// Adds a number of seconds to a time, stopping at the end of time.
+/// Adds seconds to a time, saturating at [`Timestamp::MAX`].
 pub(crate) fn after_s(at: Timestamp, seconds: u64) -> Timestamp {
     after_ms(at, seconds.saturating_mul(1000))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where the simulator reads the wall clock")]
-fn real_time() -> Timestamp {
+fn wall_clock() -> Timestamp {
     Timestamp::now()
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_advanced_clock_is_ahead_by_what_it_was_advanced() {
+    fn advanced_clock_is_ahead_by_the_advance() {
         let mut clock = Clock::default();
         let before = clock.now();
         clock.advance(SignedDuration::from_hours(2));
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_never_turned_back() {
+    fn negative_advance_is_ignored() {
         let mut clock = Clock::default();
         clock.advance(SignedDuration::from_secs(-5));
         assert_eq!(clock.offset(), SignedDuration::ZERO);
     }
 
     #[test]
-    fn the_end_of_time_is_not_passed() {
+    fn addition_saturates_at_the_maximum_timestamp() {
         assert_eq!(after_s(Timestamp::MAX, u64::MAX), Timestamp::MAX);
     }
 }

@@ -1,30 +1,32 @@
-//! What a simulator is started with.
+//! The start-up configuration of a simulator.
 //!
-//! Everything that can change while it runs is in [`crate::Settings`] instead.
+//! Values that can change while the simulator runs are in [`crate::Settings`].
 
 use std::fmt;
 use std::net::SocketAddr;
 
 use crate::settings::Settings;
 
-/// The address and the app's registration.
+/// The simulator's address, the app's credentials and the initial settings.
+///
+/// `Debug` omits the app's secret.
 #[derive(Clone)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
-    /// The app's public name.
+    /// The app's `client_key`.
     pub client_key: String,
-    /// The app's secret, which also signs webhooks.
+    /// The app's `client_secret`, which is also the key of webhook signatures.
     pub client_secret: String,
-    /// Where clients reach this simulator, if not at the address it listens on;
-    /// upload URLs begin with it. No slash at its end.
+    /// The base URL under which clients reach this simulator, if it is not the address
+    /// it listens on. Upload URLs begin with it. It has no trailing slash.
     pub public_url: Option<String>,
-    /// The settings to start with, to which a reset returns.
+    /// The initial settings, which a reset restores.
     pub settings: Settings,
 }
 
 impl Config {
-    /// Starts from the documented behaviour on a free port of this machine.
+    /// Builds a configuration with the default settings, on a free port of `127.0.0.1`.
     pub fn new(client_key: impl Into<String>, client_secret: impl Into<String>) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -1,19 +1,18 @@
-//! What a stream of bytes is, told while it passes: MP4, MOV or WebM, and how
-//! long the video plays, where an MP4 or MOV says so.
+//! Detects the container format (MP4, MOV or WebM) of a byte stream, and the video's duration.
 //!
-//! Looks at the head of the file and at the first bytes of its `moov` box,
-//! wherever that is; keeps a few kilobytes at most, whatever the file's size.
-//! It judges the container alone: no codec, no dimensions.
+//! The duration comes from the `mvhd` box of an MP4 or MOV file; WebM has none here. Only
+//! the first [`HEAD_BYTES`] of the file and the first [`MOOV_BYTES`] of its `moov` box are
+//! kept, wherever `moov` is and however large the file is. Codecs and dimensions are not read.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// How much of the head is kept.
-const HEAD: usize = 64;
-/// How much of `moov` is kept; `mvhd` is its first box in practice.
-const MOOV: usize = 4096;
+/// How many bytes of the beginning of the file are kept.
+const HEAD_BYTES: usize = 64;
+/// How many bytes of the `moov` box are kept. In practice `mvhd` is its first box, so this is enough.
+const MOOV_BYTES: usize = 4096;
 
-/// A container that TikTok takes.
+/// A container format that TikTok accepts.
 ///
 /// <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,25 +22,31 @@ pub enum Container {
     Mp4,
     /// Apple's `QuickTime`.
     Mov,
-    /// Matroska's subset for the web.
+    /// The web subset of Matroska.
     WebM,
 }
 
-/// Watches bytes pass, in order.
+/// Detects container and duration from the bytes of a file, which it receives in order and in pieces of any size.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sniffer {
+    /// The first bytes of the file.
     head: Vec<u8>,
+    /// How many bytes were received; the offset of the next one.
     offset: u64,
+    /// Offset at which the next top-level box begins.
     next_box: u64,
+    /// The bytes of a box header that is not complete yet.
     header: Vec<u8>,
+    /// The first bytes of the `moov` box.
     moov: Vec<u8>,
+    /// Offset of the end of the `moov` box; 0 until its header was read.
     moov_end: u64,
 }
 
 impl Sniffer {
-    /// Looks at the next bytes.
+    /// Receives the next bytes.
     pub(crate) fn update(&mut self, bytes: &Bytes) {
-        let keep = (HEAD - self.head.len()).min(bytes.len());
+        let keep = (HEAD_BYTES - self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..keep]);
         if matches!(self.container(), Some(Container::WebM)) {
             return;
@@ -49,7 +54,7 @@ impl Sniffer {
         self.walk(bytes);
     }
 
-    /// Names the container, once enough of the head was seen.
+    /// Returns the container, if the first bytes identify one.
     pub(crate) fn container(&self) -> Option<Container> {
         if self.head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
             return Some(Container::WebM);
@@ -62,7 +67,7 @@ impl Sniffer {
         }
     }
 
-    /// Tells how long the video plays in milliseconds, where `mvhd` says so.
+    /// Returns the duration in milliseconds, if `mvhd` was received and declares one other than zero.
     pub(crate) fn duration_ms(&self) -> Option<u64> {
         let start = self.moov.windows(4).position(|name| name == b"mvhd")?;
         let body = self.moov.get(start + 4..)?;
@@ -75,7 +80,7 @@ impl Sniffer {
         known.then(|| duration.saturating_mul(1000) / timescale)
     }
 
-    /// Steps from box to box, of which most lie outside these bytes.
+    /// Walks over the top-level boxes. A box may continue over any number of calls.
     fn walk(&mut self, bytes: &Bytes) {
         let end = self.offset + bytes.len() as u64;
         let mut at = self.offset;
@@ -83,7 +88,7 @@ impl Sniffer {
             let rest = &bytes[usize::try_from(at - self.offset).unwrap_or(usize::MAX)..];
             if at < self.moov_end {
                 let inside = usize::try_from(self.moov_end.min(end) - at).unwrap_or(rest.len());
-                let keep = (MOOV - self.moov.len()).min(inside);
+                let keep = (MOOV_BYTES - self.moov.len()).min(inside);
                 self.moov.extend_from_slice(&rest[..keep]);
             }
             if at < self.next_box {
@@ -97,10 +102,11 @@ impl Sniffer {
         self.offset = end;
     }
 
-    /// Takes in a box's header once it is whole; `at` is the offset behind it.
+    /// Reads a box header once all its bytes are in `header`; `at` is the offset after the last of them.
     fn open_box(&mut self, at: u64) {
-        let wide = number(&self.header, 0, 4) == Some(1);
-        let length = if wide { 16 } else { 8 };
+        // A 32-bit size of 1 announces a 64-bit size after the name; 0 means "to the end of the file".
+        let has_64_bit_size = number(&self.header, 0, 4) == Some(1);
+        let length = if has_64_bit_size { 16 } else { 8 };
         if self.header.len() < length {
             return;
         }
@@ -111,7 +117,7 @@ impl Sniffer {
             size => size,
         };
         let start = at - length as u64;
-        // A box smaller than its own header would walk on the spot.
+        // A declared size smaller than the header would make no progress.
         self.next_box = start.saturating_add(size.max(length as u64));
         if self.header.get(4..8) == Some(b"moov") && self.moov.is_empty() {
             self.moov_end = self.next_box;
@@ -120,7 +126,7 @@ impl Sniffer {
     }
 }
 
-/// Reads a big-endian number of `length` bytes.
+/// Reads a big-endian number of `length` bytes; `None` if the bytes end before it does.
 fn number(bytes: &[u8], start: usize, length: usize) -> Option<u64> {
     let field = bytes.get(start..start + length)?;
     Some(field.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
@@ -142,24 +148,26 @@ mod tests {
         mp4_box(*b"mvhd", &body.concat())
     }
 
-    fn header_last(duration: u32) -> Vec<u8> {
+    /// An MP4 file of `duration` milliseconds whose `moov` box is after its media data.
+    fn mp4_with_moov_last(duration: u32) -> Vec<u8> {
         let moov = mp4_box(*b"moov", &mvhd(1000, duration));
         let ftyp = mp4_box(*b"ftyp", b"isom\0\0\0\0");
         [ftyp, mp4_box(*b"mdat", &[7; 3000]), moov].concat()
     }
 
-    fn sniff(file: &[u8], step: usize) -> Sniffer {
+    /// Passes a file to a sniffer in pieces of `piece_bytes`.
+    fn sniff(file: &[u8], piece_bytes: usize) -> Sniffer {
         let mut sniffer = Sniffer::default();
-        for part in file.chunks(step) {
-            sniffer.update(&Bytes::copy_from_slice(part));
+        for piece in file.chunks(piece_bytes) {
+            sniffer.update(&Bytes::copy_from_slice(piece));
         }
         sniffer
     }
 
     #[test]
-    fn containers_are_told_by_their_first_bytes() {
+    fn first_bytes_identify_the_container() {
         let container = |bytes: &[u8]| sniff(bytes, 3).container();
-        assert_eq!(container(&header_last(1)), Some(Container::Mp4));
+        assert_eq!(container(&mp4_with_moov_last(1)), Some(Container::Mp4));
         let mov = mp4_box(*b"ftyp", b"qt  \0\0\0\0");
         assert_eq!(container(&mov), Some(Container::Mov));
         assert_eq!(container(b"\x1A\x45\xDF\xA3\x01\x02"), Some(Container::WebM));
@@ -168,26 +176,27 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_of_zero_is_no_duration() {
-        assert_eq!(sniff(&header_last(0), 100).duration_ms(), None);
+    fn zero_duration_is_unknown() {
+        assert_eq!(sniff(&mp4_with_moov_last(0), 100).duration_ms(), None);
     }
 
     proptest! {
         #[test]
-        fn the_duration_is_found_however_the_bytes_are_cut(
-            step in 1_usize..4000,
+        fn duration_is_independent_of_piece_size(
+            piece_bytes in 1_usize..4000,
             duration in 1_u32..1_000_000,
         ) {
-            let sniffer = sniff(&header_last(duration), step);
+            let sniffer = sniff(&mp4_with_moov_last(duration), piece_bytes);
             prop_assert_eq!(sniffer.duration_ms(), Some(u64::from(duration)));
         }
 
+        // Also shows that arbitrary bytes never panic.
         #[test]
-        fn no_bytes_make_it_stumble(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn piece_size_never_changes_the_result(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let whole = sniff(&bytes, 300);
-            let cut = sniff(&bytes, 7);
-            prop_assert_eq!(whole.container(), cut.container());
-            prop_assert_eq!(whole.duration_ms(), cut.duration_ms());
+            let pieces = sniff(&bytes, 7);
+            prop_assert_eq!(whole.container(), pieces.container());
+            prop_assert_eq!(whole.duration_ms(), pieces.duration_ms());
         }
     }
 }

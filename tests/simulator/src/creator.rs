@@ -1,46 +1,47 @@
-//! What TikTok tells about a creator: profile fields, and what they may post at
-//! this moment.
+//! Handles `user/info` (profile fields) and `creator_info/query` (what a creator may post now).
 //!
-//! Changes nothing but the note that the client looked.
+//! The only state that changes here is the time of the last `creator_info/query`. A direct
+//! init in [`crate::init`] needs a recent one.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::call::Call;
-use crate::envelope::Refusal;
+use crate::call::ApiCall;
+use crate::envelope::ApiError;
 use crate::ids::OpenId;
-use crate::init::may_post;
-use crate::tokens::{Scope, Token};
+use crate::init::check_posting_allowed;
+use crate::token_store::{Scope, Token};
 use crate::users::User;
 use crate::world::World;
 
 const AVATAR: &str = "https://p16-sign.tiktokcdn-us.com/avatar.jpeg";
 
-/// Answers `user/info`.
+/// Handles `user/info`.
 ///
 /// <https://developers.tiktok.com/doc/tiktok-api-v2-get-user-info>
-pub(crate) fn user_info(world: &World, token: &Token, call: &Call) -> Result<Value, Refusal> {
+pub(crate) fn user_info(world: &World, token: &Token, call: &ApiCall) -> Result<Value, ApiError> {
     let fields = fields(call)?;
     let user = world.user(&token.user)?;
-    let mut given = Map::new();
+    let mut requested = Map::new();
     for field in fields {
         let (scope, value) = profile_field(world, user, field)
-            .ok_or_else(|| Refusal::invalid_params(format!("The field {field} is unknown")))?;
+            .ok_or_else(|| ApiError::invalid_params(format!("The field {field} is unknown")))?;
         if !token.scopes.contains(&scope) {
-            return Err(Refusal::scope_permission_missed(field));
+            return Err(ApiError::scope_permission_missed(field));
         }
-        given.insert(field.to_owned(), value);
+        requested.insert(field.to_owned(), value);
     }
-    Ok(json!({ "user": given }))
+    Ok(json!({ "user": requested }))
 }
 
-/// Reads the `fields` of a query, which have to be there.
-pub(crate) fn fields(call: &Call) -> Result<Vec<&str>, Refusal> {
-    let missing = || Refusal::invalid_params("Fields is required");
+/// Parses the required query parameter `fields`, a comma-separated list. Also used by [`crate::videos`].
+pub(crate) fn fields(call: &ApiCall) -> Result<Vec<&str>, ApiError> {
+    let missing = || ApiError::invalid_params("Fields is required");
     let list = call.query.one("fields").ok_or_else(missing)?;
     Ok(list.split(',').map(str::trim).collect())
 }
 
+/// Returns a profile field's value and the scope that it needs; `None` if TikTok has no such field.
 fn profile_field(world: &World, user: &User, field: &str) -> Option<(Scope, Value)> {
     let basic = |value: Value| Some((Scope::UserInfoBasic, value));
     let profile = |value: Value| Some((Scope::UserInfoProfile, value));
@@ -56,23 +57,29 @@ fn profile_field(world: &World, user: &User, field: &str) -> Option<(Scope, Valu
         "username" => profile(json!(user.username)),
         "follower_count" | "following_count" | "likes_count" => stats(json!(0)),
         "video_count" => {
-            let theirs = |publication: &&crate::ledger::Publication| publication.user == user.open_id;
-            stats(json!(world.publications.iter().filter(theirs).count()))
+            let by_user = |publication: &&crate::ledger::Publication| publication.user == user.open_id;
+            stats(json!(world.publications.iter().filter(by_user).count()))
         }
         _ => None,
     }
 }
 
-/// Answers `creator_info/query`; a creator who may not post now is refused under HTTP 200.
+/// Handles `creator_info/query`. If the creator may not post now, the response has an error code under
+/// the HTTP status of the setting `creator_info_refusal_http_status`, by default 200.
 ///
 /// <https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info>
-pub(crate) fn creator_info(world: &mut World, user: &OpenId, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
+pub(crate) fn creator_info(
+    world: &mut World,
+    user: &OpenId,
+    call: &ApiCall,
+    now: Timestamp,
+) -> Result<Value, ApiError> {
     if !call.body.is_empty() && call.body.as_ref() != b"{}" {
-        return Err(Refusal::invalid_params("The request takes no body"));
+        return Err(ApiError::invalid_params("The request takes no body"));
     }
     let status = world.settings.creator_info_refusal_http_status;
-    may_post(world, user, now).map_err(|refusal| refusal.with_status(status))?;
-    world.saw_creator_info(user, now);
+    check_posting_allowed(world, user, now).map_err(|error| error.with_status(status))?;
+    world.record_creator_info_query(user, now);
     let creator = world.user(user)?;
     Ok(json!({
         "creator_avatar_url": AVATAR,

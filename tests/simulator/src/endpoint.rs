@@ -1,48 +1,47 @@
-//! The endpoints that are played: where they are, how they are called, which
-//! scope opens them and how often a minute.
+//! The table of simulated endpoints: path, methods, body, scopes and rate limit.
 //!
-//! One table, to be held against TikTok's pages; it knows no behaviour.
+//! Contains no behaviour, so that it can be compared with TikTok's pages line by line.
 
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
-use crate::tokens::Scope;
+use crate::token_store::Scope;
 
-/// Something that a client can call.
+/// An endpoint that a client can call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// The consent page and the decision made on it.
+    /// Login Kit's authorization page (GET) and the user's decision on it (POST).
     Authorize,
-    /// Code or refresh token in, token pair out.
+    /// Exchanges an authorization code or a refresh token for a token pair.
     Token,
-    /// The end of a token pair.
+    /// Revokes a user's tokens.
     Revoke,
-    /// Profile fields.
+    /// Returns a user's profile fields.
     UserInfo,
-    /// What a creator may post at this moment.
+    /// Returns what a creator may post now.
     CreatorInfo,
-    /// The start of a direct post.
+    /// Starts a direct post.
     DirectInit,
-    /// The start of a draft.
+    /// Starts a draft.
     InboxInit,
-    /// The start of a photo post, which videos never use.
+    /// Starts a photo post; the simulator rejects every call.
     ContentInit,
-    /// The bytes.
+    /// Receives the bytes of a chunk.
     Upload,
-    /// What became of a publish.
+    /// Returns the status of a publish.
     StatusFetch,
-    /// The end of a running pull.
+    /// Cancels a running pull; the simulator has no pulls and rejects every valid call.
     Cancel,
-    /// A creator's public videos.
+    /// Lists a creator's public videos, newest first.
     VideoList,
-    /// Certain public videos of a creator.
+    /// Returns a creator's public videos by id.
     VideoQuery,
-    /// No endpoint at all: a path that TikTok does not have.
+    /// A path that TikTok does not have.
     Unknown,
 }
 
-/// What the body of a request has to be.
+/// The kind of body that a request must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyKind {
     None,
@@ -69,7 +68,7 @@ impl Endpoint {
         Self::VideoQuery,
     ];
 
-    /// The path, whose trailing slash is part of it.
+    /// The path. TikTok's paths end with a slash, and a path without it does not exist.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -90,7 +89,7 @@ impl Endpoint {
         }
     }
 
-    /// The methods that are answered.
+    /// The HTTP methods that the endpoint accepts.
     pub(crate) fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Authorize => &["GET", "POST"],
@@ -101,7 +100,7 @@ impl Endpoint {
         }
     }
 
-    /// What a request has to carry.
+    /// The kind of body that a request must have.
     pub(crate) fn body(self) -> BodyKind {
         match self {
             Self::Authorize | Self::UserInfo | Self::Unknown => BodyKind::None,
@@ -111,7 +110,7 @@ impl Endpoint {
         }
     }
 
-    /// The scopes of which a token needs one.
+    /// The accepted scopes: an access token needs at least one of them. Empty if no access token is needed.
     pub(crate) fn scopes(self) -> &'static [Scope] {
         match self {
             Self::UserInfo => &[Scope::UserInfoBasic, Scope::UserInfoProfile, Scope::UserInfoStats],
@@ -123,10 +122,10 @@ impl Endpoint {
         }
     }
 
-    /// Calls a minute and token, where a limit is documented.
+    /// The highest number of calls per minute and access token; `None` if no limit is documented.
     ///
     /// <https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit>
-    pub(crate) fn limit(self, settings: &Settings) -> Option<u32> {
+    pub(crate) fn calls_per_minute(self, settings: &Settings) -> Option<u32> {
         match self {
             Self::DirectInit | Self::InboxInit | Self::ContentInit => Some(settings.init_per_minute),
             Self::CreatorInfo => Some(settings.creator_info_per_minute),
@@ -143,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_ends_with_the_slash_that_is_part_of_it() {
+    fn every_path_ends_with_a_slash() {
         for endpoint in Endpoint::ALL {
             assert!(endpoint.path().ends_with('/'), "{endpoint:?}");
             assert!(!endpoint.methods().is_empty(), "{endpoint:?}");
@@ -151,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_limits_are_the_defaults() {
+    fn default_rate_limits_are_the_documented_ones() {
         let settings = Settings::default();
-        assert_eq!(Endpoint::DirectInit.limit(&settings), Some(6));
-        assert_eq!(Endpoint::CreatorInfo.limit(&settings), Some(20));
-        assert_eq!(Endpoint::StatusFetch.limit(&settings), Some(30));
-        assert_eq!(Endpoint::VideoQuery.limit(&settings), Some(600));
-        assert_eq!(Endpoint::Token.limit(&settings), None);
+        assert_eq!(Endpoint::DirectInit.calls_per_minute(&settings), Some(6));
+        assert_eq!(Endpoint::CreatorInfo.calls_per_minute(&settings), Some(20));
+        assert_eq!(Endpoint::StatusFetch.calls_per_minute(&settings), Some(30));
+        assert_eq!(Endpoint::VideoQuery.calls_per_minute(&settings), Some(600));
+        assert_eq!(Endpoint::Token.calls_per_minute(&settings), None);
     }
 }

@@ -1,15 +1,17 @@
-//! How TikTok words its answers: the v2 envelope, the flat shape of `OAuth`, and
-//! every refusal with its code and HTTP status.
+//! TikTok's response formats: the v2 envelope, the flat `OAuth` format, and every error
+//! with its code and HTTP status.
 //!
-//! Does not decide who is refused. A refusal that is the client's own fault
-//! names the rule that was broken.
+//! The endpoints decide when a call fails; this module only builds the response. An error
+//! that the client caused by breaking a documented rule names that [`Rule`].
 //!
 //! <https://developers.tiktok.com/doc/tiktok-api-v2-error-handling>
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// An answer, before it meets a socket.
+/// An HTTP response that has not been written to a connection yet.
+///
+/// An injected fault may still change it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -18,24 +20,24 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Answers with JSON.
+    /// Builds a JSON response.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::new(status, "application/json; charset=utf-8", body.to_string())
     }
 
-    /// Answers with a page for a browser.
+    /// Builds an HTML page for a browser.
     pub(crate) fn html(status: u16, body: String) -> Self {
         Self::new(status, "text/html; charset=utf-8", body)
     }
 
-    /// Answers with a status alone, as the upload host does.
+    /// Builds a response without a body, as the upload host sends.
     pub(crate) fn empty(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
-    /// Sends a browser elsewhere.
-    pub(crate) fn redirect(to: String) -> Self {
-        Self { status: 302, headers: vec![("location", to)], body: String::new() }
+    /// Builds a redirect (302).
+    pub(crate) fn redirect(location: String) -> Self {
+        Self { status: 302, headers: vec![("location", location)], body: String::new() }
     }
 
     fn new(status: u16, content_type: &str, body: String) -> Self {
@@ -43,70 +45,74 @@ impl Reply {
     }
 }
 
-/// The families of rules that a client can break.
+/// The documented rules that a client can break, by group.
+///
+/// The ledger records a violation under one of them; see [`crate::Violation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// A path that does not exist; the trailing slash is part of a path.
+    /// A path that does not exist. TikTok's paths end with a slash.
     Route,
-    /// A method that the endpoint does not answer.
+    /// A method that the endpoint does not accept.
     Method,
     /// A `Content-Type` other than the documented one.
     ContentType,
-    /// A body, query or form that is not as documented.
+    /// A body, query or form that does not have the documented fields and types.
     Body,
-    /// A token where none belongs, or none where one does.
+    /// A missing access token, or one sent to an upload URL.
     Credentials,
     /// A chunk plan that is not allowed.
     Plan,
-    /// A range that is not the next one of the plan.
+    /// A range that is not the next one of the chunk plan, or a repeated range with other bytes.
     Range,
-    /// Missing or malformed headers of an upload.
+    /// A missing or malformed header of an upload.
     Headers,
     /// Two uploads to one URL at the same time.
     Parallel,
-    /// More calls a minute than allowed.
+    /// More calls per minute than the rate limit allows.
     RateLimit,
-    /// A privacy level that the creator did not offer.
+    /// A privacy level that the creator's options do not contain, or private branded content.
     Privacy,
-    /// A direct post without a fresh look at what the creator may post.
+    /// A direct post without a recent `creator_info/query` of its own.
     Freshness,
-    /// Credentials or parameters that `OAuth` does not accept.
+    /// Wrong app credentials or parameters in an `OAuth` call.
     #[serde(rename = "oauth")]
     OAuth,
 }
 
-/// A refusal as a v2 endpoint words it.
+/// An error of a v2 endpoint.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The rule that the client broke, if the error is its fault.
     pub(crate) rule: Option<Rule>,
 }
 
+/// The message of most 403 errors; the code tells them apart.
 const GUIDELINES: &str = "Please review our integration guidelines at \
     https://developers.tiktok.com/doc/content-sharing-guidelines/";
 
-impl Refusal {
+impl ApiError {
     fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into(), rule: None }
     }
 
-    /// Marks the refusal as the client's fault.
-    pub(crate) fn breaking(mut self, rule: Rule) -> Self {
+    /// Marks the error as the client's fault.
+    pub(crate) fn violating(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
     }
 
-    /// Changes the HTTP status, where TikTok answers the same code with several.
+    /// Replaces the HTTP status, because TikTok sends some codes with different statuses.
     pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 
     pub(crate) fn invalid_params(message: impl Into<String>) -> Self {
-        Self::new(400, "invalid_params", message).breaking(Rule::Body)
+        Self::new(400, "invalid_params", message).violating(Rule::Body)
     }
 
     pub(crate) fn access_token_invalid() -> Self {
@@ -128,7 +134,7 @@ impl Refusal {
 
     pub(crate) fn rate_limit_exceeded() -> Self {
         let message = "The API rate limit was exceeded. Please try again later.";
-        Self::new(429, "rate_limit_exceeded", message).breaking(Rule::RateLimit)
+        Self::new(429, "rate_limit_exceeded", message).violating(Rule::RateLimit)
     }
 
     pub(crate) fn invalid_publish_id() -> Self {
@@ -153,7 +159,7 @@ impl Refusal {
     }
 
     pub(crate) fn privacy_level_option_mismatch() -> Self {
-        Self::new(403, "privacy_level_option_mismatch", GUIDELINES).breaking(Rule::Privacy)
+        Self::new(403, "privacy_level_option_mismatch", GUIDELINES).violating(Rule::Privacy)
     }
 
     pub(crate) fn unaudited_client() -> Self {
@@ -178,25 +184,25 @@ impl Refusal {
     }
 
     pub(crate) fn not_found() -> Self {
-        Self::new(404, "not_found", "Unsupported path(Janus)").breaking(Rule::Route)
+        Self::new(404, "not_found", "Unsupported path(Janus)").violating(Rule::Route)
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(405, "method_not_allowed", "Unsupported method").breaking(Rule::Method)
+        Self::new(405, "method_not_allowed", "Unsupported method").violating(Rule::Method)
     }
 
     pub(crate) fn wrong_content_type(expected: &str) -> Self {
         let message = format!("The Content-Type must be {expected}.");
-        Self::invalid_params(message).breaking(Rule::ContentType)
+        Self::invalid_params(message).violating(Rule::ContentType)
     }
 
-    /// Words the refusal as v2 endpoints do.
+    /// Builds the response.
     pub(crate) fn reply(&self, log_id: &str) -> Reply {
         Reply::json(self.status, &envelope(None, &self.code, &self.message, log_id))
     }
 }
 
-/// Words a success as v2 endpoints do.
+/// Builds the response of a successful v2 call.
 pub(crate) fn success(data: Value, log_id: &str) -> Reply {
     Reply::json(200, &envelope(Some(data), "ok", "", log_id))
 }
@@ -210,27 +216,30 @@ pub(crate) fn envelope(data: Option<Value>, code: &str, message: &str, log_id: &
     }
 }
 
-/// A refusal as the `OAuth` endpoints word it.
+/// An error of an `OAuth` endpoint: flat, without an envelope.
 ///
 /// <https://developers.tiktok.com/doc/oauth-error-handling>
 #[derive(Debug, Clone)]
-pub(crate) struct OAuthRefusal {
+pub(crate) struct OAuthError {
     pub(crate) status: u16,
     pub(crate) error: &'static str,
     pub(crate) description: &'static str,
+    /// The rule that the client broke, if the error is its fault.
     pub(crate) rule: Option<Rule>,
 }
 
-impl OAuthRefusal {
+impl OAuthError {
+    /// An error that the client caused ([`Rule::OAuth`]), with HTTP status 400.
     pub(crate) fn new(error: &'static str, description: &'static str) -> Self {
         Self { status: 400, error, description, rule: Some(Rule::OAuth) }
     }
 
-    /// Refuses a code or token; not the client's fault, which cannot know.
+    /// An invalid code or token. No violation: a client cannot know that a token was revoked or expired.
     pub(crate) fn invalid_grant(status: u16, description: &'static str) -> Self {
         Self { status, error: "invalid_grant", description, rule: None }
     }
 
+    /// Builds the response.
     pub(crate) fn reply(&self, log_id: &str) -> Reply {
         let body = json!({
             "error": self.error,
@@ -246,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_success_nests_its_code_in_error() {
+    fn success_code_is_nested_in_error() {
         let reply = success(json!({ "a": 1 }), "L1");
         let body: Value = serde_json::from_str(&reply.body).unwrap();
         assert_eq!(body["error"]["code"], "ok");
@@ -255,8 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn an_oauth_refusal_is_flat() {
-        let reply = OAuthRefusal::new("invalid_client", "no").reply("L1");
+    fn oauth_error_is_flat() {
+        let reply = OAuthError::new("invalid_client", "no").reply("L1");
         let body: Value = serde_json::from_str(&reply.body).unwrap();
         assert_eq!(body["error"], "invalid_client");
         assert_eq!(body["log_id"], "L1");

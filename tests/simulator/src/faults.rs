@@ -1,160 +1,166 @@
-//! Trouble on demand: which call it befalls, and what kind it is.
+//! Injected faults: which call a fault hits, and what it does to that call.
 //!
-//! Decides when a fault fires; [`crate::trouble`] carries it out. Faults are
-//! counted by the calls that match them, from the moment they are injected.
+//! This module decides when a fault fires; [`crate::fault_actions`] carries it out.
+//! A fault counts the calls that match it from the moment it is injected. If several
+//! faults are due for one call, only the one injected first fires.
 
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
 use crate::ids::{OpenId, PublishId};
-use crate::post::FailReason;
+use crate::publish::FailReason;
 
-/// An order for trouble.
+/// A fault to inject: which calls it hits, and what happens to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Which calls are meant.
+    /// The endpoint whose calls match.
     pub endpoint: Endpoint,
-    /// The first matching call that is hit, counted from 1.
-    #[serde(default = "one")]
+    /// The first matching call to hit, counted from 1.
+    #[serde(default = "first_call")]
     pub call: u32,
-    /// How many calls are hit in a row; none = all until the fault is cleared.
+    /// How many matching calls in a row to hit; `None` = all until the fault is cleared.
     #[serde(default = "once")]
     pub times: Option<u32>,
-    /// Only calls for this user.
+    /// Match only calls for this user; `None` = any user.
     #[serde(default)]
     pub user: Option<OpenId>,
-    /// Only calls for this publish.
+    /// Match only calls for this publish; `None` = any publish.
     #[serde(default)]
     pub publish_id: Option<PublishId>,
-    /// What goes wrong.
-    pub trouble: Trouble,
+    /// What happens to a call that is hit.
+    pub kind: FaultKind,
 }
 
-/// What goes wrong.
+/// What a fault does to the call that it hits.
+///
+/// A call "takes effect" when its endpoint changes the simulated platform and builds
+/// its response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Trouble {
-    /// Another HTTP status and error code are answered than the true ones.
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// The response is replaced by another HTTP status and error code.
     Status {
         /// The HTTP status.
         http_status: u16,
-        /// The error code, in the shape that the endpoint uses; empty as TikTok's gateway has it.
+        /// The error code, in the response format of the endpoint. Empty imitates TikTok's gateway.
         #[serde(default)]
         code: String,
         /// The error message.
         #[serde(default)]
         message: String,
-        /// Whether the call does its work all the same.
+        /// Whether the call takes effect before its response is replaced.
         #[serde(default)]
         effect: Effect,
     },
-    /// The connection is reset before the body is read.
+    /// The connection is reset before the request body is read.
     ResetBeforeBody,
-    /// The connection of an upload is reset in the middle of its body.
+    /// The connection of an upload is reset in the middle of the request body.
     ResetInBody {
-        /// After how many bytes.
+        /// The reset happens after this many bytes of the body.
         after_bytes: u64,
     },
-    /// The connection is reset when the whole body was read, before it has any effect.
+    /// The connection is reset after the whole request body was read, before the call takes effect.
     ResetAfterBody,
-    /// The call does its work, and the connection ends without an answer.
+    /// The call takes effect, and the connection closes without a response.
     LoseAnswer {
-        /// How the connection ends.
+        /// How the connection closes.
         #[serde(default)]
         ending: Ending,
     },
-    /// Nothing moves for a while.
+    /// The call is held up while its connection stays open.
     Stall {
-        /// For how many milliseconds; none = until the fault is cleared.
+        /// How long, in milliseconds; `None` = until the fault is cleared.
         #[serde(default)]
         ms: Option<u64>,
-        /// Before or after the call does its work.
+        /// Whether the call stalls before or after it takes effect.
         #[serde(default)]
         moment: Moment,
     },
-    /// The connection is read slowly, from here to its end.
+    /// The connection is read slowly from this call until it closes.
     SlowRead {
-        /// At most so many bytes a second.
+        /// The highest rate, in bytes per second.
         bytes_per_second: u64,
     },
-    /// The call does its work; its answer is half the JSON, in a well-formed HTTP message.
+    /// The call takes effect. The response is well-formed HTTP whose body is the first half of the JSON.
     TruncatedJson,
-    /// The call does its work; its answer ends before its `Content-Length`.
+    /// The call takes effect. The connection closes before `Content-Length` bytes of the response are sent.
     ShortBody,
-    /// The call does its work; its answer has the wrong shape.
+    /// The call takes effect. Its response does not have the documented JSON structure.
     WrongEnvelope {
-        /// Which.
+        /// What the response looks like instead.
         shape: WrongShape,
     },
-    /// The access token that the call carries expires before the call is looked at.
+    /// The access token of the call expires before the call is checked.
     ExpireAccessToken,
-    /// The upload URL of the publish expires before the call is looked at.
+    /// The upload URL of the publish expires before the call is checked.
     ExpireUploadUrl,
-    /// The publish that the call concerns will fail when it has been processed.
+    /// The publish that the call concerns will fail at the end of its processing.
     FailPost {
-        /// With which reason.
+        /// The `fail_reason` that `status/fetch` will report.
         reason: FailReason,
     },
 }
 
-/// Whether a call whose answer is replaced does its work.
+/// Whether a call whose response is replaced takes effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// It does not.
+    /// The call has no effect.
     #[default]
     Skipped,
-    /// It does.
+    /// The call takes effect.
     Happens,
 }
 
-/// How a connection ends without an answer.
+/// How a connection closes without a response.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// In order, as a proxy does.
+    /// With an orderly close (TCP FIN), as a proxy does.
     #[default]
     Close,
-    /// With a reset.
+    /// With a TCP reset.
     Reset,
 }
 
-/// A point in a call.
+/// A point in the handling of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
-    /// Before the call does its work.
+    /// Before the call takes effect.
     #[default]
     Before,
-    /// After the call did its work.
+    /// After the call took effect, before its response is sent.
     After,
 }
 
-/// An answer that is not as documented.
+/// A response body that does not have the documented structure.
+///
+/// The documented one is `{ "data": …, "error": { "code", "message", "log_id" } }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WrongShape {
-    /// A page of HTML.
+    /// An HTML page.
     Html,
-    /// No body at all.
+    /// An empty body.
     Empty,
-    /// The word `null`.
+    /// The JSON value `null`.
     Null,
-    /// A list.
+    /// A JSON array that contains the envelope.
     List,
-    /// The envelope without its `error`.
+    /// The envelope without `error`.
     NoError,
-    /// The envelope without its `data`.
+    /// The envelope without `data`.
     NoData,
-    /// `error` is a string.
+    /// The envelope with a string as `error`.
     ErrorString,
-    /// `code`, `message` and `log_id` beside `data` instead of within `error`.
+    /// The envelope with `code`, `message` and `log_id` beside `data` instead of inside `error`.
     TopLevel,
 }
 
-impl Trouble {
-    /// The name of its kind, as the control interface writes it.
+impl FaultKind {
+    /// The kind's name: the `type` of its JSON form, and the `fault` of a logged call.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -176,41 +182,41 @@ impl Trouble {
 }
 
 impl Fault {
-    /// Orders trouble for the next call of an endpoint.
+    /// Builds a fault that hits the next call of an endpoint, once.
     #[must_use]
-    pub fn new(endpoint: Endpoint, trouble: Trouble) -> Self {
-        Self { endpoint, call: one(), times: once(), user: None, publish_id: None, trouble }
+    pub fn new(endpoint: Endpoint, kind: FaultKind) -> Self {
+        Self { endpoint, call: first_call(), times: once(), user: None, publish_id: None, kind }
     }
 
-    /// Lets it befall the n-th matching call, counted from 1.
+    /// Sets the first matching call to hit, counted from 1.
     #[must_use]
     pub fn at_call(mut self, call: u32) -> Self {
         self.call = call;
         self
     }
 
-    /// Lets it befall so many calls in a row.
+    /// Sets how many matching calls in a row to hit.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Lets it befall every call until it is cleared.
+    /// Hits every matching call until the fault is cleared.
     #[must_use]
     pub fn until_cleared(mut self) -> Self {
         self.times = None;
         self
     }
 
-    /// Restricts it to one user's calls.
+    /// Matches only this user's calls.
     #[must_use]
     pub fn for_user(mut self, user: OpenId) -> Self {
         self.user = Some(user);
         self
     }
 
-    /// Restricts it to one publish.
+    /// Matches only calls for this publish.
     #[must_use]
     pub fn for_publish(mut self, publish_id: PublishId) -> Self {
         self.publish_id = Some(publish_id);
@@ -224,16 +230,16 @@ impl Fault {
     }
 }
 
-/// A fault that was injected, and what it did so far.
+/// A fault that was injected, with its counts so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InjectedFault {
-    /// The name by which it is cleared.
+    /// The id by which the fault is cleared.
     pub id: u64,
-    /// What was ordered.
+    /// The fault as it was injected.
     pub fault: Fault,
     /// How many calls matched.
-    pub seen: u32,
-    /// How many of them were hit.
+    pub matched: u32,
+    /// How many of the matching calls were hit.
     pub fired: u32,
 }
 
@@ -244,17 +250,18 @@ pub(crate) struct Faults {
     last_id: u64,
 }
 
-/// A fault that befalls a call.
+/// A fault that hits the current call.
 #[derive(Debug, Clone)]
-pub(crate) struct Fired {
+pub(crate) struct FiredFault {
     pub(crate) id: u64,
-    pub(crate) trouble: Trouble,
+    pub(crate) kind: FaultKind,
 }
 
 impl Faults {
+    /// Injects a fault and returns its id. Ids are never reused, even after [`Faults::clear`].
     pub(crate) fn inject(&mut self, fault: Fault) -> u64 {
         self.last_id += 1;
-        self.injected.push(InjectedFault { id: self.last_id, fault, seen: 0, fired: 0 });
+        self.injected.push(InjectedFault { id: self.last_id, fault, matched: 0, fired: 0 });
         self.last_id
     }
 
@@ -266,46 +273,46 @@ impl Faults {
         self.injected.clear();
     }
 
-    /// Clears one fault; false if there is none of that name.
+    /// Clears one fault. Returns false if no fault has this id.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.injected.len();
         self.injected.retain(|fault| fault.id != id);
         self.injected.len() < before
     }
 
-    pub(crate) fn holds(&self, id: u64) -> bool {
+    pub(crate) fn contains(&self, id: u64) -> bool {
         self.injected.iter().any(|fault| fault.id == id)
     }
 
-    /// Counts a call, and says which fault befalls it: the oldest that is due.
-    pub(crate) fn meet(
+    /// Counts a call on every fault that matches it, and returns the fault that hits it, if any.
+    pub(crate) fn fire_for_call(
         &mut self,
         endpoint: Endpoint,
         user: Option<&OpenId>,
         publish: Option<&PublishId>,
-    ) -> Option<Fired> {
+    ) -> Option<FiredFault> {
         let mut hit = None;
         for injected in &mut self.injected {
             let fault = &injected.fault;
             if !fault.matches(endpoint, user, publish) {
                 continue;
             }
-            injected.seen += 1;
-            let due = injected.seen >= fault.call && fault.times.is_none_or(|times| injected.fired < times);
+            injected.matched += 1;
+            let due = injected.matched >= fault.call && fault.times.is_none_or(|times| injected.fired < times);
             if due && hit.is_none() {
                 injected.fired += 1;
-                hit = Some(Fired { id: injected.id, trouble: fault.trouble.clone() });
+                hit = Some(FiredFault { id: injected.id, kind: fault.kind.clone() });
             }
         }
         hit
     }
 }
 
-fn one() -> u32 {
+fn first_call() -> u32 {
     1
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the default of a field that may be none")]
+#[expect(clippy::unnecessary_wraps, reason = "serde needs the default in the field's own type")]
 fn once() -> Option<u32> {
     Some(1)
 }
@@ -314,25 +321,26 @@ fn once() -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// Makes upload calls; tells for each whether a fault hit it.
     fn hits(faults: &mut Faults, calls: usize) -> Vec<bool> {
-        let mut meet = || faults.meet(Endpoint::Upload, None, None).is_some();
-        (0..calls).map(|_| meet()).collect()
+        let mut call = || faults.fire_for_call(Endpoint::Upload, None, None).is_some();
+        (0..calls).map(|_| call()).collect()
     }
 
     #[test]
-    fn a_fault_hits_the_calls_that_it_was_ordered_for() {
+    fn fault_hits_only_the_requested_calls() {
         let mut faults = Faults::default();
-        let fault = Fault::new(Endpoint::Upload, Trouble::ResetBeforeBody);
+        let fault = Fault::new(Endpoint::Upload, FaultKind::ResetBeforeBody);
         faults.inject(fault.at_call(2).times(2));
         assert_eq!(hits(&mut faults, 4), [false, true, true, false]);
-        assert_eq!(faults.list()[0].seen, 4);
+        assert_eq!(faults.list()[0].matched, 4);
         assert_eq!(faults.list()[0].fired, 2);
     }
 
     #[test]
-    fn a_fault_without_an_end_hits_until_it_is_cleared() {
+    fn unlimited_fault_hits_every_call_until_cleared() {
         let mut faults = Faults::default();
-        let fault = Fault::new(Endpoint::Upload, Trouble::ShortBody).until_cleared();
+        let fault = Fault::new(Endpoint::Upload, FaultKind::ShortBody).until_cleared();
         let id = faults.inject(fault);
         assert_eq!(hits(&mut faults, 3), [true, true, true]);
         assert!(faults.remove(id));
@@ -341,24 +349,24 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_leaves_other_users_and_endpoints_alone() {
+    fn fault_skips_other_users_and_endpoints() {
         let mut faults = Faults::default();
-        let someone = OpenId::new("o1");
-        let fault = Fault::new(Endpoint::DirectInit, Trouble::ShortBody);
-        faults.inject(fault.for_user(someone.clone()));
+        let user = OpenId::new("o1");
+        let fault = Fault::new(Endpoint::DirectInit, FaultKind::ShortBody);
+        faults.inject(fault.for_user(user.clone()));
         let other = OpenId::new("o2");
-        assert!(faults.meet(Endpoint::DirectInit, Some(&other), None).is_none());
-        assert!(faults.meet(Endpoint::InboxInit, Some(&someone), None).is_none());
-        assert!(faults.meet(Endpoint::DirectInit, Some(&someone), None).is_some());
+        assert!(faults.fire_for_call(Endpoint::DirectInit, Some(&other), None).is_none());
+        assert!(faults.fire_for_call(Endpoint::InboxInit, Some(&user), None).is_none());
+        assert!(faults.fire_for_call(Endpoint::DirectInit, Some(&user), None).is_some());
     }
 
     #[test]
-    fn an_order_in_json_needs_an_endpoint_and_a_kind() {
-        let order = r#"{"endpoint":"upload","trouble":{"kind":"lose_answer"}}"#;
-        let fault: Fault = serde_json::from_str(order).unwrap();
+    fn fault_json_needs_an_endpoint_and_a_known_type() {
+        let json = r#"{"endpoint":"upload","kind":{"type":"lose_answer"}}"#;
+        let fault: Fault = serde_json::from_str(json).unwrap();
         assert_eq!((fault.call, fault.times), (1, Some(1)));
-        assert_eq!(fault.trouble.name(), "lose_answer");
-        let misspelled = r#"{"endpoint":"upload","trouble":{"kind":"lost_answer"}}"#;
+        assert_eq!(fault.kind.name(), "lose_answer");
+        let misspelled = r#"{"endpoint":"upload","kind":{"type":"lost_answer"}}"#;
         assert!(serde_json::from_str::<Fault>(misspelled).is_err());
     }
 }

@@ -1,26 +1,25 @@
-//! The identifiers of the simulated platform, in the shapes that were seen in
-//! the wild, and the secrets that it issues.
+//! Identifiers and secrets of the simulated platform, in the formats that real responses have.
 //!
-//! Randomness is an argument. The mint remembers every secret it made, so that a
-//! test can look for them where they must not be.
+//! The random number generator is an argument. [`IdGenerator`] remembers every secret that
+//! it made, so that a test can search logs, tables and other outputs for leaked secrets.
 
 use std::fmt;
 
 use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
-/// A TikTok user, as one app sees them.
+/// A TikTok user's `open_id`, which is specific to one app.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OpenId(String);
 
 impl OpenId {
-    /// Names a user.
+    /// Wraps an id.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// The id as it goes over the wire.
+    /// Returns the id as JSON and URLs contain it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -33,28 +32,28 @@ impl fmt::Display for OpenId {
     }
 }
 
-/// One attempt to post, from its init on; at most 64 characters.
+/// The `publish_id` of one publish: an upload and its post, from the init on. At most 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PublishId(String);
 
 impl PublishId {
-    /// Names a publish.
+    /// Wraps an id.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// Makes an id as direct posts have them.
-    pub(crate) fn direct(mint: &mut Mint) -> Self {
-        Self(format!("v_pub_file~v2-1.{}", mint.nineteen_digits()))
+    /// Makes an id in the format of direct posts.
+    pub(crate) fn direct(ids: &mut IdGenerator) -> Self {
+        Self(format!("v_pub_file~v2-1.{}", ids.nineteen_digits()))
     }
 
-    /// Makes an id as drafts have them.
-    pub(crate) fn draft(mint: &mut Mint) -> Self {
-        Self(format!("v_inbox_file~v2.{}", mint.nineteen_digits()))
+    /// Makes an id in the format of drafts.
+    pub(crate) fn draft(ids: &mut IdGenerator) -> Self {
+        Self(format!("v_inbox_file~v2.{}", ids.nineteen_digits()))
     }
 
-    /// The id as it goes over the wire.
+    /// Returns the id as JSON and URLs contain it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -67,20 +66,20 @@ impl fmt::Display for PublishId {
     }
 }
 
-/// Makes ids and secrets, and remembers every secret that it made.
+/// Makes ids and secrets, and remembers every secret.
 #[derive(Debug)]
-pub(crate) struct Mint {
+pub(crate) struct IdGenerator {
     rng: StdRng,
     issued: Vec<String>,
 }
 
-impl Mint {
-    /// Starts with nothing issued.
+impl IdGenerator {
+    /// Creates a generator that has not issued any secret.
     pub(crate) fn new(rng: StdRng) -> Self {
         Self { rng, issued: Vec::new() }
     }
 
-    /// Makes a secret of `length` letters and digits behind a prefix.
+    /// Makes a secret: a prefix and `length` random letters and digits.
     pub(crate) fn secret(&mut self, prefix: &str, length: usize) -> String {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut secret = String::from(prefix);
@@ -91,18 +90,19 @@ impl Mint {
         secret
     }
 
-    /// Makes a number of nineteen digits that fits an `i64` and that no `f64` holds exactly.
+    /// Makes a number of 19 digits. It fits an `i64`, and an `f64` cannot represent it exactly, as with
+    /// TikTok's post ids.
     pub(crate) fn nineteen_digits(&mut self) -> u64 {
         let random = 7_600_000_000_000_000_000..7_700_000_000_000_000_000_u64;
         self.rng.random_range(random) | 1
     }
 
-    /// Makes the id that TikTok puts into every answer, for its support.
+    /// Makes the `log_id` of a response, which TikTok's support asks for.
     pub(crate) fn log_id(&mut self) -> String {
         format!("{:032X}", self.rng.random::<u128>())
     }
 
-    /// Lists every secret ever made, oldest first.
+    /// Returns every secret that was made, oldest first.
     pub(crate) fn issued(&self) -> &[String] {
         &self.issued
     }
@@ -114,25 +114,25 @@ mod tests {
 
     use super::*;
 
-    fn mint() -> Mint {
-        Mint::new(StdRng::seed_from_u64(1))
+    fn generator() -> IdGenerator {
+        IdGenerator::new(StdRng::seed_from_u64(1))
     }
 
     #[test]
-    fn publish_ids_have_the_shapes_that_were_seen() {
-        let direct = PublishId::direct(&mut mint());
-        let draft = PublishId::draft(&mut mint());
+    fn publish_ids_have_observed_formats() {
+        let direct = PublishId::direct(&mut generator());
+        let draft = PublishId::draft(&mut generator());
         assert!(direct.as_str().starts_with("v_pub_file~v2-1."));
         assert!(draft.as_str().starts_with("v_inbox_file~v2."));
         assert!(direct.as_str().len() <= 64 && draft.as_str().len() <= 64);
     }
 
     #[test]
-    fn every_secret_is_remembered() {
-        let mut mint = mint();
-        let secret = mint.secret("act.", 12);
+    fn issued_lists_every_secret() {
+        let mut ids = generator();
+        let secret = ids.secret("act.", 12);
         assert_eq!(secret.len(), 16);
-        assert_eq!(mint.issued(), [secret]);
+        assert_eq!(ids.issued(), [secret]);
     }
 
     #[test]
@@ -140,10 +140,10 @@ mod tests {
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
-        reason = "the loss is what is shown"
+        reason = "the test shows this loss"
     )]
-    fn post_ids_do_not_survive_a_trip_through_f64() {
-        let id = mint().nineteen_digits();
+    fn post_ids_lose_digits_as_f64() {
+        let id = generator().nineteen_digits();
         assert_eq!(id.to_string().len(), 19);
         assert_ne!(id as f64 as u64, id);
     }

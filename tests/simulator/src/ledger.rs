@@ -1,8 +1,11 @@
-//! What the judge writes down: every call, every breach of a rule, everything
-//! that was published, and the account of each publish.
+//! The records that the simulator keeps: every call, every violation of a rule, every publication, and one entry per
+//! publish.
 //!
-//! Plain data, which travels over the control interface unchanged. It holds no
-//! secret: neither tokens nor upload URLs.
+//! A *publish* is one attempt to post a video, named by TikTok's `publish_id`. A *publication* is a video that
+//! someone can see because of it.
+//!
+//! The types are plain data. The control interface sends them as JSON, so a field's name here is its name on the wire;
+//! `README.md` lists them. No record contains a token or an upload URL.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,59 +15,59 @@ use crate::endpoint::Endpoint;
 use crate::envelope::Rule;
 use crate::ids::{OpenId, PublishId};
 use crate::init::{PostInfo, SourceInfo};
-use crate::post::{FailReason, Flow};
+use crate::publish::{FailReason, Flow};
 use crate::users::PrivacyLevel;
 
-/// One call that was received, and how it ended.
+/// One call that the simulator received, and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct CallRecord {
     /// Position in the log, from 1, without gaps.
     pub seq: u64,
     /// When the call ended, by the simulator's clock.
     pub time: Timestamp,
-    /// What was called.
+    /// The endpoint that was called.
     pub endpoint: Endpoint,
     /// The HTTP method.
     pub method: String,
     /// The path, without its query.
     pub path: String,
-    /// Whose token or upload it was, as far as that is known.
+    /// The owner of the token or upload, if known.
     pub user: Option<OpenId>,
-    /// Which publish it concerned, as far as that is known.
+    /// The publish that the call concerned, if known.
     pub publish_id: Option<PublishId>,
-    /// The HTTP status that was sent; none if no answer was.
+    /// The HTTP status that was sent, or `None` if no answer was sent.
     pub http_status: Option<u16>,
-    /// `ok`, TikTok's error code, or a word about an upload's outcome.
+    /// `ok`, TikTok's error code, or for an upload a code such as `accepted` or `url_expired`.
     pub code: String,
-    /// The fault that was injected into this call, by its kind.
+    /// The kind of the fault that was injected into this call.
     pub fault: Option<String>,
 }
 
 /// A documented rule that the client broke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// When it happened, by the simulator's clock.
+    /// When the rule was broken, by the simulator's clock.
     pub time: Timestamp,
-    /// Where.
+    /// The endpoint that was called.
     pub endpoint: Endpoint,
-    /// Which family of rules.
+    /// The group that the rule belongs to.
     pub rule: Rule,
-    /// Whose token or upload it was, as far as that is known.
+    /// The owner of the token or upload, if known.
     pub user: Option<OpenId>,
-    /// Which publish it concerned, as far as that is known.
+    /// The publish that the call concerned, if known.
     pub publish_id: Option<PublishId>,
     /// What was wrong, as a sentence.
-    pub sentence: String,
+    pub message: String,
 }
 
-/// A video that became visible to somebody.
+/// A video that was published on a profile, public or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
-    /// When, by the simulator's clock.
+    /// When it was published, by the simulator's clock.
     pub time: Timestamp,
-    /// Whose video it is.
+    /// The creator.
     pub user: OpenId,
-    /// The publish that it came from.
+    /// The publish that led to the video.
     pub publish_id: PublishId,
     /// TikTok's id of the video.
     pub post_id: String,
@@ -74,9 +77,9 @@ pub struct Publication {
     pub bytes: u64,
     /// The caption.
     pub title: String,
-    /// Who may see it.
+    /// Who may see the video.
     pub privacy_level: PrivacyLevel,
-    /// The way it was posted.
+    /// Direct post or draft.
     pub flow: Flow,
 }
 
@@ -86,22 +89,22 @@ pub struct Publication {
 pub enum ChunkOutcome {
     /// Its bytes are part of the file.
     Accepted,
-    /// It had been accepted before; these bytes were looked at and dropped.
+    /// The same range had been accepted before. The bytes were hashed and discarded.
     Repeated,
-    /// The connection ended before its last byte; nothing was kept.
+    /// The connection ended before the last byte. Nothing was kept.
     Aborted,
-    /// It arrived whole and was dropped, because of a fault or an expired URL.
-    Dropped,
+    /// It arrived whole and was discarded, because of a fault or an expired URL.
+    Discarded,
 }
 
 /// One transfer of one chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChunkReceived {
+pub struct ChunkTransfer {
     /// Offset of the first byte.
     pub first: u64,
-    /// Offset of the last byte, as announced.
+    /// Offset of the last byte, as declared in `Content-Range`.
     pub last: u64,
-    /// Bytes that arrived.
+    /// Number of bytes that arrived.
     pub bytes: u64,
     /// SHA-256 of the bytes that arrived, in hex.
     pub sha256: String,
@@ -111,71 +114,70 @@ pub struct ChunkReceived {
     pub outcome: ChunkOutcome,
 }
 
-/// The account of one publish.
+/// Everything recorded about one publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The publish.
+pub struct LedgerEntry {
+    /// TikTok's id of the publish.
     pub publish_id: PublishId,
-    /// Whose it is.
+    /// The creator.
     pub user: OpenId,
     /// Direct post or draft.
     pub flow: Flow,
-    /// What the init asked for; none for drafts.
+    /// The `post_info` of the init; `None` for drafts.
     pub post_info: Option<PostInfo>,
-    /// The file and its chunk plan, as the init declared them.
+    /// The `source_info` of the init: file size and chunk plan.
     pub source_info: SourceInfo,
     /// When the init was answered.
     pub created_at: Timestamp,
     /// When the upload URL expires.
     pub upload_expires_at: Timestamp,
-    /// What `status/fetch` says at this moment.
+    /// The status that `status/fetch` would answer now.
     pub status: String,
-    /// Why it failed, if it did.
+    /// Why the publish failed, if it did.
     pub fail_reason: Option<FailReason>,
     /// Every transfer, in the order in which they ended.
-    pub chunks: Vec<ChunkReceived>,
-    /// Bytes accepted so far.
+    pub chunks: Vec<ChunkTransfer>,
+    /// Number of bytes accepted so far.
     pub bytes_received: u64,
-    /// Bytes of the chunk that is arriving at this moment.
+    /// Number of bytes received so far of the chunk that is arriving now.
     pub bytes_in_flight: u64,
-    /// SHA-256 of the whole file in hex, once it is whole.
+    /// SHA-256 of the file in hex, once every byte was accepted.
     pub sha256: Option<String>,
     /// The `Content-Type` of its chunks, once one was sent.
     pub content_type: Option<String>,
-    /// What the bytes turned out to be.
+    /// The container format that the bytes were recognised as.
     pub container: Option<Container>,
-    /// How long the video plays in milliseconds, where its header says so.
+    /// The video's duration in milliseconds, if its header states one.
     pub duration_ms: Option<u64>,
-    /// How often it was published; more than once is possible for drafts alone.
+    /// Number of times it was published. Only a draft can be published more than once.
     pub times_published: usize,
-    /// Ids of the videos that came of it.
+    /// Ids of the videos that it led to.
     pub post_ids: Vec<String>,
-    /// The rules that were broken on the way.
+    /// The rules that the client broke in calls for this publish.
     pub violations: Vec<Violation>,
 }
 
-/// Everything written down so far, but for the log of calls.
+/// Every record except the log of calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// The account of each publish, oldest first.
-    pub publishes: Vec<Entry>,
-    /// Everything published, in order.
+    /// One entry per publish, oldest first.
+    pub publishes: Vec<LedgerEntry>,
+    /// Every publication, in order.
     pub publications: Vec<Publication>,
-    /// Every rule broken, in order.
+    /// Every violation, in order.
     pub violations: Vec<Violation>,
 }
 
 impl Ledger {
-    /// Counts how often a file, named by its SHA-256 in hex, was published.
+    /// Counts the publications of a file, given its SHA-256 in hex.
     #[must_use]
     pub fn times_published(&self, sha256: &str) -> usize {
-        let same = |publication: &&Publication| publication.sha256 == sha256;
-        self.publications.iter().filter(same).count()
+        self.publications.iter().filter(|publication| publication.sha256 == sha256).count()
     }
 
-    /// Finds the account of a publish.
+    /// Finds the entry of a publish.
     #[must_use]
-    pub fn publish(&self, id: &PublishId) -> Option<&Entry> {
+    pub fn publish(&self, id: &PublishId) -> Option<&LedgerEntry> {
         self.publishes.iter().find(|entry| entry.publish_id == *id)
     }
 }

@@ -1,18 +1,17 @@
-//! TikTok, played on one machine: strict, with a ledger and faults on demand.
+//! A simulator of TikTok for tests: strict, with a ledger of what it received and published, and fault injection.
 //!
-//! A server that enforces every documented rule of the Content Posting API, of
-//! Login Kit and of webhooks, moves posts through their lives, writes down what
-//! it received and what it published, and causes trouble when it is told to.
-//! Where TikTok's behaviour is unknown it can be set either way ([`Settings`]).
+//! It is an HTTP server that enforces every documented rule of the Content Posting API, Login Kit and webhooks. It
+//! processes and publishes what is uploaded, records each call in a ledger, and injects the faults that a test asks for.
+//! If TikTok's behaviour is not documented, a setting selects between the possible behaviours ([`Settings`]).
 //!
-//! It was written from TikTok's documents, not from a client, and shares no code
-//! with one. Invariants that its users rely on: a chunk's bytes are never held,
-//! whatever its size; no secret is logged; nothing is published but through the
-//! one function that writes it into the ledger.
+//! It was written from TikTok's documentation and shares no code with any client. Its users rely on three invariants:
+//! - It never holds a chunk in memory, whatever the chunk's size.
+//! - It never logs a secret.
+//! - One function, `World::publish_video`, publishes videos, and it writes each into the ledger.
 //!
-//! Reading order: [`Settings`] and [`Fault`] for what can be asked of it, then
-//! `endpoint`, `api`, `init`, `upload` and `post` for what TikTok does, `trouble`
-//! and `wire` for what goes wrong, [`Control`] for how a test talks to it.
+//! Reading order: [`Settings`] and [`Fault`] for what a test can configure; `endpoint`, `api`, `init`, `upload` and
+//! `publish` for TikTok's behaviour; `fault_actions` and `connection` for the effect of faults; [`Control`] for the
+//! client that a test uses.
 
 mod settings;
 
@@ -27,51 +26,51 @@ mod envelope;
 
 mod users;
 
-mod consent;
+mod authorize;
 mod oauth;
 mod redirect;
-mod tokens;
+mod token_store;
 
 mod container;
 mod creator;
 mod init;
-mod limits;
 mod plan;
-mod post;
+mod publish;
+mod rate_limiter;
 mod status;
 mod upload;
 mod videos;
 mod webhooks;
 
 mod ledger;
-mod stage;
+mod shared;
 mod world;
 
 mod api;
+mod connection;
+mod fault_actions;
 mod faults;
 mod server;
-mod trouble;
-mod wire;
 
 mod control;
 
 pub use config::Config;
 pub use container::Container;
 pub use control::client::{Control, ControlError};
-pub use control::orders::{Clock, DraftPost, OrderError};
+pub use control::commands::{ClockReading, CommandError, DraftPost};
 pub use endpoint::Endpoint;
 pub use envelope::Rule;
-pub use faults::{Effect, Ending, Fault, InjectedFault, Moment, Trouble, WrongShape};
+pub use faults::{Effect, Ending, Fault, FaultKind, InjectedFault, Moment, WrongShape};
 pub use ids::{OpenId, PublishId};
 pub use init::{PostInfo, SourceInfo};
-pub use ledger::{ChunkOutcome, ChunkReceived, Entry, Event, Ledger, Publication, Violation};
-pub use post::{FailReason, Flow};
+pub use ledger::{CallRecord, ChunkOutcome, ChunkTransfer, Ledger, LedgerEntry, Publication, Violation};
+pub use publish::{FailReason, Flow};
 pub use server::{Error, Simulator};
 pub use settings::{
-    Audit, BodyCheck, BrandToggle, Consulted, ContentRangeCounts, ExpiredUpload, LoopbackRedirects, NoneUploaded, Open,
-    PostIds, RefreshRotation, RefreshWindow, RepeatedRange, Settings, StatusShape, UploadedBytes, WebhookOrder,
-    WebhookSignature, WebhookSpelling,
+    Audit, BodyCheck, BrandToggle, ContentRangeCounts, ExpiredUpload, InitialUploadedBytes, LoopbackRedirects, PostIds,
+    RefreshRotation, RefreshWindow, RepeatedRange, Settings, SettingsRead, StatusShape, Undocumented, UploadedBytes,
+    WebhookOrder, WebhookSignature, WebhookSpelling,
 };
-pub use tokens::{Scope, TokenKind, TokenPair};
-pub use users::{PrivacyLevel, Standing, User, Visibility, Webhooks};
+pub use token_store::{Scope, TokenKind, TokenPair};
+pub use users::{AccountStanding, PrivacyLevel, User, Visibility, WebhookDelivery};
 pub use webhooks::Delivery;

@@ -1,5 +1,4 @@
-//! The simulator as a program: prints where it listens, and plays TikTok until it
-//! is told to end.
+//! The simulator as a program: prints the address it listens on, and serves until SIGTERM or SIGINT.
 
 use std::io::Write;
 
@@ -23,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    // Calls that were stalled on purpose would hold up an orderly end.
+    // A graceful shutdown would wait for calls that a fault has stalled.
     drop(simulator);
     Ok(())
 }
@@ -58,11 +57,11 @@ fn loopback(rules: &str) -> anyhow::Result<LoopbackRedirects> {
     match rules {
         "desktop" => Ok(LoopbackRedirects::Desktop),
         "web" => Ok(LoopbackRedirects::Web),
-        _ => anyhow::bail!("--loopback-redirects is desktop or web"),
+        _ => anyhow::bail!("--loopback-redirects must be desktop or web"),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the program's edge: a secret is not an argument")]
+#[expect(clippy::disallowed_methods, reason = "a secret must not be a command-line argument")]
 fn secret() -> anyhow::Result<String> {
     std::env::var("SIMULATOR_CLIENT_SECRET").context("SIMULATOR_CLIENT_SECRET is not set")
 }

@@ -1,7 +1,7 @@
-//! The token endpoints: codes and refresh tokens into token pairs, and their end.
+//! The OAuth endpoints `token` and `revoke`: they exchange a code or a refresh token for a token pair, and revoke a pair.
 //!
-//! Flat answers, no envelope. A code is looked at before the app's credentials
-//! are, as was observed.
+//! Answers are flat JSON, without the v2 envelope. `token` checks the code before the app's credentials, because
+//! TikTok was observed to do so: an expired code is reported even if the `client_key` is wrong.
 //!
 //! <https://developers.tiktok.com/doc/oauth-user-access-token-management>
 
@@ -11,128 +11,128 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::api::Concern;
-use crate::call::{Call, Pairs};
+use crate::api::CallSubject;
+use crate::call::{ApiCall, Pairs};
 use crate::endpoint::Endpoint;
-use crate::envelope::{OAuthRefusal, Rule};
+use crate::envelope::{OAuthError, Rule};
 use crate::ids::OpenId;
-use crate::tokens::{Code, TokenPair};
+use crate::token_store::{Code, TokenPair};
 use crate::world::World;
 
-/// `authorization.removed`, reason 5: the developer revoked it.
+/// `authorization.removed`, reason 5: revoked by the developer.
 const REVOKED_BY_DEVELOPER: u8 = 5;
 
-/// Answers `token` and `revoke`.
+/// Answers `token` and `revoke`. Sets the user of `subject` if a pair was issued.
 pub(crate) fn answer(
     world: &mut World,
-    call: &Call,
-    concern: &mut Concern,
+    call: &ApiCall,
+    subject: &mut CallSubject,
     now: Timestamp,
-) -> Result<Value, OAuthRefusal> {
-    if !call.is_of_type("application/x-www-form-urlencoded") {
+) -> Result<Value, OAuthError> {
+    if !call.has_content_type("application/x-www-form-urlencoded") {
         let description = "The Content-Type must be application/x-www-form-urlencoded.";
-        let mut refusal = OAuthRefusal::new("invalid_request", description);
-        refusal.rule = Some(Rule::ContentType);
-        return Err(refusal);
+        let mut error = OAuthError::new("invalid_request", description);
+        error.rule = Some(Rule::ContentType);
+        return Err(error);
     }
     let form = call.form();
     if call.endpoint == Endpoint::Revoke {
         return revoke(world, &form, now);
     }
     let pair = match form.one("grant_type") {
-        Some("authorization_code") => redeem(world, &form, now),
+        Some("authorization_code") => exchange_code(world, &form, now),
         Some("refresh_token") => refresh(world, &form, now),
-        Some(_) => Err(OAuthRefusal::new("unsupported_grant_type", "The grant_type is not supported.")),
-        None => Err(missing()),
+        Some(_) => Err(OAuthError::new("unsupported_grant_type", "The grant_type is not supported.")),
+        None => Err(missing_parameter()),
     }?;
-    concern.user = Some(pair.open_id.clone());
+    subject.user = Some(pair.open_id.clone());
     Ok(json!(pair))
 }
 
-/// Finds out whose grant a token call is about.
-pub(crate) fn user_of(world: &World, call: &Call, now: Timestamp) -> Option<OpenId> {
+/// Finds the user whose code or token a call to `token` or `revoke` carries.
+pub(crate) fn user_of(world: &World, call: &ApiCall, now: Timestamp) -> Option<OpenId> {
     if !matches!(call.endpoint, Endpoint::Token | Endpoint::Revoke) {
         return None;
     }
     let form = call.form();
-    let by_code = form.one("code").and_then(|code| world.grants.code(code, now)).map(|code| code.user.clone());
+    let code_owner = form.one("code").and_then(|code| world.tokens.code(code, now)).map(|code| code.user.clone());
     let token = form.one("refresh_token").or(form.one("token"));
-    by_code.or_else(|| token.and_then(|it| world.grants.owner(it)))
+    code_owner.or_else(|| token.and_then(|token| world.tokens.owner(token)))
 }
 
-fn missing() -> OAuthRefusal {
-    OAuthRefusal::new("invalid_request", "A required parameter is missing.")
+fn missing_parameter() -> OAuthError {
+    OAuthError::new("invalid_request", "A required parameter is missing.")
 }
 
-fn redeem(world: &mut World, form: &Pairs, now: Timestamp) -> Result<TokenPair, OAuthRefusal> {
-    let value = form.one("code").ok_or_else(missing)?;
-    let code = world.grants.code(value, now).cloned().ok_or_else(|| {
+fn exchange_code(world: &mut World, form: &Pairs, now: Timestamp) -> Result<TokenPair, OAuthError> {
+    let value = form.one("code").ok_or_else(missing_parameter)?;
+    let code = world.tokens.code(value, now).cloned().ok_or_else(|| {
         let status = world.settings.invalid_grant_http_status;
-        OAuthRefusal::invalid_grant(status, "Authorization code is expired.")
+        OAuthError::invalid_grant(status, "Authorization code is expired.")
     })?;
-    authenticate(world, form)?;
-    if form.one("redirect_uri").ok_or_else(missing)? != code.redirect_uri {
-        return Err(OAuthRefusal::new(
+    authenticate_app(world, form)?;
+    if form.one("redirect_uri").ok_or_else(missing_parameter)? != code.redirect_uri {
+        return Err(OAuthError::new(
             "invalid_request",
             "Redirect_uri is not matched with the uri when requesting code.",
         ));
     }
-    verify(&code, form)?;
-    world.grants.consume_code(value);
-    let (user, scopes) = (&code.user, &code.scopes);
-    let pair = world.grants.issue(user, scopes, &world.settings, &mut world.mint, now);
-    Ok(pair)
+    check_code_verifier(&code, form)?;
+    world.tokens.remove_code(value);
+    Ok(world.tokens.issue(&code.user, &code.scopes, &world.settings, &mut world.ids, now))
 }
 
-/// Checks the proof of possession: a **hex** SHA-256, unlike everywhere else.
+/// Checks the PKCE verifier of a desktop app. TikTok's challenge is the **hex** SHA-256 of the verifier, where RFC 7636
+/// has base64url.
 ///
 /// <https://developers.tiktok.com/doc/login-kit-desktop>
-fn verify(code: &Code, form: &Pairs) -> Result<(), OAuthRefusal> {
+fn check_code_verifier(code: &Code, form: &Pairs) -> Result<(), OAuthError> {
     let Some(challenge) = &code.challenge else {
         return Ok(());
     };
-    let refusal = |description| OAuthRefusal::new("invalid_request", description);
+    let invalid = |description| OAuthError::new("invalid_request", description);
     let verifier = form.one("code_verifier");
-    let verifier = verifier.ok_or_else(|| refusal("Code verifier is missing."))?;
+    let verifier = verifier.ok_or_else(|| invalid("Code verifier is missing."))?;
     if !(43..=128).contains(&verifier.len()) {
-        return Err(refusal("Code verifier has to have 43 to 128 characters."));
+        return Err(invalid("Code verifier must have 43 to 128 characters."));
     }
     if HEXLOWER.encode(&Sha256::digest(verifier.as_bytes())) != *challenge {
-        return Err(refusal("Code verifier or code challenge is invalid."));
+        return Err(invalid("Code verifier or code challenge is invalid."));
     }
     Ok(())
 }
 
-fn refresh(world: &mut World, form: &Pairs, now: Timestamp) -> Result<TokenPair, OAuthRefusal> {
-    let value = form.one("refresh_token").ok_or_else(missing)?;
-    authenticate(world, form)?;
-    let pair = world.grants.renew(value, &world.settings, &mut world.mint, now);
+fn refresh(world: &mut World, form: &Pairs, now: Timestamp) -> Result<TokenPair, OAuthError> {
+    let value = form.one("refresh_token").ok_or_else(missing_parameter)?;
+    authenticate_app(world, form)?;
+    let pair = world.tokens.refresh(value, &world.settings, &mut world.ids, now);
     pair.ok_or_else(|| {
         let status = world.settings.invalid_grant_http_status;
-        OAuthRefusal::invalid_grant(status, "Refresh token is invalid or expired.")
+        OAuthError::invalid_grant(status, "Refresh token is invalid or expired.")
     })
 }
 
-fn revoke(world: &mut World, form: &Pairs, now: Timestamp) -> Result<Value, OAuthRefusal> {
-    authenticate(world, form)?;
-    let token = form.one("token").ok_or_else(missing)?;
-    let user = world.grants.access(token, now).map(|token| token.user.clone());
+fn revoke(world: &mut World, form: &Pairs, now: Timestamp) -> Result<Value, OAuthError> {
+    authenticate_app(world, form)?;
+    let token = form.one("token").ok_or_else(missing_parameter)?;
+    let user = world.tokens.access(token, now).map(|token| token.user.clone());
     let user = user.ok_or_else(|| {
         let status = world.settings.invalid_grant_http_status;
-        OAuthRefusal::invalid_grant(status, "Access token is invalid or expired.")
+        OAuthError::invalid_grant(status, "Access token is invalid or expired.")
     })?;
-    world.remove_consent(&user, REVOKED_BY_DEVELOPER, now);
+    world.remove_authorization(&user, REVOKED_BY_DEVELOPER, now);
     Ok(json!({}))
 }
 
-fn authenticate(world: &World, form: &Pairs) -> Result<(), OAuthRefusal> {
-    let key = form.one("client_key").ok_or_else(missing)?;
-    let secret = form.one("client_secret").ok_or_else(missing)?;
-    let known = key.as_bytes().ct_eq(world.app.client_key.as_bytes());
-    let proven = secret.as_bytes().ct_eq(world.app.client_secret.as_bytes());
-    if bool::from(known & proven) {
+/// Checks the app's `client_key` and `client_secret` in constant time.
+fn authenticate_app(world: &World, form: &Pairs) -> Result<(), OAuthError> {
+    let key = form.one("client_key").ok_or_else(missing_parameter)?;
+    let secret = form.one("client_secret").ok_or_else(missing_parameter)?;
+    let key_matches = key.as_bytes().ct_eq(world.app.client_key.as_bytes());
+    let secret_matches = secret.as_bytes().ct_eq(world.app.client_secret.as_bytes());
+    if bool::from(key_matches & secret_matches) {
         Ok(())
     } else {
-        Err(OAuthRefusal::new("invalid_client", "Client key or secret is incorrect."))
+        Err(OAuthError::new("invalid_client", "Client key or secret is incorrect."))
     }
 }

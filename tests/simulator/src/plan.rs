@@ -1,22 +1,21 @@
-//! The chunk plan of an upload, as TikTok checks it.
+//! The chunk plan of an upload, checked as TikTok checks it.
 //!
-//! Pure arithmetic, held to the strict reading of every rule: where "MB" may
-//! mean 10^6 or 2^20 bytes, both have to be satisfied. A [`ChunkPlan`] that
-//! exists is allowed, and its ranges cover the file exactly and in order.
+//! Pure arithmetic. "MB" in TikTok's documentation may mean 10^6 or 2^20 bytes, so a plan must satisfy every limit under
+//! both meanings. Only [`ChunkPlan::check`] makes a [`ChunkPlan`]; its ranges cover the file exactly and in order.
 //!
 //! <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
 
-/// 5 MB in the larger reading, below which only a single chunk may be.
-const SMALLEST_CHUNK: u64 = 5 * 1024 * 1024;
-/// 64 MB in the smaller reading.
-const LARGEST_CHUNK: u64 = 64_000_000;
-/// 128 MB in the smaller reading, open to the last chunk alone.
-const LARGEST_LAST_CHUNK: u64 = 128_000_000;
-/// 4 GB in the smaller reading.
-const LARGEST_VIDEO: u64 = 4_000_000_000;
-const MOST_CHUNKS: u64 = 1000;
+/// 5 MB in the larger meaning. A smaller chunk is allowed only if it is the whole file.
+const MIN_CHUNK_BYTES: u64 = 5 * 1024 * 1024;
+/// 64 MB in the smaller meaning.
+const MAX_CHUNK_BYTES: u64 = 64_000_000;
+/// 128 MB in the smaller meaning, for the last of several chunks.
+const MAX_LAST_CHUNK_BYTES: u64 = 128_000_000;
+/// 4 GB in the smaller meaning.
+const MAX_VIDEO_BYTES: u64 = 4_000_000_000;
+const MAX_CHUNKS: u64 = 1000;
 
-/// Why a plan is refused, in the words that were observed.
+/// Why a plan is refused, with the messages that TikTok was observed to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlanError {
     #[error("The video size is invalid")]
@@ -27,7 +26,7 @@ pub(crate) enum PlanError {
     TotalChunkCount,
 }
 
-/// The ranges in which a file of a known size will arrive.
+/// A valid split of a file into chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChunkPlan {
     video_size: u64,
@@ -35,7 +34,7 @@ pub(crate) struct ChunkPlan {
     count: u64,
 }
 
-/// One chunk's place in the file; both ends belong to it.
+/// The byte range of one chunk; `first` and `last` are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) first: u64,
@@ -43,48 +42,48 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// The number of bytes in the range.
+    /// The length in bytes.
     pub(crate) fn len(self) -> u64 {
         self.last - self.first + 1
     }
 }
 
 impl ChunkPlan {
-    /// Checks what an init declares.
+    /// Checks the `source_info` of an init.
     pub(crate) fn check(video_size: u64, chunk_size: u64, count: u64) -> Result<Self, PlanError> {
-        if !(1..=LARGEST_VIDEO).contains(&video_size) {
+        if !(1..=MAX_VIDEO_BYTES).contains(&video_size) {
             return Err(PlanError::VideoSize);
         }
         if chunk_size == 0 {
             return Err(PlanError::ChunkSize);
         }
-        if !(1..=MOST_CHUNKS).contains(&count) {
+        if !(1..=MAX_CHUNKS).contains(&count) {
             return Err(PlanError::TotalChunkCount);
         }
         if count == 1 && chunk_size != video_size {
-            // The failure of 64-to-128-MB files: the count is the right floor.
+            // A file of 64 to 128 MB in 64 MB chunks fails here, although its count is the documented floor.
             return Err(PlanError::ChunkSize);
         }
         if video_size / chunk_size != count {
             return Err(PlanError::TotalChunkCount);
         }
-        let smallest = if count == 1 { 1 } else { SMALLEST_CHUNK };
-        if !(smallest..=LARGEST_CHUNK).contains(&chunk_size) {
+        let min_chunk = if count == 1 { 1 } else { MIN_CHUNK_BYTES };
+        if !(min_chunk..=MAX_CHUNK_BYTES).contains(&chunk_size) {
             return Err(PlanError::ChunkSize);
         }
         let plan = Self { video_size, chunk_size, count };
         match plan.range(count - 1) {
-            Some(last) if last.len() <= LARGEST_LAST_CHUNK => Ok(plan),
+            Some(last) if last.len() <= MAX_LAST_CHUNK_BYTES => Ok(plan),
             _ => Err(PlanError::ChunkSize),
         }
     }
 
-    /// The size of the whole file in bytes.
+    /// The size of the file in bytes.
     pub(crate) fn video_size(self) -> u64 {
         self.video_size
     }
 
-    /// The size of every chunk but the last, in bytes.
+    /// The size in bytes of every chunk except the last.
     pub(crate) fn chunk_size(self) -> u64 {
         self.chunk_size
     }
@@ -94,7 +93,7 @@ impl ChunkPlan {
         self.count
     }
 
-    /// The place of a chunk, counted from zero; none past the last.
+    /// The range of a chunk, given its index from 0, or `None` if there is no such chunk.
     pub(crate) fn range(self, index: u64) -> Option<Range> {
         let first = index.checked_mul(self.chunk_size)?;
         match (index + 1).cmp(&self.count) {
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_plan_of_the_reference_table_is_accepted() {
+    fn known_valid_plans_are_accepted() {
         for (size, chunk, count, last) in [
             (1, 1, 1, 1),
             (4_194_304, 4_194_304, 1, 4_194_304),
@@ -133,19 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn the_observed_refusals_have_the_observed_words() {
+    fn invalid_plan_returns_the_observed_message() {
         let refused = |size, chunk, count| ChunkPlan::check(size, chunk, count).unwrap_err();
         // Ceiling instead of floor.
         assert_eq!(refused(602_285_541, 67_108_864, 9), PlanError::TotalChunkCount);
         assert_eq!(refused(50_000_123, 10_000_000, 6), PlanError::TotalChunkCount);
-        // One chunk that is not the whole file, and a whole file over 64 MB.
+        // One chunk that is smaller than the file; a file over 64 MB as one chunk; one chunk that is larger than the file.
         assert_eq!(refused(121_000_000, 64_000_000, 1), PlanError::ChunkSize);
         assert_eq!(refused(64_000_001, 64_000_001, 1), PlanError::ChunkSize);
         assert_eq!(refused(3_000_000, 10_000_000, 1), PlanError::ChunkSize);
     }
 
     #[test]
-    fn both_readings_of_a_megabyte_have_to_be_satisfied() {
+    fn limits_apply_in_decimal_and_binary_megabytes() {
         let refused = |size, chunk, count| ChunkPlan::check(size, chunk, count).unwrap_err();
         assert_eq!(refused(10_000_000, 5_000_000, 2), PlanError::ChunkSize);
         assert_eq!(refused(134_217_728, 67_108_864, 2), PlanError::ChunkSize);
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_too_much_are_refused() {
+    fn zero_and_oversized_values_are_refused() {
         let refused = |size, chunk, count| ChunkPlan::check(size, chunk, count).unwrap_err();
         assert_eq!(refused(0, 0, 0), PlanError::VideoSize);
         assert_eq!(refused(4_000_000_001, 10_000_000, 400), PlanError::VideoSize);
@@ -166,27 +165,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_accepted_plan_covers_the_file_exactly_and_in_order(
+        fn accepted_plan_covers_the_file_in_order(
             size in 1_u64..=4_000_000_000,
             chunk in 1_u64..=64_000_000,
         ) {
             let Ok(plan) = ChunkPlan::check(size, chunk, size / chunk) else {
                 return Ok(());
             };
-            let mut next = 0;
+            let mut next_offset = 0;
             for index in 0..plan.count() {
                 let range = plan.range(index).unwrap();
-                prop_assert_eq!(range.first, next);
-                prop_assert!(range.len() <= LARGEST_LAST_CHUNK);
-                next = range.last + 1;
+                prop_assert_eq!(range.first, next_offset);
+                prop_assert!(range.len() <= MAX_LAST_CHUNK_BYTES);
+                next_offset = range.last + 1;
             }
-            prop_assert_eq!(next, size);
+            prop_assert_eq!(next_offset, size);
             prop_assert_eq!(plan.range(plan.count()), None);
         }
 
         #[test]
-        fn the_equal_split_is_always_accepted(size in 1_u64..=4_000_000_000) {
-            let count = size.div_ceil(LARGEST_CHUNK);
+        fn equal_split_is_always_accepted(size in 1_u64..=4_000_000_000) {
+            let count = size.div_ceil(MAX_CHUNK_BYTES);
             prop_assert!(ChunkPlan::check(size, size / count, count).is_ok());
         }
     }

@@ -1,6 +1,6 @@
-//! Redirect addresses: which may be registered, and which offered one is registered.
+//! The rules for redirect URIs: which may be registered for the app, and whether one that a client sends is registered.
 //!
-//! Pure. Addresses are compared byte for byte, never parsed and rebuilt.
+//! A URI is compared byte for byte, as TikTok does; a trailing slash makes a difference.
 //!
 //! <https://developers.tiktok.com/doc/login-kit-web>
 
@@ -8,32 +8,32 @@ use url::Url;
 
 use crate::settings::{LoopbackRedirects, Settings};
 
-const MOST: usize = 10;
-const LONGEST: usize = 511;
+const MAX_URIS: usize = 10;
+const MAX_LENGTH: usize = 511;
 
-/// Which kind of app an address belongs to.
+/// The kind of app, whose rules apply to a redirect URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AppKind {
     Web,
-    /// Has to prove possession of its code.
+    /// Must use PKCE.
     Desktop,
 }
 
-/// Checks what is about to be registered.
+/// Checks the `redirect_uris` of settings that are about to be applied.
 pub(crate) fn check_registration(settings: &Settings) -> Result<(), String> {
-    if settings.redirect_uris.len() > MOST {
-        return Err("an app has at most ten redirect addresses".to_owned());
+    if settings.redirect_uris.len() > MAX_URIS {
+        return Err(format!("an app has at most {MAX_URIS} redirect URIs"));
     }
-    for address in &settings.redirect_uris {
-        check(address).map_err(|why| format!("{address}: {why}"))?;
+    for uri in &settings.redirect_uris {
+        check(uri).map_err(|problem| format!("{uri}: {problem}"))?;
     }
     Ok(())
 }
 
-fn check(address: &str) -> Result<(), &'static str> {
-    // A wildcard port is no URL; any port stands for it.
-    let url = Url::parse(&address.replacen(":*", ":1", 1)).map_err(|_| "not an absolute URL")?;
-    if address.len() > LONGEST {
+fn check(uri: &str) -> Result<(), &'static str> {
+    // `:*` (any port) does not parse as a URL, so the check uses port 1 instead.
+    let url = Url::parse(&uri.replacen(":*", ":1", 1)).map_err(|_| "not an absolute URL")?;
+    if uri.len() > MAX_LENGTH {
         return Err("longer than 511 characters");
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -44,31 +44,32 @@ fn check(address: &str) -> Result<(), &'static str> {
         Some("localhost" | "127.0.0.1") if url.port().is_none() => Err("has no port"),
         Some("localhost" | "127.0.0.1") => Ok(()),
         _ if url.scheme() != "https" => Err("not https"),
-        _ if address.contains('*') => Err("not static"),
+        _ if uri.contains('*') => Err("not static"),
         _ => Ok(()),
     }
 }
 
-/// Tells whether an offered address is registered, and for which kind of app.
-pub(crate) fn registered(settings: &Settings, offered: &str) -> Option<AppKind> {
-    let found = settings.redirect_uris.iter().any(|registered| is_same(registered, offered));
-    let loopback = ["http://localhost:", "http://127.0.0.1:"]
+/// Returns the kind of app that a requested redirect URI belongs to, or `None` if the URI is not registered.
+pub(crate) fn registered_app_kind(settings: &Settings, requested: &str) -> Option<AppKind> {
+    let is_registered = settings.redirect_uris.iter().any(|registered| matches(registered, requested));
+    let is_loopback = ["http://localhost:", "http://127.0.0.1:", "https://localhost:", "https://127.0.0.1:"]
         .iter()
-        .chain(&["https://localhost:", "https://127.0.0.1:"])
-        .any(|prefix| offered.starts_with(prefix));
-    let desktop = loopback && settings.loopback_redirects == LoopbackRedirects::Desktop;
-    let kind = if desktop { AppKind::Desktop } else { AppKind::Web };
-    found.then_some(kind)
+        .any(|prefix| requested.starts_with(prefix));
+    let is_desktop = is_loopback && settings.loopback_redirects == LoopbackRedirects::Desktop;
+    let kind = if is_desktop { AppKind::Desktop } else { AppKind::Web };
+    is_registered.then_some(kind)
 }
 
-fn is_same(registered: &str, offered: &str) -> bool {
-    let Some((before, after)) = registered.split_once(":*") else {
-        return registered == offered;
+/// Compares two URIs byte for byte. A `:*` in the registered one stands for any port.
+fn matches(registered: &str, requested: &str) -> bool {
+    let Some((before_port, after_port)) = registered.split_once(":*") else {
+        return registered == requested;
     };
-    let rest = offered.strip_prefix(before).and_then(|it| it.strip_prefix(':'));
-    rest.is_some_and(|rest| {
-        let path = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        path.len() < rest.len() && path == after
+    let port_and_path = requested.strip_prefix(before_port).and_then(|rest| rest.strip_prefix(':'));
+    port_and_path.is_some_and(|port_and_path| {
+        let path = port_and_path.trim_start_matches(|c: char| c.is_ascii_digit());
+        let has_port = path.len() < port_and_path.len();
+        has_port && path == after_port
     })
 }
 
@@ -76,12 +77,12 @@ fn is_same(registered: &str, offered: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn settings(addresses: &[&str]) -> Settings {
-        Settings { redirect_uris: addresses.iter().map(|it| (*it).to_owned()).collect(), ..Settings::default() }
+    fn settings(uris: &[&str]) -> Settings {
+        Settings { redirect_uris: uris.iter().map(|uri| (*uri).to_owned()).collect(), ..Settings::default() }
     }
 
     #[test]
-    fn only_allowed_addresses_can_be_registered() {
+    fn only_allowed_uris_can_be_registered() {
         for allowed in ["https://example.com/back", "http://localhost:3000/back", "http://127.0.0.1:*/back/"] {
             assert_eq!(check_registration(&settings(&[allowed])), Ok(()));
         }
@@ -100,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn addresses_match_byte_for_byte() {
+    fn requested_uri_must_match_byte_for_byte() {
         let settings = settings(&["https://example.com/back", "http://127.0.0.1:*/back"]);
-        assert_eq!(registered(&settings, "https://example.com/back"), Some(AppKind::Web));
-        assert_eq!(registered(&settings, "https://example.com/back/"), None);
-        assert_eq!(registered(&settings, "http://127.0.0.1:8080/back"), Some(AppKind::Desktop));
-        assert_eq!(registered(&settings, "http://127.0.0.1:/back"), None);
-        assert_eq!(registered(&settings, "http://127.0.0.1:8080/back/"), None);
+        assert_eq!(registered_app_kind(&settings, "https://example.com/back"), Some(AppKind::Web));
+        assert_eq!(registered_app_kind(&settings, "https://example.com/back/"), None);
+        assert_eq!(registered_app_kind(&settings, "http://127.0.0.1:8080/back"), Some(AppKind::Desktop));
+        assert_eq!(registered_app_kind(&settings, "http://127.0.0.1:/back"), None);
+        assert_eq!(registered_app_kind(&settings, "http://127.0.0.1:8080/back/"), None);
     }
 }

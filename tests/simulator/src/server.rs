@@ -1,7 +1,7 @@
-//! The simulator as a server: from a connection to an endpoint and back, with a
-//! fault on the way if one was ordered.
+//! The HTTP server: receives a call, applies the fault that hits it, lets the endpoint answer, and logs the call.
 //!
-//! Knows no rule of TikTok's. Every call that was read to its end is in the log.
+//! Contains no rule of TikTok's; those are behind `api` and `upload`. Every call whose body was read to its end is
+//! logged.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,54 +16,54 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::{Answer, answer, concern};
-use crate::call::Call;
+use crate::api::{CallOutcome, handle_call, subject_of};
+use crate::call::ApiCall;
 use crate::config::Config;
+use crate::connection::{ConnectionHandle, ControllableListener};
 use crate::control;
 use crate::endpoint::Endpoint;
 use crate::envelope::Reply;
-use crate::faults::Fired;
-use crate::ids::Mint;
-use crate::ledger::Event;
+use crate::fault_actions::{FaultOutcome, FaultTarget, respond, unsent_response};
+use crate::faults::FiredFault;
+use crate::ids::IdGenerator;
+use crate::ledger::CallRecord;
 use crate::redirect::check_registration;
-use crate::stage::Stage;
-use crate::trouble::{Target, Then, no_answer, respond};
+use crate::shared::SharedWorld;
 use crate::upload;
 use crate::webhooks::delivery;
-use crate::wire::{Doorway, Wire};
 use crate::world::{App, World};
 
-/// The largest body of a call that is no upload, in bytes.
-const LARGEST_BODY: usize = 1 << 20;
+/// The largest request body in bytes, except for uploads. A larger one is answered with 413.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is taken or not this machine's.
+    /// The address is in use, or does not belong to this machine.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The address from the configuration.
         address: SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The settings contradict a rule.
-    #[error("the settings are not possible: {0}")]
+    /// A redirect URI of the settings is not allowed.
+    #[error("invalid settings: {0}")]
     Settings(String),
-    /// The client that delivers webhooks cannot be built.
-    #[error("cannot deliver webhooks")]
+    /// The HTTP client for webhooks cannot be built.
+    #[error("cannot build the HTTP client for webhooks")]
     Webhooks(#[source] reqwest::Error),
 }
 
-/// A running simulator. It ends when it is dropped.
+/// A running simulator. Dropping it stops the server at once.
 #[derive(Debug)]
 pub struct Simulator {
-    pub(crate) stage: Arc<Stage>,
+    pub(crate) shared: Arc<SharedWorld>,
     url: String,
     stop: watch::Sender<()>,
     server: Option<JoinHandle<()>>,
-    driver: JoinHandle<()>,
+    background: JoinHandle<()>,
 }
 
 impl Simulator {
@@ -71,45 +71,46 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// The address cannot be bound, or the settings are not possible; nothing runs then.
+    /// The address cannot be bound, the settings are invalid, or the HTTP client for webhooks cannot be built. Nothing
+    /// runs in the background then.
     pub async fn start(config: Config) -> Result<Self, Error> {
         check_registration(&config.settings).map_err(Error::Settings)?;
         let address = config.listen;
-        let failed = |source| Error::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?;
+        let listen_error = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let bound = listener.local_addr().map_err(listen_error)?;
         let url = format!("http://{bound}");
         let app = App {
             client_key: config.client_key,
             client_secret: config.client_secret,
             public_url: config.public_url.unwrap_or_else(|| url.clone()),
         };
-        let mint = Mint::new(StdRng::from_rng(&mut rand::rng()));
-        let stage = Arc::new(Stage::new(World::new(app, config.settings, mint)));
+        let ids = IdGenerator::new(StdRng::from_rng(&mut rand::rng()));
+        let shared = Arc::new(SharedWorld::new(World::new(app, config.settings, ids)));
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .map_err(Error::Webhooks)?;
-        let driver = tokio::spawn(delivery::drive(Arc::clone(&stage), client));
+        let background = tokio::spawn(delivery::run(Arc::clone(&shared), client));
         let (stop, stopped) = watch::channel(());
-        let server = tokio::spawn(serve(listener, Arc::clone(&stage), stopped));
-        Ok(Self { stage, url, stop, server: Some(server), driver })
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
+        Ok(Self { shared, url, stop, server: Some(server), background })
     }
 
-    /// The address that clients are pointed at, without a slash at its end.
+    /// The base URL of the server, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Stops listening and lets the calls under way end.
+    /// Stops accepting connections and waits for the calls in progress.
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(());
         if let Some(server) = self.server.take()
             && let Err(error) = server.await
         {
-            tracing::warn!(%error, "the server did not end in order");
+            tracing::warn!(%error, "the server task failed during shutdown");
         }
     }
 }
@@ -117,129 +118,140 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         let _ = self.stop.send(());
-        self.driver.abort();
+        self.background.abort();
         if let Some(server) = self.server.take() {
             server.abort();
         }
     }
 }
 
-async fn serve(listener: TcpListener, stage: Arc<Stage>, mut stopped: watch::Receiver<()>) {
-    let router = router(stage).into_make_service_with_connect_info::<Wire>();
+async fn serve(listener: TcpListener, shared: Arc<SharedWorld>, mut stopped: watch::Receiver<()>) {
+    let router = router(shared).into_make_service_with_connect_info::<ConnectionHandle>();
     let stop = async move {
-        // An error says that the simulator is gone, which is a reason to stop as well.
+        // An error means that the simulator was dropped, which stops the server as well.
         let _ = stopped.changed().await;
     };
-    let served = axum::serve(Doorway(listener), router).with_graceful_shutdown(stop);
+    let served = axum::serve(ControllableListener(listener), router).with_graceful_shutdown(stop);
     if let Err(error) = served.await {
-        tracing::error!(%error, "the server ended");
+        tracing::error!(%error, "the HTTP server failed");
     }
 }
 
-fn router(stage: Arc<Stage>) -> Router {
+type Connected = ConnectInfo<ConnectionHandle>;
+
+fn router(shared: Arc<SharedWorld>) -> Router {
     let mut router = Router::new();
     for endpoint in Endpoint::ALL {
-        let handle = move |State(stage): State<Arc<Stage>>, ConnectInfo(wire): ConnectInfo<Wire>, request: Request| {
-            call(stage, endpoint, wire, request)
-        };
-        router = router.route(endpoint.path(), any(handle));
+        let handler =
+            move |State(shared): State<Arc<SharedWorld>>, ConnectInfo(connection): Connected, request: Request| {
+                serve_call(shared, endpoint, connection, request)
+            };
+        router = router.route(endpoint.path(), any(handler));
     }
-    let unknown = |State(stage): State<Arc<Stage>>, ConnectInfo(wire): ConnectInfo<Wire>, request: Request| {
-        call(stage, Endpoint::Unknown, wire, request)
+    let fallback = |State(shared): State<Arc<SharedWorld>>, ConnectInfo(connection): Connected, request: Request| {
+        serve_call(shared, Endpoint::Unknown, connection, request)
     };
-    router.fallback(unknown).with_state(Arc::clone(&stage)).nest("/_simulator", control::router(stage))
+    router.fallback(fallback).with_state(Arc::clone(&shared)).nest("/_simulator", control::router(shared))
 }
 
-async fn call(stage: Arc<Stage>, endpoint: Endpoint, wire: Wire, request: Request) -> Response {
+async fn serve_call(
+    shared: Arc<SharedWorld>,
+    endpoint: Endpoint,
+    connection: ConnectionHandle,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     if endpoint == Endpoint::Upload {
-        return upload::stream::serve(stage, wire, parts, body).await;
+        return upload::stream::serve(shared, connection, parts, body).await;
     }
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         return respond(Reply::empty(413), None);
     };
-    let call = Call::new(endpoint, &parts, body);
-    let (concern, fault) = {
-        let mut world = stage.world();
+    let call = ApiCall::new(endpoint, &parts, body);
+    let (subject, fault) = {
+        let mut world = shared.lock();
         let now = world.clock.now();
-        let concern = concern(&world, &call, now);
-        let (user, publish) = (concern.user.as_ref(), concern.publish_id.as_ref());
-        let fault = world.faults.meet(endpoint, user, publish);
-        (concern, fault)
+        let subject = subject_of(&world, &call, now);
+        let fault = world.faults.fire_for_call(endpoint, subject.user.as_ref(), subject.publish_id.as_ref());
+        (subject, fault)
     };
-    if let Some(fired) = &fault {
-        let target = Target { endpoint, bearer: call.bearer(), publish_id: concern.publish_id.as_ref() };
-        let then = fired.before(&stage, &wire, target).await;
-        let fell = |reply| Answer {
+    if let Some(fault) = &fault {
+        let target = FaultTarget { endpoint, bearer: call.bearer(), publish_id: subject.publish_id.as_ref() };
+        let outcome_of_fault = |reply| CallOutcome {
             reply,
             code: "fault".to_owned(),
-            user: concern.user.clone(),
-            publish_id: concern.publish_id.clone(),
+            user: subject.user.clone(),
+            publish_id: subject.publish_id.clone(),
         };
-        match then {
-            Then::GoOn => {}
-            Then::Answer(reply) => {
-                let answer = fell(reply);
-                return conclude(&stage, &wire, &call, Some(fired), answer).await;
+        match fault.apply_before(&shared, &connection, target).await {
+            FaultOutcome::Continue => {}
+            FaultOutcome::Reply(reply) => {
+                return finish_call(&shared, &connection, &call, Some(fault), outcome_of_fault(reply)).await;
             }
-            Then::Gone => {
-                record(&stage, &call, Some(fired), &fell(Reply::default()), None);
-                return no_answer();
+            FaultOutcome::Disconnected => {
+                log_call(&shared, &call, Some(fault), &outcome_of_fault(Reply::default()), None);
+                return unsent_response();
             }
         }
     }
-    let answer = {
-        let mut world = stage.world();
+    let outcome = {
+        let mut world = shared.lock();
         let now = world.clock.now();
-        answer(&mut world, &call, now)
+        handle_call(&mut world, &call, now)
     };
-    conclude(&stage, &wire, &call, fault.as_ref(), answer).await
+    finish_call(&shared, &connection, &call, fault.as_ref(), outcome).await
 }
 
-/// Writes a call down and sends its answer, as a fault lets it.
-pub(crate) async fn conclude(
-    stage: &Stage,
-    wire: &Wire,
-    call: &Call,
-    fault: Option<&Fired>,
-    answer: Answer,
+/// Applies the rest of the fault, logs the call and returns the response to send.
+pub(crate) async fn finish_call(
+    shared: &SharedWorld,
+    connection: &ConnectionHandle,
+    call: &ApiCall,
+    fault: Option<&FiredFault>,
+    outcome: CallOutcome,
 ) -> Response {
     let Some(fired) = fault else {
-        record(stage, call, None, &answer, Some(answer.reply.status));
-        return respond(answer.reply, None);
+        log_call(shared, call, None, &outcome, Some(outcome.reply.status));
+        return respond(outcome.reply, None);
     };
-    fired.doom(stage, answer.publish_id.as_ref());
-    let reply = answer.reply.clone();
-    let sent = fired.after(stage, wire, call.endpoint, reply).await;
+    fired.force_failure(shared, outcome.publish_id.as_ref());
+    let reply = outcome.reply.clone();
+    let sent = fired.apply_after(shared, connection, call.endpoint, reply).await;
     let status = sent.as_ref().map(|reply| reply.status);
-    record(stage, call, fault, &answer, status);
-    sent.map_or_else(no_answer, |reply| respond(reply, fault))
+    log_call(shared, call, fault, &outcome, status);
+    sent.map_or_else(unsent_response, |reply| respond(reply, fault))
 }
 
-/// Writes a call down.
-pub(crate) fn record(stage: &Stage, call: &Call, fault: Option<&Fired>, answer: &Answer, http_status: Option<u16>) {
-    let mut world = stage.world();
-    let event = Event {
-        seq: world.events.len() as u64 + 1,
+/// Adds a call to the log of calls. `http_status` is `None` if no answer is sent.
+pub(crate) fn log_call(
+    shared: &SharedWorld,
+    call: &ApiCall,
+    fault: Option<&FiredFault>,
+    outcome: &CallOutcome,
+    http_status: Option<u16>,
+) {
+    let mut world = shared.lock();
+    let record = CallRecord {
+        seq: world.calls.len() as u64 + 1,
         time: world.clock.now(),
         endpoint: call.endpoint,
         method: call.method.clone(),
         path: call.path.clone(),
-        user: answer.user.clone(),
-        publish_id: answer.publish_id.clone(),
+        user: outcome.user.clone(),
+        publish_id: outcome.publish_id.clone(),
         http_status,
-        code: answer.code.clone(),
-        fault: fault.map(|fired| fired.trouble.name().to_owned()),
+        code: outcome.code.clone(),
+        fault: fault.map(|fired| fired.kind.name().to_owned()),
     };
     tracing::info!(
-        call.seq = event.seq,
-        call.method = %event.method,
-        call.path = %event.path,
-        call.code = %event.code,
-        http.status = event.http_status,
-        post.publish_id = event.publish_id.as_ref().map(tracing::field::display),
-        fault = event.fault,
-        "a call was answered"
+        call.seq = record.seq,
+        call.method = %record.method,
+        call.path = %record.path,
+        call.code = %record.code,
+        http.status = record.http_status,
+        post.publish_id = record.publish_id.as_ref().map(tracing::field::display),
+        fault = record.fault,
+        "call handled"
     );
-    world.events.push(event);
+    world.calls.push(record);
 }

@@ -1,19 +1,20 @@
-//! Everything about the simulated TikTok that can be set either way.
+//! The configurable behaviour of the simulated TikTok.
 //!
-//! Each field's default is the documented behaviour, or the strict reading
-//! where the documents are silent. What they leave open is an [`Open`] setting:
-//! it knows whether anybody asked for it.
+//! A field's default is the documented behaviour, or the stricter one if the documentation allows several. A setting
+//! whose behaviour TikTok does not document at all is [`Undocumented`], which records whether it was read.
+//!
+//! A field's name here is its name in the control interface. `README.md` lists every setting, which a test checks.
 
-mod open;
+mod undocumented;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OpenId;
 
-use open::Remembers;
-pub use open::{Consulted, Open};
+use undocumented::ReadRecord;
+pub use undocumented::{SettingsRead, Undocumented};
 
-/// The behaviour of the platform and of the app's registration on it.
+/// The behaviour of the platform, and the app's registration on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -23,85 +24,86 @@ pub struct Settings {
     pub refresh_token_ttl_s: u64,
     /// Lifetime of an authorization code in seconds.
     pub code_ttl_s: u64,
-    /// What a refresh does to the refresh token.
-    pub refresh_rotation: Open<RefreshRotation>,
-    /// Whether a refresh starts the refresh token's lifetime anew.
+    /// What a refresh does to the refresh token that it used.
+    pub refresh_rotation: Undocumented<RefreshRotation>,
+    /// Whether a refresh restarts the refresh token's lifetime.
     pub refresh_window: RefreshWindow,
-    /// HTTP status of `invalid_grant`: 400, or the 200 that was reported once.
+    /// HTTP status of the OAuth error `invalid_grant`: 400, or 200 as one integrator reported.
     pub invalid_grant_http_status: u16,
-    /// Redirect addresses registered for the app, at most ten, byte for byte.
+    /// The redirect URIs registered for the app, at most ten. A request must match one byte for byte.
     pub redirect_uris: Vec<String>,
-    /// Which rules hold for a loopback redirect address.
+    /// The rules for a redirect URI on `localhost` or `127.0.0.1`.
     pub loopback_redirects: LoopbackRedirects,
-    /// Whose browser session the consent page finds, if anybody's.
+    /// The user who is logged in to TikTok in the browser that opens the authorization page, if any.
     pub signed_in: Option<OpenId>,
 
-    /// Calls of each init endpoint a minute and token.
+    /// Rate limit of each init endpoint, in calls per minute and token.
     pub init_per_minute: u32,
-    /// Calls of `creator_info/query` a minute and token.
+    /// Rate limit of `creator_info/query`, in calls per minute and token.
     pub creator_info_per_minute: u32,
-    /// Calls of `status/fetch` a minute and token.
+    /// Rate limit of `status/fetch`, in calls per minute and token.
     pub status_per_minute: u32,
-    /// Calls of `user/info` a minute and token.
+    /// Rate limit of `user/info`, in calls per minute and token.
     pub user_info_per_minute: u32,
-    /// Calls of each of `video/list` and `video/query` a minute and token.
+    /// Rate limit of `video/list`, and of `video/query`, in calls per minute and token.
     pub video_per_minute: u32,
-    /// Direct posts a creator may start in 24 hours, unless the user has a cap of their own.
+    /// Direct posts that a creator may start in 24 hours. `User::daily_post_cap` overrides it for one user.
     pub daily_post_cap: u32,
-    /// Drafts that may wait in a creator's inbox.
+    /// Drafts that a creator may have pending, which means not yet posted.
     pub pending_drafts_cap: u32,
-    /// Creators that may post directly through the app in 24 hours; none = no cap.
+    /// Creators that may start direct posts through the app in 24 hours; `None` means no cap.
     pub active_user_cap: Option<u32>,
-    /// Whether the app passed the audit for direct posts.
+    /// Whether the app passed TikTok's audit for direct posts.
     pub audit: Audit,
-    /// HTTP status with which `creator_info/query` says that posting is refused.
+    /// HTTP status with which `creator_info/query` refuses a creator who may not post now: 200 as documented, or 403.
     pub creator_info_refusal_http_status: u16,
-    /// How old the `creator_info` that each direct init needs may be before it is a violation, in seconds.
-    pub creator_info_fresh_s: u64,
-    /// Whether the two brand toggles may be left out.
+    /// The maximum age in seconds of the `creator_info/query` call that precedes each direct init. A direct init without
+    /// one is a violation.
+    pub creator_info_max_age_s: u64,
+    /// Whether a direct init must contain both brand toggles.
     pub brand_toggle: BrandToggle,
 
-    /// Lifetime of an upload URL in seconds.
+    /// Lifetime of an upload URL in seconds. The whole upload must finish within it.
     pub upload_url_ttl_s: u64,
-    /// What `UPLOADED_BYTES` in the answer's `Content-Range` means.
-    pub content_range_counts: Open<ContentRangeCounts>,
-    /// What `uploaded_bytes` of `status/fetch` says.
-    pub uploaded_bytes: Open<UploadedBytes>,
-    /// Whether `status/fetch` has `uploaded_bytes` before any byte was received.
-    pub none_uploaded: Open<NoneUploaded>,
-    /// The answer to a range that was accepted before.
-    pub repeated_range: Open<RepeatedRange>,
+    /// The meaning of `UPLOADED_BYTES` in the `Content-Range` header of an upload's answer.
+    pub content_range_counts: Undocumented<ContentRangeCounts>,
+    /// The value of `uploaded_bytes` in `status/fetch`.
+    pub uploaded_bytes: Undocumented<UploadedBytes>,
+    /// The value of `uploaded_bytes` in `status/fetch` before any byte was accepted.
+    pub initial_uploaded_bytes: Undocumented<InitialUploadedBytes>,
+    /// The answer to a range that was already accepted.
+    pub repeated_range: Undocumented<RepeatedRange>,
     /// HTTP status of an accepted chunk that is not the last: 206 as documented, or 200, or 201.
     pub chunk_http_status: u16,
     /// HTTP status of the accepted last chunk: 201 as documented, or 200.
     pub last_chunk_http_status: u16,
-    /// HTTP status for an upload that does not exist: 404 as documented, or the observed 405.
+    /// HTTP status for an upload that does not exist: 404 as documented, or 405 as observed.
     pub unknown_upload_http_status: u16,
-    /// What becomes of an upload whose URL expired before all bytes were in.
-    pub expired_upload: Open<ExpiredUpload>,
+    /// The state of a publish whose upload URL expired before every byte arrived.
+    pub expired_upload: Undocumented<ExpiredUpload>,
 
-    /// Time from the last byte to the verdict, in milliseconds.
+    /// Time in milliseconds from the last byte to the end of processing.
     pub processing_ms: u64,
-    /// Time from publication to public availability, in milliseconds.
+    /// Time in milliseconds from publication to public availability.
     pub moderation_ms: u64,
-    /// Whether the bytes are looked at.
+    /// Whether the uploaded bytes must be a video.
     pub body_check: BodyCheck,
-    /// How `status/fetch` speaks.
+    /// The format of the `status/fetch` answer.
     pub status_shape: StatusShape,
-    /// How `publicaly_available_post_id` is written.
+    /// The JSON type of `publicaly_available_post_id` (TikTok's spelling).
     pub post_ids: PostIds,
 
-    /// Where webhooks go; none = nowhere.
+    /// The URL that webhooks are sent to; `None` means that no webhooks are sent.
     pub webhook_url: Option<String>,
-    /// How many copies of every event are delivered.
+    /// How many copies of each webhook are sent.
     pub webhook_copies: u32,
-    /// In which order the events of one publish arrive.
+    /// The order in which the webhooks of one publish are sent.
     pub webhook_order: WebhookOrder,
-    /// First pause before a refused webhook is tried again, in milliseconds; it doubles each time.
+    /// The delay in milliseconds before the first retry of a webhook. It doubles with each retry.
     pub webhook_retry_ms: u64,
-    /// Whether a repeated delivery is signed anew.
+    /// The timestamp in the signature of a retried webhook.
     pub webhook_signature: WebhookSignature,
-    /// How the events are spelled.
+    /// The names of events and fields in webhooks.
     pub webhook_spelling: WebhookSpelling,
 }
 
@@ -111,7 +113,7 @@ impl Default for Settings {
             access_token_ttl_s: 2 * 3600,
             refresh_token_ttl_s: 180 * 86_400,
             code_ttl_s: 300,
-            refresh_rotation: Open::new(RefreshRotation::PredecessorDies),
+            refresh_rotation: Undocumented::new(RefreshRotation::OldTokenInvalid),
             refresh_window: RefreshWindow::Renewed,
             invalid_grant_http_status: 400,
             redirect_uris: Vec::new(),
@@ -127,17 +129,17 @@ impl Default for Settings {
             active_user_cap: None,
             audit: Audit::Passed,
             creator_info_refusal_http_status: 200,
-            creator_info_fresh_s: 900,
+            creator_info_max_age_s: 900,
             brand_toggle: BrandToggle::Required,
             upload_url_ttl_s: 3600,
-            content_range_counts: Open::new(ContentRangeCounts::LastIndex),
-            uploaded_bytes: Open::new(UploadedBytes::Count),
-            none_uploaded: Open::new(NoneUploaded::Unsaid),
-            repeated_range: Open::new(RepeatedRange::Refused),
+            content_range_counts: Undocumented::new(ContentRangeCounts::LastIndex),
+            uploaded_bytes: Undocumented::new(UploadedBytes::Count),
+            initial_uploaded_bytes: Undocumented::new(InitialUploadedBytes::Absent),
+            repeated_range: Undocumented::new(RepeatedRange::Refused),
             chunk_http_status: 206,
             last_chunk_http_status: 201,
             unknown_upload_http_status: 404,
-            expired_upload: Open::new(ExpiredUpload::StaysProcessing),
+            expired_upload: Undocumented::new(ExpiredUpload::StaysProcessing),
             processing_ms: 2000,
             moderation_ms: 1000,
             body_check: BodyCheck::Container,
@@ -145,38 +147,45 @@ impl Default for Settings {
             post_ids: PostIds::Numbers,
             webhook_url: None,
             webhook_copies: 1,
-            webhook_order: WebhookOrder::AsItHappened,
+            webhook_order: WebhookOrder::Chronological,
             webhook_retry_ms: 1000,
-            webhook_signature: WebhookSignature::Renewed,
+            webhook_signature: WebhookSignature::PerAttempt,
             webhook_spelling: WebhookSpelling::Documented,
         }
     }
 }
 
-/// Names open settings as they are spelled.
-macro_rules! named {
+/// Pairs each named field with its name as a string.
+macro_rules! with_names {
     ($settings:ident: $($name:ident),+) => { [$((stringify!($name), &$settings.$name)),+] };
 }
 
 impl Settings {
-    /// Tells which of the open settings were consulted since that was last forgotten.
+    /// Returns which undocumented settings were read since the start or the last reset.
     #[must_use]
-    pub fn consulted(&self) -> Consulted {
-        Consulted::of(&self.open())
+    pub fn settings_read(&self) -> SettingsRead {
+        SettingsRead::of(&self.undocumented())
     }
 
-    /// Forgets that any was consulted.
-    pub(crate) fn forget(&self) {
-        self.open().iter().for_each(|(_, setting)| setting.forget());
+    /// Marks every undocumented setting as not read.
+    pub(crate) fn clear_read_records(&self) {
+        self.undocumented().iter().for_each(|(_, setting)| setting.clear());
     }
 
-    /// The open settings. One that is missing here is taken for one that may matter to everything.
-    fn open(&self) -> [(&'static str, &dyn Remembers); 6] {
-        named![self: refresh_rotation, content_range_counts, uploaded_bytes, none_uploaded, repeated_range, expired_upload]
+    /// Lists every [`Undocumented`] setting. For one that is missing here, `SettingsRead::may_affect` is always true.
+    fn undocumented(&self) -> [(&'static str, &dyn ReadRecord); 6] {
+        with_names![
+            self: refresh_rotation,
+            content_range_counts,
+            uploaded_bytes,
+            initial_uploaded_bytes,
+            repeated_range,
+            expired_upload
+        ]
     }
 }
 
-/// Declares the two- and three-way switches, each variant with its meaning.
+/// Declares enums of two or more behaviours, with the attributes that all of them share.
 macro_rules! switches {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ })+) => {$(
         $(#[$doc])*
@@ -187,126 +196,126 @@ macro_rules! switches {
 }
 
 switches! {
-    /// What a refresh does to the refresh token.
+    /// What a refresh does to the refresh token that it used.
     RefreshRotation {
-        /// A new one is issued and the old one is dead at once.
-        PredecessorDies,
-        /// A new one is issued and the old one goes on working.
-        PredecessorSurvives,
-        /// The old one is returned again.
+        /// Issues a new refresh token and invalidates the old one at once.
+        OldTokenInvalid,
+        /// Issues a new refresh token, and the old one stays valid.
+        OldTokenValid,
+        /// Returns the same refresh token again.
         Unchanged,
     }
-    /// Whether a refresh starts the refresh token's lifetime anew.
+    /// Whether a refresh restarts the refresh token's lifetime.
     RefreshWindow {
-        /// It does.
+        /// The full lifetime starts with each refresh.
         Renewed,
-        /// The end stays where the consent put it.
+        /// A refresh does not change the time at which the refresh token expires.
         Fixed,
     }
-    /// Which rules hold for a redirect address on `localhost` or `127.0.0.1`.
+    /// The rules for a redirect URI on `localhost` or `127.0.0.1`.
     LoopbackRedirects {
         /// Those of Login Kit for Desktop: PKCE is required.
         Desktop,
-        /// Those of Login Kit for Web, so that a local deployment runs as a deployed one does.
+        /// Those of Login Kit for Web, so that a local deployment behaves like a deployed app.
         Web,
     }
-    /// Whether the app passed the audit for direct posts.
+    /// Whether the app passed TikTok's audit for direct posts.
     Audit {
-        /// Any privacy level is open.
+        /// Every privacy level is allowed.
         Passed,
-        /// Only private accounts, only `SELF_ONLY`, five users in 24 hours.
-        Outstanding,
+        /// Only private accounts can post, only with `SELF_ONLY`, and only five users in 24 hours.
+        Pending,
     }
-    /// Whether the two brand toggles may be left out of a direct post.
+    /// Whether a direct init must contain both brand toggles.
     BrandToggle {
-        /// As the table of fields has it.
+        /// Both are required, as the table of fields in TikTok's documentation says.
         Required,
-        /// As the documents' own examples do it.
+        /// Both may be omitted, as the examples in TikTok's documentation do.
         Optional,
     }
-    /// What `UPLOADED_BYTES` in an upload's `Content-Range` means.
+    /// The meaning of `UPLOADED_BYTES` in the `Content-Range` header of an upload's answer.
     ContentRangeCounts {
-        /// The index of the last byte received.
+        /// The offset of the last byte received.
         LastIndex,
         /// The number of bytes received.
         Count,
     }
-    /// What `uploaded_bytes` of `status/fetch` says.
+    /// The value of `uploaded_bytes` in `status/fetch`.
     UploadedBytes {
         /// The number of bytes received.
         Count,
-        /// The index of the last byte received.
+        /// The offset of the last byte received.
         LastIndex,
-        /// Nothing: the field is left out.
+        /// The field is omitted.
         Absent,
     }
-    /// Whether `status/fetch` has `uploaded_bytes` before any byte was received.
-    NoneUploaded {
-        /// It is left out.
-        Unsaid,
-        /// It is 0.
+    /// The value of `uploaded_bytes` in `status/fetch` before any byte was accepted.
+    InitialUploadedBytes {
+        /// The field is omitted.
+        Absent,
+        /// The field is 0.
         Zero,
     }
-    /// The answer to a range that was accepted before.
+    /// The answer to a range that was already accepted.
     RepeatedRange {
-        /// 206, or 201 when the upload is complete.
+        /// The same status as for a new chunk: 206, or 201 if the upload is complete.
         Accepted,
-        /// 416 with the true progress.
+        /// 416, with the true progress in `Content-Range`.
         Refused,
-        /// 201 in any case.
+        /// Always 201.
         Created,
     }
-    /// What becomes of an upload whose URL expired before all bytes were in.
+    /// The state of a publish whose upload URL expired before every byte arrived.
     ExpiredUpload {
-        /// It stays `PROCESSING_UPLOAD` for ever.
+        /// It stays `PROCESSING_UPLOAD` forever.
         StaysProcessing,
-        /// It ends as `FAILED` with reason `internal`.
+        /// It becomes `FAILED` with reason `internal`.
         Fails,
     }
-    /// Whether the bytes are looked at.
+    /// Whether the uploaded bytes must be a video.
     BodyCheck {
-        /// What is no MP4, MOV or WebM, or is too long for the creator, fails.
+        /// The publish fails if the file is no MP4, MOV or WebM, or is longer than the creator may post.
         Container,
-        /// Any bytes do.
+        /// Any bytes are accepted.
         Off,
     }
-    /// How `status/fetch` speaks.
+    /// The format of the `status/fetch` answer.
     StatusShape {
-        /// As documented.
+        /// As documented today.
         Current,
-        /// The older contract: `PUBLISHED` with `video_id`, `share_url` and `cover_url`.
-        Older,
+        /// An older format: `PUBLISHED` with `video_id`, `share_url` and `cover_url`.
+        Legacy,
     }
-    /// How `publicaly_available_post_id` is written.
+    /// The JSON type of `publicaly_available_post_id` (TikTok's spelling).
     PostIds {
         /// A list of integers, as documented.
         Numbers,
         /// A list of strings.
         Strings,
-        /// One integer, no list.
+        /// One integer instead of a list.
         Scalar,
         /// A list that is always empty.
         Empty,
     }
-    /// In which order the events of one publish arrive.
+    /// The order in which the webhooks of one publish are sent.
     WebhookOrder {
-        /// In the order in which they happened.
-        AsItHappened,
-        /// The last one first.
+        /// In the order of the events.
+        Chronological,
+        /// The last event first.
         Reversed,
     }
-    /// Whether a repeated delivery is signed anew.
+    /// The timestamp in the signature of a retried webhook.
     WebhookSignature {
-        /// With the time of the attempt.
-        Renewed,
-        /// With the time of the first attempt.
-        Kept,
+        /// The time of this attempt.
+        PerAttempt,
+        /// The time of the first attempt.
+        FirstAttempt,
     }
-    /// How the events are spelled.
+    /// The names of events and fields in webhooks.
     WebhookSpelling {
         /// `post.publish.complete`, `reason`.
         Documented,
-        /// `post.publish.completed`, `fail_reason`.
+        /// `post.publish.completed`, `fail_reason`, as an integrator reported.
         AsReported,
     }
 }
@@ -316,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_left_out_take_their_documented_defaults() {
+    fn missing_settings_take_their_documented_defaults() {
         let settings: Settings = serde_json::from_str(r#"{"daily_post_cap": 2}"#).unwrap();
         assert_eq!(settings.daily_post_cap, 2);
         assert_eq!(settings.access_token_ttl_s, 7200);
@@ -324,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelled_setting_is_refused() {
+    fn misspelled_setting_is_refused() {
         let refused = serde_json::from_str::<Settings>(r#"{"daily_cap": 2}"#);
         assert!(refused.unwrap_err().to_string().contains("daily_cap"));
     }

@@ -1,17 +1,16 @@
-//! What became of a publish, in the current and in the older shape, and the
-//! refusal to cancel an upload.
+//! The endpoints `status/fetch`, in its current and its legacy format, and `cancel`, which refuses every upload.
 //!
-//! Reads a publish and does not move it.
+//! Reads a publish and changes nothing.
 //!
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::envelope::Refusal;
+use crate::envelope::ApiError;
 use crate::ids::{OpenId, PublishId};
-use crate::post::{Availability, Life, Post};
-use crate::settings::{NoneUploaded, PostIds, Settings, StatusShape, UploadedBytes};
+use crate::publish::{Availability, Publish, PublishState};
+use crate::settings::{InitialUploadedBytes, PostIds, Settings, StatusShape, UploadedBytes};
 use crate::videos::{cover_url, share_url};
 use crate::world::World;
 
@@ -22,51 +21,52 @@ struct Body {
 }
 
 /// Answers `status/fetch`.
-pub(crate) fn fetch(world: &World, user: &OpenId, body: &[u8]) -> Result<Value, Refusal> {
-    let post = find(world, user, body)?;
+pub(crate) fn fetch(world: &World, user: &OpenId, body: &[u8]) -> Result<Value, ApiError> {
+    let publish = find(world, user, body)?;
     let username = world.user(user)?.username.as_str();
-    Ok(match (&post.life, world.settings.status_shape) {
-        (Life::Published { .. }, StatusShape::Older) => older(post, username),
-        _ => current(post, &world.settings),
+    Ok(match (&publish.state, world.settings.status_shape) {
+        (PublishState::Published { .. }, StatusShape::Legacy) => legacy_status(publish, username),
+        _ => current_status(publish, &world.settings),
     })
 }
 
-/// Answers `cancel`, which is for running pulls alone.
-pub(crate) fn cancel(world: &World, user: &OpenId, body: &[u8]) -> Result<Value, Refusal> {
+/// Answers `cancel`. TikTok cancels only pulls from a URL, which the simulator does not support.
+pub(crate) fn cancel(world: &World, user: &OpenId, body: &[u8]) -> Result<Value, ApiError> {
     find(world, user, body)?;
-    Err(Refusal::publish_not_cancellable())
+    Err(ApiError::publish_not_cancellable())
 }
 
-fn find<'a>(world: &'a World, user: &OpenId, body: &[u8]) -> Result<&'a Post, Refusal> {
+/// Finds the publish that a body names, which must belong to the user.
+fn find<'a>(world: &'a World, user: &OpenId, body: &[u8]) -> Result<&'a Publish, ApiError> {
     let body: Body = serde_json::from_slice(body)
-        .map_err(|error| Refusal::invalid_params(format!("The request body is invalid: {error}")))?;
-    let index = world.find(&body.publish_id);
-    let post = &world.posts[index.ok_or_else(Refusal::invalid_publish_id)?];
-    if post.user == *user { Ok(post) } else { Err(Refusal::publish_id_of_another()) }
+        .map_err(|error| ApiError::invalid_params(format!("The request body is invalid: {error}")))?;
+    let index = world.find_publish(&body.publish_id);
+    let publish = &world.publishes[index.ok_or_else(ApiError::invalid_publish_id)?];
+    if publish.user == *user { Ok(publish) } else { Err(ApiError::publish_id_of_another()) }
 }
 
-fn current(post: &Post, settings: &Settings) -> Value {
-    let mut data = json!({ "status": post.status() });
-    match &post.life {
-        Life::Failed { reason } => data["fail_reason"] = json!(reason),
-        Life::Published { .. } => {
-            data["publicaly_available_post_id"] = public_ids(post, settings.post_ids);
+fn current_status(publish: &Publish, settings: &Settings) -> Value {
+    let mut data = json!({ "status": publish.status() });
+    match &publish.state {
+        PublishState::Failed { reason } => data["fail_reason"] = json!(reason),
+        PublishState::Published { .. } => {
+            data["publicaly_available_post_id"] = public_ids(publish, settings.post_ids);
         }
-        Life::Uploading | Life::Processing { .. } | Life::InInbox => {}
+        PublishState::Uploading | PublishState::Processing { .. } | PublishState::InInbox => {}
     }
-    if !matches!(post.life, Life::Failed { .. })
-        && let Some(uploaded) = uploaded(post, settings)
+    if !matches!(publish.state, PublishState::Failed { .. })
+        && let Some(bytes) = uploaded_bytes(publish, settings)
     {
-        data["uploaded_bytes"] = json!(uploaded);
+        data["uploaded_bytes"] = json!(bytes);
     }
     data
 }
 
-/// What is said of the bytes that were received, if anything is.
-fn uploaded(post: &Post, settings: &Settings) -> Option<u64> {
-    match post.upload.received() {
-        0 if settings.none_uploaded.consult() == NoneUploaded::Unsaid => None,
-        received => match settings.uploaded_bytes.consult() {
+/// The value of `uploaded_bytes`, or `None` if the field is omitted.
+fn uploaded_bytes(publish: &Publish, settings: &Settings) -> Option<u64> {
+    match publish.upload.received() {
+        0 if settings.initial_uploaded_bytes.read() == InitialUploadedBytes::Absent => None,
+        received => match settings.uploaded_bytes.read() {
             UploadedBytes::Count => Some(received),
             UploadedBytes::LastIndex => Some(received.saturating_sub(1)),
             UploadedBytes::Absent => None,
@@ -74,8 +74,9 @@ fn uploaded(post: &Post, settings: &Settings) -> Option<u64> {
     }
 }
 
-fn public_ids(post: &Post, shape: PostIds) -> Value {
-    let public = post.videos().iter().filter(|video| video.availability == Availability::Public);
+/// The value of `publicaly_available_post_id`.
+fn public_ids(publish: &Publish, shape: PostIds) -> Value {
+    let public = publish.videos().iter().filter(|video| video.availability == Availability::Public);
     let ids: Vec<u64> = public.map(|video| video.id).collect();
     match shape {
         PostIds::Empty => json!([]),
@@ -85,10 +86,10 @@ fn public_ids(post: &Post, shape: PostIds) -> Value {
     }
 }
 
-/// The contract of an earlier time, which knew no moderation.
-fn older(post: &Post, username: &str) -> Value {
+/// The legacy answer for a published video. It names the video at once, before moderation.
+fn legacy_status(publish: &Publish, username: &str) -> Value {
     let mut data = json!({ "status": "PUBLISHED" });
-    if let Some(video) = post.videos().first() {
+    if let Some(video) = publish.videos().first() {
         data["video_id"] = json!(video.id.to_string());
         data["share_url"] = json!(share_url(username, video.id));
         data["cover_url"] = json!(cover_url(video.id));

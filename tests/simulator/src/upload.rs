@@ -1,14 +1,13 @@
-//! The receiving end of an upload URL: which bytes are expected next, what
-//! arrived, and how every deviation is answered.
+//! The server side of an upload URL: which range is expected next, what has arrived, and the answer to each PUT.
 //!
-//! Does not read sockets; [`stream`] does. A chunk counts when its last byte
-//! was here within the URL's lifetime, and only then.
+//! [`stream`] reads the sockets and calls [`Upload::begin`] before a chunk and [`Upload::end`] after it. A chunk is
+//! accepted only if its last byte arrives before the URL expires.
 //!
 //! <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
 
 pub(crate) mod headers;
-pub(crate) mod receiving;
 pub(crate) mod stream;
+pub(crate) mod transfer;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
@@ -17,207 +16,217 @@ use sha2::{Digest, Sha256};
 use crate::clock::after_s;
 use crate::container::Sniffer;
 use crate::envelope::{Reply, Rule};
-use crate::ids::Mint;
-use crate::ledger::{ChunkOutcome, ChunkReceived};
+use crate::ids::IdGenerator;
+use crate::ledger::{ChunkOutcome, ChunkTransfer};
 use crate::plan::{ChunkPlan, Range};
 use crate::settings::{ContentRangeCounts, RepeatedRange, Settings};
 
 use headers::UploadHeaders;
-use receiving::{InFlight, Receiving};
+use transfer::{ActiveTransfer, ChunkReceiver};
 
-/// What one upload URL leads to.
+/// The state of the upload behind one URL.
 #[derive(Debug)]
 pub(crate) struct Upload {
     pub(crate) id: String,
     token: String,
     pub(crate) expires_at: Timestamp,
     pub(crate) plan: ChunkPlan,
-    next: u64,
+    /// Index of the next chunk, which is also the number of accepted chunks.
+    next_chunk: u64,
     content_type: Option<String>,
-    pub(crate) chunks: Vec<ChunkReceived>,
+    /// Every transfer that has ended.
+    pub(crate) chunks: Vec<ChunkTransfer>,
+    /// Hash of the accepted bytes.
     hasher: Sha256,
+    /// Container detection on the accepted bytes.
     sniffer: Sniffer,
-    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) active: Option<ActiveTransfer>,
+    /// Number of transfers begun so far; the last transfer has this number.
     transfers: u64,
 }
 
-/// A refusal of a PUT.
+/// A PUT that is refused: its answer, its code in the log of calls, and the rule that the client broke, if any.
 #[derive(Debug)]
-pub(crate) struct UploadRefusal {
+pub(crate) struct UploadError {
     pub(crate) reply: Reply,
-    pub(crate) word: &'static str,
-    pub(crate) breach: Option<(Rule, String)>,
+    pub(crate) code: &'static str,
+    pub(crate) violation: Option<(Rule, String)>,
 }
 
-impl UploadRefusal {
-    pub(crate) fn new(status: u16, word: &'static str) -> Self {
-        Self { reply: Reply::empty(status), word, breach: None }
+impl UploadError {
+    pub(crate) fn new(status: u16, code: &'static str) -> Self {
+        Self { reply: Reply::empty(status), code, violation: None }
     }
 
-    pub(crate) fn breaking(mut self, rule: Rule, sentence: impl Into<String>) -> Self {
-        self.breach = Some((rule, sentence.into()));
+    /// Marks the refusal as the client's fault.
+    pub(crate) fn violating(mut self, rule: Rule, message: impl Into<String>) -> Self {
+        self.violation = Some((rule, message.into()));
         self
     }
 }
 
 impl Upload {
-    /// Opens an upload.
-    pub(crate) fn new(plan: ChunkPlan, ttl_s: u64, mint: &mut Mint, now: Timestamp) -> Self {
+    /// Makes an upload, with a URL that expires after `ttl_s` seconds.
+    pub(crate) fn new(plan: ChunkPlan, ttl_s: u64, ids: &mut IdGenerator, now: Timestamp) -> Self {
         Self {
-            id: mint.nineteen_digits().to_string(),
-            token: mint.secret("", 40),
+            id: ids.nineteen_digits().to_string(),
+            token: ids.secret("", 40),
             expires_at: after_s(now, ttl_s),
             plan,
-            next: 0,
+            next_chunk: 0,
             content_type: None,
             chunks: Vec::new(),
             hasher: Sha256::new(),
             sniffer: Sniffer::default(),
-            in_flight: None,
+            active: None,
             transfers: 0,
         }
     }
 
-    /// Writes the URL, a secret of at most 256 characters.
+    /// Formats the upload URL. It is a secret; TikTok's URLs have at most 256 characters.
     pub(crate) fn url(&self, public_url: &str) -> String {
         format!("{public_url}/upload/?upload_id={}&upload_token={}", self.id, self.token)
     }
 
-    /// Tells whether a URL's two parameters are this upload's.
-    pub(crate) fn is(&self, id: &str, token: &str) -> bool {
+    /// Returns whether the two parameters of an upload URL are those of this upload.
+    pub(crate) fn matches(&self, id: &str, token: &str) -> bool {
         self.id == id && self.token == token
     }
 
     /// The number of bytes accepted.
     pub(crate) fn received(&self) -> u64 {
-        let last = self.next.checked_sub(1).and_then(|i| self.plan.range(i));
-        last.map_or(0, |range| range.last + 1)
+        let last_accepted = self.next_chunk.checked_sub(1).and_then(|index| self.plan.range(index));
+        last_accepted.map_or(0, |range| range.last + 1)
     }
 
-    /// Tells whether every byte is in.
+    /// Returns whether every chunk was accepted.
     pub(crate) fn is_complete(&self) -> bool {
-        self.next == self.plan.count()
+        self.next_chunk == self.plan.count()
     }
 
-    /// SHA-256 of the whole file in hex, once it is whole.
+    /// SHA-256 of the file in hex, once the upload is complete.
     pub(crate) fn sha256(&self) -> Option<String> {
-        let whole = self.is_complete();
-        whole.then(|| HEXLOWER.encode(&self.hasher.clone().finalize()))
+        self.is_complete().then(|| HEXLOWER.encode(&self.hasher.clone().finalize()))
     }
 
-    /// What the chunks are said to be.
+    /// The `Content-Type` of the chunks, once one was sent.
     pub(crate) fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// What the accepted bytes look like.
+    /// The container detection on the accepted bytes.
     pub(crate) fn sniffer(&self) -> &Sniffer {
         &self.sniffer
     }
 
-    /// Checks the headers of a PUT and opens the chunk that they announce.
+    /// Checks the headers of a PUT and begins the transfer of the chunk that they declare.
+    ///
+    /// The caller must make sure that no other transfer of this upload is active.
     pub(crate) fn begin(
         &mut self,
         headers: &UploadHeaders,
-        in_flight: InFlight,
+        transfer: ActiveTransfer,
         settings: &Settings,
         now: Timestamp,
-    ) -> Result<Receiving, UploadRefusal> {
+    ) -> Result<ChunkReceiver, UploadError> {
         if self.expires_at <= now {
-            return Err(UploadRefusal::new(403, "url_expired"));
+            return Err(UploadError::new(403, "url_expired"));
         }
-        let announced = headers.check(self.plan, self.content_type.as_deref())?;
-        let repeated = self.place(announced, settings)?;
+        let range = headers.check(self.plan, self.content_type.as_deref())?;
+        let is_repeated = self.check_position(range, settings)?;
         self.content_type = Some(headers.content_type.clone());
         self.transfers += 1;
-        let receiving = Receiving::new(
+        let receiver = ChunkReceiver::new(
             self.transfers,
-            announced,
-            repeated,
-            in_flight.progress(),
+            range,
+            is_repeated,
+            transfer.progress(),
             (self.hasher.clone(), self.sniffer.clone()),
         );
-        self.in_flight = Some(in_flight.numbered(self.transfers, announced.len()));
-        Ok(receiving)
+        self.active = Some(transfer.numbered(self.transfers, range.len()));
+        Ok(receiver)
     }
 
-    /// Tells whether a range was accepted before; refuses what is neither that nor next.
-    fn place(&self, announced: Range, settings: &Settings) -> Result<bool, UploadRefusal> {
-        if self.plan.range(self.next) == Some(announced) {
+    /// Returns false for the next chunk and true for a repeated one that the settings allow; refuses any other range.
+    fn check_position(&self, range: Range, settings: &Settings) -> Result<bool, UploadError> {
+        if self.plan.range(self.next_chunk) == Some(range) {
             return Ok(false);
         }
-        let known = (0..self.next).any(|index| self.plan.range(index) == Some(announced));
-        if known && settings.repeated_range.consult() != RepeatedRange::Refused {
+        let was_accepted = (0..self.next_chunk).any(|index| self.plan.range(index) == Some(range));
+        if was_accepted && settings.repeated_range.read() != RepeatedRange::Refused {
             return Ok(true);
         }
-        let mut refusal = UploadRefusal::new(416, "repeated_range");
-        if !known {
-            refusal = UploadRefusal::new(416, "range").breaking(
+        let mut error = if was_accepted {
+            UploadError::new(416, "repeated_range")
+        } else {
+            UploadError::new(416, "range").violating(
                 Rule::Range,
                 format!(
                     "bytes {}-{} is not the next chunk of the plan, which starts at {}.",
-                    announced.first,
-                    announced.last,
+                    range.first,
+                    range.last,
                     self.received()
                 ),
-            );
-        }
-        refusal.reply = self.with_progress(refusal.reply, settings);
-        Err(refusal)
+            )
+        };
+        error.reply = self.with_progress(error.reply, settings);
+        Err(error)
     }
 
-    /// Ends a transfer; true if its bytes became part of the file.
-    pub(crate) fn end(&mut self, receiving: Receiving, outcome: ChunkOutcome, now: Timestamp) -> bool {
-        let current = self.in_flight.as_ref().is_some_and(|it| it.is(receiving.number()));
-        if current {
-            self.in_flight = None;
+    /// Ends a transfer. Returns whether its bytes became part of the file.
+    ///
+    /// A transfer that arrived whole is discarded if the URL has expired or another transfer has replaced it.
+    pub(crate) fn end(&mut self, receiver: ChunkReceiver, outcome: ChunkOutcome, now: Timestamp) -> bool {
+        let is_active = self.active.as_ref().is_some_and(|active| active.has_number(receiver.number()));
+        if is_active {
+            self.active = None;
         }
         let outcome = match outcome {
-            ChunkOutcome::Accepted if !current || self.expires_at <= now => ChunkOutcome::Dropped,
+            ChunkOutcome::Accepted if !is_active || self.expires_at <= now => ChunkOutcome::Discarded,
             other => other,
         };
-        self.chunks.push(receiving.record(outcome, now));
+        self.chunks.push(receiver.record(outcome, now));
         if outcome != ChunkOutcome::Accepted {
             return false;
         }
-        (self.hasher, self.sniffer) = receiving.into_state();
-        self.next += 1;
+        (self.hasher, self.sniffer) = receiver.into_state();
+        self.next_chunk += 1;
         true
     }
 
-    /// Tells whether a repeated chunk carried the bytes that it carried the first time.
-    pub(crate) fn repeats_faithfully(&self, receiving: &Receiving) -> bool {
-        let again = receiving.record(ChunkOutcome::Repeated, self.expires_at);
-        let first = |chunk: &&ChunkReceived| chunk.outcome == ChunkOutcome::Accepted && chunk.first == again.first;
-        let first = self.chunks.iter().find(first);
-        first.is_some_and(|chunk| chunk.sha256 == again.sha256)
+    /// Returns whether a repeated chunk has the same bytes as the accepted chunk of that range.
+    pub(crate) fn repeats_same_bytes(&self, receiver: &ChunkReceiver) -> bool {
+        let repeated = receiver.record(ChunkOutcome::Repeated, self.expires_at);
+        let mut accepted = self.chunks.iter().filter(|chunk| chunk.outcome == ChunkOutcome::Accepted);
+        let original = accepted.find(|chunk| chunk.first == repeated.first);
+        original.is_some_and(|chunk| chunk.sha256 == repeated.sha256)
     }
 
-    /// Answers a chunk that was just accepted.
-    pub(crate) fn accepted(&self, settings: &Settings) -> Reply {
+    /// The answer to a chunk that was just accepted.
+    pub(crate) fn accepted_reply(&self, settings: &Settings) -> Reply {
         let status = if self.is_complete() { settings.last_chunk_http_status } else { settings.chunk_http_status };
         self.with_progress(Reply::empty(status), settings)
     }
 
-    /// Answers a chunk that had been accepted before.
-    pub(crate) fn repeated(&self, settings: &Settings) -> Reply {
-        match settings.repeated_range.consult() {
+    /// The answer to a chunk whose range was already accepted.
+    pub(crate) fn repeated_reply(&self, settings: &Settings) -> Reply {
+        match settings.repeated_range.read() {
             RepeatedRange::Created => self.with_progress(Reply::empty(201), settings),
-            RepeatedRange::Accepted => self.accepted(settings),
+            RepeatedRange::Accepted => self.accepted_reply(settings),
             RepeatedRange::Refused => self.with_progress(Reply::empty(416), settings),
         }
     }
 
+    /// Adds the `Content-Range` header that states the progress. It is omitted before the first accepted chunk.
     fn with_progress(&self, mut reply: Reply, settings: &Settings) -> Reply {
         let received = self.received();
         if let Some(last) = received.checked_sub(1) {
-            let uploaded = match settings.content_range_counts.consult() {
+            let uploaded = match settings.content_range_counts.read() {
                 ContentRangeCounts::LastIndex => last,
                 ContentRangeCounts::Count => received,
             };
             let total = self.plan.video_size();
-            let progress = format!("bytes 0-{uploaded}/{total}");
-            reply.headers.push(("content-range", progress));
+            reply.headers.push(("content-range", format!("bytes 0-{uploaded}/{total}")));
         }
         reply
     }

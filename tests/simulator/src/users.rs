@@ -1,6 +1,6 @@
-//! The people of the simulated platform and what their account settings allow.
+//! The users of the simulated platform and their account settings.
 //!
-//! Does not know what they posted or which tokens they gave away.
+//! A user's publishes are in `world`, their tokens in `token_store`. `README.md` lists the fields.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,11 @@ use crate::ids::OpenId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// The user, as this app sees them.
+    /// TikTok's id of the user for this app.
     pub open_id: OpenId,
     /// The handle, without `@`.
     pub username: String,
-    /// The name that people see.
+    /// The display name.
     pub nickname: String,
     /// Whether the whole account is private.
     #[serde(default)]
@@ -28,57 +28,58 @@ pub struct User {
     /// Whether the account's settings disable stitches.
     #[serde(default)]
     pub stitch_disabled: bool,
-    /// The longest video that this creator may post, in seconds.
-    #[serde(default = "five_minutes")]
+    /// The longest video that the creator may post, in seconds.
+    #[serde(default = "default_max_duration_sec")]
     pub max_video_post_duration_sec: u32,
-    /// What TikTok holds against this creator.
+    /// Whether TikTok restricts the account.
     #[serde(default)]
-    pub standing: Standing,
-    /// Direct posts in 24 hours, where it differs from the setting.
+    pub standing: AccountStanding,
+    /// Direct posts in 24 hours; `None` means the setting `daily_post_cap`.
     #[serde(default)]
     pub daily_post_cap: Option<u32>,
-    /// Whether the app's webhook hears of this creator.
+    /// Whether webhooks about this creator are sent.
     #[serde(default)]
-    pub webhooks: Webhooks,
+    pub webhooks: WebhookDelivery,
 }
 
-/// Whether the app's webhook hears of a creator. TikTok promises to tell, and a
-/// client has to do without.
+/// Whether webhooks about a creator are sent. A client must also work without them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Webhooks {
-    /// It does.
+pub enum WebhookDelivery {
+    /// Every webhook is sent.
     #[default]
-    Told,
-    /// Nothing is ever sent.
-    Withheld,
+    Enabled,
+    /// No webhook is sent.
+    Disabled,
 }
 
-/// What TikTok holds against a creator.
+/// Whether TikTok restricts an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Nothing.
+pub enum AccountStanding {
+    /// No restriction.
     #[default]
     Good,
-    /// Banned from posting: `spam_risk_user_banned_from_posting`.
+    /// Each `creator_info/query` and init is refused with `spam_risk_user_banned_from_posting`, and a publish that is
+    /// already processing fails with that reason.
     Banned,
-    /// Posted too much elsewhere: `spam_risk_too_many_posts`.
+    /// Each `creator_info/query` and direct init is refused with `spam_risk_too_many_posts`, as if the creator had reached
+    /// the cap through other apps.
     TooManyPosts,
-    /// Every post is judged risky: it fails after processing with `spam_risk`.
+    /// Each publish fails after processing with `spam_risk`.
     Risky,
-    /// No target of the sandbox: the consent page turns the user away.
+    /// Not a target user of the sandbox: the authorization page refuses with `non_sandbox_target`.
     OutsideSandbox,
 }
 
-/// Whether a whole account is open or private.
+/// Whether an account is public or private.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Visibility {
-    /// Everyone sees the profile.
+    /// Everyone can see the profile.
     #[default]
     Public,
-    /// Only followers that were let in see it.
+    /// Only approved followers can see the profile.
     Private,
 }
 
@@ -88,16 +89,16 @@ pub enum Visibility {
 pub enum PrivacyLevel {
     /// Everyone.
     PublicToEveryone,
-    /// Friends: people who follow each other.
+    /// Friends, which means users who follow each other.
     MutualFollowFriends,
-    /// Followers, offered to private accounts.
+    /// Followers. TikTok offers this level only to private accounts.
     FollowerOfCreator,
     /// Only the creator.
     SelfOnly,
 }
 
 impl User {
-    /// Makes a public account in good standing.
+    /// Makes a user with a public, unrestricted account. The nickname is the username.
     pub fn new(open_id: impl Into<String>, username: impl Into<String>) -> Self {
         let username = username.into();
         Self {
@@ -108,38 +109,38 @@ impl User {
             comment_disabled: false,
             duet_disabled: false,
             stitch_disabled: false,
-            max_video_post_duration_sec: five_minutes(),
-            standing: Standing::Good,
+            max_video_post_duration_sec: default_max_duration_sec(),
+            standing: AccountStanding::Good,
             daily_post_cap: None,
-            webhooks: Webhooks::Told,
+            webhooks: WebhookDelivery::Enabled,
         }
     }
 
-    /// Lists the privacy levels that the creator may choose from at this moment.
+    /// Lists the privacy levels that the creator may choose now.
     ///
     /// <https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info>
     #[must_use]
     pub fn privacy_options(&self) -> [PrivacyLevel; 3] {
-        let first = if self.visibility == Visibility::Private {
+        let widest = if self.visibility == Visibility::Private {
             PrivacyLevel::FollowerOfCreator
         } else {
             PrivacyLevel::PublicToEveryone
         };
-        [first, PrivacyLevel::MutualFollowFriends, PrivacyLevel::SelfOnly]
+        [widest, PrivacyLevel::MutualFollowFriends, PrivacyLevel::SelfOnly]
     }
 
-    /// Tells whether duets are off; private accounts never allow them.
+    /// Returns whether duets are disabled. Private accounts never allow them.
     pub(crate) fn duets_off(&self) -> bool {
         self.duet_disabled || self.visibility == Visibility::Private
     }
 
-    /// Tells whether stitches are off; private accounts never allow them.
+    /// Returns whether stitches are disabled. Private accounts never allow them.
     pub(crate) fn stitches_off(&self) -> bool {
         self.stitch_disabled || self.visibility == Visibility::Private
     }
 }
 
-fn five_minutes() -> u32 {
+fn default_max_duration_sec() -> u32 {
     300
 }
 
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_private_account_offers_followers_in_place_of_everyone() {
+    fn private_account_offers_followers_instead_of_everyone() {
         let mut user = User::new("o1", "maker");
         assert!(user.privacy_options().contains(&PrivacyLevel::PublicToEveryone));
         user.visibility = Visibility::Private;
@@ -159,9 +160,9 @@ mod tests {
     }
 
     #[test]
-    fn a_user_needs_only_an_id_and_names() {
+    fn user_json_needs_only_id_and_names() {
         let user: User = serde_json::from_str(r#"{"open_id":"o1","username":"maker","nickname":"Maker"}"#).unwrap();
         assert_eq!(user.max_video_post_duration_sec, 300);
-        assert_eq!(user.standing, Standing::Good);
+        assert_eq!(user.standing, AccountStanding::Good);
     }
 }

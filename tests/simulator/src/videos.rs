@@ -1,21 +1,21 @@
-//! A creator's public videos, with their links and covers.
+//! The endpoints `video/list` and `video/query`: a creator's public videos, with their links and covers.
 //!
-//! Shows what is publicly available, and nothing private or in moderation.
+//! Private videos and videos in moderation are not listed.
 //!
 //! <https://developers.tiktok.com/doc/tiktok-api-v2-video-query>
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::call::Call;
+use crate::call::ApiCall;
 use crate::creator::fields;
-use crate::envelope::Refusal;
+use crate::envelope::ApiError;
 use crate::ids::OpenId;
-use crate::post::{Availability, Post, Video};
+use crate::publish::{Availability, Publish, Video};
 use crate::world::World;
 
-const MOST_AT_ONCE: usize = 20;
-const USUAL_PAGE: usize = 10;
+const MAX_VIDEOS_PER_CALL: usize = 20;
+const DEFAULT_PAGE_SIZE: usize = 10;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,31 +37,31 @@ struct ListBody {
 }
 
 /// Answers `video/query`.
-pub(crate) fn query(world: &World, user: &OpenId, call: &Call) -> Result<Value, Refusal> {
+pub(crate) fn query(world: &World, user: &OpenId, call: &ApiCall) -> Result<Value, ApiError> {
     let fields = fields(call)?;
     let body: QueryBody = parse(&call.body)?;
-    let wanted = body.filters.video_ids;
-    if wanted.is_empty() || wanted.len() > MOST_AT_ONCE {
-        return Err(Refusal::invalid_params("The number of video ids has to be from 1 to 20"));
+    let ids = body.filters.video_ids;
+    if ids.is_empty() || ids.len() > MAX_VIDEOS_PER_CALL {
+        return Err(ApiError::invalid_params("The number of video ids must be from 1 to 20"));
     }
     let mut found = Vec::new();
-    for (post, video) in public_videos(world, user) {
-        if wanted.contains(&video.id.to_string()) {
-            found.push(describe(world, post, video, &fields)?);
+    for (publish, video) in public_videos(world, user) {
+        if ids.contains(&video.id.to_string()) {
+            found.push(describe(world, publish, video, &fields)?);
         }
     }
     Ok(json!({ "videos": found }))
 }
 
-/// Answers `video/list`: the newest first, paged by time of publication in milliseconds.
+/// Answers `video/list`: newest first. The cursor is the time of publication of the last video, in milliseconds.
 ///
 /// <https://developers.tiktok.com/doc/tiktok-api-v2-video-list>
-pub(crate) fn list(world: &World, user: &OpenId, call: &Call) -> Result<Value, Refusal> {
+pub(crate) fn list(world: &World, user: &OpenId, call: &ApiCall) -> Result<Value, ApiError> {
     let fields = fields(call)?;
     let body: ListBody = if call.body.is_empty() { ListBody::default() } else { parse(&call.body)? };
-    let count = body.max_count.unwrap_or(USUAL_PAGE);
-    if !(1..=MOST_AT_ONCE).contains(&count) {
-        return Err(Refusal::invalid_params("max_count has to be from 1 to 20"));
+    let count = body.max_count.unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_VIDEOS_PER_CALL).contains(&count) {
+        return Err(ApiError::invalid_params("max_count must be from 1 to 20"));
     }
     let mut videos: Vec<_> = public_videos(world, user).collect();
     videos.sort_by_key(|(_, video)| std::cmp::Reverse(video.published_at));
@@ -72,27 +72,28 @@ pub(crate) fn list(world: &World, user: &OpenId, call: &Call) -> Result<Value, R
     videos.truncate(count);
     let cursor = videos.last().map_or(0, |(_, video)| video.published_at.as_millisecond());
     let described: Result<Vec<_>, _> =
-        videos.into_iter().map(|(post, video)| describe(world, post, video, &fields)).collect();
+        videos.into_iter().map(|(publish, video)| describe(world, publish, video, &fields)).collect();
     Ok(json!({ "videos": described?, "cursor": cursor, "has_more": has_more }))
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body)
-        .map_err(|error| Refusal::invalid_params(format!("The request body is invalid: {error}")))
+        .map_err(|error| ApiError::invalid_params(format!("The request body is invalid: {error}")))
 }
 
-fn public_videos<'a>(world: &'a World, user: &'a OpenId) -> impl Iterator<Item = (&'a Post, &'a Video)> {
-    let theirs = world.posts.iter().filter(move |post| post.user == *user);
-    theirs
-        .flat_map(|post| post.videos().iter().map(move |video| (post, video)))
+fn public_videos<'a>(world: &'a World, user: &'a OpenId) -> impl Iterator<Item = (&'a Publish, &'a Video)> {
+    let of_user = world.publishes.iter().filter(move |publish| publish.user == *user);
+    of_user
+        .flat_map(|publish| publish.videos().iter().map(move |video| (publish, video)))
         .filter(|(_, video)| video.availability == Availability::Public)
 }
 
-fn describe(world: &World, post: &Post, video: &Video, fields: &[&str]) -> Result<Value, Refusal> {
-    let username = world.user(&post.user)?.username.as_str();
+/// Builds the JSON of a video with the requested fields.
+fn describe(world: &World, publish: &Publish, video: &Video, fields: &[&str]) -> Result<Value, ApiError> {
+    let username = world.user(&publish.user)?.username.as_str();
     let share_url = share_url(username, video.id);
-    let seconds = post.upload.sniffer().duration_ms().unwrap_or(0) / 1000;
-    let mut given = Map::new();
+    let duration_s = publish.upload.sniffer().duration_ms().unwrap_or(0) / 1000;
+    let mut object = Map::new();
     for field in fields {
         let value = match *field {
             "id" => json!(video.id.to_string()),
@@ -102,26 +103,26 @@ fn describe(world: &World, post: &Post, video: &Video, fields: &[&str]) -> Resul
             "share_url" => json!(share_url),
             "embed_link" => json!(format!("https://www.tiktok.com/player/v1/{}", video.id)),
             "embed_html" => json!(""),
-            "duration" => json!(seconds),
+            "duration" => json!(duration_s),
             "height" | "width" | "like_count" | "comment_count" | "share_count" | "view_count" => {
                 json!(0)
             }
             unknown => {
                 let message = format!("The field {unknown} is unknown");
-                return Err(Refusal::invalid_params(message));
+                return Err(ApiError::invalid_params(message));
             }
         };
-        given.insert((*field).to_owned(), value);
+        object.insert((*field).to_owned(), value);
     }
-    Ok(Value::Object(given))
+    Ok(Value::Object(object))
 }
 
-/// The link under which a video is watched.
+/// The link to a video's page.
 pub(crate) fn share_url(username: &str, id: u64) -> String {
     format!("https://www.tiktok.com/@{username}/video/{id}")
 }
 
-/// The link of a video's cover.
+/// The link to a video's cover image.
 pub(crate) fn cover_url(id: u64) -> String {
     format!("https://p16-sign.tiktokcdn-us.com/cover/{id}.jpeg")
 }

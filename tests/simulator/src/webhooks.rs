@@ -1,8 +1,7 @@
-//! Webhooks: what is told about a publish, signed as TikTok signs, and tried
-//! until the other side says 200.
+//! The webhooks that are due, delivered or given up, and how TikTok signs and retries them.
 //!
-//! Knows when what is due; [`delivery`] does the sending. At least once, in no
-//! promised order, for 72 hours.
+//! This module decides when a webhook is due; [`delivery`] sends it. Each webhook is delivered at least once and retried
+//! for 72 hours until the receiver answers 200. TikTok promises no order.
 //!
 //! <https://developers.tiktok.com/doc/webhooks-overview>
 
@@ -17,94 +16,104 @@ use sha2::Sha256;
 
 use crate::clock::{after_ms, after_s};
 use crate::ids::{OpenId, PublishId};
-use crate::post::{FailReason, Flow};
+use crate::publish::{FailReason, Flow};
 use crate::settings::{Settings, WebhookOrder, WebhookSignature, WebhookSpelling};
 
-const GIVE_UP_AFTER_S: u64 = 72 * 3600;
-const LONGEST_PAUSE_MS: u64 = 3_600_000;
+const RETRY_PERIOD_S: u64 = 72 * 3600;
+const MAX_RETRY_DELAY_MS: u64 = 3_600_000;
 
-/// What there is to tell.
+/// What a webhook reports.
 #[derive(Debug, Clone)]
-pub(crate) enum News {
+pub(crate) enum WebhookEvent {
     Failed(FailReason),
     Complete,
     InboxDelivered,
+    /// With the id of the video.
     PubliclyAvailable(u64),
+    /// With the id of the video.
     NoLongerPubliclyAvailable(u64),
+    /// With TikTok's number for the reason.
     AuthorizationRemoved(u8),
 }
 
-/// A webhook, delivered or not.
+/// A webhook and the state of its delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Position in the order in which things happened.
+    /// Position in the order of the events, from 1.
     pub seq: u64,
     /// The event's name.
     pub event: String,
-    /// Which publish it is about, if any.
+    /// The publish that the event is about, if any.
     pub publish_id: Option<PublishId>,
-    /// The body, byte for byte.
+    /// The request body, byte for byte.
     pub body: String,
-    /// When it happened, by the simulator's clock.
+    /// When the event occurred, by the simulator's clock.
     pub created_at: Timestamp,
-    /// When it is tried next; none if it is delivered or given up.
+    /// When the next attempt is due; `None` if the webhook was delivered or given up.
     pub due_at: Option<Timestamp>,
-    /// How often it was tried.
+    /// Number of attempts begun.
     pub attempts: u32,
-    /// The last HTTP status that came back; none if none did.
+    /// HTTP status of the last attempt; `None` if there was no answer.
     pub last_status: Option<u16>,
-    /// When it was answered with 200.
+    /// When the receiver answered 200.
     pub delivered_at: Option<Timestamp>,
-    /// The time in the first signature.
+    /// The time of the first attempt, which its signature contains.
     signed_at: Option<Timestamp>,
-    /// Whether an attempt is under way.
+    /// Whether an attempt is in progress.
     in_flight: bool,
 }
 
-/// Everything there was to tell.
+/// Every webhook since the start or the last reset.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct WebhookQueue {
     deliveries: Vec<Delivery>,
     last_seq: u64,
 }
 
-/// One attempt, ready to be sent.
+/// One attempt to deliver a webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     pub(crate) seq: u64,
     pub(crate) body: String,
+    /// The timestamp for the signature.
     pub(crate) signed_at: Timestamp,
 }
 
-/// Whom news are about.
+/// The app, user and publish that an event concerns.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct About<'a> {
+pub(crate) struct EventSubject<'a> {
     pub(crate) client_key: &'a str,
     pub(crate) user: &'a OpenId,
     pub(crate) publish: Option<(&'a PublishId, Flow)>,
 }
 
-impl Outbox {
-    /// Puts news into the outbox, in as many copies as are set.
-    pub(crate) fn tell(&mut self, news: &News, about: About<'_>, settings: &Settings, at: Timestamp) {
+impl WebhookQueue {
+    /// Queues the webhooks of an event: as many copies as the setting says, or none without a `webhook_url`.
+    pub(crate) fn enqueue(
+        &mut self,
+        event: &WebhookEvent,
+        subject: EventSubject<'_>,
+        settings: &Settings,
+        at: Timestamp,
+    ) {
         if settings.webhook_url.is_none() {
             return;
         }
-        let (event, content) = word(news, about.publish, settings.webhook_spelling);
+        let (name, content) = name_and_content(event, subject.publish, settings.webhook_spelling);
         let body = json!({
-            "client_key": about.client_key,
-            "event": event,
+            "client_key": subject.client_key,
+            "event": name,
             "create_time": at.as_second(),
-            "user_openid": about.user,
+            "user_openid": subject.user,
             "content": content.to_string(),
         });
-        let publish_id = about.publish.map(|(id, _)| id.clone());
-        let due_at = self.due_at(publish_id.as_ref(), settings, at);
+        let publish_id = subject.publish.map(|(id, _)| id.clone());
+        let due_at = self.first_due_at(publish_id.as_ref(), settings, at);
         for _ in 0..settings.webhook_copies.max(1) {
             self.last_seq += 1;
             self.deliveries.push(Delivery {
                 seq: self.last_seq,
-                event: event.to_owned(),
+                event: name.to_owned(),
                 publish_id: publish_id.clone(),
                 body: body.to_string(),
                 created_at: at,
@@ -118,32 +127,35 @@ impl Outbox {
         }
     }
 
-    /// Says when news are sent: at once, or, in reverse, after what follows them.
-    fn due_at(&mut self, publish: Option<&PublishId>, settings: &Settings, at: Timestamp) -> Timestamp {
-        if settings.webhook_order == WebhookOrder::AsItHappened || publish.is_none() {
+    /// Returns when the first attempt of a new webhook is due: usually at once.
+    ///
+    /// In reversed order, the first event of a publish waits long enough for the event of public availability to follow.
+    /// When that one is queued, the earlier ones become due 200 ms after it.
+    fn first_due_at(&mut self, publish: Option<&PublishId>, settings: &Settings, at: Timestamp) -> Timestamp {
+        if settings.webhook_order == WebhookOrder::Chronological || publish.is_none() {
             return at;
         }
-        let waiting = |delivery: &&mut Delivery| delivery.publish_id.as_ref() == publish && delivery.attempts == 0;
-        let mut overtaken = false;
-        for delivery in self.deliveries.iter_mut().filter(waiting) {
+        let is_unsent = |delivery: &&mut Delivery| delivery.publish_id.as_ref() == publish && delivery.attempts == 0;
+        let mut has_earlier_events = false;
+        for delivery in self.deliveries.iter_mut().filter(is_unsent) {
             delivery.due_at = Some(after_ms(at, 200));
-            overtaken = true;
+            has_earlier_events = true;
         }
-        let patience = settings.moderation_ms.saturating_add(1000);
-        if overtaken { at } else { after_ms(at, patience) }
+        let wait_ms = settings.moderation_ms.saturating_add(1000);
+        if has_earlier_events { at } else { after_ms(at, wait_ms) }
     }
 
-    /// Takes what is to be sent now, at most one delivery of each publish.
+    /// Starts every attempt that is due, except that each publish has at most one in progress.
     pub(crate) fn take_due(&mut self, settings: &Settings, now: Timestamp) -> Vec<Attempt> {
         let mut busy: Vec<PublishId> = Vec::new();
-        for delivery in self.deliveries.iter().filter(|it| it.in_flight) {
+        for delivery in self.deliveries.iter().filter(|delivery| delivery.in_flight) {
             busy.extend(delivery.publish_id.clone());
         }
         let mut attempts = Vec::new();
         for delivery in &mut self.deliveries {
-            let due = delivery.due_at.is_some_and(|due| due <= now) && !delivery.in_flight;
-            let taken = delivery.publish_id.as_ref().is_some_and(|id| busy.contains(id));
-            if !due || taken {
+            let is_due = delivery.due_at.is_some_and(|due| due <= now) && !delivery.in_flight;
+            let is_busy = delivery.publish_id.as_ref().is_some_and(|id| busy.contains(id));
+            if !is_due || is_busy {
                 continue;
             }
             busy.extend(delivery.publish_id.clone());
@@ -151,17 +163,17 @@ impl Outbox {
             delivery.attempts += 1;
             let first = *delivery.signed_at.get_or_insert(now);
             let signed_at = match settings.webhook_signature {
-                WebhookSignature::Renewed => now,
-                WebhookSignature::Kept => first,
+                WebhookSignature::PerAttempt => now,
+                WebhookSignature::FirstAttempt => first,
             };
             attempts.push(Attempt { seq: delivery.seq, body: delivery.body.clone(), signed_at });
         }
         attempts
     }
 
-    /// Notes how an attempt ended; all but 200 is tried again, ever later, for 72 hours.
-    pub(crate) fn attempted(&mut self, seq: u64, status: Option<u16>, settings: &Settings, now: Timestamp) {
-        let Some(delivery) = self.deliveries.iter_mut().find(|it| it.seq == seq) else {
+    /// Records the result of an attempt. Any status other than 200 is retried with exponential back-off, for 72 hours.
+    pub(crate) fn record_attempt(&mut self, seq: u64, status: Option<u16>, settings: &Settings, now: Timestamp) {
+        let Some(delivery) = self.deliveries.iter_mut().find(|delivery| delivery.seq == seq) else {
             return;
         };
         delivery.in_flight = false;
@@ -172,13 +184,14 @@ impl Outbox {
             return;
         }
         let doublings = delivery.attempts.saturating_sub(1).min(32);
-        let pause = settings.webhook_retry_ms.saturating_mul(1 << doublings);
-        let next = after_ms(now, pause.min(LONGEST_PAUSE_MS));
-        let end = after_s(delivery.created_at, GIVE_UP_AFTER_S);
+        let delay_ms = settings.webhook_retry_ms.saturating_mul(1 << doublings);
+        let next = after_ms(now, delay_ms.min(MAX_RETRY_DELAY_MS));
+        let end = after_s(delivery.created_at, RETRY_PERIOD_S);
         delivery.due_at = (next <= end).then_some(next);
     }
 
-    /// Forgets everything but how far the numbers went: an attempt may be under way.
+    /// Removes every webhook. Sequence numbers are not reused, because an attempt of a removed webhook may be in
+    /// progress.
     pub(crate) fn clear(&mut self) {
         self.deliveries.clear();
     }
@@ -188,35 +201,40 @@ impl Outbox {
     }
 }
 
-fn word(news: &News, publish: Option<(&PublishId, Flow)>, spelling: WebhookSpelling) -> (&'static str, Value) {
+/// Returns the event's name and the JSON of its `content` field.
+fn name_and_content(
+    event: &WebhookEvent,
+    publish: Option<(&PublishId, Flow)>,
+    spelling: WebhookSpelling,
+) -> (&'static str, Value) {
     let documented = spelling == WebhookSpelling::Documented;
     let mut content = match publish {
         Some((id, flow)) => json!({ "publish_id": id, "publish_type": publish_type(flow) }),
         None => json!({}),
     };
-    let event = match news {
-        News::Failed(reason) => {
+    let name = match event {
+        WebhookEvent::Failed(reason) => {
             let field = if documented { "reason" } else { "fail_reason" };
             content[field] = json!(reason);
             "post.publish.failed"
         }
-        News::Complete if documented => "post.publish.complete",
-        News::Complete => "post.publish.completed",
-        News::InboxDelivered => "post.publish.inbox_delivered",
-        News::PubliclyAvailable(id) => {
+        WebhookEvent::Complete if documented => "post.publish.complete",
+        WebhookEvent::Complete => "post.publish.completed",
+        WebhookEvent::InboxDelivered => "post.publish.inbox_delivered",
+        WebhookEvent::PubliclyAvailable(id) => {
             content["post_id"] = json!(id);
             "post.publish.publicly_available"
         }
-        News::NoLongerPubliclyAvailable(id) => {
+        WebhookEvent::NoLongerPubliclyAvailable(id) => {
             content["post_id"] = json!(id);
             "post.publish.no_longer_publicaly_available"
         }
-        News::AuthorizationRemoved(reason) => {
+        WebhookEvent::AuthorizationRemoved(reason) => {
             content["reason"] = json!(reason);
             "authorization.removed"
         }
     };
-    (event, content)
+    (name, content)
 }
 
 fn publish_type(flow: Flow) -> &'static str {
@@ -226,7 +244,7 @@ fn publish_type(flow: Flow) -> &'static str {
     }
 }
 
-/// Signs a body as the `TikTok-Signature` header has it.
+/// Builds the `TikTok-Signature` header of a body.
 ///
 /// <https://developers.tiktok.com/doc/webhooks-verification>
 pub(crate) fn signature(secret: &str, at: Timestamp, body: &str) -> Option<String> {
@@ -247,18 +265,18 @@ mod tests {
         Settings { webhook_url: Some("http://127.0.0.1:9/".to_owned()), ..Settings::default() }
     }
 
-    fn told(settings: &Settings, news: &[News]) -> Outbox {
-        let mut outbox = Outbox::default();
+    fn queue_of(settings: &Settings, events: &[WebhookEvent]) -> WebhookQueue {
+        let mut queue = WebhookQueue::default();
         let (user, publish) = (OpenId::new("o1"), PublishId::new("p1"));
-        let about = About { client_key: "ck", user: &user, publish: Some((&publish, Flow::Direct)) };
-        for news in news {
-            outbox.tell(news, about, settings, NOW);
+        let subject = EventSubject { client_key: "ck", user: &user, publish: Some((&publish, Flow::Direct)) };
+        for event in events {
+            queue.enqueue(event, subject, settings, NOW);
         }
-        outbox
+        queue
     }
 
     #[test]
-    fn the_signature_is_the_reference_vector() {
+    fn signature_equals_the_reference_vector() {
         let body = r#"{"client_key":"ck","event":"post.publish.complete","create_time":1615338610,"user_openid":"o1","content":"{\"publish_id\":\"v_pub_file~v2-1.1\",\"publish_type\":\"DIRECT_POST\"}"}"#;
         let at = Timestamp::from_second(1_633_174_587).unwrap();
         assert_eq!(
@@ -268,56 +286,56 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_delivery_is_tried_again_ever_later_and_then_dropped() {
+    fn refused_webhook_is_retried_for_72_hours() {
         let settings = settings();
-        let mut outbox = told(&settings, &[News::Complete]);
+        let mut queue = queue_of(&settings, &[WebhookEvent::Complete]);
         let mut now = NOW;
-        let mut pauses = Vec::new();
-        while let Some(due) = outbox.list()[0].due_at {
-            pauses.push(due.duration_since(now).as_secs());
+        let mut delays = Vec::new();
+        while let Some(due) = queue.list()[0].due_at {
+            delays.push(due.duration_since(now).as_secs());
             now = due;
-            assert_eq!(outbox.take_due(&settings, now).len(), 1);
-            outbox.attempted(1, Some(500), &settings, now);
+            assert_eq!(queue.take_due(&settings, now).len(), 1);
+            queue.record_attempt(1, Some(500), &settings, now);
         }
-        assert_eq!(pauses[..5], [0, 1, 2, 4, 8]);
-        assert_eq!(pauses.last(), Some(&3600));
-        assert!(now <= after_s(NOW, GIVE_UP_AFTER_S));
-        assert!(now > after_s(NOW, GIVE_UP_AFTER_S - 3600));
+        assert_eq!(delays[..5], [0, 1, 2, 4, 8]);
+        assert_eq!(delays.last(), Some(&3600));
+        assert!(now <= after_s(NOW, RETRY_PERIOD_S));
+        assert!(now > after_s(NOW, RETRY_PERIOD_S - 3600));
     }
 
     #[test]
-    fn an_accepted_delivery_is_over() {
+    fn accepted_webhook_is_not_sent_again() {
         let settings = settings();
-        let mut outbox = told(&settings, &[News::Complete]);
-        assert_eq!(outbox.take_due(&settings, NOW).len(), 1);
-        assert!(outbox.take_due(&settings, NOW).is_empty());
-        outbox.attempted(1, Some(200), &settings, NOW);
-        assert_eq!(outbox.list()[0].due_at, None);
-        assert_eq!(outbox.list()[0].delivered_at, Some(NOW));
+        let mut queue = queue_of(&settings, &[WebhookEvent::Complete]);
+        assert_eq!(queue.take_due(&settings, NOW).len(), 1);
+        assert!(queue.take_due(&settings, NOW).is_empty());
+        queue.record_attempt(1, Some(200), &settings, NOW);
+        assert_eq!(queue.list()[0].due_at, None);
+        assert_eq!(queue.list()[0].delivered_at, Some(NOW));
     }
 
     #[test]
-    fn in_reverse_the_last_event_is_due_first() {
+    fn reversed_order_sends_the_last_event_first() {
         let settings = Settings { webhook_order: WebhookOrder::Reversed, ..settings() };
-        let outbox = told(&settings, &[News::Complete, News::PubliclyAvailable(7)]);
-        let due: Vec<_> = outbox.list().iter().map(|it| it.due_at).collect();
+        let queue = queue_of(&settings, &[WebhookEvent::Complete, WebhookEvent::PubliclyAvailable(7)]);
+        let due: Vec<_> = queue.list().iter().map(|delivery| delivery.due_at).collect();
         assert!(due[1] < due[0]);
     }
 
     #[test]
-    fn copies_and_spelling_can_be_set() {
+    fn settings_select_copies_and_spelling() {
         let settings = Settings { webhook_copies: 2, webhook_spelling: WebhookSpelling::AsReported, ..settings() };
-        let outbox = told(&settings, &[News::Failed(FailReason::Internal)]);
-        assert_eq!(outbox.list().len(), 2);
-        assert_eq!(outbox.list()[0].body, outbox.list()[1].body);
-        let body: Value = serde_json::from_str(&outbox.list()[0].body).unwrap();
+        let queue = queue_of(&settings, &[WebhookEvent::Failed(FailReason::Internal)]);
+        assert_eq!(queue.list().len(), 2);
+        assert_eq!(queue.list()[0].body, queue.list()[1].body);
+        let body: Value = serde_json::from_str(&queue.list()[0].body).unwrap();
         let content: Value = serde_json::from_str(body["content"].as_str().unwrap()).unwrap();
         assert_eq!(content["fail_reason"], "internal");
     }
 
     #[test]
-    fn nothing_is_told_where_nobody_listens() {
-        let outbox = told(&Settings::default(), &[News::Complete]);
-        assert!(outbox.list().is_empty());
+    fn no_webhook_is_queued_without_a_url() {
+        let queue = queue_of(&Settings::default(), &[WebhookEvent::Complete]);
+        assert!(queue.list().is_empty());
     }
 }

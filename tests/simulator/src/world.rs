@@ -1,9 +1,9 @@
-//! The state of the simulated platform, and how time moves it.
+//! The state of the simulated platform, and its changes as time passes.
 //!
-//! Knows no HTTP. Everything that is published passes through one function
-//! here, which is what the count of publications rests on.
+//! Knows nothing of HTTP. Every publication is made by `World::publish_video`, which also writes it into the ledger. So
+//! the ledger's count of publications is complete.
 
-pub(crate) mod account;
+mod ledger;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,48 +11,48 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::envelope::{Refusal, Rule};
+use crate::envelope::{ApiError, Rule};
 use crate::faults::Faults;
-use crate::ids::{Mint, OpenId, PublishId};
-use crate::ledger::{Event, Publication, Violation};
-use crate::limits::Limits;
-use crate::post::{FailReason, Flow, Life, Post, Step, Video};
+use crate::ids::{IdGenerator, OpenId, PublishId};
+use crate::ledger::{CallRecord, Publication, Violation};
+use crate::publish::{FailReason, Flow, Publish, PublishState, Transition, Video};
+use crate::rate_limiter::RateLimiter;
 use crate::settings::{BodyCheck, Settings};
-use crate::tokens::Grants;
-use crate::users::{PrivacyLevel, Standing, User, Webhooks};
-use crate::webhooks::{About, News, Outbox};
+use crate::token_store::TokenStore;
+use crate::users::{AccountStanding, PrivacyLevel, User, WebhookDelivery};
+use crate::webhooks::{EventSubject, WebhookEvent, WebhookQueue};
 
-/// The longest video that an inbox takes, in milliseconds.
-const LONGEST_DRAFT_MS: u64 = 600_000;
+/// The longest video in milliseconds that TikTok accepts as a draft.
+const MAX_DRAFT_MS: u64 = 600_000;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The app's registration, which does not change.
+/// The app's credentials and the base URL of uploads. A reset does not change them.
 pub(crate) struct App {
     pub(crate) client_key: String,
     pub(crate) client_secret: String,
     pub(crate) public_url: String,
 }
 
-/// Everything there is.
+/// The state of the simulated platform.
 pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) settings: Settings,
-    first_settings: Settings,
+    initial_settings: Settings,
     pub(crate) clock: Clock,
-    pub(crate) mint: Mint,
+    pub(crate) ids: IdGenerator,
     pub(crate) users: BTreeMap<OpenId, User>,
-    pub(crate) grants: Grants,
-    pub(crate) limits: Limits,
+    pub(crate) tokens: TokenStore,
+    pub(crate) rate_limiter: RateLimiter,
     pub(crate) faults: Faults,
-    pub(crate) outbox: Outbox,
-    pub(crate) posts: Vec<Post>,
-    /// Places in `posts` of those that time can still change.
-    moving: BTreeSet<usize>,
-    /// Looks at a creator that no direct post was started on yet, oldest first.
-    looks: BTreeMap<OpenId, VecDeque<Timestamp>>,
+    pub(crate) webhook_queue: WebhookQueue,
+    pub(crate) publishes: Vec<Publish>,
+    /// Indexes in `publishes` of those that the passing of time can still change.
+    unsettled: BTreeSet<usize>,
+    /// The times of the `creator_info/query` calls that no direct init has used yet, oldest first.
+    creator_info_queries: BTreeMap<OpenId, VecDeque<Timestamp>>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) violations: Vec<Violation>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) calls: Vec<CallRecord>,
 }
 
 impl std::fmt::Debug for World {
@@ -62,238 +62,247 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    pub(crate) fn new(app: App, settings: Settings, mint: Mint) -> Self {
+    pub(crate) fn new(app: App, settings: Settings, ids: IdGenerator) -> Self {
         Self {
             app,
-            first_settings: settings.clone(),
+            initial_settings: settings.clone(),
             settings,
             clock: Clock::default(),
-            mint,
+            ids,
             users: BTreeMap::new(),
-            grants: Grants::default(),
-            limits: Limits::default(),
+            tokens: TokenStore::default(),
+            rate_limiter: RateLimiter::default(),
             faults: Faults::default(),
-            outbox: Outbox::default(),
-            posts: Vec::new(),
-            moving: BTreeSet::new(),
-            looks: BTreeMap::new(),
+            webhook_queue: WebhookQueue::default(),
+            publishes: Vec::new(),
+            unsettled: BTreeSet::new(),
+            creator_info_queries: BTreeMap::new(),
             publications: Vec::new(),
             violations: Vec::new(),
-            events: Vec::new(),
+            calls: Vec::new(),
         }
     }
 
-    /// Starts over, but for the record of secrets and the numbers already given.
+    /// Restores the initial state, except that `ids` keeps its record of issued secrets.
+    ///
+    /// Faults and webhooks continue their numbering, because calls and deliveries may be in progress.
     pub(crate) fn reset(&mut self) {
-        self.settings = self.first_settings.clone();
-        self.settings.forget();
+        self.settings = self.initial_settings.clone();
+        self.settings.clear_read_records();
         self.clock = Clock::default();
         self.users.clear();
-        self.grants = Grants::default();
-        self.limits = Limits::default();
+        self.tokens = TokenStore::default();
+        self.rate_limiter = RateLimiter::default();
         self.faults.clear();
-        self.outbox.clear();
-        self.posts.clear();
-        self.moving.clear();
-        self.looks.clear();
+        self.webhook_queue.clear();
+        self.publishes.clear();
+        self.unsettled.clear();
+        self.creator_info_queries.clear();
         self.publications.clear();
         self.violations.clear();
-        self.events.clear();
+        self.calls.clear();
     }
 
-    /// Lets happen whatever is due.
-    pub(crate) fn settle(&mut self) {
+    /// Applies every state change of a publish that is due by now.
+    pub(crate) fn apply_due_transitions(&mut self) {
         let now = self.clock.now();
-        for index in self.moving.clone() {
-            while let Some(step) = self.posts[index].step(&self.settings, now) {
-                self.take(index, &step, now);
+        for index in self.unsettled.clone() {
+            while let Some(transition) = self.publishes[index].take_due_transition(&self.settings, now) {
+                self.apply(index, &transition, now);
             }
-            if !self.posts[index].is_moving() {
-                self.moving.remove(&index);
+            if !self.publishes[index].has_pending_transitions() {
+                self.unsettled.remove(&index);
             }
         }
     }
 
-    fn take(&mut self, index: usize, step: &Step, now: Timestamp) {
-        match step {
-            Step::UploadLapsed => self.fail(index, FailReason::Internal, now),
-            Step::MadePublic { at, video } => {
-                self.tell(index, &News::PubliclyAvailable(*video), *at);
+    fn apply(&mut self, index: usize, transition: &Transition, now: Timestamp) {
+        match transition {
+            Transition::UploadExpired => self.fail(index, FailReason::Internal, now),
+            Transition::VideoMadePublic { at, video } => {
+                self.enqueue_webhook(index, &WebhookEvent::PubliclyAvailable(*video), *at);
             }
-            Step::ProcessingDone { at } => match self.verdict(index) {
+            Transition::ProcessingEnded { at } => match self.processing_failure(index) {
                 Some(reason) => self.fail(index, reason, *at),
-                None if self.posts[index].flow == Flow::Draft => {
-                    self.posts[index].life = Life::InInbox;
-                    self.tell(index, &News::InboxDelivered, *at);
+                None if self.publishes[index].flow == Flow::Draft => {
+                    self.publishes[index].state = PublishState::InInbox;
+                    self.enqueue_webhook(index, &WebhookEvent::InboxDelivered, *at);
                 }
                 None => {
-                    let info = self.posts[index].info.clone();
+                    let info = self.publishes[index].info.clone();
                     let privacy = info.as_ref().map(|info| info.privacy_level);
                     let title = info.and_then(|info| info.title).unwrap_or_default();
                     let privacy = privacy.unwrap_or(PrivacyLevel::SelfOnly);
-                    self.publish(index, title, privacy, *at);
+                    self.publish_video(index, title, privacy, *at);
                 }
             },
         }
     }
 
-    /// Judges a file whose bytes are all here: the reason to fail it, if there is one.
-    fn verdict(&self, index: usize) -> Option<FailReason> {
-        let post = &self.posts[index];
-        let standing = self.users.get(&post.user).map(|user| user.standing);
-        let longest = match (post.flow, self.users.get(&post.user)) {
+    /// Returns the reason why a complete upload fails at the end of its processing, if it does.
+    fn processing_failure(&self, index: usize) -> Option<FailReason> {
+        let publish = &self.publishes[index];
+        let user = self.users.get(&publish.user);
+        let standing = user.map(|user| user.standing);
+        let max_duration_ms = match (publish.flow, user) {
             (Flow::Direct, Some(user)) => u64::from(user.max_video_post_duration_sec) * 1000,
-            _ => LONGEST_DRAFT_MS,
+            _ => MAX_DRAFT_MS,
         };
-        let sniffer = post.upload.sniffer();
-        let looked_at = self.settings.body_check == BodyCheck::Container;
-        if post.doom.is_some() {
-            post.doom
-        } else if !self.grants.has_consent(&post.user) {
+        let sniffer = publish.upload.sniffer();
+        let check_body = self.settings.body_check == BodyCheck::Container;
+        if publish.forced_failure.is_some() {
+            publish.forced_failure
+        } else if !self.tokens.is_authorized(&publish.user) {
             Some(FailReason::AuthRemoved)
-        } else if looked_at && sniffer.container().is_none() {
+        } else if check_body && sniffer.container().is_none() {
             Some(FailReason::FileFormatCheckFailed)
-        } else if looked_at && sniffer.duration_ms().is_some_and(|ms| ms > longest) {
+        } else if check_body && sniffer.duration_ms().is_some_and(|ms| ms > max_duration_ms) {
             Some(FailReason::DurationCheckFailed)
-        } else if standing == Some(Standing::Banned) {
+        } else if standing == Some(AccountStanding::Banned) {
             Some(FailReason::SpamRiskUserBannedFromPosting)
-        } else if standing == Some(Standing::Risky) {
+        } else if standing == Some(AccountStanding::Risky) {
             Some(FailReason::SpamRisk)
         } else {
             None
         }
     }
 
-    /// Ends a publish without a video.
+    /// Lets a publish fail, and queues its webhook.
     pub(crate) fn fail(&mut self, index: usize, reason: FailReason, at: Timestamp) {
-        self.posts[index].life = Life::Failed { reason };
-        self.tell(index, &News::Failed(reason), at);
+        self.publishes[index].state = PublishState::Failed { reason };
+        self.enqueue_webhook(index, &WebhookEvent::Failed(reason), at);
     }
 
-    /// Makes a video of a publish, and writes it down.
-    pub(crate) fn publish(&mut self, index: usize, title: String, privacy: PrivacyLevel, at: Timestamp) {
-        let id = self.mint.nineteen_digits();
-        let post = &mut self.posts[index];
+    /// Publishes a video, writes it into the ledger, and queues its webhook.
+    pub(crate) fn publish_video(&mut self, index: usize, title: String, privacy: PrivacyLevel, at: Timestamp) {
+        let id = self.ids.nineteen_digits();
+        let publish = &mut self.publishes[index];
         self.publications.push(Publication {
             time: at,
-            user: post.user.clone(),
-            publish_id: post.id.clone(),
+            user: publish.user.clone(),
+            publish_id: publish.id.clone(),
             post_id: id.to_string(),
-            sha256: post.upload.sha256().unwrap_or_default(),
-            bytes: post.upload.received(),
+            sha256: publish.upload.sha256().unwrap_or_default(),
+            bytes: publish.upload.received(),
             title: title.clone(),
             privacy_level: privacy,
-            flow: post.flow,
+            flow: publish.flow,
         });
-        post.publish(Video::new(id, title, privacy, at, &self.settings));
-        self.moving.insert(index);
-        self.tell(index, &News::Complete, at);
+        publish.add_video(Video::new(id, title, privacy, at, &self.settings));
+        self.unsettled.insert(index);
+        self.enqueue_webhook(index, &WebhookEvent::Complete, at);
     }
 
-    /// Adds a publish that was just started.
-    pub(crate) fn add(&mut self, post: Post) {
-        self.moving.insert(self.posts.len());
-        self.posts.push(post);
+    /// Adds a publish that an init has started.
+    pub(crate) fn add(&mut self, publish: Publish) {
+        self.unsettled.insert(self.publishes.len());
+        self.publishes.push(publish);
     }
 
-    /// Finds a publish's place.
-    pub(crate) fn find(&self, id: &PublishId) -> Option<usize> {
-        self.posts.iter().position(|post| post.id == *id)
+    /// Finds the index of a publish.
+    pub(crate) fn find_publish(&self, id: &PublishId) -> Option<usize> {
+        self.publishes.iter().position(|publish| publish.id == *id)
     }
 
-    /// Finds an upload's place by the parameters of its URL.
+    /// Finds the index of the publish whose upload URL has these parameters.
     pub(crate) fn find_upload(&self, id: &str, token: &str) -> Option<usize> {
-        self.posts.iter().position(|post| post.upload.is(id, token))
+        self.publishes.iter().position(|publish| publish.upload.matches(id, token))
     }
 
-    /// Finds a user; one who is gone invalidates the token that named them.
-    pub(crate) fn user(&self, id: &OpenId) -> Result<&User, Refusal> {
-        self.users.get(id).ok_or_else(Refusal::access_token_invalid)
+    /// Finds the user of an access token. If the user does not exist, the token is invalid.
+    pub(crate) fn user(&self, id: &OpenId) -> Result<&User, ApiError> {
+        self.users.get(id).ok_or_else(ApiError::access_token_invalid)
     }
 
-    /// Tells the app's webhook about a publish.
-    pub(crate) fn tell(&mut self, index: usize, news: &News, at: Timestamp) {
-        let post = &self.posts[index];
-        if !self.is_told_of(&post.user) {
+    /// Queues the webhook of an event of a publish, unless webhooks are disabled for its user.
+    pub(crate) fn enqueue_webhook(&mut self, index: usize, event: &WebhookEvent, at: Timestamp) {
+        let publish = &self.publishes[index];
+        if !self.webhooks_enabled(&publish.user) {
             return;
         }
-        let about = About { client_key: &self.app.client_key, user: &post.user, publish: Some((&post.id, post.flow)) };
-        self.outbox.tell(news, about, &self.settings, at);
+        let subject = EventSubject {
+            client_key: &self.app.client_key,
+            user: &publish.user,
+            publish: Some((&publish.id, publish.flow)),
+        };
+        self.webhook_queue.enqueue(event, subject, &self.settings, at);
     }
 
-    fn is_told_of(&self, user: &OpenId) -> bool {
-        self.users.get(user).is_none_or(|user| user.webhooks == Webhooks::Told)
+    fn webhooks_enabled(&self, user: &OpenId) -> bool {
+        self.users.get(user).is_none_or(|user| user.webhooks == WebhookDelivery::Enabled)
     }
 
-    /// Removes what a user agreed to, and tells the app's webhook why.
-    pub(crate) fn remove_consent(&mut self, user: &OpenId, reason: u8, now: Timestamp) {
-        self.grants.revoke(user);
-        if !self.is_told_of(user) {
+    /// Deletes a user's codes and tokens, and queues the webhook `authorization.removed` with TikTok's number for the
+    /// reason.
+    pub(crate) fn remove_authorization(&mut self, user: &OpenId, reason: u8, now: Timestamp) {
+        self.tokens.revoke(user);
+        if !self.webhooks_enabled(user) {
             return;
         }
-        let about = About { client_key: &self.app.client_key, user, publish: None };
-        let news = News::AuthorizationRemoved(reason);
-        self.outbox.tell(&news, about, &self.settings, now);
+        let subject = EventSubject { client_key: &self.app.client_key, user, publish: None };
+        let event = WebhookEvent::AuthorizationRemoved(reason);
+        self.webhook_queue.enqueue(&event, subject, &self.settings, now);
     }
 
-    /// Writes down that a rule was broken.
-    pub(crate) fn breach(
+    /// Writes a violation into the ledger and the log.
+    pub(crate) fn record_violation(
         &mut self,
         endpoint: Endpoint,
         rule: Rule,
         user: Option<OpenId>,
         publish_id: Option<PublishId>,
-        sentence: String,
+        message: String,
     ) {
-        tracing::warn!(?endpoint, ?rule, %sentence, "the client broke a rule");
-        self.violations.push(Violation { time: self.clock.now(), endpoint, rule, user, publish_id, sentence });
+        tracing::warn!(?endpoint, ?rule, violation = %message, "the client broke a rule");
+        self.violations.push(Violation { time: self.clock.now(), endpoint, rule, user, publish_id, message });
     }
 
-    /// Counts the direct posts that a user started in the last 24 hours and that did not fail.
-    pub(crate) fn direct_posts_of_the_day(&self, user: &OpenId, now: Timestamp) -> usize {
-        let counts = |post: &&Post| {
-            post.user == *user
-                && post.flow == Flow::Direct
-                && now.duration_since(post.created_at) < DAY
-                && !matches!(post.life, Life::Failed { .. })
+    /// Counts a user's direct posts that were started in the last 24 hours and have not failed.
+    pub(crate) fn direct_posts_in_last_day(&self, user: &OpenId, now: Timestamp) -> usize {
+        let counts = |publish: &&Publish| {
+            publish.user == *user
+                && publish.flow == Flow::Direct
+                && now.duration_since(publish.created_at) < DAY
+                && !matches!(publish.state, PublishState::Failed { .. })
         };
-        self.posts.iter().filter(counts).count()
+        self.publishes.iter().filter(counts).count()
     }
 
-    /// Counts the drafts of a user that are not yet posted; an abandoned one lapses after 24 hours.
+    /// Counts a user's drafts that are not yet posted. A draft whose upload is incomplete counts for 24 hours.
     pub(crate) fn pending_drafts(&self, user: &OpenId, now: Timestamp) -> usize {
-        let counts = |post: &&Post| {
-            let pending = match post.life {
-                Life::Uploading => now.duration_since(post.created_at) < DAY,
-                Life::Processing { .. } | Life::InInbox => true,
-                Life::Published { .. } | Life::Failed { .. } => false,
+        let counts = |publish: &&Publish| {
+            let is_pending = match publish.state {
+                PublishState::Uploading => now.duration_since(publish.created_at) < DAY,
+                PublishState::Processing { .. } | PublishState::InInbox => true,
+                PublishState::Published { .. } | PublishState::Failed { .. } => false,
             };
-            post.user == *user && post.flow == Flow::Draft && pending
+            publish.user == *user && publish.flow == Flow::Draft && is_pending
         };
-        self.posts.iter().filter(counts).count()
+        self.publishes.iter().filter(counts).count()
     }
 
-    /// Names the users who started direct posts in the last 24 hours.
+    /// Lists the users who started a direct post in the last 24 hours.
     pub(crate) fn active_users(&self, now: Timestamp) -> BTreeSet<OpenId> {
-        let active = |post: &&Post| post.flow == Flow::Direct && now.duration_since(post.created_at) < DAY;
-        let posts = self.posts.iter().filter(active);
-        posts.map(|post| post.user.clone()).collect()
+        let is_recent =
+            |publish: &&Publish| publish.flow == Flow::Direct && now.duration_since(publish.created_at) < DAY;
+        self.publishes.iter().filter(is_recent).map(|publish| publish.user.clone()).collect()
     }
 
-    /// Notes that the client looked at what a creator may post.
-    pub(crate) fn saw_creator_info(&mut self, user: &OpenId, now: Timestamp) {
-        self.looks.entry(user.clone()).or_default().push_back(now);
+    /// Records a `creator_info/query` call for the next direct init.
+    pub(crate) fn record_creator_info_query(&mut self, user: &OpenId, now: Timestamp) {
+        self.creator_info_queries.entry(user.clone()).or_default().push_back(now);
     }
 
-    /// Uses up a recent look at what a creator may post: every direct post needs one
-    /// of its own. False if there is none.
-    pub(crate) fn use_fresh_look(&mut self, user: &OpenId, now: Timestamp) -> bool {
-        let limit = self.settings.creator_info_fresh_s;
-        let limit = SignedDuration::from_secs(i64::try_from(limit).unwrap_or(i64::MAX));
-        let Some(looks) = self.looks.get_mut(user) else {
+    /// Consumes the oldest recorded `creator_info/query` call that is recent enough, or returns false if there is none.
+    ///
+    /// TikTok requires a fresh query for every direct post, so one query cannot serve two inits.
+    pub(crate) fn consume_recent_creator_info(&mut self, user: &OpenId, now: Timestamp) -> bool {
+        let max_age = self.settings.creator_info_max_age_s;
+        let max_age = SignedDuration::from_secs(i64::try_from(max_age).unwrap_or(i64::MAX));
+        let Some(queries) = self.creator_info_queries.get_mut(user) else {
             return false;
         };
-        looks.retain(|at| now.duration_since(*at) <= limit);
-        looks.pop_front().is_some()
+        queries.retain(|at| now.duration_since(*at) <= max_age);
+        queries.pop_front().is_some()
     }
 }

@@ -1,4 +1,5 @@
-//! A function that does nothing, on the same runtime as ours.
+//! A function that returns its event, on the same runtime as the functions: the
+//! baseline of the start benchmark.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,10 +1,12 @@
-//! How much of what a long road allows is used: every answer of S3 and TikTok
-//! comes late, and each connection is narrow.
+//! Latency benchmark: how close `publish` comes to the fastest possible transfer
+//! over slow links to S3 and TikTok.
 //!
-//! The best that the road allows is both computed and measured. Computed: the
-//! bytes at a connection's rate, since TikTok takes one chunk at a time; the
-//! first byte of S3; and TikTok's answers, as few as its largest chunks make
-//! them. Measured: a pipe with those chunks that reads ahead.
+//! The fastest possible transfer is both computed and measured, and the faster of
+//! the two is the baseline:
+//! - Computed (`lower_bound`): the bytes at the bandwidth of one connection, since
+//!   TikTok takes one chunk at a time; S3's first byte; and TikTok's responses to
+//!   as few chunks as its maximum chunk size permits.
+//! - Measured: a pipe with chunks of that size that reads ahead.
 
 use std::time::Duration;
 
@@ -12,64 +14,69 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Extent;
-use crate::bucket::BURST;
-use crate::film::Film;
-use crate::lane::{Road, open};
-use crate::numbers::{least, mb};
-use crate::pipe::{LARGEST_CHUNK, Manner, chunks};
-use crate::stage::{Order, Stage, Way};
+use crate::harness::{Harness, PostRequest, Route};
+use crate::pipe::{MAX_CHUNK_BYTES, Strategy, chunks};
+use crate::slow_link::{self, Link};
+use crate::statistics::{mb, min};
+use crate::test_video::TestVideo;
+use crate::token_bucket::BURST;
 
-const FIRST_BYTE: Duration = Duration::from_millis(30);
-const ANSWER: Duration = Duration::from_millis(100);
+/// The delay before the first byte of each of S3's responses.
+const S3_LATENCY: Duration = Duration::from_millis(30);
+/// The delay before each of TikTok's responses.
+const TIKTOK_LATENCY: Duration = Duration::from_millis(100);
 const BYTES_PER_SECOND: u32 = 90_000_000;
 
-/// What was measured, in seconds and bytes.
+/// The measurements. Names that end in `_s` are in seconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Latency {
     pub(crate) video_bytes: u64,
     pub(crate) chunk_bytes: u64,
     pub(crate) chunks: u64,
-    /// What the road allows, computed.
-    pub(crate) allowed_s: f64,
-    /// A pipe that was made for this road.
+    /// The computed time of the fastest possible transfer.
+    #[serde(rename = "allowed_s")]
+    pub(crate) lower_bound_s: f64,
+    /// The read-ahead pipe with chunks of 64 MB.
     pub(crate) tuned_pipe_s: Vec<f64>,
-    /// The loop that others use.
+    /// The usual loop (`Strategy::Loop`).
     pub(crate) loop_s: f64,
     pub(crate) publish_s: Vec<f64>,
-    /// The better of computed and tuned as a share of the best of `publish`.
+    /// The smaller of the lower bound and the best tuned pipe, divided by the best
+    /// `publish`.
     pub(crate) ratio: f64,
-    /// The tuned pipe alone, likewise.
+    /// The best tuned pipe divided by the best `publish`.
     pub(crate) ratio_to_pipe: f64,
-    /// How many times faster than the loop `publish` is.
+    /// The loop divided by the best `publish`.
     pub(crate) times_loop: f64,
 }
 
-/// Measures.
-pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Latency> {
-    let film = Film::new(extent.choose(1_000_000_000, 200_000_000))?;
-    let s3 = Road { delay: FIRST_BYTE, bytes_per_second: BYTES_PER_SECOND };
-    let upload = Road { delay: ANSWER, bytes_per_second: BYTES_PER_SECOND };
-    let from = open(stage.store.address, s3).await?;
-    let to = open(stage.drain.address, upload).await?;
-    let mut tiktok = stage.tiktok(Some(to)).await?;
-    tiktok.api = open(tiktok.api, upload).await?;
-    let way = Way { from, to, chunk: LARGEST_CHUNK };
-    let (mut tuned_pipe_s, mut publish_s, mut cut) = (vec![], vec![], None);
+/// Runs the benchmark.
+pub(crate) async fn measure(harness: &Harness, extent: Extent) -> Result<Latency> {
+    let video = TestVideo::new(extent.choose(1_000_000_000, 200_000_000))?;
+    let s3_link = Link { latency: S3_LATENCY, bytes_per_second: BYTES_PER_SECOND };
+    let tiktok_link = Link { latency: TIKTOK_LATENCY, bytes_per_second: BYTES_PER_SECOND };
+    let from = slow_link::start(harness.s3.address, s3_link).await?;
+    let to = slow_link::start(harness.upload_host.address, tiktok_link).await?;
+    let mut tiktok = harness.tiktok(Some(to)).await?;
+    tiktok.api = slow_link::start(tiktok.api, tiktok_link).await?;
+    let route = Route { from, to, chunk_bytes: MAX_CHUNK_BYTES };
+    let (mut tuned_pipe_s, mut publish_s, mut source_info) = (vec![], vec![], None);
     for _ in 0..extent.choose(2, 1) {
-        tuned_pipe_s.push(stage.pipe(Manner::QueuePosition, &film, way).await?);
-        let posted = stage.post(Order { film: &film, store: from, tiktok: &tiktok, set: vec![] }).await?;
-        publish_s.push(posted.seconds);
-        cut = Some(posted.entry.source_info);
+        tuned_pipe_s.push(harness.pipe(Strategy::ReadAhead, &video, route).await?);
+        let request = PostRequest { video: &video, s3: from, tiktok: &tiktok, extra_env: vec![] };
+        let result = harness.post(request).await?;
+        publish_s.push(result.seconds);
+        source_info = Some(result.entry.source_info);
     }
-    let loop_s = stage.pipe(Manner::Loop, &film, way).await?;
-    let (allowed_s, best) = (allowed(film.bytes()), least(&publish_s));
+    let loop_s = harness.pipe(Strategy::Loop, &video, route).await?;
+    let (lower_bound_s, best) = (lower_bound(video.bytes()), min(&publish_s));
     Ok(Latency {
-        video_bytes: film.bytes(),
-        chunk_bytes: cut.as_ref().map_or(0, |cut| cut.chunk_size),
-        chunks: cut.as_ref().map_or(0, |cut| cut.total_chunk_count),
-        allowed_s,
-        ratio: allowed_s.min(least(&tuned_pipe_s)) / best,
-        ratio_to_pipe: least(&tuned_pipe_s) / best,
+        video_bytes: video.bytes(),
+        chunk_bytes: source_info.as_ref().map_or(0, |info| info.chunk_size),
+        chunks: source_info.as_ref().map_or(0, |info| info.total_chunk_count),
+        lower_bound_s,
+        ratio: lower_bound_s.min(min(&tuned_pipe_s)) / best,
+        ratio_to_pipe: min(&tuned_pipe_s) / best,
         times_loop: loop_s / best,
         tuned_pipe_s,
         loop_s,
@@ -77,13 +84,14 @@ pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Latency> {
     })
 }
 
-/// The seconds that nobody can be faster than. Each answer is a pause, after
-/// which the road lets a little pass at once.
-fn allowed(bytes: u64) -> f64 {
-    let answers = chunks(bytes, LARGEST_CHUNK).count() as u64;
-    let held = bytes.saturating_sub(answers * u64::from(BURST));
-    let flow = mb(held) / mb(u64::from(BYTES_PER_SECOND));
-    flow + FIRST_BYTE.as_secs_f64() + ANSWER.as_secs_f64() * f64::from(u32::try_from(answers).unwrap_or(u32::MAX))
+/// The seconds of the fastest possible transfer. The connection idles during each
+/// response, so one burst of the token bucket then passes without delay.
+fn lower_bound(bytes: u64) -> f64 {
+    let responses = chunks(bytes, MAX_CHUNK_BYTES).count() as u64;
+    let limited = bytes.saturating_sub(responses * u64::from(BURST));
+    let transfer_s = mb(limited) / mb(u64::from(BYTES_PER_SECOND));
+    let responses = f64::from(u32::try_from(responses).unwrap_or(u32::MAX));
+    transfer_s + S3_LATENCY.as_secs_f64() + TIKTOK_LATENCY.as_secs_f64() * responses
 }
 
 #[cfg(test)]
@@ -91,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_road_allows_its_rate_one_first_byte_and_the_answers() {
-        // 11.061 s for what is held to the rate, 0.03 s for S3, fifteen answers.
-        assert!((allowed(1_000_000_000) - 12.591_111).abs() < 1e-5);
-        assert!((allowed(9_300_000) - 0.23).abs() < 1e-9);
+    fn lower_bound_adds_transfer_first_byte_and_responses() {
+        // 11.061 s for the bytes at the limited rate, 0.03 s for S3, 15 responses.
+        assert!((lower_bound(1_000_000_000) - 12.591_111).abs() < 1e-5);
+        assert!((lower_bound(9_300_000) - 0.23).abs() < 1e-9);
     }
 }

@@ -1,21 +1,21 @@
-//! How large the packages are that are deployed: zipped as SAM zips them, in MB
-//! of 10^6 bytes. The build makes them; here they are only looked at.
+//! Package sizes: the zip files that SAM deploys, in MB of 10^6 bytes. The build
+//! creates them; this module only reads their sizes.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::numbers::mb;
-use crate::stage::Stage;
+use crate::harness::Harness;
+use crate::statistics::mb;
 
-/// The size of each function's package; without those that were not built.
+/// The package size of each function in MB; a function without a package is missing.
 pub(crate) type Sizes = BTreeMap<&'static str, f64>;
 
-/// Measures.
-pub(crate) fn measure(stage: &Stage) -> Result<Sizes> {
+/// Reads the sizes.
+pub(crate) fn measure(harness: &Harness) -> Result<Sizes> {
     let mut sizes = Sizes::new();
     for name in ["publish", "status", "notices", "api"] {
-        let package = stage.function(name).with_file_name("bootstrap.zip");
+        let package = harness.function(name).with_file_name("bootstrap.zip");
         if package.exists() {
             sizes.insert(name, mb(package.metadata()?.len()));
         }

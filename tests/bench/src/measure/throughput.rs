@@ -1,9 +1,9 @@
-//! How fast a video moves where nothing holds it up: `publish` beside plain
-//! pipes, over the same servers, in turns.
+//! Throughput benchmark: `publish` compared with plain pipes, over the same servers
+//! without added latency. The programs alternate.
 //!
-//! `publish` is timed from the handing over of its event to its answer, so
-//! everything that a post takes is in it: checks, database, TikTok's calls. The
-//! pipes are timed from their first connection to their last answer.
+//! The time of `publish` runs from its event to its response, so it includes the
+//! checks, the database and TikTok's API. The time of a pipe runs from its first
+//! connection to its last response.
 
 use std::time::Instant;
 
@@ -11,66 +11,70 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Extent;
-use crate::film::Film;
-use crate::numbers::least;
-use crate::pipe::Manner;
-use crate::stage::{Order, Stage, Way, run};
+use crate::harness::{Harness, PostRequest, Route, run};
+use crate::pipe::Strategy;
+use crate::statistics::min;
+use crate::test_video::TestVideo;
 
 const CURL: &str = "curl -sSf --noproxy '*'";
 
-/// What was measured, in seconds and bytes.
+/// The measurements. Names that end in `_s` are in seconds, one number per round.
 #[derive(Debug, Serialize)]
 pub(crate) struct Throughput {
     pub(crate) video_bytes: u64,
     pub(crate) chunk_bytes: u64,
-    /// What the store takes to give the video when nothing else is done.
-    pub(crate) store_s: Vec<f64>,
-    /// What the drain takes to take it, likewise.
-    pub(crate) drain_s: Vec<f64>,
+    /// The download alone (`Strategy::DownloadOnly`).
+    #[serde(rename = "store_s")]
+    pub(crate) download_s: Vec<f64>,
+    /// The upload alone (`Strategy::UploadOnly`).
+    #[serde(rename = "drain_s")]
+    pub(crate) upload_s: Vec<f64>,
     pub(crate) pipe_s: Vec<f64>,
-    /// Empty where there is no curl.
+    /// `curl | curl`; empty if curl is not installed.
     pub(crate) curl_s: Vec<f64>,
     pub(crate) publish_s: Vec<f64>,
-    /// The best plain pipe's time as a share of the best of `publish`.
+    /// The best plain pipe divided by the best `publish`.
     pub(crate) ratio: f64,
 }
 
-/// Measures.
-pub(crate) async fn measure(stage: &Stage, extent: Extent) -> Result<Throughput> {
-    let film = Film::new(extent.choose(1_000_000_000, 100_000_000))?;
-    let tiktok = stage.tiktok(Some(stage.drain.address)).await?;
-    let (from, to) = (stage.store.address, stage.drain.address);
-    let order = || Order { film: &film, store: from, tiktok: &tiktok, set: vec![] };
-    // The first one warms everything up, and tells the chunks that publish cuts.
-    let chunk = stage.post(order()).await?.entry.source_info.chunk_size;
-    let way = Way { from, to, chunk };
-    let (mut store_s, mut drain_s) = (vec![], vec![]);
+/// Runs the benchmark.
+pub(crate) async fn measure(harness: &Harness, extent: Extent) -> Result<Throughput> {
+    let video = TestVideo::new(extent.choose(1_000_000_000, 100_000_000))?;
+    let tiktok = harness.tiktok(Some(harness.upload_host.address)).await?;
+    let (from, to) = (harness.s3.address, harness.upload_host.address);
+    let request = || PostRequest { video: &video, s3: from, tiktok: &tiktok, extra_env: vec![] };
+    // The first post is a warm-up. Its chunk size is used for the pipes.
+    let chunk_bytes = harness.post(request()).await?.entry.source_info.chunk_size;
+    let route = Route { from, to, chunk_bytes };
+    let (mut download_s, mut upload_s) = (vec![], vec![]);
     let (mut pipe_s, mut curl_s, mut publish_s) = (vec![], vec![], vec![]);
     for _ in 0..extent.choose(15, 2) {
-        store_s.push(stage.pipe(Manner::Pull, &film, way).await?);
-        drain_s.push(stage.pipe(Manner::Push, &film, way).await?);
-        pipe_s.push(stage.pipe(Manner::Stream, &film, way).await?);
-        curl_s.extend(curl(&film, way).await?);
-        publish_s.push(stage.post(order()).await?.seconds);
+        download_s.push(harness.pipe(Strategy::DownloadOnly, &video, route).await?);
+        upload_s.push(harness.pipe(Strategy::UploadOnly, &video, route).await?);
+        pipe_s.push(harness.pipe(Strategy::Stream, &video, route).await?);
+        curl_s.extend(curl(&video, route).await?);
+        publish_s.push(harness.post(request()).await?.seconds);
     }
-    let ratio = least(&pipe_s).min(least(&curl_s)) / least(&publish_s);
-    Ok(Throughput { video_bytes: film.bytes(), chunk_bytes: chunk, store_s, drain_s, pipe_s, curl_s, publish_s, ratio })
+    let ratio = min(&pipe_s).min(min(&curl_s)) / min(&publish_s);
+    let video_bytes = video.bytes();
+    Ok(Throughput { video_bytes, chunk_bytes, download_s, upload_s, pipe_s, curl_s, publish_s, ratio })
 }
 
-/// `curl | curl`, in one piece; nothing where there is no curl.
-async fn curl(film: &Film, way: Way) -> Result<Option<f64>> {
+/// Copies the video with `curl | curl` in a single chunk and returns the seconds;
+/// none if curl is not installed.
+async fn curl(video: &TestVideo, route: Route) -> Result<Option<f64>> {
     if run("curl".as_ref(), &["--version"]).await.is_err() {
         return Ok(None);
     }
-    let range = format!("Content-Range: bytes 0-{}/{}", film.bytes() - 1, film.bytes());
+    let range = format!("Content-Range: bytes 0-{}/{}", video.bytes() - 1, video.bytes());
     let pipe = format!(
         "{CURL} http://{}/bench/drop/{} | {CURL} -T - -H '{range}' -H 'Expect:' 'http://{}/upload?upload_id={}'",
-        way.from,
-        film.name(),
-        way.to,
+        route.from,
+        video.file_name(),
+        route.to,
         uuid::Uuid::new_v4()
     );
-    let began = Instant::now();
+    let started = Instant::now();
     run("sh".as_ref(), &["-c", &pipe]).await?;
-    Ok(Some(began.elapsed().as_secs_f64()))
+    Ok(Some(started.elapsed().as_secs_f64()))
 }

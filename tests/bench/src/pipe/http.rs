@@ -1,4 +1,4 @@
-//! One connection, one request at a time.
+//! An HTTP connection that carries one request at a time.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ use super::source::Pieces;
 
 type Body = UnsyncBoxBody<Bytes, anyhow::Error>;
 
-/// A connection that is kept from request to request.
+/// A connection that consecutive requests reuse.
 pub(super) struct Connection {
     host: String,
     sender: SendRequest<Body>,
@@ -33,22 +33,23 @@ impl Connection {
         Ok(Self { host: to.to_string(), sender })
     }
 
-    /// Gets a range, given by its first byte and the offset behind its last.
+    /// Gets the bytes from `first` up to but excluding `end`.
     pub(super) async fn get(&mut self, path: &str, first: u64, end: u64) -> Result<Pieces> {
         let request = Request::get(path).header(HOST, &self.host).header(RANGE, format!("bytes={first}-{}", end - 1));
         let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
         self.sender.ready().await?;
         let response = self.sender.send_request(request.body(body)?).await?;
-        ensure!(response.status() == StatusCode::PARTIAL_CONTENT, "the store answered {}", response.status());
+        let status = response.status();
+        ensure!(status == StatusCode::PARTIAL_CONTENT, "S3 answered with HTTP status {status}");
         let pieces = BodyStream::new(response.into_body()).map(|frame| {
-            let frame = frame.context("the store's answer broke off")?;
-            frame.into_data().map_err(|_| anyhow::anyhow!("the store's answer has trailers"))
+            let frame = frame.context("S3's response ended early")?;
+            frame.into_data().map_err(|_| anyhow::anyhow!("S3's response has trailers"))
         });
         Ok(pieces.boxed())
     }
 
-    /// Puts a chunk, given by its first byte, the offset behind its last, and
-    /// the film's size; returns the status of the answer.
+    /// Puts the chunk from `first` up to but excluding `end` of a video of `total`
+    /// bytes, and returns the HTTP status.
     pub(super) async fn put(&mut self, path: &str, (first, end, total): (u64, u64, u64), bytes: Pieces) -> Result<u16> {
         let request = Request::put(path)
             .header(HOST, &self.host)

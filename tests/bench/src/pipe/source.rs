@@ -1,4 +1,4 @@
-//! One long stream of bytes, handed out in exact lengths.
+//! A byte stream from which a pipe takes chunks of exact lengths.
 
 use std::sync::Arc;
 
@@ -8,31 +8,31 @@ use futures::stream::{self, BoxStream};
 use futures::{SinkExt, StreamExt};
 use tokio::sync::Mutex;
 
-/// Bytes as they come.
+/// Pieces of a response body, of any length.
 pub(super) type Pieces = BoxStream<'static, Result<Bytes>>;
 
-/// How many pieces a stream may be ahead: some tens of megabytes.
-const AHEAD: usize = 256;
+/// How many pieces a read-ahead source buffers: some tens of MB.
+const READ_AHEAD_PIECES: usize = 256;
 
-/// A stream from which lengths are taken one after the other.
+/// A stream that is divided into consecutive chunks.
 #[derive(Clone)]
-pub(super) struct Source(Arc<Mutex<Rest>>);
+pub(super) struct Source(Arc<Mutex<Remaining>>);
 
-struct Rest {
+struct Remaining {
     pieces: Pieces,
-    /// What is left of a piece that was cut.
-    left: Bytes,
+    /// The rest of a piece that a chunk boundary divided.
+    rest: Bytes,
 }
 
 impl Source {
-    /// Takes from a stream as it comes.
-    pub(super) fn passing(pieces: Pieces) -> Self {
-        Self(Arc::new(Mutex::new(Rest { pieces, left: Bytes::new() })))
+    /// Reads the stream only when a chunk needs bytes.
+    pub(super) fn direct(pieces: Pieces) -> Self {
+        Self(Arc::new(Mutex::new(Remaining { pieces, rest: Bytes::new() })))
     }
 
-    /// Takes from a stream that runs ahead.
-    pub(super) fn ahead(mut pieces: Pieces) -> Self {
-        let (mut sender, receiver) = futures::channel::mpsc::channel(AHEAD);
+    /// Reads the stream in a background task into a buffer.
+    pub(super) fn read_ahead(mut pieces: Pieces) -> Self {
+        let (mut sender, receiver) = futures::channel::mpsc::channel(READ_AHEAD_PIECES);
         tokio::spawn(async move {
             while let Some(piece) = pieces.next().await {
                 if sender.send(piece).await.is_err() {
@@ -40,10 +40,10 @@ impl Source {
                 }
             }
         });
-        Self::passing(receiver.boxed())
+        Self::direct(receiver.boxed())
     }
 
-    /// The next so many bytes.
+    /// The next `length` bytes.
     pub(super) fn take(&self, length: u64) -> Pieces {
         stream::try_unfold((self.clone(), length), |(source, left)| async move {
             if left == 0 {
@@ -57,16 +57,17 @@ impl Source {
     }
 }
 
-impl Rest {
-    async fn next(&mut self, most: u64) -> Result<Bytes> {
-        while self.left.is_empty() {
+impl Remaining {
+    /// The next piece, cut to at most `max` bytes.
+    async fn next(&mut self, max: u64) -> Result<Bytes> {
+        while self.rest.is_empty() {
             match self.pieces.next().await {
-                Some(piece) => self.left = piece?,
-                None => bail!("the stream ended early"),
+                Some(piece) => self.rest = piece?,
+                None => bail!("the stream ended before the last chunk"),
             }
         }
-        let length = usize::try_from(most).unwrap_or(usize::MAX).min(self.left.len());
-        Ok(self.left.split_to(length))
+        let length = usize::try_from(max).unwrap_or(usize::MAX).min(self.rest.len());
+        Ok(self.rest.split_to(length))
     }
 }
 
@@ -75,14 +76,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn lengths_are_exact_wherever_the_pieces_end() {
-        for source in [Source::passing as fn(Pieces) -> Source, Source::ahead] {
+    async fn chunk_lengths_are_independent_of_piece_lengths() {
+        for source in [Source::direct as fn(Pieces) -> Source, Source::read_ahead] {
             let source = source(stream::iter(["abc", "", "defgh", "i"].map(|piece| Ok(Bytes::from(piece)))).boxed());
             for expected in ["ab", "cdef", "ghi"] {
                 let taken: Vec<_> = source.take(expected.len() as u64).map(Result::unwrap).collect().await;
                 assert_eq!(taken.concat(), expected.as_bytes());
             }
-            assert!(source.take(1).next().await.unwrap().is_err(), "there is no more");
+            assert!(source.take(1).next().await.unwrap().is_err(), "the stream has ended");
         }
     }
 }

@@ -1,7 +1,6 @@
-//! A typed client of the control interface, for tests that drive the running
-//! program.
+//! A typed HTTP client of the control interface, for tests that run the simulator as a separate process.
 //!
-//! Speaks to the simulator only; it knows nothing of TikTok's own endpoints.
+//! It calls only paths under `/_simulator/`, never TikTok's endpoints.
 
 use reqwest::Method;
 use serde::Serialize;
@@ -10,137 +9,136 @@ use serde_json::{Value, json};
 
 use crate::faults::{Fault, InjectedFault};
 use crate::ids::{OpenId, PublishId};
-use crate::ledger::{Entry, Event, Ledger};
-use crate::post::FailReason;
+use crate::ledger::{CallRecord, Ledger, LedgerEntry};
+use crate::publish::FailReason;
 use crate::settings::Settings;
-use crate::tokens::{Scope, TokenKind, TokenPair};
+use crate::token_store::{Scope, TokenKind, TokenPair};
 use crate::users::User;
 use crate::webhooks::Delivery;
 
-use super::orders::{Advance, Clock, Disconnect, DraftPost, Failure, Grant, TokenOrder};
+use super::commands::{Advance, ClockReading, Disconnect, DraftPost, ExpireTokens, FailPublish, GrantScopes};
 
-/// Why the simulator could not be asked or did not do as it was told.
+/// Why a control command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// It was not reached, or its answer was not understood.
-    #[error("the simulator was not reached")]
-    Unreachable(#[from] reqwest::Error),
-    /// It refused.
-    #[error("the simulator refused: {0}")]
-    Refused(String),
+    /// The request could not be sent, or the response was not the expected JSON.
+    #[error("the call to the simulator's control interface failed")]
+    Transport(#[from] reqwest::Error),
+    /// The simulator rejected the command; contains the HTTP status and the error.
+    #[error("the simulator rejected the command: {0}")]
+    Rejected(String),
 }
 
-/// A client of a simulator's control interface.
+/// A client of one simulator's control interface.
 #[derive(Debug, Clone)]
 pub struct Control {
-    base: String,
+    base_url: String,
     http: reqwest::Client,
 }
 
-type Done<T = ()> = Result<T, ControlError>;
+type ControlResult<T = ()> = Result<T, ControlError>;
 
 impl Control {
-    /// Points a client at a simulator: `http://host:port`.
+    /// Creates a client for the simulator at a URL such as `http://host:port`.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self { base: format!("{}/_simulator", url.trim_end_matches('/')), http: reqwest::Client::new() }
+        Self { base_url: format!("{}/_simulator", url.trim_end_matches('/')), http: reqwest::Client::new() }
     }
 
-    async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: impl Serialize) -> Done<T> {
-        let url = format!("{}{path}", self.base);
+    async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: impl Serialize) -> ControlResult<T> {
+        let url = format!("{}{path}", self.base_url);
         let mut request = self.http.request(method.clone(), url);
         if method != Method::GET {
             request = request.json(&body);
         }
-        let answer = request.send().await?;
-        if answer.status().is_success() {
-            return Ok(answer.json().await?);
+        let response = request.send().await?;
+        if response.status().is_success() {
+            return Ok(response.json().await?);
         }
-        let status = answer.status();
-        let why = answer.text().await?;
-        Err(ControlError::Refused(format!("{status}: {why}")))
+        let status = response.status();
+        let error = response.text().await?;
+        Err(ControlError::Rejected(format!("{status}: {error}")))
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Done<T> {
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> ControlResult<T> {
         self.send(Method::GET, path, ()).await
     }
 
-    async fn tell(&self, method: Method, path: &str, body: impl Serialize) -> Done {
+    /// Sends a command whose response is an empty object.
+    async fn command(&self, method: Method, path: &str, body: impl Serialize) -> ControlResult {
         let _: Value = self.send(method, path, body).await?;
         Ok(())
     }
 
-    /// Asks whether the simulator is there.
-    pub async fn health(&self) -> Done {
+    /// Checks that the simulator responds.
+    pub async fn health(&self) -> ControlResult {
         let _: Value = self.get("/health").await?;
         Ok(())
     }
 
-    /// Starts over, but for the record of secrets.
-    pub async fn reset(&self) -> Done {
-        self.tell(Method::POST, "/reset", json!({})).await
+    /// Resets the simulator to its initial state. The list of issued secrets is kept.
+    pub async fn reset(&self) -> ControlResult {
+        self.command(Method::POST, "/reset", json!({})).await
     }
 
     /// Reads the settings.
-    pub async fn settings(&self) -> Done<Settings> {
+    pub async fn settings(&self) -> ControlResult<Settings> {
         self.get("/settings").await
     }
 
     /// Replaces the settings.
-    pub async fn put_settings(&self, settings: &Settings) -> Done {
-        self.tell(Method::PUT, "/settings", settings).await
+    pub async fn put_settings(&self, settings: &Settings) -> ControlResult {
+        self.command(Method::PUT, "/settings", settings).await
     }
 
-    /// Changes some settings.
-    pub async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Done {
+    /// Reads the settings, changes them and writes them back. Not atomic.
+    pub async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> ControlResult {
         let mut settings = self.settings().await?;
         change(&mut settings);
         self.put_settings(&settings).await
     }
 
     /// Reads the clock.
-    pub async fn clock(&self) -> Done<Clock> {
+    pub async fn clock(&self) -> ControlResult<ClockReading> {
         self.get("/clock").await
     }
 
-    /// Lets so many seconds pass.
-    pub async fn advance(&self, seconds: u64) -> Done<Clock> {
-        let order = Advance { seconds };
-        self.send(Method::POST, "/clock/advance", order).await
+    /// Advances the clock, and applies every transition that became due.
+    pub async fn advance(&self, seconds: u64) -> ControlResult<ClockReading> {
+        self.send(Method::POST, "/clock/advance", Advance { seconds }).await
     }
 
     /// Lists the users.
-    pub async fn users(&self) -> Done<Vec<User>> {
+    pub async fn users(&self) -> ControlResult<Vec<User>> {
         self.get("/users").await
     }
 
     /// Creates or replaces a user.
-    pub async fn put_user(&self, user: &User) -> Done {
+    pub async fn put_user(&self, user: &User) -> ControlResult {
         let path = format!("/users/{}", user.open_id);
-        self.tell(Method::PUT, &path, user).await
+        self.command(Method::PUT, &path, user).await
     }
 
-    /// Lets a user consent to some scopes.
-    pub async fn grant(&self, user: &OpenId, scopes: &[Scope]) -> Done<TokenPair> {
-        let order = Grant { scopes: scopes.to_vec() };
+    /// Issues a token pair, as if the user had authorized the app for these scopes.
+    pub async fn grant(&self, user: &OpenId, scopes: &[Scope]) -> ControlResult<TokenPair> {
         let path = format!("/users/{user}/grant");
-        self.send(Method::POST, &path, order).await
+        self.send(Method::POST, &path, GrantScopes { scopes: scopes.to_vec() }).await
     }
 
-    /// Ends the lifetime of a user's tokens.
-    pub async fn expire_tokens(&self, user: &OpenId, which: TokenKind) -> Done {
+    /// Expires a user's tokens now.
+    pub async fn expire_tokens(&self, user: &OpenId, which: TokenKind) -> ControlResult {
         let path = format!("/users/{user}/tokens/expire");
-        self.tell(Method::POST, &path, TokenOrder { which }).await
+        self.command(Method::POST, &path, ExpireTokens { which }).await
     }
 
-    /// Lets a user remove the app; the reason is that of `authorization.removed`.
-    pub async fn disconnect(&self, user: &OpenId, reason: u8) -> Done {
+    /// Removes a user's authorization of the app; `reason` is that of the webhook `authorization.removed`.
+    pub async fn disconnect(&self, user: &OpenId, reason: u8) -> ControlResult {
         let path = format!("/users/{user}/disconnect");
-        self.tell(Method::POST, &path, Disconnect { reason }).await
+        self.command(Method::POST, &path, Disconnect { reason }).await
     }
 
-    /// Orders trouble; the answer is the name by which it is cleared.
-    pub async fn inject(&self, fault: &Fault) -> Done<u64> {
+    /// Injects a fault and returns the id by which it is cleared.
+    pub async fn inject(&self, fault: &Fault) -> ControlResult<u64> {
         #[derive(serde::Deserialize)]
         struct Injected {
             id: u64,
@@ -149,65 +147,65 @@ impl Control {
         Ok(injected.id)
     }
 
-    /// Lists the faults.
-    pub async fn faults(&self) -> Done<Vec<InjectedFault>> {
+    /// Lists the injected faults.
+    pub async fn faults(&self) -> ControlResult<Vec<InjectedFault>> {
         self.get("/faults").await
     }
 
     /// Clears one fault.
-    pub async fn clear_fault(&self, id: u64) -> Done {
-        self.tell(Method::DELETE, &format!("/faults/{id}"), json!({})).await
+    pub async fn clear_fault(&self, id: u64) -> ControlResult {
+        self.command(Method::DELETE, &format!("/faults/{id}"), json!({})).await
     }
 
     /// Clears every fault.
-    pub async fn clear_faults(&self) -> Done {
-        self.tell(Method::DELETE, "/faults", json!({})).await
+    pub async fn clear_faults(&self) -> ControlResult {
+        self.command(Method::DELETE, "/faults", json!({})).await
     }
 
-    /// Reads the whole book.
-    pub async fn ledger(&self) -> Done<Ledger> {
+    /// Reads the whole ledger.
+    pub async fn ledger(&self) -> ControlResult<Ledger> {
         self.get("/ledger").await
     }
 
-    /// Reads the account of one publish.
-    pub async fn entry(&self, id: &PublishId) -> Done<Entry> {
+    /// Reads the ledger entry of one publish.
+    pub async fn entry(&self, id: &PublishId) -> ControlResult<LedgerEntry> {
         self.get(&format!("/ledger/{id}")).await
     }
 
-    /// Lists the calls behind a position in the log; 0 is before the first.
-    pub async fn events(&self, after: u64) -> Done<Vec<Event>> {
-        self.get(&format!("/events?after={after}")).await
+    /// Lists the logged calls with a `seq` greater than `after`.
+    pub async fn calls(&self, after: u64) -> ControlResult<Vec<CallRecord>> {
+        self.get(&format!("/calls?after={after}")).await
     }
 
-    /// Lists every secret ever issued.
-    pub async fn secrets(&self) -> Done<Vec<String>> {
+    /// Lists every secret that was ever issued, including those from before a reset.
+    pub async fn secrets(&self) -> ControlResult<Vec<String>> {
         self.get("/secrets").await
     }
 
     /// Lists every webhook, delivered or not.
-    pub async fn webhooks(&self) -> Done<Vec<Delivery>> {
+    pub async fn webhooks(&self) -> ControlResult<Vec<Delivery>> {
         self.get("/webhooks").await
     }
 
-    /// Plays the creator who posts a draft from the inbox.
-    pub async fn post_draft(&self, id: &PublishId, draft: &DraftPost) -> Done {
-        self.tell(Method::POST, &format!("/posts/{id}/post_draft"), draft).await
+    /// Posts a draft from the creator's inbox.
+    pub async fn post_draft(&self, id: &PublishId, draft: &DraftPost) -> ControlResult {
+        self.command(Method::POST, &format!("/publishes/{id}/post_draft"), draft).await
     }
 
-    /// Lets a publish fail at once.
-    pub async fn fail(&self, id: &PublishId, reason: FailReason) -> Done {
-        let path = format!("/posts/{id}/fail");
-        self.tell(Method::POST, &path, Failure { reason }).await
+    /// Fails a publish now.
+    pub async fn fail(&self, id: &PublishId, reason: FailReason) -> ControlResult {
+        let path = format!("/publishes/{id}/fail");
+        self.command(Method::POST, &path, FailPublish { reason }).await
     }
 
-    /// Takes the videos of a publish out of public view.
-    pub async fn take_down(&self, id: &PublishId) -> Done {
-        self.tell(Method::POST, &format!("/posts/{id}/take_down"), json!({})).await
+    /// Removes the public videos of a publish from public view.
+    pub async fn take_down(&self, id: &PublishId) -> ControlResult {
+        self.command(Method::POST, &format!("/publishes/{id}/take_down"), json!({})).await
     }
 
-    /// Lets an upload URL expire at once.
-    pub async fn expire_upload(&self, id: &PublishId) -> Done {
-        let path = format!("/posts/{id}/expire_upload");
-        self.tell(Method::POST, &path, json!({})).await
+    /// Expires the upload URL of a publish now.
+    pub async fn expire_upload(&self, id: &PublishId) -> ControlResult {
+        let path = format!("/publishes/{id}/expire_upload");
+        self.command(Method::POST, &path, json!({})).await
     }
 }

@@ -1,52 +1,52 @@
-//! The headers of a PUT, each of which is required and exact.
+//! The headers of a PUT to an upload URL. Each one is required, and only the documented form is accepted.
 //!
-//! Does not know how far an upload is, only what one request announces.
+//! These checks do not depend on the upload's progress; `Upload::begin` checks that.
 
 use axum::http::{HeaderMap, header};
 
 use crate::envelope::Rule;
 use crate::plan::{ChunkPlan, Range};
 
-use super::UploadRefusal;
+use super::UploadError;
 
 const MEDIA_TYPES: [&str; 3] = ["video/mp4", "video/quicktime", "video/webm"];
 
-/// What a PUT says about itself.
+/// The headers of one PUT.
 #[derive(Debug, Clone)]
 pub(crate) struct UploadHeaders {
     pub(crate) content_type: String,
     content_length: Option<u64>,
     content_range: Option<String>,
-    authorized: bool,
+    has_authorization: bool,
 }
 
 impl UploadHeaders {
-    /// Reads the headers without judging them.
+    /// Reads the headers without checking them.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let text = |name| {
             let value = headers.get(name)?.to_str().ok()?;
             Some(value.to_owned())
         };
-        let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+        let is_chunked_encoding = headers.contains_key(header::TRANSFER_ENCODING);
         let length = text(header::CONTENT_LENGTH).and_then(|value| value.parse().ok());
         Self {
             content_type: text(header::CONTENT_TYPE).unwrap_or_default(),
-            content_length: length.filter(|_| !chunked),
+            content_length: length.filter(|_| !is_chunked_encoding),
             content_range: text(header::CONTENT_RANGE),
-            authorized: headers.contains_key(header::AUTHORIZATION),
+            has_authorization: headers.contains_key(header::AUTHORIZATION),
         }
     }
 
-    /// Refuses a token where the URL is the credential.
-    pub(crate) fn check_credentials(&self) -> Result<(), UploadRefusal> {
-        if self.authorized {
+    /// Refuses an `Authorization` header. The URL itself contains the credential.
+    pub(crate) fn check_credentials(&self) -> Result<(), UploadError> {
+        if self.has_authorization {
             return Err(malformed(Rule::Credentials, "An access token was sent to the upload URL."));
         }
         Ok(())
     }
 
-    /// Checks everything that does not depend on progress.
-    pub(crate) fn check(&self, plan: ChunkPlan, earlier_type: Option<&str>) -> Result<Range, UploadRefusal> {
+    /// Checks the other headers and returns the declared range. `earlier_type` is the `Content-Type` of earlier chunks.
+    pub(crate) fn check(&self, plan: ChunkPlan, earlier_type: Option<&str>) -> Result<Range, UploadError> {
         if !MEDIA_TYPES.contains(&self.content_type.as_str()) {
             return Err(malformed(
                 Rule::ContentType,
@@ -54,7 +54,7 @@ impl UploadHeaders {
             ));
         }
         if earlier_type.is_some_and(|earlier| earlier != self.content_type) {
-            return Err(malformed(Rule::ContentType, "The Content-Type differs from that of the chunks before."));
+            return Err(malformed(Rule::ContentType, "The Content-Type differs from that of the earlier chunks."));
         }
         let Some(length) = self.content_length else {
             return Err(malformed(
@@ -64,7 +64,7 @@ impl UploadHeaders {
         };
         let Some(value) = &self.content_range else {
             return Err(
-                UploadRefusal::new(416, "no_content_range").breaking(Rule::Headers, "A chunk has no Content-Range.")
+                UploadError::new(416, "no_content_range").violating(Rule::Headers, "A chunk has no Content-Range.")
             );
         };
         let Some((range, total)) = parse_range(value) else {
@@ -74,23 +74,23 @@ impl UploadHeaders {
             return Err(malformed(Rule::Headers, "The Content-Length is not the length of the Content-Range."));
         }
         if total != plan.video_size() {
-            return Err(UploadRefusal::new(416, "total")
-                .breaking(Rule::Range, "The total in Content-Range is not the announced video_size."));
+            return Err(UploadError::new(416, "total")
+                .violating(Rule::Range, "The total in Content-Range is not the declared video_size."));
         }
         Ok(range)
     }
 }
 
-fn malformed(rule: Rule, sentence: &str) -> UploadRefusal {
-    UploadRefusal::new(400, "malformed").breaking(rule, sentence)
+fn malformed(rule: Rule, message: &str) -> UploadError {
+    UploadError::new(400, "malformed").violating(rule, message)
 }
 
-/// Reads `bytes FIRST-LAST/TOTAL`, and nothing that only resembles it.
+/// Parses exactly `bytes FIRST-LAST/TOTAL`; every variation is refused.
 fn parse_range(value: &str) -> Option<(Range, u64)> {
     let number = |digits: &str| -> Option<u64> {
-        let canonical = digits.bytes().all(|byte| byte.is_ascii_digit());
-        let padded = digits.len() > 1 && digits.starts_with('0');
-        (canonical && !padded).then(|| digits.parse().ok()).flatten()
+        let only_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let zero_padded = digits.len() > 1 && digits.starts_with('0');
+        (only_digits && !zero_padded).then(|| digits.parse().ok()).flatten()
     };
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_range_is_read_exactly() {
+    fn only_the_exact_content_range_form_is_parsed() {
         let (range, total) = parse_range("bytes 0-9/10").unwrap();
         assert_eq!((range.first, range.last, total), (0, 9, 10));
         for wrong in [

@@ -1,7 +1,7 @@
-//! A PUT from its first header to its answer, with the body passing through.
+//! One PUT to an upload URL, from its headers to its answer. The body passes through and is not stored.
 //!
-//! Holds one network read of the body at a time. A client that hangs up, at any
-//! point, leaves the upload as it was before the PUT.
+//! At most one network read of the body is in memory. If the client disconnects before the last byte, the upload is as
+//! it was before the PUT.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,251 +12,269 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use crate::api::Answer;
-use crate::call::Call;
+use crate::api::CallOutcome;
+use crate::call::ApiCall;
+use crate::clock::after_ms;
+use crate::connection::{ConnectionHandle, Termination};
 use crate::endpoint::Endpoint;
-use crate::envelope::{Refusal, Reply, Rule};
-use crate::faults::{Fired, Trouble};
+use crate::envelope::{ApiError, Reply, Rule};
+use crate::fault_actions::{FaultOutcome, FaultTarget, unsent_response};
+use crate::faults::{FaultKind, FiredFault};
 use crate::ids::{OpenId, PublishId};
 use crate::ledger::ChunkOutcome;
-use crate::post::Life;
-use crate::server::{conclude, record};
-use crate::stage::Stage;
-use crate::trouble::{Target, Then, no_answer};
-use crate::wire::{Cut, Wire};
+use crate::publish::PublishState;
+use crate::server::{finish_call, log_call};
+use crate::shared::SharedWorld;
 
-use super::UploadRefusal;
+use super::UploadError;
 use super::headers::UploadHeaders;
-use super::receiving::{InFlight, Receiving};
+use super::transfer::{ActiveTransfer, ChunkReceiver};
 
-/// How long an earlier PUT to the same URL may take to notice that its client is gone.
-const GRACE: Duration = Duration::from_millis(500);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// The longest body that is read to its end although it was refused, in bytes.
-const POLITENESS: u64 = 256_000_000;
+/// How long a PUT waits for an earlier PUT to the same URL, whose client may just have disconnected.
+const EARLIER_PUT_TIMEOUT: Duration = Duration::from_millis(500);
+const EARLIER_PUT_CHECK_INTERVAL: Duration = Duration::from_millis(5);
+/// How many bytes of a refused body are read before the connection is closed, at most.
+const MAX_DRAINED_BYTES: u64 = 256_000_000;
 
 /// Answers a PUT.
-pub(crate) async fn serve(stage: Arc<Stage>, wire: Wire, parts: Parts, body: Body) -> Response {
-    let call = Call::new(Endpoint::Upload, &parts, Bytes::new());
+pub(crate) async fn serve(
+    shared: Arc<SharedWorld>,
+    connection: ConnectionHandle,
+    parts: Parts,
+    body: Body,
+) -> Response {
+    let call = ApiCall::new(Endpoint::Upload, &parts, Bytes::new());
     let headers = UploadHeaders::read(&parts.headers);
-    let (user, publish_id, fault) = meet(&stage, &call);
+    let (user, publish_id, fault) = match_call(&shared, &call);
+    let outcome = |reply, code: &str| CallOutcome {
+        reply,
+        code: code.to_owned(),
+        user: user.clone(),
+        publish_id: publish_id.clone(),
+    };
     if let Some(fired) = &fault {
-        let target = Target { endpoint: Endpoint::Upload, bearer: None, publish_id: publish_id.as_ref() };
-        let fell = |reply, code: &str| Answer {
-            reply,
-            code: code.to_owned(),
-            user: user.clone(),
-            publish_id: publish_id.clone(),
-        };
-        match fired.before(&stage, &wire, target).await {
-            Then::GoOn => fired.doom(&stage, publish_id.as_ref()),
-            Then::Answer(reply) => {
+        let target = FaultTarget { endpoint: Endpoint::Upload, bearer: None, publish_id: publish_id.as_ref() };
+        match fired.apply_before(&shared, &connection, target).await {
+            // Forced before the body is read, so that the failure is set when the last chunk arrives.
+            FaultOutcome::Continue => fired.force_failure(&shared, publish_id.as_ref()),
+            FaultOutcome::Reply(reply) => {
                 drain(body.into_data_stream()).await;
-                let answer = fell(reply, "fault");
-                return conclude(&stage, &wire, &call, Some(fired), answer).await;
+                return finish_call(&shared, &connection, &call, Some(fired), outcome(reply, "fault")).await;
             }
-            Then::Gone => {
-                let answer = fell(Reply::default(), "cut");
-                record(&stage, &call, Some(fired), &answer, None);
-                return no_answer();
+            FaultOutcome::Disconnected => {
+                log_call(&shared, &call, Some(fired), &outcome(Reply::default(), "disconnected"), None);
+                return unsent_response();
             }
         }
     }
-    let answer = receive(&stage, &wire, &call, &headers, body, fault.as_ref()).await;
-    let Some((reply, code)) = answer else {
-        let answer = Answer { reply: Reply::default(), code: "cut".to_owned(), user, publish_id };
-        record(&stage, &call, fault.as_ref(), &answer, None);
-        return no_answer();
+    let Some((reply, code)) = receive(&shared, &connection, &call, &headers, body, fault.as_ref()).await else {
+        log_call(&shared, &call, fault.as_ref(), &outcome(Reply::default(), "disconnected"), None);
+        return unsent_response();
     };
-    let answer = Answer { reply, code: code.to_owned(), user, publish_id };
-    conclude(&stage, &wire, &call, fault.as_ref(), answer).await
+    finish_call(&shared, &connection, &call, fault.as_ref(), outcome(reply, code)).await
 }
 
-/// Finds whose upload it is, and the fault that befalls it.
-fn meet(stage: &Stage, call: &Call) -> (Option<OpenId>, Option<PublishId>, Option<Fired>) {
-    let mut world = stage.world();
-    let index = named(call).and_then(|(id, token)| world.find_upload(id, token));
-    let post = index.map(|index| &world.posts[index]);
-    let user = post.map(|post| post.user.clone());
-    let publish_id = post.map(|post| post.id.clone());
-    let fault = world.faults.meet(Endpoint::Upload, user.as_ref(), publish_id.as_ref());
+/// Finds the user and publish of the upload, and the fault that hits this call.
+fn match_call(shared: &SharedWorld, call: &ApiCall) -> (Option<OpenId>, Option<PublishId>, Option<FiredFault>) {
+    let mut world = shared.lock();
+    let index = url_parameters(call).and_then(|(id, token)| world.find_upload(id, token));
+    let publish = index.map(|index| &world.publishes[index]);
+    let user = publish.map(|publish| publish.user.clone());
+    let publish_id = publish.map(|publish| publish.id.clone());
+    let fault = world.faults.fire_for_call(Endpoint::Upload, user.as_ref(), publish_id.as_ref());
     (user, publish_id, fault)
 }
 
-fn named(call: &Call) -> Option<(&str, &str)> {
+fn url_parameters(call: &ApiCall) -> Option<(&str, &str)> {
     Some((call.query.one("upload_id")?, call.query.one("upload_token")?))
 }
 
-/// Takes in a chunk; none if the connection ended first.
+/// Receives a chunk. Returns the answer and the code for the log, or `None` if the connection ended first.
 async fn receive(
-    stage: &Arc<Stage>,
-    wire: &Wire,
-    call: &Call,
+    shared: &Arc<SharedWorld>,
+    connection: &ConnectionHandle,
+    call: &ApiCall,
     headers: &UploadHeaders,
     body: Body,
-    fault: Option<&Fired>,
+    fault: Option<&FiredFault>,
 ) -> Option<(Reply, &'static str)> {
     let mut body = body.into_data_stream();
-    let opened = match open(stage, wire, call, headers).await {
-        Ok(opened) => opened,
-        Err(refusal) => {
-            note(stage, call, &refusal);
+    let begun = match begin(shared, connection, call, headers).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            record_violation(shared, call, &error);
             drain(body).await;
-            return Some((refusal.reply, refusal.word));
+            return Some((error.reply, error.code));
         }
     };
     let mut transfer = Transfer {
-        stage: Arc::clone(stage),
-        index: opened.0,
-        publish_id: opened.1,
-        receiving: Some(opened.2),
-        outcome: ChunkOutcome::Aborted,
+        shared: Arc::clone(shared),
+        index: begun.index,
+        publish_id: begun.publish_id,
+        receiver: Some(begun.receiver),
+        outcome_if_dropped: ChunkOutcome::Aborted,
     };
-    let trouble = fault.map(|fired| &fired.trouble);
+    let fault = fault.map(|fired| &fired.kind);
     while let Some(frame) = body.next().await {
-        // A body that ends early ends its connection too: nobody is there to be told.
+        // A body that fails has lost its connection, so there is no client to answer.
         let frame = frame.ok()?;
-        let receiving = transfer.receiving.as_mut()?;
-        receiving.update(&frame);
-        if let Some(Trouble::ResetInBody { after_bytes }) = trouble
-            && receiving.bytes() >= *after_bytes
+        let receiver = transfer.receiver.as_mut()?;
+        receiver.update(&frame);
+        if let Some(FaultKind::ResetInBody { after_bytes }) = fault
+            && receiver.bytes() >= *after_bytes
         {
-            wire.cut(Cut::Reset);
+            connection.terminate(Termination::Reset);
             return None;
         }
     }
-    if matches!(trouble, Some(Trouble::ResetAfterBody)) {
-        transfer.outcome = ChunkOutcome::Dropped;
-        wire.cut(Cut::Reset);
+    if matches!(fault, Some(FaultKind::ResetAfterBody)) {
+        transfer.outcome_if_dropped = ChunkOutcome::Discarded;
+        connection.terminate(Termination::Reset);
         return None;
     }
     transfer.finish()
 }
 
-type Opened = (usize, PublishId, Receiving);
+/// A transfer that [`begin`] has started.
+struct Begun {
+    /// The publish's index in `World::publishes`.
+    index: usize,
+    publish_id: PublishId,
+    receiver: ChunkReceiver,
+}
 
-/// Opens the announced chunk, once no other PUT to this URL is under way. One whose
-/// client hung up is waited for; one that went on to its end was sent at the same time.
-async fn open(stage: &Stage, wire: &Wire, call: &Call, headers: &UploadHeaders) -> Result<Opened, UploadRefusal> {
+/// Begins the transfer of the declared chunk, as soon as no other transfer of this upload is active.
+///
+/// If an earlier transfer is active, its client may have disconnected without the server having noticed yet. So this
+/// waits up to [`EARLIER_PUT_TIMEOUT`] for it. An earlier transfer that then ends with all its bytes, or does not end in
+/// time, means that the client sent two chunks at once, which is a violation.
+async fn begin(
+    shared: &SharedWorld,
+    connection: &ConnectionHandle,
+    call: &ApiCall,
+    headers: &UploadHeaders,
+) -> Result<Begun, UploadError> {
     if !Endpoint::Upload.methods().contains(&call.method.as_str()) {
-        return Err(UploadRefusal::new(405, "method").breaking(Rule::Method, Refusal::method_not_allowed().message));
+        return Err(UploadError::new(405, "method").violating(Rule::Method, ApiError::method_not_allowed().message));
     }
     headers.check_credentials()?;
     let parallel = || {
-        let sentence = "Two chunks of one upload were sent at the same time.";
-        UploadRefusal::new(416, "parallel").breaking(Rule::Parallel, sentence)
+        let message = "Two chunks of one upload were sent at the same time.";
+        UploadError::new(416, "parallel").violating(Rule::Parallel, message)
     };
-    let patience = tokio::time::Instant::now() + GRACE;
-    let mut met: Option<InFlight> = None;
+    let deadline = tokio::time::Instant::now() + EARLIER_PUT_TIMEOUT;
+    let mut earlier: Option<ActiveTransfer> = None;
     loop {
         {
-            let mut world = stage.world();
+            let mut world = shared.lock();
             let settings = world.settings.clone();
             let now = world.clock.now();
-            let gone = || UploadRefusal::new(settings.unknown_upload_http_status, "unknown_upload");
-            let found = named(call).and_then(|(id, token)| world.find_upload(id, token));
-            let index = found.ok_or_else(gone)?;
-            let post = &mut world.posts[index];
-            if matches!(post.life, Life::Failed { .. }) && post.upload.expires_at > now {
-                return Err(gone());
+            let unknown_upload = || UploadError::new(settings.unknown_upload_http_status, "unknown_upload");
+            let found = url_parameters(call).and_then(|(id, token)| world.find_upload(id, token));
+            let index = found.ok_or_else(unknown_upload)?;
+            let publish = &mut world.publishes[index];
+            if matches!(publish.state, PublishState::Failed { .. }) && publish.upload.expires_at > now {
+                return Err(unknown_upload());
             }
-            let busy = post.upload.in_flight.as_ref().filter(|it| !it.is_abandoned());
-            if busy.is_some() {
-                met = busy.cloned();
-            } else if met.is_some_and(|earlier| earlier.is_whole()) {
+            let active = publish.upload.active.as_ref().filter(|active| !active.is_abandoned());
+            if active.is_some() {
+                earlier = active.cloned();
+            } else if earlier.is_some_and(|earlier| earlier.is_whole()) {
                 return Err(parallel());
             } else {
-                let in_flight = InFlight::over(wire.clone());
-                let receiving = post.upload.begin(headers, in_flight, &settings, now)?;
-                return Ok((index, post.id.clone(), receiving));
+                let transfer = ActiveTransfer::new(connection.clone());
+                let receiver = publish.upload.begin(headers, transfer, &settings, now)?;
+                return Ok(Begun { index, publish_id: publish.id.clone(), receiver });
             }
         }
-        if tokio::time::Instant::now() >= patience {
+        if tokio::time::Instant::now() >= deadline {
             return Err(parallel());
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(EARLIER_PUT_CHECK_INTERVAL).await;
     }
 }
 
-fn note(stage: &Stage, call: &Call, refusal: &UploadRefusal) {
-    let Some((rule, sentence)) = refusal.breach.clone() else {
+/// Records the violation of a refused PUT, if it is one.
+fn record_violation(shared: &SharedWorld, call: &ApiCall, error: &UploadError) {
+    let Some((rule, message)) = error.violation.clone() else {
         return;
     };
-    let mut world = stage.world();
-    let index = named(call).and_then(|(id, token)| world.find_upload(id, token));
-    let post = index.map(|index| &world.posts[index]);
-    let user = post.map(|post| post.user.clone());
-    let publish_id = post.map(|post| post.id.clone());
-    world.breach(Endpoint::Upload, rule, user, publish_id, sentence);
+    let mut world = shared.lock();
+    let index = url_parameters(call).and_then(|(id, token)| world.find_upload(id, token));
+    let publish = index.map(|index| &world.publishes[index]);
+    let user = publish.map(|publish| publish.user.clone());
+    let publish_id = publish.map(|publish| publish.id.clone());
+    world.record_violation(Endpoint::Upload, rule, user, publish_id, message);
 }
 
-/// Reads a refused body away, so that the client gets to read the refusal.
+/// Reads and discards a refused body. Otherwise the client, which is still sending, might not read the answer.
 async fn drain(mut body: BodyDataStream) {
     let mut drained = 0;
     while let Some(Ok(frame)) = body.next().await {
         drained += frame.len() as u64;
-        if drained > POLITENESS {
+        if drained > MAX_DRAINED_BYTES {
             return;
         }
     }
 }
 
-/// A chunk on its way. Dropped unfinished, it is written down as what it was.
+/// A transfer in progress. If it is dropped before [`Transfer::finish`], the ledger records `outcome_if_dropped`.
+///
+/// Hyper drops the handler's future when the client disconnects, so this also covers disconnects.
 struct Transfer {
-    stage: Arc<Stage>,
+    shared: Arc<SharedWorld>,
     index: usize,
     publish_id: PublishId,
-    receiving: Option<Receiving>,
-    outcome: ChunkOutcome,
+    receiver: Option<ChunkReceiver>,
+    outcome_if_dropped: ChunkOutcome,
 }
 
 impl Transfer {
-    /// Makes a whole chunk part of the file, and answers it.
+    /// Ends the transfer after the last byte of the body, and returns the answer and the code for the log.
     fn finish(mut self) -> Option<(Reply, &'static str)> {
-        let receiving = self.receiving.take()?;
-        let mut world = self.stage.world();
+        let receiver = self.receiver.take()?;
+        let mut world = self.shared.lock();
         let settings = world.settings.clone();
         let now = world.clock.now();
-        let post = world.posts.get_mut(self.index);
-        let post = post.filter(|post| post.id == self.publish_id)?;
-        if !receiving.is_whole() {
-            post.upload.end(receiving, ChunkOutcome::Aborted, now);
+        // A reset may have removed the publish since the transfer began.
+        let publish = world.publishes.get_mut(self.index).filter(|publish| publish.id == self.publish_id)?;
+        if !receiver.is_whole() {
+            publish.upload.end(receiver, ChunkOutcome::Aborted, now);
             return Some((Reply::empty(400), "short"));
         }
-        if receiving.is_repeated() {
-            let faithful = post.upload.repeats_faithfully(&receiving);
-            post.upload.end(receiving, ChunkOutcome::Repeated, now);
-            let reply = post.upload.repeated(&settings);
-            let (user, publish_id) = (Some(post.user.clone()), Some(post.id.clone()));
-            if !faithful {
-                let sentence = "A chunk was sent again with other bytes.".to_owned();
-                world.breach(Endpoint::Upload, Rule::Range, user, publish_id, sentence);
+        if receiver.is_repeated() {
+            let same_bytes = publish.upload.repeats_same_bytes(&receiver);
+            publish.upload.end(receiver, ChunkOutcome::Repeated, now);
+            let reply = publish.upload.repeated_reply(&settings);
+            let (user, publish_id) = (Some(publish.user.clone()), Some(publish.id.clone()));
+            if !same_bytes {
+                let message = "A chunk was sent again with other bytes.".to_owned();
+                world.record_violation(Endpoint::Upload, Rule::Range, user, publish_id, message);
             }
             return Some((reply, "repeated"));
         }
-        if !post.upload.end(receiving, ChunkOutcome::Accepted, now) {
+        if !publish.upload.end(receiver, ChunkOutcome::Accepted, now) {
             return Some((Reply::empty(403), "url_expired"));
         }
-        let reply = post.upload.accepted(&settings);
-        let complete = post.upload.is_complete();
-        if complete && post.life == Life::Uploading {
-            let until = crate::clock::after_ms(now, settings.processing_ms);
-            post.life = Life::Processing { until };
+        let reply = publish.upload.accepted_reply(&settings);
+        let is_complete = publish.upload.is_complete();
+        if is_complete && publish.state == PublishState::Uploading {
+            publish.state = PublishState::Processing { until: after_ms(now, settings.processing_ms) };
         }
-        Some((reply, if complete { "complete" } else { "accepted" }))
+        Some((reply, if is_complete { "complete" } else { "accepted" }))
     }
 }
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        let Some(receiving) = self.receiving.take() else {
+        let Some(receiver) = self.receiver.take() else {
             return;
         };
-        let mut world = self.stage.world();
+        let mut world = self.shared.lock();
         let now = world.clock.now();
-        let post = world.posts.get_mut(self.index);
-        if let Some(post) = post.filter(|post| post.id == self.publish_id) {
-            post.upload.end(receiving, self.outcome, now);
+        let publish = world.publishes.get_mut(self.index);
+        if let Some(publish) = publish.filter(|publish| publish.id == self.publish_id) {
+            publish.upload.end(receiver, self.outcome_if_dropped, now);
         }
     }
 }

@@ -1,61 +1,60 @@
-//! The sending of webhooks, and the background work that drives time onwards.
+//! The background task: it advances the world's state and sends the webhooks that are due.
 //!
-//! The one task that acts without being called. It never logs a body or a
-//! signature.
+//! It never logs a body or a signature.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::stage::Stage;
+use crate::shared::SharedWorld;
 
 use super::{Attempt, signature};
 
-const TICK: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(10);
+const TICK_INTERVAL: Duration = Duration::from_millis(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Moves posts on and delivers what there is to tell, until the task is dropped.
-pub(crate) async fn drive(stage: Arc<Stage>, client: reqwest::Client) {
-    let mut tick = tokio::time::interval(TICK);
+/// Runs until the task is aborted. Each tick locks the world, which also applies the transitions that are due.
+pub(crate) async fn run(shared: Arc<SharedWorld>, client: reqwest::Client) {
+    let mut tick = tokio::time::interval(TICK_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         let (url, attempts) = {
-            let mut world = stage.world();
+            let mut world = shared.lock();
             let settings = world.settings.clone();
             let now = world.clock.now();
-            let attempts = world.outbox.take_due(&settings, now);
+            let attempts = world.webhook_queue.take_due(&settings, now);
             (settings.webhook_url, attempts)
         };
         let Some(url) = url else { continue };
         for attempt in attempts {
-            let deliver = deliver(Arc::clone(&stage), client.clone(), url.clone(), attempt);
+            let deliver = deliver(Arc::clone(&shared), client.clone(), url.clone(), attempt);
             tokio::spawn(deliver);
         }
     }
 }
 
-async fn deliver(stage: Arc<Stage>, client: reqwest::Client, url: String, attempt: Attempt) {
-    let secret = stage.world().app.client_secret.clone();
+async fn deliver(shared: Arc<SharedWorld>, client: reqwest::Client, url: String, attempt: Attempt) {
+    let secret = shared.lock().app.client_secret.clone();
     let Some(signature) = signature(&secret, attempt.signed_at, &attempt.body) else {
         return;
     };
     let sent = client
         .post(&url)
-        .timeout(PATIENCE)
+        .timeout(REQUEST_TIMEOUT)
         .header("content-type", "application/json")
         .header("TikTok-Signature", signature)
         .body(attempt.body)
         .send()
         .await;
     let status = match sent {
-        Ok(answer) => Some(answer.status().as_u16()),
+        Ok(response) => Some(response.status().as_u16()),
         Err(error) => {
-            tracing::info!(webhook.seq = attempt.seq, error = %error.without_url(), "a webhook was not delivered");
+            tracing::info!(webhook.seq = attempt.seq, error = %error.without_url(), "webhook request failed");
             None
         }
     };
-    let mut world = stage.world();
+    let mut world = shared.lock();
     let settings = world.settings.clone();
     let now = world.clock.now();
-    world.outbox.attempted(attempt.seq, status, &settings, now);
+    world.webhook_queue.record_attempt(attempt.seq, status, &settings, now);
 }

@@ -1,4 +1,4 @@
-//! A bare client: it sends what a test tells it to, right or wrong.
+//! A client that sends exactly what a test says, correct or not.
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use simulator::{Config, Endpoint, OpenId, PublishId, Scope, Settings, Simulator,
 
 pub(crate) const MB: u64 = 1_000_000;
 
-/// A simulator with one user, who granted every scope.
+/// A running simulator with one user, who granted every scope.
 pub(crate) struct Client {
     pub(crate) tiktok: Simulator,
     pub(crate) user: OpenId,
@@ -14,8 +14,8 @@ pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
 }
 
-/// An upload that was begun.
-pub(crate) struct Begun {
+/// The `publish_id` and `upload_url` of an init.
+pub(crate) struct StartedUpload {
     pub(crate) id: PublishId,
     pub(crate) url: String,
 }
@@ -39,110 +39,120 @@ impl Client {
         format!("{}{}", self.tiktok.url(), endpoint.path())
     }
 
-    /// Posts JSON with the user's token.
+    /// Posts JSON with the user's token. Returns the HTTP status and the body.
     pub(crate) async fn post(&self, endpoint: Endpoint, body: &Value) -> (u16, Value) {
         let request = self.http.post(self.url(endpoint)).bearer_auth(&self.token).json(body);
-        answer(request.send().await.unwrap()).await
+        read_response(request.send().await.unwrap()).await
     }
 
-    /// Posts a form to a token endpoint.
+    /// Posts a form to an OAuth endpoint. Returns the HTTP status and the body.
     pub(crate) async fn form(&self, endpoint: Endpoint, form: &[(&str, &str)]) -> (u16, Value) {
         let request = self.http.post(self.url(endpoint)).form(form);
-        answer(request.send().await.unwrap()).await
+        read_response(request.send().await.unwrap()).await
     }
 
-    /// Looks at the creator and starts a direct post for a file of a size, in one chunk.
-    pub(crate) async fn begin(&self, size: u64) -> Begun {
-        self.begin_in(size, size, 1).await
+    /// Starts a direct post of a file with one chunk, after the `creator_info/query` that it requires.
+    pub(crate) async fn start_direct(&self, size: u64) -> StartedUpload {
+        self.start_direct_in_chunks(size, size, 1).await
     }
 
-    /// Looks at the creator and starts a direct post.
-    pub(crate) async fn begin_in(&self, size: u64, chunk: u64, count: u64) -> Begun {
+    /// Starts a direct post with a chunk plan, after the `creator_info/query` that it requires.
+    pub(crate) async fn start_direct_in_chunks(&self, size: u64, chunk: u64, count: u64) -> StartedUpload {
         self.post(Endpoint::CreatorInfo, &json!({})).await;
-        let body = direct(size, chunk, count);
-        begun(self.post(Endpoint::DirectInit, &body).await)
+        let body = direct_init_body(size, chunk, count);
+        started_upload(self.post(Endpoint::DirectInit, &body).await)
     }
 
-    /// Starts a draft for a file of a size, in one chunk.
-    pub(crate) async fn begin_draft(&self, size: u64) -> Begun {
-        let body = json!({ "source_info": source(size, size, 1) });
-        begun(self.post(Endpoint::InboxInit, &body).await)
+    /// Starts a draft of a file with one chunk.
+    pub(crate) async fn start_draft(&self, size: u64) -> StartedUpload {
+        let body = json!({ "source_info": source_info(size, size, 1) });
+        started_upload(self.post(Endpoint::InboxInit, &body).await)
     }
 
-    /// Puts a range as it should be put.
-    pub(crate) async fn put(&self, to: &Begun, first: u64, bytes: &[u8], total: u64) -> Put {
-        let request = self.put_request(to, first, bytes, total);
-        Put::read(&request.send().await.unwrap())
+    /// Puts `bytes` at offset `first`, with correct headers.
+    pub(crate) async fn put(&self, upload: &StartedUpload, first: u64, bytes: &[u8], total: u64) -> PutResponse {
+        let request = self.put_request(upload, first, bytes, total);
+        PutResponse::read(&request.send().await.unwrap())
     }
 
-    pub(crate) fn put_request(&self, to: &Begun, first: u64, bytes: &[u8], total: u64) -> reqwest::RequestBuilder {
+    /// Builds the request of [`Client::put`].
+    pub(crate) fn put_request(
+        &self,
+        upload: &StartedUpload,
+        first: u64,
+        bytes: &[u8],
+        total: u64,
+    ) -> reqwest::RequestBuilder {
         let last = first + bytes.len() as u64 - 1;
         self.http
-            .put(&to.url)
+            .put(&upload.url)
             .header(CONTENT_TYPE, "video/mp4")
             .header(CONTENT_LENGTH, bytes.len())
             .header(CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))
             .body(bytes.to_vec())
     }
 
-    /// Sends a whole small file as a direct post.
-    pub(crate) async fn upload(&self) -> PublishId {
-        let file = movie(3000);
-        let begun = self.begin(3000).await;
-        assert_eq!(self.put(&begun, 0, &file, 3000).await.status, 201);
-        begun.id
+    /// Starts a direct post and uploads a whole file of 3,000 bytes.
+    pub(crate) async fn upload_direct_post(&self) -> PublishId {
+        let file = mp4_file(3000);
+        let upload = self.start_direct(3000).await;
+        assert_eq!(self.put(&upload, 0, &file, 3000).await.status, 201);
+        upload.id
     }
 
-    /// Asks what became of a publish.
+    /// Returns the `data` of `status/fetch`.
     pub(crate) async fn status(&self, id: &PublishId) -> Value {
         let body = json!({ "publish_id": id });
-        let (_, mut answer) = self.post(Endpoint::StatusFetch, &body).await;
-        answer["data"].take()
+        let (_, mut response) = self.post(Endpoint::StatusFetch, &body).await;
+        response["data"].take()
     }
 
-    /// Names the families of rules that were broken so far.
-    pub(crate) fn broken(&self) -> Vec<simulator::Rule> {
-        let violations = self.tiktok.ledger().violations;
-        violations.iter().map(|it| it.rule).collect()
+    /// Lists the rule of each violation so far.
+    pub(crate) fn violated_rules(&self) -> Vec<simulator::Rule> {
+        self.tiktok.ledger().violations.iter().map(|violation| violation.rule).collect()
     }
 
-    pub(crate) fn set(&self, change: impl FnOnce(&mut Settings)) {
+    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
         self.tiktok.change_settings(change).unwrap();
     }
 }
 
-/// What came back from an upload URL.
+/// The response to a PUT to an upload URL.
 #[derive(Debug)]
-pub(crate) struct Put {
+pub(crate) struct PutResponse {
     pub(crate) status: u16,
+    /// The `Content-Range` header.
     pub(crate) range: Option<String>,
 }
 
-impl Put {
-    pub(crate) fn read(answer: &reqwest::Response) -> Self {
-        let range = answer.headers().get(CONTENT_RANGE);
-        Self { status: answer.status().as_u16(), range: range.map(|value| value.to_str().unwrap().to_owned()) }
+impl PutResponse {
+    pub(crate) fn read(response: &reqwest::Response) -> Self {
+        let range = response.headers().get(CONTENT_RANGE);
+        Self { status: response.status().as_u16(), range: range.map(|value| value.to_str().unwrap().to_owned()) }
     }
 }
 
-pub(crate) async fn answer(answer: reqwest::Response) -> (u16, Value) {
-    let status = answer.status().as_u16();
-    let body = answer.text().await.unwrap();
+/// Returns the HTTP status and the body. A body that is not JSON becomes a string.
+pub(crate) async fn read_response(response: reqwest::Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let body = response.text().await.unwrap();
     let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
     (status, body)
 }
 
-pub(crate) fn code(answer: &(u16, Value)) -> (u16, &str) {
-    (answer.0, answer.1["error"]["code"].as_str().unwrap())
+/// Returns the HTTP status and the `error.code` of a v2 response.
+pub(crate) fn status_and_code(response: &(u16, Value)) -> (u16, &str) {
+    (response.0, response.1["error"]["code"].as_str().unwrap())
 }
 
-fn begun((status, answer): (u16, Value)) -> Begun {
-    assert_eq!(status, 200, "{answer}");
-    let text = |name: &str| answer["data"][name].as_str().unwrap().to_owned();
-    Begun { id: PublishId::new(text("publish_id")), url: text("upload_url") }
+/// Reads the response of an init that succeeded.
+pub(crate) fn started_upload((status, response): (u16, Value)) -> StartedUpload {
+    assert_eq!(status, 200, "{response}");
+    let text = |name: &str| response["data"][name].as_str().unwrap().to_owned();
+    StartedUpload { id: PublishId::new(text("publish_id")), url: text("upload_url") }
 }
 
-pub(crate) fn source(size: u64, chunk: u64, count: u64) -> Value {
+pub(crate) fn source_info(size: u64, chunk: u64, count: u64) -> Value {
     json!({
         "source": "FILE_UPLOAD",
         "video_size": size,
@@ -151,7 +161,8 @@ pub(crate) fn source(size: u64, chunk: u64, count: u64) -> Value {
     })
 }
 
-pub(crate) fn direct(size: u64, chunk: u64, count: u64) -> Value {
+/// Builds the body of a direct init for a public post.
+pub(crate) fn direct_init_body(size: u64, chunk: u64, count: u64) -> Value {
     json!({
         "post_info": {
             "title": "A day at the sea",
@@ -159,12 +170,12 @@ pub(crate) fn direct(size: u64, chunk: u64, count: u64) -> Value {
             "brand_content_toggle": false,
             "brand_organic_toggle": false,
         },
-        "source_info": source(size, chunk, count),
+        "source_info": source_info(size, chunk, count),
     })
 }
 
-/// Makes bytes that begin as an MP4 does, and differ from place to place.
-pub(crate) fn movie(size: usize) -> Vec<u8> {
+/// Makes a file that begins like an MP4. Its bytes differ by offset, so that swapped chunks change the hash.
+pub(crate) fn mp4_file(size: usize) -> Vec<u8> {
     let mut file = b"\0\0\0\x10ftypisom\0\0\0\0".to_vec();
     file.extend((file.len()..size).map(|at| u8::try_from(at % 251).unwrap()));
     file

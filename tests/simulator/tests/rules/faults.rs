@@ -1,21 +1,22 @@
-//! Trouble on demand, as a client sees it.
+//! The effect of each kind of injected fault on a client.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use simulator::{ChunkOutcome, Effect, Ending, Endpoint, FailReason, Fault, Moment, Trouble, WrongShape};
+use simulator::{ChunkOutcome, Effect, Ending, Endpoint, FailReason, Fault, FaultKind, Moment, WrongShape};
 
-use crate::client::{Begun, Client, code, direct, movie};
+use crate::client::{Client, StartedUpload, direct_init_body, mp4_file, status_and_code};
 
-async fn raw(client: &Client, endpoint: Endpoint) -> Result<(u16, String), reqwest::Error> {
+/// Calls a v2 endpoint. Returns the HTTP status and the unparsed body.
+async fn call(client: &Client, endpoint: Endpoint) -> Result<(u16, String), reqwest::Error> {
     let body = match endpoint {
-        Endpoint::DirectInit => direct(3000, 3000, 1),
+        Endpoint::DirectInit => direct_init_body(3000, 3000, 1),
         _ => json!({}),
     };
     let request = client.http.post(client.url(endpoint));
-    let answer = request.bearer_auth(&client.token).json(&body).send().await?;
-    let status = answer.status().as_u16();
-    Ok((status, answer.text().await?))
+    let response = request.bearer_auth(&client.token).json(&body).send().await?;
+    let status = response.status().as_u16();
+    Ok((status, response.text().await?))
 }
 
 fn was_reset(error: &reqwest::Error) -> bool {
@@ -29,212 +30,213 @@ fn was_reset(error: &reqwest::Error) -> bool {
     false
 }
 
-async fn put(client: &Client, begun: &Begun) -> Result<u16, reqwest::Error> {
-    let request = client.put_request(begun, 0, &movie(3000), 3000);
+/// Puts the whole file. Returns the HTTP status.
+async fn put(client: &Client, upload: &StartedUpload) -> Result<u16, reqwest::Error> {
+    let request = client.put_request(upload, 0, &mp4_file(3000), 3000);
     Ok(request.send().await?.status().as_u16())
 }
 
-fn inject(client: &Client, endpoint: Endpoint, trouble: Trouble) -> u64 {
-    client.tiktok.inject(Fault::new(endpoint, trouble))
+fn inject(client: &Client, endpoint: Endpoint, kind: FaultKind) -> u64 {
+    client.tiktok.inject(Fault::new(endpoint, kind))
 }
 
 #[tokio::test]
-async fn a_status_is_answered_in_the_shape_of_its_endpoint() {
+async fn status_fault_uses_the_error_shape_of_its_endpoint() {
     let client = Client::new().await;
-    let spam = |http_status, effect| Trouble::Status {
+    let status_fault = |http_status, effect| FaultKind::Status {
         http_status,
         code: "spam_risk_too_many_posts".to_owned(),
         message: "Later".to_owned(),
         effect,
     };
-    inject(&client, Endpoint::CreatorInfo, spam(200, Effect::Skipped));
-    let answer = client.post(Endpoint::CreatorInfo, &json!({})).await;
-    assert_eq!(code(&answer), (200, "spam_risk_too_many_posts"));
-    let answer = client.post(Endpoint::CreatorInfo, &json!({})).await;
-    assert_eq!(code(&answer), (200, "ok"));
+    inject(&client, Endpoint::CreatorInfo, status_fault(200, Effect::Skipped));
+    let response = client.post(Endpoint::CreatorInfo, &json!({})).await;
+    assert_eq!(status_and_code(&response), (200, "spam_risk_too_many_posts"));
+    let response = client.post(Endpoint::CreatorInfo, &json!({})).await;
+    assert_eq!(status_and_code(&response), (200, "ok"));
 
-    inject(&client, Endpoint::Token, spam(503, Effect::Skipped));
-    let (status, answer) = client.form(Endpoint::Token, &[]).await;
-    assert_eq!((status, answer["error"].is_string()), (503, true));
+    inject(&client, Endpoint::Token, status_fault(503, Effect::Skipped));
+    let (status, response) = client.form(Endpoint::Token, &[]).await;
+    assert_eq!((status, response["error"].is_string()), (503, true));
 
-    inject(&client, Endpoint::DirectInit, spam(502, Effect::Skipped));
-    assert_eq!(raw(&client, Endpoint::DirectInit).await.unwrap().0, 502);
+    inject(&client, Endpoint::DirectInit, status_fault(502, Effect::Skipped));
+    assert_eq!(call(&client, Endpoint::DirectInit).await.unwrap().0, 502);
     assert!(client.tiktok.ledger().publishes.is_empty());
-    inject(&client, Endpoint::DirectInit, spam(502, Effect::Happens));
-    assert_eq!(raw(&client, Endpoint::DirectInit).await.unwrap().0, 502);
+    inject(&client, Endpoint::DirectInit, status_fault(502, Effect::Happens));
+    assert_eq!(call(&client, Endpoint::DirectInit).await.unwrap().0, 502);
     assert_eq!(client.tiktok.ledger().publishes.len(), 1);
 
-    let begun = client.begin(3000).await;
-    inject(&client, Endpoint::Upload, spam(500, Effect::Skipped));
-    assert_eq!(put(&client, &begun).await.unwrap(), 500);
-    assert_eq!(put(&client, &begun).await.unwrap(), 201);
+    let upload = client.start_direct(3000).await;
+    inject(&client, Endpoint::Upload, status_fault(500, Effect::Skipped));
+    assert_eq!(put(&client, &upload).await.unwrap(), 500);
+    assert_eq!(put(&client, &upload).await.unwrap(), 201);
 }
 
 #[tokio::test]
-async fn a_reset_is_a_reset_and_leaves_nothing_behind() {
+async fn reset_during_a_call_prevents_its_effect() {
     let client = Client::new().await;
-    let begun = client.begin(3000).await;
-    for trouble in [Trouble::ResetBeforeBody, Trouble::ResetInBody { after_bytes: 1000 }, Trouble::ResetAfterBody] {
-        inject(&client, Endpoint::Upload, trouble);
-        let error = put(&client, &begun).await.unwrap_err();
+    let upload = client.start_direct(3000).await;
+    for kind in [FaultKind::ResetBeforeBody, FaultKind::ResetInBody { after_bytes: 1000 }, FaultKind::ResetAfterBody] {
+        inject(&client, Endpoint::Upload, kind);
+        let error = put(&client, &upload).await.unwrap_err();
         assert!(was_reset(&error), "{error:?}");
     }
-    let entry = client.tiktok.entry(&begun.id).unwrap();
+    let entry = client.tiktok.entry(&upload.id).unwrap();
     assert_eq!(entry.bytes_received, 0);
     let outcomes: Vec<_> = entry.chunks.iter().map(|chunk| chunk.outcome).collect();
-    assert_eq!(outcomes, [ChunkOutcome::Aborted, ChunkOutcome::Dropped]);
+    assert_eq!(outcomes, [ChunkOutcome::Aborted, ChunkOutcome::Discarded]);
 
-    inject(&client, Endpoint::DirectInit, Trouble::ResetBeforeBody);
-    let error = raw(&client, Endpoint::DirectInit).await.unwrap_err();
+    inject(&client, Endpoint::DirectInit, FaultKind::ResetBeforeBody);
+    let error = call(&client, Endpoint::DirectInit).await.unwrap_err();
     assert!(was_reset(&error), "{error:?}");
     assert_eq!(client.tiktok.ledger().publishes.len(), 1);
-    assert_eq!(put(&client, &begun).await.unwrap(), 201);
-    assert!(client.broken().is_empty());
+    assert_eq!(put(&client, &upload).await.unwrap(), 201);
+    assert!(client.violated_rules().is_empty());
 }
 
 #[tokio::test]
-async fn a_lost_answer_has_had_its_effect() {
+async fn call_with_a_lost_answer_takes_effect() {
     let client = Client::new().await;
-    let losing = |ending| Trouble::LoseAnswer { ending };
+    let lose_answer = |ending| FaultKind::LoseAnswer { ending };
     client.post(Endpoint::CreatorInfo, &json!({})).await;
-    inject(&client, Endpoint::DirectInit, losing(Ending::Close));
-    assert!(raw(&client, Endpoint::DirectInit).await.is_err());
+    inject(&client, Endpoint::DirectInit, lose_answer(Ending::Close));
+    assert!(call(&client, Endpoint::DirectInit).await.is_err());
     assert_eq!(client.tiktok.ledger().publishes.len(), 1);
 
-    let begun = client.begin(3000).await;
-    inject(&client, Endpoint::Upload, losing(Ending::Reset));
-    let error = put(&client, &begun).await.unwrap_err();
+    let upload = client.start_direct(3000).await;
+    inject(&client, Endpoint::Upload, lose_answer(Ending::Reset));
+    let error = put(&client, &upload).await.unwrap_err();
     assert!(was_reset(&error), "{error:?}");
     client.tiktok.advance(2);
-    assert_eq!(client.status(&begun.id).await["status"], "PUBLISH_COMPLETE");
+    assert_eq!(client.status(&upload.id).await["status"], "PUBLISH_COMPLETE");
 
-    let events = client.tiktok.events(0);
-    let lost: Vec<_> = events.iter().filter(|event| event.fault.as_deref() == Some("lose_answer")).collect();
+    let calls = client.tiktok.calls(0);
+    let lost: Vec<_> = calls.iter().filter(|call| call.fault.as_deref() == Some("lose_answer")).collect();
     assert_eq!(lost.len(), 2);
-    assert!(lost.iter().all(|event| event.http_status.is_none()));
+    assert!(lost.iter().all(|call| call.http_status.is_none()));
     assert_eq!(lost[1].code, "complete");
 }
 
 #[tokio::test]
-async fn a_stall_lasts_as_long_as_ordered_or_until_it_is_cleared() {
+async fn stall_ends_after_its_time_or_when_cleared() {
     let client = Client::new().await;
-    let stall = |ms, moment| Trouble::Stall { ms, moment };
+    let stall = |ms, moment| FaultKind::Stall { ms, moment };
     inject(&client, Endpoint::CreatorInfo, stall(Some(100), Moment::Before));
-    let started = Instant::now();
-    raw(&client, Endpoint::CreatorInfo).await.unwrap();
-    assert!(started.elapsed() >= Duration::from_millis(100));
+    let began_at = Instant::now();
+    call(&client, Endpoint::CreatorInfo).await.unwrap();
+    assert!(began_at.elapsed() >= Duration::from_millis(100));
 
     let id = inject(&client, Endpoint::DirectInit, stall(None, Moment::After));
-    let call = raw(&client, Endpoint::DirectInit);
+    let call = call(&client, Endpoint::DirectInit);
     let clear = async {
         while client.tiktok.ledger().publishes.is_empty() {
             tokio::task::yield_now().await;
         }
         client.tiktok.clear_fault(id).unwrap();
     };
-    let (answer, ()) = tokio::join!(call, clear);
-    assert_eq!(answer.unwrap().0, 200);
+    let (response, ()) = tokio::join!(call, clear);
+    assert_eq!(response.unwrap().0, 200);
 }
 
 #[tokio::test]
-async fn a_chunk_can_be_sent_again_while_the_first_try_is_stalled() {
+async fn chunk_is_accepted_again_after_a_stalled_try() {
     let client = Client::new().await;
-    let begun = client.begin(3000).await;
+    let upload = client.start_direct(3000).await;
     for moment in [Moment::Before, Moment::After] {
-        inject(&client, Endpoint::Upload, Trouble::Stall { ms: None, moment });
+        inject(&client, Endpoint::Upload, FaultKind::Stall { ms: None, moment });
     }
-    let request = client.put_request(&begun, 0, &movie(3000), 3000);
-    let hung = request.timeout(Duration::from_millis(100)).send().await;
-    assert!(hung.unwrap_err().is_timeout());
+    let request = client.put_request(&upload, 0, &mp4_file(3000), 3000);
+    let timed_out = request.timeout(Duration::from_millis(100)).send().await;
+    assert!(timed_out.unwrap_err().is_timeout());
     client.tiktok.clear_faults();
-    assert_eq!(put(&client, &begun).await.unwrap(), 201);
-    assert!(client.broken().is_empty());
+    assert_eq!(put(&client, &upload).await.unwrap(), 201);
+    assert!(client.violated_rules().is_empty());
 }
 
 #[tokio::test]
-async fn a_slow_socket_is_read_slowly() {
+async fn slow_read_limits_the_rate_of_an_upload() {
     let client = Client::new().await;
     let size = 2_000_000;
-    let begun = client.begin(size).await;
+    let upload = client.start_direct(size).await;
     let bytes_per_second = 8_000_000;
-    inject(&client, Endpoint::Upload, Trouble::SlowRead { bytes_per_second });
-    let started = Instant::now();
-    let file = movie(usize::try_from(size).unwrap());
-    assert_eq!(client.put(&begun, 0, &file, size).await.status, 201);
-    assert!(started.elapsed() >= Duration::from_millis(100));
+    inject(&client, Endpoint::Upload, FaultKind::SlowRead { bytes_per_second });
+    let began_at = Instant::now();
+    let file = mp4_file(usize::try_from(size).unwrap());
+    assert_eq!(client.put(&upload, 0, &file, size).await.status, 201);
+    assert!(began_at.elapsed() >= Duration::from_millis(100));
 }
 
 #[tokio::test]
-async fn answers_can_be_cut_or_misshapen() {
+async fn answers_can_be_truncated_or_malformed() {
     let client = Client::new().await;
     let creator = Endpoint::CreatorInfo;
-    inject(&client, creator, Trouble::TruncatedJson);
-    let (status, body) = raw(&client, creator).await.unwrap();
+    inject(&client, creator, FaultKind::TruncatedJson);
+    let (status, body) = call(&client, creator).await.unwrap();
     assert_eq!(status, 200);
     assert!(serde_json::from_str::<Value>(&body).is_err());
 
-    inject(&client, creator, Trouble::ShortBody);
-    assert!(raw(&client, creator).await.is_err());
+    inject(&client, creator, FaultKind::ShortBody);
+    assert!(call(&client, creator).await.is_err());
 
-    let shaped = async |shape| {
-        inject(&client, creator, Trouble::WrongEnvelope { shape });
-        let (_, body) = raw(&client, creator).await.unwrap();
+    let response_with = async |shape| {
+        inject(&client, creator, FaultKind::WrongEnvelope { shape });
+        let (_, body) = call(&client, creator).await.unwrap();
         serde_json::from_str(&body).unwrap_or(Value::String(body))
     };
-    assert_eq!(shaped(WrongShape::Empty).await, "");
-    assert_eq!(shaped(WrongShape::Null).await, Value::Null);
-    assert!(shaped(WrongShape::Html).await.as_str().unwrap().contains("<html>"));
-    assert!(shaped(WrongShape::NoError).await.get("error").is_none());
-    assert!(shaped(WrongShape::NoData).await.get("data").is_none());
-    assert!(shaped(WrongShape::List).await.is_array());
-    assert_eq!(shaped(WrongShape::ErrorString).await["error"], "ok");
-    assert_eq!(shaped(WrongShape::TopLevel).await["code"], "ok");
+    assert_eq!(response_with(WrongShape::Empty).await, "");
+    assert_eq!(response_with(WrongShape::Null).await, Value::Null);
+    assert!(response_with(WrongShape::Html).await.as_str().unwrap().contains("<html>"));
+    assert!(response_with(WrongShape::NoError).await.get("error").is_none());
+    assert!(response_with(WrongShape::NoData).await.get("data").is_none());
+    assert!(response_with(WrongShape::List).await.is_array());
+    assert_eq!(response_with(WrongShape::ErrorString).await["error"], "ok");
+    assert_eq!(response_with(WrongShape::TopLevel).await["code"], "ok");
 }
 
 #[tokio::test]
-async fn tokens_and_urls_can_expire_at_a_call() {
+async fn token_or_upload_url_expires_before_the_call() {
     let client = Client::new().await;
-    let begun = client.begin(3000).await;
-    inject(&client, Endpoint::Upload, Trouble::ExpireUploadUrl);
-    assert_eq!(put(&client, &begun).await.unwrap(), 403);
-    inject(&client, Endpoint::StatusFetch, Trouble::ExpireAccessToken);
-    let body = json!({ "publish_id": begun.id });
-    let answer = client.post(Endpoint::StatusFetch, &body).await;
-    assert_eq!(code(&answer), (401, "access_token_invalid"));
-    let answer = client.post(Endpoint::CreatorInfo, &json!({})).await;
-    assert_eq!(code(&answer), (401, "access_token_invalid"));
+    let upload = client.start_direct(3000).await;
+    inject(&client, Endpoint::Upload, FaultKind::ExpireUploadUrl);
+    assert_eq!(put(&client, &upload).await.unwrap(), 403);
+    inject(&client, Endpoint::StatusFetch, FaultKind::ExpireAccessToken);
+    let body = json!({ "publish_id": upload.id });
+    let response = client.post(Endpoint::StatusFetch, &body).await;
+    assert_eq!(status_and_code(&response), (401, "access_token_invalid"));
+    let response = client.post(Endpoint::CreatorInfo, &json!({})).await;
+    assert_eq!(status_and_code(&response), (401, "access_token_invalid"));
 }
 
 #[tokio::test]
-async fn a_post_can_be_doomed() {
+async fn fail_post_fails_only_the_publish_of_its_call() {
     let client = Client::new().await;
     let reason = FailReason::PictureSizeCheckFailed;
-    inject(&client, Endpoint::DirectInit, Trouble::FailPost { reason });
-    let doomed = client.upload().await;
-    let spared = client.upload().await;
+    inject(&client, Endpoint::DirectInit, FaultKind::FailPost { reason });
+    let failed = client.upload_direct_post().await;
+    let unaffected = client.upload_direct_post().await;
     let reason = FailReason::Internal;
-    let fault = Fault::new(Endpoint::Upload, Trouble::FailPost { reason });
-    let late = client.begin(3000).await;
-    client.tiktok.inject(fault.for_publish(late.id.clone()));
-    assert_eq!(put(&client, &late).await.unwrap(), 201);
+    let fault = Fault::new(Endpoint::Upload, FaultKind::FailPost { reason });
+    let failed_at_upload = client.start_direct(3000).await;
+    client.tiktok.inject(fault.for_publish(failed_at_upload.id.clone()));
+    assert_eq!(put(&client, &failed_at_upload).await.unwrap(), 201);
     client.tiktok.advance(2);
-    let status = client.status(&doomed).await;
+    let status = client.status(&failed).await;
     assert_eq!(status["fail_reason"], "picture_size_check_failed");
-    assert_eq!(client.status(&late.id).await["fail_reason"], "internal");
-    assert_eq!(client.status(&spared).await["status"], "PUBLISH_COMPLETE");
+    assert_eq!(client.status(&failed_at_upload.id).await["fail_reason"], "internal");
+    assert_eq!(client.status(&unaffected).await["status"], "PUBLISH_COMPLETE");
     assert_eq!(client.tiktok.ledger().publications.len(), 1);
 }
 
 #[tokio::test]
-async fn a_fault_hits_the_call_that_was_named() {
+async fn fault_hits_the_configured_calls() {
     let client = Client::new().await;
-    let fault = Fault::new(Endpoint::CreatorInfo, Trouble::TruncatedJson);
+    let fault = Fault::new(Endpoint::CreatorInfo, FaultKind::TruncatedJson);
     client.tiktok.inject(fault.at_call(2).times(2));
-    let mut whole = Vec::new();
+    let mut is_valid_json = Vec::new();
     for _ in 0..4 {
-        let (_, body) = raw(&client, Endpoint::CreatorInfo).await.unwrap();
-        whole.push(serde_json::from_str::<Value>(&body).is_ok());
+        let (_, body) = call(&client, Endpoint::CreatorInfo).await.unwrap();
+        is_valid_json.push(serde_json::from_str::<Value>(&body).is_ok());
     }
-    assert_eq!(whole, [true, false, false, true]);
+    assert_eq!(is_valid_json, [true, false, false, true]);
     assert_eq!(client.tiktok.faults()[0].fired, 2);
 }

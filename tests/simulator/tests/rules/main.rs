@@ -1,18 +1,18 @@
-//! TikTok's rules, put to a running simulator over plain HTTP.
+//! Tests of TikTok's rules: they send hand-made HTTP requests to a running simulator.
 //!
-//! One module a family of rules. Nothing here uses a client of this project: the
-//! judge is judged by hand-made requests alone.
+//! There is one module per group of rules. No client of this project is used, so that a mistake in a client cannot hide
+//! a mistake in the simulator.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+#![expect(clippy::unwrap_used, reason = "a test fails at the unwrap")]
 
+mod authorize;
 mod client;
-mod consent;
 mod faults;
 mod init;
-mod life;
 mod limits;
 mod oauth;
 mod profile;
 mod program;
+mod publish_states;
 mod upload;
 mod webhooks;

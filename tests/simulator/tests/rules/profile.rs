@@ -1,69 +1,69 @@
-//! Profile fields and lists of videos.
+//! User profiles, creator info and video lists.
 
 use serde_json::{Value, json};
 use simulator::{Endpoint, OpenId, Scope, User, Visibility};
 
-use crate::client::{Client, answer, code};
+use crate::client::{Client, read_response, status_and_code};
 
-async fn info(client: &Client, token: &str, fields: &str) -> (u16, Value) {
+async fn user_info(client: &Client, token: &str, fields: &str) -> (u16, Value) {
     let url = format!("{}?fields={fields}", client.url(Endpoint::UserInfo));
     let request = client.http.get(url).bearer_auth(token);
-    answer(request.send().await.unwrap()).await
+    read_response(request.send().await.unwrap()).await
 }
 
 #[tokio::test]
-async fn only_the_fields_that_were_asked_for_are_told() {
+async fn user_info_returns_only_the_requested_fields() {
     let client = Client::new().await;
-    let (status, answer) = info(&client, &client.token, "open_id,username").await;
+    let (status, response) = user_info(&client, &client.token, "open_id,username").await;
     assert_eq!(status, 200);
     let expected = json!({ "open_id": "user-1", "username": "maker" });
-    assert_eq!(answer["data"]["user"], expected);
+    assert_eq!(response["data"]["user"], expected);
 }
 
 #[tokio::test]
-async fn a_field_needs_the_scope_that_it_belongs_to() {
+async fn user_info_field_requires_its_scope() {
     let client = Client::new().await;
     let user = OpenId::new("user-1");
     let pair = client.tiktok.grant(&user, &[Scope::UserInfoBasic]).unwrap();
-    let answer = info(&client, &pair.access_token, "open_id,username").await;
-    assert_eq!(code(&answer), (400, "scope_permission_missed"));
-    let answer = info(&client, &pair.access_token, "open_id,height").await;
-    assert_eq!(code(&answer), (400, "invalid_params"));
-    let answer = info(&client, &pair.access_token, "").await;
-    assert_eq!(code(&answer), (400, "invalid_params"));
+    let response = user_info(&client, &pair.access_token, "open_id,username").await;
+    assert_eq!(status_and_code(&response), (400, "scope_permission_missed"));
+    let response = user_info(&client, &pair.access_token, "open_id,height").await;
+    assert_eq!(status_and_code(&response), (400, "invalid_params"));
+    let response = user_info(&client, &pair.access_token, "").await;
+    assert_eq!(status_and_code(&response), (400, "invalid_params"));
     let pair = client.tiktok.grant(&user, &[Scope::VideoList]).unwrap();
-    let answer = info(&client, &pair.access_token, "open_id").await;
-    assert_eq!(code(&answer), (401, "scope_not_authorized"));
+    let response = user_info(&client, &pair.access_token, "open_id").await;
+    assert_eq!(status_and_code(&response), (401, "scope_not_authorized"));
 }
 
 #[tokio::test]
-async fn a_creators_options_follow_the_account() {
+async fn creator_info_follows_the_account_settings() {
     let client = Client::new().await;
-    let (_, answer) = client.post(Endpoint::CreatorInfo, &json!({})).await;
+    let (_, response) = client.post(Endpoint::CreatorInfo, &json!({})).await;
     let options = ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"];
-    assert_eq!(answer["data"]["privacy_level_options"], json!(options));
-    assert_eq!(answer["data"]["max_video_post_duration_sec"], 300);
-    assert_eq!(answer["data"]["creator_username"], "maker");
+    assert_eq!(response["data"]["privacy_level_options"], json!(options));
+    assert_eq!(response["data"]["max_video_post_duration_sec"], 300);
+    assert_eq!(response["data"]["creator_username"], "maker");
     let mut user = User::new("user-1", "maker");
     user.visibility = Visibility::Private;
     client.tiktok.put_user(user);
-    let (_, answer) = client.post(Endpoint::CreatorInfo, &json!({})).await;
+    let (_, response) = client.post(Endpoint::CreatorInfo, &json!({})).await;
     let options = ["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"];
-    assert_eq!(answer["data"]["privacy_level_options"], json!(options));
-    assert_eq!(answer["data"]["duet_disabled"], true);
+    assert_eq!(response["data"]["privacy_level_options"], json!(options));
+    assert_eq!(response["data"]["duet_disabled"], true);
 }
 
 #[tokio::test]
-async fn public_videos_are_listed_by_pages() {
+async fn video_list_is_paged_newest_first() {
     let client = Client::new().await;
     for _ in 0..3 {
-        client.upload().await;
+        client.upload_direct_post().await;
         client.tiktok.advance(3);
     }
     let url = format!("{}?fields=id,create_time", client.url(Endpoint::VideoList));
     let list = async |body: Value| {
         let request = client.http.post(&url).bearer_auth(&client.token).json(&body);
-        answer(request.send().await.unwrap()).await.1["data"].take()
+        read_response(request.send().await.unwrap()).await.1["data"].take()
     };
     let page = list(json!({ "max_count": 2 })).await;
     assert_eq!(page["videos"].as_array().unwrap().len(), 2);

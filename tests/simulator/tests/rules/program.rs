@@ -1,11 +1,12 @@
-//! The program: how it is started, driven over HTTP, and ended.
+//! The `simulator` program: start, control over HTTP, and shutdown.
 
 use std::process::Stdio;
 
-use simulator::{Control, Endpoint, Fault, OpenId, PublishId, Scope, Settings, Trouble, User};
+use simulator::{Control, Endpoint, Fault, FaultKind, OpenId, PublishId, Scope, Settings, User};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
+/// Starts the program and reads its address from standard output.
 async fn start() -> (Child, BufReader<ChildStdout>, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_simulator"))
         .args(["--listen", "127.0.0.1:0", "--client-key", "key-1"])
@@ -22,7 +23,8 @@ async fn start() -> (Child, BufReader<ChildStdout>, String) {
     (program, output, url)
 }
 
-async fn end(mut program: Child, mut output: BufReader<ChildStdout>) -> String {
+/// Sends SIGTERM and waits for the program to end. Returns its log.
+async fn stop(mut program: Child, mut output: BufReader<ChildStdout>) -> String {
     let id = program.id().unwrap().to_string();
     let killed = Command::new("kill").args(["-TERM", &id]).status().await;
     assert!(killed.unwrap().success());
@@ -37,14 +39,14 @@ async fn end(mut program: Child, mut output: BufReader<ChildStdout>) -> String {
 }
 
 #[tokio::test]
-async fn it_says_where_it_listens_and_ends_when_told() {
+async fn program_prints_its_address_and_stops_on_sigterm() {
     let (program, output, url) = start().await;
     Control::new(&url).health().await.unwrap();
-    end(program, output).await;
+    stop(program, output).await;
 }
 
 #[tokio::test]
-async fn without_its_secret_it_says_what_is_missing() {
+async fn missing_client_secret_is_named_in_the_error() {
     let program = Command::new(env!("CARGO_BIN_EXE_simulator"))
         .args(["--listen", "127.0.0.1:0", "--client-key", "key-1"])
         .env_remove("SIMULATOR_CLIENT_SECRET")
@@ -56,7 +58,7 @@ async fn without_its_secret_it_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn everything_is_driven_over_its_control_interface_and_no_secret_is_logged() {
+async fn control_interface_works_and_no_secret_is_logged() {
     let (program, output, url) = start().await;
     let control = Control::new(&url);
     control.put_user(&User::new("user-1", "maker")).await.unwrap();
@@ -66,7 +68,7 @@ async fn everything_is_driven_over_its_control_interface_and_no_secret_is_logged
     control.change_settings(|settings| settings.daily_post_cap = 3).await.unwrap();
     assert_eq!(control.settings().await.unwrap().daily_post_cap, 3);
 
-    let fault = Fault::new(Endpoint::CreatorInfo, Trouble::TruncatedJson);
+    let fault = Fault::new(Endpoint::CreatorInfo, FaultKind::TruncatedJson);
     let id = control.inject(&fault.clone()).await.unwrap();
     assert_eq!(control.faults().await.unwrap()[0].fault, fault);
     control.clear_fault(id).await.unwrap();
@@ -76,11 +78,11 @@ async fn everything_is_driven_over_its_control_interface_and_no_secret_is_logged
     let creator = format!("{url}{}", Endpoint::CreatorInfo.path());
     let request = http.post(creator).bearer_auth(&pair.access_token);
     let json = "application/json; charset=UTF-8";
-    let answer = request.header("content-type", json).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let events = control.events(0).await.unwrap();
-    assert_eq!((events[0].endpoint, events[0].user.as_ref()), (Endpoint::CreatorInfo, Some(&user)));
-    assert!(control.events(1).await.unwrap().is_empty());
+    let response = request.header("content-type", json).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let calls = control.calls(0).await.unwrap();
+    assert_eq!((calls[0].endpoint, calls[0].user.as_ref()), (Endpoint::CreatorInfo, Some(&user)));
+    assert!(control.calls(1).await.unwrap().is_empty());
 
     let clock = control.advance(3600).await.unwrap();
     assert_eq!(clock.ahead_s, 3600);
@@ -95,8 +97,8 @@ async fn everything_is_driven_over_its_control_interface_and_no_secret_is_logged
     assert_eq!(control.settings().await.unwrap(), Settings::default());
     assert_eq!(control.secrets().await.unwrap(), secrets);
 
-    let log = end(program, output).await;
-    assert!(log.contains("a call was answered"));
+    let log = stop(program, output).await;
+    assert!(log.contains("call handled"));
     assert!(!log.contains("secret-1"));
     assert!(secrets.iter().all(|secret| !log.contains(secret.as_str())));
 }

@@ -1,4 +1,4 @@
-//! What a webhook's receiver gets to see.
+//! Webhooks as their receiver sees them.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use simulator::{Settings, User, WebhookOrder, Webhooks};
+use simulator::{Settings, User, WebhookDelivery, WebhookOrder};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::client::{Client, movie};
+use crate::client::{Client, mp4_file};
 
 struct Received {
     signature: String,
@@ -33,16 +33,16 @@ impl Received {
     }
 }
 
-/// A receiver that refuses as often as it is told to.
-struct Shared {
+/// The state of a receiver that answers the first `refusals` requests with 503.
+struct ReceiverState {
     refusals: Mutex<u32>,
     sender: UnboundedSender<Received>,
 }
 
-async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> StatusCode {
+async fn receive(State(state): State<Arc<ReceiverState>>, headers: HeaderMap, body: String) -> StatusCode {
     let signature = headers["tiktok-signature"].to_str().unwrap().to_owned();
-    shared.sender.send(Received { signature, body }).unwrap();
-    let mut refusals = shared.refusals.lock().await;
+    state.sender.send(Received { signature, body }).unwrap();
+    let mut refusals = state.refusals.lock().await;
     if *refusals > 0 {
         *refusals -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
@@ -50,21 +50,22 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Strin
     StatusCode::OK
 }
 
-async fn listen(refusals: u32, settings: Settings) -> (Client, UnboundedReceiver<Received>) {
+/// Starts a receiver, and a simulator that sends its webhooks there.
+async fn with_receiver(refusals: u32, settings: Settings) -> (Client, UnboundedReceiver<Received>) {
     let (sender, receiver) = unbounded_channel();
-    let shared = Arc::new(Shared { refusals: Mutex::new(refusals), sender });
+    let state = Arc::new(ReceiverState { refusals: Mutex::new(refusals), sender });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let router = Router::new().route("/hook", post(take)).with_state(shared);
+    let router = Router::new().route("/hook", post(receive)).with_state(state);
     tokio::spawn(async { axum::serve(listener, router).await });
     let settings = Settings { webhook_url: Some(url), ..settings };
     (Client::with(settings).await, receiver)
 }
 
 #[tokio::test]
-async fn a_published_post_is_told_signed_and_in_order() {
-    let (client, mut received) = listen(0, Settings::default()).await;
-    let id = client.upload().await;
+async fn webhooks_of_a_post_are_signed_and_in_order() {
+    let (client, mut received) = with_receiver(0, Settings::default()).await;
+    let id = client.upload_direct_post().await;
     client.tiktok.advance(3);
     let complete = received.recv().await.unwrap();
     assert_eq!(complete.event(), "post.publish.complete");
@@ -82,17 +83,17 @@ async fn a_published_post_is_told_signed_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_draft_and_a_failure_are_told_too() {
-    let (client, mut received) = listen(0, Settings::default()).await;
-    let draft = client.begin_draft(3000).await;
-    client.put(&draft, 0, &movie(3000), 3000).await;
+async fn draft_failure_and_disconnect_are_reported() {
+    let (client, mut received) = with_receiver(0, Settings::default()).await;
+    let draft = client.start_draft(3000).await;
+    client.put(&draft, 0, &mp4_file(3000), 3000).await;
     client.tiktok.advance(2);
     let delivered = received.recv().await.unwrap();
     assert_eq!(delivered.event(), "post.publish.inbox_delivered");
     assert_eq!(delivered.content()["publish_type"], "INBOX_SHARE");
 
-    let garbage = client.begin(4).await;
-    client.put(&garbage, 0, b"none", 4).await;
+    let invalid_file = client.start_direct(4).await;
+    client.put(&invalid_file, 0, b"none", 4).await;
     client.tiktok.advance(2);
     let failed = received.recv().await.unwrap();
     assert_eq!(failed.event(), "post.publish.failed");
@@ -105,10 +106,10 @@ async fn a_draft_and_a_failure_are_told_too() {
 }
 
 #[tokio::test]
-async fn what_is_not_answered_with_200_is_told_again() {
+async fn webhook_is_retried_until_answered_with_200() {
     let settings = Settings { webhook_retry_ms: 10, moderation_ms: 3_600_000, ..Settings::default() };
-    let (client, mut received) = listen(2, settings).await;
-    client.upload().await;
+    let (client, mut received) = with_receiver(2, settings).await;
+    client.upload_direct_post().await;
     client.tiktok.advance(2);
     let mut bodies = Vec::new();
     for _ in 0..3 {
@@ -122,24 +123,24 @@ async fn what_is_not_answered_with_200_is_told_again() {
 }
 
 #[tokio::test]
-async fn a_creator_of_whom_nothing_is_told_leaves_the_others_told_of() {
-    let (client, mut received) = listen(0, Settings::default()).await;
-    let user = User { webhooks: Webhooks::Withheld, ..User::new(client.user.as_str(), "maker") };
+async fn disabled_webhooks_of_a_user_are_not_sent() {
+    let (client, mut received) = with_receiver(0, Settings::default()).await;
+    let user = User { webhooks: WebhookDelivery::Disabled, ..User::new(client.user.as_str(), "maker") };
     client.tiktok.put_user(user.clone());
-    client.upload().await;
+    client.upload_direct_post().await;
     client.tiktok.disconnect(&client.user, 1).unwrap();
     client.tiktok.advance(3);
-    client.tiktok.put_user(User { webhooks: Webhooks::Told, ..user });
+    client.tiktok.put_user(User { webhooks: WebhookDelivery::Enabled, ..user });
     client.tiktok.disconnect(&client.user, 1).unwrap();
     assert_eq!(received.recv().await.unwrap().event(), "authorization.removed");
     assert_eq!(client.tiktok.webhooks().len(), 1);
 }
 
 #[tokio::test]
-async fn events_can_come_twice_and_in_reverse() {
+async fn webhooks_can_be_duplicated_and_reversed() {
     let settings = Settings { webhook_copies: 2, webhook_order: WebhookOrder::Reversed, ..Settings::default() };
-    let (client, mut received) = listen(0, settings).await;
-    client.upload().await;
+    let (client, mut received) = with_receiver(0, settings).await;
+    client.upload_direct_post().await;
     client.tiktok.advance(3);
     let mut events = Vec::new();
     for _ in 0..4 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::json;
-use simulator::{Endpoint, Fault, Trouble, User};
+use simulator::{Endpoint, Fault, FaultKind, User};
 use tests::{Cloud, Creator, Dropped, Footage};
 
 use crate::screen::{Screen, megabytes};
@@ -27,8 +27,8 @@ impl Scene {
             casting.user = User::new(casting.user.open_id.as_str(), "dropcast_demo");
         })
         .await?;
-        let slowly = Trouble::SlowRead { bytes_per_second: BYTES_PER_SECOND };
-        creator.suffers(Fault::new(Endpoint::Upload, slowly).until_cleared()).await?;
+        let slowly = FaultKind::SlowRead { bytes_per_second: BYTES_PER_SECOND };
+        creator.inject(Fault::new(Endpoint::Upload, slowly).until_cleared()).await?;
         Ok(Self { creator, footage })
     }
 
