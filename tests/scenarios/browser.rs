@@ -42,6 +42,6 @@ async fn connects(cloud: &Cloud, browser: &Browser) -> Result<()> {
     browser.click(&format!("input[value='{}']", user.open_id)).await?;
     browser.click("button[value='deny']").await?;
     let page = browser.text("main.bad").await?;
-    ensure!(page.contains("Not connected") && page.contains("consent_denied"), "{page}");
+    ensure!(page.contains("Not connected") && page.contains("authorization_denied"), "{page}");
     Ok(())
 }

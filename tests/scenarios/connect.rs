@@ -140,14 +140,14 @@ async fn a_user_who_says_no_and_one_whom_tiktok_turns_away_are_told_apart(cloud:
     let (alias, mut user) = somebody(&cloud).await?;
     let back = deny(&ask(&cloud, &alias).await?, &user.open_id).await?;
     let (status, problem) = come_back(&back).await?;
-    assert_eq!((status, problem["code"].as_str()), (403, Some("consent_denied")), "{problem}");
+    assert_eq!((status, problem["code"].as_str()), (403, Some("authorization_denied")), "{problem}");
     assert_eq!(come_back(&back).await?.1["code"], "state_used", "a no is an answer too");
     user.standing = AccountStanding::OutsideSandbox;
     cloud.tiktok.put_user(&user).await?;
     let back = allow(&ask(&cloud, &alias).await?, &user.open_id, &ALL).await?;
     let (status, page) = come_back_as_a_person(&back).await?;
     assert_eq!(status, 403);
-    ensure!(page.contains("consent_refused") && page.contains("sandbox"), "{page}");
+    ensure!(page.contains("authorization_rejected") && page.contains("sandbox"), "{page}");
     assert_eq!(account(&cloud, &alias).await?, None);
     Ok(())
 }
@@ -224,7 +224,7 @@ async fn posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_ag
         drops.push(maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?);
     }
     // Those behind wait for their turn at first, and hear of it one after the other.
-    let authorization_lost = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
+    let authorization_lost = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.reason.code() == "needs_reconnect");
     for dropped in &drops {
         cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, authorization_lost).await?;
     }

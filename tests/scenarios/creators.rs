@@ -27,7 +27,7 @@ async fn a_creator_who_turns_private_between_two_posts_is_noticed_before_the_ini
     cloud.tiktok.put_user(&private).await?;
     let second = maker.drops("second.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &second).await?;
-    assert_eq!(failure.code, "privacy_level_option_mismatch", "{failure}");
+    assert_eq!(failure.reason.code(), "privacy_level_option_mismatch", "{failure}");
     for named in ["PUBLIC_TO_EVERYONE", "FOLLOWER_OF_CREATOR", "SELF_ONLY"] {
         assert!(failure.message.contains(named), "it names what was wanted, and what there is: {failure}");
     }
@@ -87,10 +87,10 @@ async fn a_creator_who_may_not_post_is_told_apart_under_http_200(cloud: Arc<Clou
     let maker = Creator::cast(&cloud, |casting| casting.user.standing = AccountStanding::Banned).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "spam_risk_user_banned_from_posting", "{failure}");
+    assert_eq!(failure.reason.code(), "spam_risk_user_banned_from_posting", "{failure}");
     assert!(failure.log_id.is_some() && !failure.advice.is_empty(), "{failure:?}");
     let book = maker.book().await?;
     let refused = book.calls.iter().find(|call| call.endpoint == Endpoint::CreatorInfo).context("it was asked")?;
-    assert_eq!((refused.http_status, refused.code.as_str()), (Some(200), failure.code.as_str()));
+    assert_eq!((refused.http_status, refused.code.as_str()), (Some(200), failure.reason.code()));
     book.ensure_never_begun()
 }

@@ -146,7 +146,7 @@ async fn a_time_without_an_offset_is_not_guessed_where_the_account_has_no_zone(c
     maker.options("clip.json", &json!({ "publish_at": "2026-12-24T17:00:00" })).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "options_invalid", "{failure}");
+    assert_eq!(failure.reason.code(), "options_invalid", "{failure}");
     assert!(failure.message.contains("time_zone") && failure.message.contains("2026-12-24T17:00:00Z"), "{failure}");
     maker.book().await?.ensure_never_begun()
 }

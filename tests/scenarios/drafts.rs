@@ -60,7 +60,7 @@ async fn an_account_that_did_not_allow_drafts_is_told_so(cloud: Arc<Cloud>) -> R
     .await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "scope_not_authorized", "{failure}");
+    assert_eq!(failure.reason.code(), "scope_not_authorized", "{failure}");
     assert!(failure.message.contains("video.upload"), "{failure}");
     maker.book().await?.ensure_never_begun()
 }

@@ -173,7 +173,7 @@ async fn an_event_of_any_kind_makes_its_post_by_itself(cloud: Arc<Cloud>) -> Res
     }
     for dropped in &drops {
         let failure = failure_of(&cloud, dropped).await.with_context(|| dropped.source.key.clone())?;
-        assert_eq!(failure.code, "source_gone", "{failure}");
+        assert_eq!(failure.reason.code(), "source_gone", "{failure}");
     }
     maker.book().await?.ensure_never_begun()
 }
@@ -231,7 +231,7 @@ async fn an_object_that_is_gone_fails_its_post_with_that_reason(cloud: Arc<Cloud
     let never_there = Dropped::at(bucket, &maker.key("gone.mp4"), &version, &Footage::fresh()?);
     invoke(&cloud, &cloud.outputs().publish_function, &notification(&never_there)?).await?;
     let failure = failure_of(&cloud, &never_there).await?;
-    assert_eq!(failure.code, "source_gone", "{failure}");
+    assert_eq!(failure.reason.code(), "source_gone", "{failure}");
     assert!(!failure.advice.is_empty(), "{failure}");
     maker.book().await?.ensure_never_begun()
 }
@@ -252,7 +252,7 @@ async fn a_drop_for_an_account_that_nobody_connected_says_so(cloud: Arc<Cloud>) 
     let key = format!("drop/nobody-{}/clip.mp4", maker.alias);
     let dropped = cloud.put(tests::Put::new(key, &Footage::fresh()?)).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "account_not_found", "{failure}");
+    assert_eq!(failure.reason.code(), "account_not_found", "{failure}");
     assert!(failure.message.contains("nobody-"), "it names the account: {failure}");
     assert!(failure.advice.contains("Connect"), "it says what to do: {failure}");
     Ok(())

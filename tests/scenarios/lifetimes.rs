@@ -81,7 +81,7 @@ async fn nobody_begins_a_refresh_that_the_invocation_cannot_end(cloud: Arc<Cloud
     let mut late = worker(&expired, TIME);
     late.deadline -= TIME + Duration::from_secs(1);
     let why = expired.keep_alive(&maker.alias, TokenUse::Call, &late).await.err().context("there is no time")?;
-    assert_eq!(why.code, "no_time_to_refresh");
+    assert_eq!(why.reason.code(), "no_time_to_refresh");
     // A token that lives ten minutes more does for the call that is to be made.
     let expiring = cloud.staff(EXPIRING)?;
     let mut late = worker(&expiring, TIME);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use domain::options::{Mode, PrivacyLevel};
 use domain::post::{Post, PostState, StateName};
-use domain::rate_limit::{CALLS, INBOX, POSTS, UPLOADS, USERS};
+use domain::reason::Reason;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use simulator::{DraftPost, Endpoint, PublishId, Settings};
@@ -57,7 +57,7 @@ async fn an_account_at_its_limit_delays_no_other(cloud: Arc<Cloud>) -> Result<()
     let drops = drop_all(&busy, 9).await?;
     hear_and_work(&stage, &drops)?;
     let waiting = stage.cloud.post(&drops[8].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(UPLOADS), "{:?}", waiting.state);
+    assert_eq!(deferral_of(&waiting), Some(Reason::UploadsPerMinute.code()), "{:?}", waiting.state);
     let dropped = idle.drops("clip.mp4", &Footage::fresh()?).await?;
     hear_and_work(&stage, std::slice::from_ref(&dropped))?;
     let post = stage.cloud.post(&dropped.post).await?;
@@ -84,7 +84,7 @@ async fn two_hundred_drops_are_published_over_days_in_the_order_dropped(cloud: A
         stage.work(&dropped.post)?;
     }
     let waiting = stage.cloud.post(&drops[199].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(POSTS), "{:?}", waiting.state);
+    assert_eq!(deferral_of(&waiting), Some(Reason::PostsPerDay.code()), "{:?}", waiting.state);
     let told = waiting.due_at.context("it says when")?.duration_since(begun).as_hours();
     assert!((12 * 24..15 * 24).contains(&told), "fifteen a day: it is told to come in {told} hours");
     let book = publish_all(&stage, &maker, &drops).await?;
@@ -106,7 +106,7 @@ async fn five_drafts_fill_an_inbox_and_the_next_goes_when_one_is_posted(cloud: A
         stage.pass().await?;
     }
     let waiting = stage.cloud.post(&drops[5].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(INBOX), "{:?}", waiting.state);
+    assert_eq!(deferral_of(&waiting), Some(Reason::DraftsPending.code()), "{:?}", waiting.state);
     let first = stage.cloud.post(&drops[0].post).await?;
     let publish = first.publish_id().context("a draft has a publish id")?;
     let posted = DraftPost { title: "by hand".to_owned(), privacy_level: simulator::PrivacyLevel::SelfOnly };
@@ -114,7 +114,7 @@ async fn five_drafts_fill_an_inbox_and_the_next_goes_when_one_is_posted(cloud: A
     while stage.states(&drops[5..6]).await? != [StateName::Delivered] {
         stage.pass().await?;
     }
-    assert_eq!(deferral_of(&stage.cloud.post(&drops[6].post).await?), Some(INBOX));
+    assert_eq!(deferral_of(&stage.cloud.post(&drops[6].post).await?), Some(Reason::DraftsPending.code()));
     assert_eq!(refusals(&maker).await?, 0);
     maker.book().await?.ensure_no_rule_broken()
 }
@@ -131,7 +131,7 @@ async fn the_sixth_account_of_an_app_for_five_waits_for_its_day(cloud: Arc<Cloud
         makers.push(maker);
     }
     let last = stage.cloud.post(&drops[5].post).await?;
-    assert_eq!(deferral_of(&last), Some(USERS), "{:?}", last.state);
+    assert_eq!(deferral_of(&last), Some(Reason::PostingUsersPerDay.code()), "{:?}", last.state);
     // One of the five goes on meanwhile.
     let more = makers[0].drops("more.mp4", &Footage::fresh()?).await?;
     hear_and_work(&stage, std::slice::from_ref(&more))?;
@@ -164,7 +164,7 @@ async fn a_cap_on_users_that_only_tiktok_knows_stops_those_who_have_not_posted(c
         anyhow::Ok((deferral_of(&post).map(str::to_owned), hours))
     };
     assert_eq!(waits(&second).await?, (Some("reached_active_user_cap".to_owned()), 5), "six hours, less a moment");
-    assert_eq!(waits(&third).await?, (Some(USERS.to_owned()), 5));
+    assert_eq!(waits(&third).await?, (Some(Reason::PostingUsersPerDay.code().to_owned()), 5));
     assert_eq!((refusals(&refused).await?, refusals(&late).await?), (1, 0), "it is TikTok's word for all");
     assert_eq!(stage.states(&[more]).await?, [StateName::Processing], "who has posted goes on");
     while stage.tiktok.ledger().publications.len() < 3 {
@@ -211,7 +211,7 @@ async fn drops_that_fail_one_after_the_other_keep_the_limit_on_asking(cloud: Arc
     hear_and_work(&stage, &drops)?;
     assert_eq!(maker.book().await?.calls_of(Endpoint::CreatorInfo), 20, "the others wait");
     let waiting = stage.cloud.post(&drops[25].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(CALLS), "{:?}", waiting.state);
+    assert_eq!(deferral_of(&waiting), Some(Reason::CallsPerMinute.code()), "{:?}", waiting.state);
     while stage.states(&drops).await? != [StateName::Failed; 30] {
         stage.pass().await?;
     }
@@ -287,7 +287,7 @@ fn is_published(post: &Post) -> bool {
 
 fn deferral_of(post: &Post) -> Option<&str> {
     match &post.state {
-        PostState::Queued { deferral: Some(deferral), .. } => Some(&deferral.code),
+        PostState::Queued { deferral: Some(deferral), .. } => Some(deferral.reason.code()),
         _ => None,
     }
 }

@@ -48,7 +48,7 @@ async fn dead_letters_are_sent_through_the_queue_again(cloud: Arc<Cloud>) -> Res
     cloud.sqs.send_message().queue_url(&outputs.dead_letter_queue_url).message_body(letter).send().await?;
     let said = operate(&cloud, &["redrive"]).await?;
     ensure!(said.ends_with("dead letters are in the intake queue again\n"), "{said}");
-    assert_eq!(failure_of(&cloud, &lost).await?.code, "source_gone", "it was heard of after all");
+    assert_eq!(failure_of(&cloud, &lost).await?.reason.code(), "source_gone", "it was heard of after all");
     Ok(())
 }
 
@@ -131,7 +131,7 @@ async fn a_new_secret_of_the_app_is_used_without_a_deployment_and_costs_no_conse
     let mut posting = cloud.staff(Duration::from_hours(3))?;
     let waits = posting.keep_alive(&alias, TokenUse::Call, &worker(&posting, TIME)).await;
     let waits = waits.err().context("TikTok refuses the old secret")?;
-    ensure!(waits.code != "needs_reconnect", "{waits}");
+    ensure!(waits.reason.code() != "needs_reconnect", "{waits}");
     assert_eq!(maker.account().await?.connection, Connection::Connected, "the consent is none of the secret's");
     // The operator puts it in, and the same worker is asked again some minutes later.
     let id = &cloud.outputs().app_secret_arn;

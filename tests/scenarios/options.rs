@@ -130,7 +130,7 @@ async fn options_that_cannot_be_read_fail_the_post_before_anything_is_sent(cloud
     drops.push((maker, dropped, "options_malformed", "titel"));
     for (maker, dropped, code, named) in drops {
         let failure = failure_of(&cloud, &dropped).await?;
-        assert_eq!(failure.code, code, "{failure}");
+        assert_eq!(failure.reason.code(), code, "{failure}");
         assert!(failure.message.contains(named), "it should name {named}: {failure}");
         assert!(!failure.advice.is_empty(), "it should say what to do: {failure}");
         maker.book().await?.ensure_never_begun()?;
@@ -148,7 +148,7 @@ async fn a_privacy_level_that_the_creator_does_not_offer_is_never_exchanged_for_
     .await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "privacy_level_option_mismatch", "{failure}");
+    assert_eq!(failure.reason.code(), "privacy_level_option_mismatch", "{failure}");
     for named in ["PUBLIC_TO_EVERYONE", "FOLLOWER_OF_CREATOR"] {
         assert!(failure.message.contains(named), "{failure}");
     }

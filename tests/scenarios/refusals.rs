@@ -34,7 +34,7 @@ pub(crate) async fn deferral_of(cloud: &Cloud, dropped: &Dropped) -> Result<(Str
     match &post.state {
         PostState::Queued { not_before, deferral: Some(deferral), .. } => {
             let since = post.history.last().context("a post has a history")?.at;
-            Ok((deferral.code.clone(), Duration::try_from(not_before.duration_since(since))?))
+            Ok((deferral.reason.code().to_owned(), Duration::try_from(not_before.duration_since(since))?))
         }
         other => anyhow::bail!("it was deferred, and is {other:?}"),
     }
@@ -129,7 +129,7 @@ async fn what_a_person_must_mend_fails_the_post_with_tiktoks_own_code(cloud: Arc
     }
     for (dropped, maker, code) in drops {
         let failure = failure_of(&cloud, &dropped).await?;
-        assert_eq!(failure.code, code, "{failure}");
+        assert_eq!(failure.reason.code(), code, "{failure}");
         assert!(failure.message.contains("refused on purpose"), "TikTok's own words are kept: {failure}");
         assert!(failure.log_id.is_some(), "TikTok's support asks for its log id: {failure:?}");
         assert!(!failure.advice.is_empty(), "{failure:?}");

@@ -49,7 +49,7 @@ async fn a_lost_answer_to_a_refresh_is_tried_once_more_with_the_old_token(cloud:
             .await_account(&maker, "authorization_lost", authorization_lost)
             .await
             .with_context(|| format!("{trouble:?}"))?;
-        let waits = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.code == "needs_reconnect");
+        let waits = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(why), .. } if why.reason.code() == "needs_reconnect");
         cloud.await_post(&dropped.post, "waiting for its consent", PATIENCE, waits).await?;
         assert_eq!(refreshes(&cloud, &maker).await?, 2, "{trouble:?}: the second try tells");
     }

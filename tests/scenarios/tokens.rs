@@ -329,7 +329,7 @@ async fn a_refresher_that_lost_its_lock_reads_what_the_other_one_stored(cloud: A
 async fn a_grant_that_comes_after_the_lock_was_lost_is_stored_all_the_same(cloud: Arc<Cloud>) -> Result<()> {
     let maker = Creator::connect(&cloud).await?;
     let [first, second] = two_refreshers(&maker, Moment::After).await?;
-    assert_eq!(second.err().context("the second was refused")?.code, "needs_reconnect");
+    assert_eq!(second.err().context("the second was refused")?.reason.code(), "needs_reconnect");
     assert_eq!(first, Ok(()));
     let account = maker.account().await?;
     assert_eq!(
@@ -346,7 +346,7 @@ async fn a_refresh_that_a_disconnecting_overtook_ends_as_the_consent_did(cloud: 
     let path = format!("/accounts/{}", maker.alias);
     assert_eq!(signed(&cloud, Method::DELETE, &path, "*/*").await?.status(), 200);
     let why = slow.await?.err().context("there is no consent to refresh any more")?;
-    assert_eq!(why.code, "needs_reconnect", "{why}");
+    assert_eq!(why.reason.code(), "needs_reconnect", "{why}");
     assert!(maker.account().await?.tokens.is_forgotten(), "what came late was stored");
     Ok(())
 }

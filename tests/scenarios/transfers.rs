@@ -129,7 +129,7 @@ async fn a_chunk_that_tiktok_calls_malformed_fails_the_post_and_is_not_sent_agai
     }
     for (dropped, maker, call) in drops {
         let failure = failure_of(&cloud, &dropped).await?;
-        assert_eq!(failure.code, "upload_malformed", "{failure}");
+        assert_eq!(failure.reason.code(), "upload_malformed", "{failure}");
         let book = maker.book().await?;
         assert_eq!((book.publications.len(), book.publishes.len()), (0, 1), "chunk {call}: nothing is begun anew");
         assert_eq!(

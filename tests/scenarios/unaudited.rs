@@ -36,7 +36,7 @@ async fn an_app_without_an_audit_posts_drafts_and_privately_for_private_accounts
     cloud.await_state(&posted.post, StateName::Published).await?;
     private.book().await?.ensure_published_once(&posted)?;
     let failure = failure_of(&cloud, &refused).await?;
-    assert_eq!(failure.code, "unaudited_client_can_only_post_to_private_accounts");
+    assert_eq!(failure.reason.code(), "unaudited_client_can_only_post_to_private_accounts");
     assert!(failure.advice.contains("private") && failure.advice.contains("drafts"), "{failure}");
     Ok(())
 }

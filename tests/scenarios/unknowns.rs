@@ -167,6 +167,6 @@ async fn webhooks_that_come_twice_in_reverse_and_in_other_words_end_in_the_same_
     let refused = spam.drops("clip.mp4", &Footage::fresh()?).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
     webhooks::linked(&cloud, &maker, &dropped).await?;
-    assert_eq!(failure_of(&cloud, &refused).await?.code, "spam_risk_text");
+    assert_eq!(failure_of(&cloud, &refused).await?.reason.code(), "spam_risk_text");
     Ok(())
 }

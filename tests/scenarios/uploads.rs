@@ -193,7 +193,7 @@ async fn a_post_whose_video_never_comes_fails_and_says_so(cloud: Arc<Cloud>) -> 
     stage.pass().await?;
     let post = stage.cloud.post(&id).await?;
     let PostState::Failed { failure, .. } = &post.state else { anyhow::bail!("{:?}", post.state) };
-    assert_eq!(failure.code, "upload_expired");
+    assert_eq!(failure.reason.code(), "upload_expired");
     assert!(stage.now() > until && !failure.advice.is_empty(), "{failure}");
     maker.book().await?.ensure_never_begun()
 }

@@ -69,7 +69,7 @@ async fn a_reason_that_lies_in_the_video_or_the_creator_fails_the_post(cloud: Ar
     }
     for (dropped, maker, code) in drops {
         let failure = failure_of(&cloud, &dropped).await?;
-        assert_eq!(failure.code, code, "{failure}");
+        assert_eq!(failure.reason.code(), code, "{failure}");
         assert!(!failure.message.is_empty() && !failure.advice.is_empty(), "{failure:?}");
         assert!(failure.log_id.is_some(), "{failure:?}");
         let book = maker.book().await?;

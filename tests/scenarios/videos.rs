@@ -82,7 +82,7 @@ async fn what_tiktok_would_not_take_fails_before_it_hears_of_it(cloud: Arc<Cloud
     ));
     for (dropped, maker, code) in drops {
         let failure = failure_of(&cloud, &dropped).await?;
-        assert_eq!(failure.code, code, "{}: {failure}", dropped.source.file_name());
+        assert_eq!(failure.reason.code(), code, "{}: {failure}", dropped.source.file_name());
         assert!(!failure.message.is_empty() && !failure.advice.is_empty(), "{failure:?}");
         maker.book().await?.ensure_never_begun()?;
     }
@@ -93,6 +93,6 @@ async fn a_video_that_is_too_long_for_its_creator_fails_before_it_is_sent(cloud:
     let maker = Creator::cast(&cloud, |casting| casting.user.max_video_post_duration_sec = 2).await?;
     let dropped = maker.drops("clip.mp4", &Footage::fixture("fragmented-index.mp4")?).await?;
     let failure = failure_of(&cloud, &dropped).await?;
-    assert_eq!(failure.code, "duration_check_failed", "{failure}");
+    assert_eq!(failure.reason.code(), "duration_check_failed", "{failure}");
     maker.book().await?.ensure_never_begun()
 }

@@ -167,7 +167,7 @@ async fn a_failure_is_heard_and_what_tiktok_itself_failed_is_published_once(clou
     let refused = spam.drops("clip.mp4", &Footage::fresh()?).await?;
     let again = internal.drops("clip.mp4", &Footage::fresh()?).await?;
     let failure = failure_of(&cloud, &refused).await?;
-    assert_eq!(failure.code, "spam_risk", "{failure}");
+    assert_eq!(failure.reason.code(), "spam_risk", "{failure}");
     linked(&cloud, &internal, &again).await?;
     let book = internal.book().await?;
     assert_eq!(book.publishes.len(), 2, "the one that failed, and one more");
@@ -214,8 +214,7 @@ async fn the_end_of_a_consent_parks_the_posts_and_an_old_word_does_not_end_the_n
     let account = cloud.await_account(&maker, "marked", over).await?;
     let Connection::NeedsReconnect { why, .. } = &account.connection else { unreachable!("it is not connected") };
     assert_eq!(why, "the user removed the app in TikTok");
-    let awaiting_reconnect =
-        |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(d), .. } if d.code == "needs_reconnect");
+    let awaiting_reconnect = |post: &Post| matches!(&post.state, PostState::Queued { deferral: Some(d), .. } if d.reason.code() == "needs_reconnect");
     let post = cloud.await_post(&dropped.post, "awaiting_reconnect", PATIENCE, awaiting_reconnect).await?;
     assert!(post.history.last().is_some_and(|line| line.note.contains("connect the account again")), "{post:?}");
 

@@ -219,7 +219,7 @@ impl<'a> DeadWorker<'a> {
     /// Asks TikTok for an upload, as every worker does.
     async fn begin(&self, plan: ChunkPlan) -> Result<(Upload, UploadUrl)> {
         let settings = self.tiktok.creator(&self.token).await?.fit(settings()?)?;
-        let ticket = self.tiktok.begin(&self.token, &settings, &plan).await?;
+        let ticket = self.tiktok.init_publish(&self.token, &settings, &plan).await?;
         let context = EncryptionContext::new(Purpose::UploadUrl, &self.maker.alias);
         let url = self.maker.cloud.vault.seal(&context, ticket.upload_url.secret()).await?;
         let now = runtime::clock::now();

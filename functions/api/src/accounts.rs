@@ -1,47 +1,49 @@
-//! The accounts that there are: their names, scopes, lifetimes and preferences,
-//! never their tokens; how one posts; and the end of one.
+//! The account routes: list, show, configure and disconnect accounts, and query what a creator can post now.
+//!
+//! No response contains a token.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use domain::account::{Account, Connection};
+use domain::account::{Account, Connection, Preferences};
 use jiff::Timestamp;
 use posting::{ConnectError, Connections, Revocation};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::body::Body;
 use crate::deadline::WorkerContext;
 use crate::paths::AccountPath;
 use crate::problem::Problem;
 
-/// An account as it is shown.
+/// An account, without its tokens.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Account"))]
 pub(crate) struct AccountView {
+    /// The name of the account's folder under `drop/`.
     alias: String,
+    /// TikTok's id of the user, for this app.
     open_id: String,
     username: Option<String>,
     display_name: Option<String>,
+    /// The scopes that the user granted.
     scopes: Vec<String>,
+    /// `connected`; `needs_reconnect` if the authorization has ended; `disconnected` after `DELETE /accounts/{alias}`.
     connection: &'static str,
+    /// When the connection ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     since: Option<Timestamp>,
+    /// Why the connection ended, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     access_expires_at: Timestamp,
-    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     refresh_expires_at: Timestamp,
-    #[cfg_attr(test, schemars(with = "crate::contract::Preferences"))]
-    preferences: Map<String, Value>,
+    preferences: Preferences,
 }
 
 impl AccountView {
-    /// Shows an account.
+    /// The view of an account.
     pub(crate) fn of(account: &Account) -> Self {
         let (connection, since, why) = match &account.connection {
             Connection::Connected => ("connected", None, None),
@@ -61,57 +63,63 @@ impl AccountView {
             why,
             access_expires_at: account.tokens.access_expires_at,
             refresh_expires_at: account.tokens.refresh_expires_at,
-            preferences: account.preferences.form(),
+            preferences: account.preferences.clone(),
         }
     }
 }
 
+/// All accounts.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Accounts {
+    accounts: Vec<AccountView>,
+}
+
 /// `GET /accounts`.
-pub(crate) async fn list(State(connecting): State<Arc<Connections>>) -> Result<Json<Value>, Problem> {
-    let accounts = connecting.posting.accounts.list().await.map_err(ConnectError::Store)?;
-    let accounts: Vec<_> = accounts.iter().map(|account| AccountView::of(account)).collect();
-    Ok(Json(json!({ "accounts": accounts })))
+pub(crate) async fn list(State(connections): State<Arc<Connections>>) -> Result<Json<Accounts>, Problem> {
+    let accounts = connections.posting.accounts.list().await.map_err(ConnectError::Store)?;
+    Ok(Json(Accounts { accounts: accounts.iter().map(|account| AccountView::of(account)).collect() }))
 }
 
 /// `GET /accounts/{alias}`.
-pub(crate) async fn one(
-    State(connecting): State<Arc<Connections>>,
+pub(crate) async fn get(
+    State(connections): State<Arc<Connections>>,
     AccountPath(alias): AccountPath,
 ) -> Result<Json<AccountView>, Problem> {
-    let kept = connecting.posting.accounts.get(&alias).await.map_err(ConnectError::Store)?;
-    let account = kept.ok_or(ConnectError::UnknownAccount(alias))?;
+    let account = connections.posting.accounts.get(&alias).await.map_err(ConnectError::Store)?;
+    let account = account.ok_or(ConnectError::UnknownAccount(alias))?;
     Ok(Json(AccountView::of(&account)))
 }
 
-/// What a creator may post at this moment.
+/// What a creator can post now, as TikTok's `creator_info` reports it.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Creator"))]
 pub(crate) struct CreatorView {
     /// The name in links, without the `@`.
     username: String,
-    /// The name as shown.
+    /// The display name.
     nickname: String,
-    /// The privacy levels that can be chosen now, as TikTok writes them.
+    /// The privacy levels that the creator can choose now, as TikTok spells them.
     privacy_levels: Vec<String>,
     comment_disabled: bool,
     duet_disabled: bool,
     stitch_disabled: bool,
-    /// The longest video that can be posted, in seconds.
+    /// The longest video that the creator can post, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_duration_seconds: Option<u64>,
 }
 
-/// `GET /accounts/{alias}/creator`: asks TikTok what the creator may post now.
+/// `GET /accounts/{alias}/creator`: queries TikTok, within the account's rate limit.
 pub(crate) async fn creator(
-    State(connecting): State<Arc<Connections>>,
-    clerk: WorkerContext,
+    State(connections): State<Arc<Connections>>,
+    worker: WorkerContext,
     AccountPath(alias): AccountPath,
 ) -> Result<Json<CreatorView>, Problem> {
-    // A question within a budget stays on its thread, which a handler need not: it gets one.
-    let here = tokio::runtime::Handle::current();
-    let worker = clerk.begin((connecting.posting.clock)());
-    let ask = move || here.block_on(connecting.posting.creator(&alias, &worker));
-    let creator = tokio::task::spawn_blocking(ask).await.unwrap_or_else(|end| resume_unwind(end.into_panic()))?;
+    // The future of a rate-limited call is not `Send`, and an axum handler must be. It therefore runs on a thread of its own.
+    let runtime = tokio::runtime::Handle::current();
+    let worker = worker.begin((connections.posting.clock)());
+    let query = move || runtime.block_on(connections.posting.creator(&alias, &worker));
+    let creator = tokio::task::spawn_blocking(query).await.unwrap_or_else(|end| resume_unwind(end.into_panic()))?;
     Ok(Json(CreatorView {
         username: creator.username,
         nickname: creator.nickname,
@@ -123,33 +131,58 @@ pub(crate) async fn creator(
     }))
 }
 
-/// `PATCH /accounts/{alias}`: how the account posts, as a merge patch
-/// (<https://www.rfc-editor.org/rfc/rfc7396>). Answers with the account.
+/// `PATCH /accounts/{alias}`: changes the account's preferences by a merge patch
+/// (<https://www.rfc-editor.org/rfc/rfc7396>) and returns the account.
 pub(crate) async fn configure(
-    State(connecting): State<Arc<Connections>>,
+    State(connections): State<Arc<Connections>>,
     AccountPath(alias): AccountPath,
-    Body(change): Body,
+    Body(patch): Body,
 ) -> Result<Json<AccountView>, Problem> {
-    connecting.posting.configure(&alias, &change).await?;
-    one(State(connecting), AccountPath(alias)).await
+    connections.posting.configure(&alias, &patch).await?;
+    get(State(connections), AccountPath(alias)).await
 }
 
-/// `DELETE /accounts/{alias}`: the consent ends, the tokens are forgotten; what
-/// the account says of its posts stays.
+/// An account that was disconnected.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Disconnected"))]
+pub(crate) struct DisconnectedView {
+    account: AccountView,
+    revocation: RevocationView,
+}
+
+/// Whether TikTok revoked the authorization.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Revocation"))]
+pub(crate) struct RevocationView {
+    /// `revoked`, `not_needed` or `failed`.
+    outcome: &'static str,
+    /// Why the revocation failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// How the user can revoke the authorization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'static str>,
+}
+
+impl From<Revocation> for RevocationView {
+    fn from(revocation: Revocation) -> Self {
+        let (outcome, why) = match revocation {
+            Revocation::Revoked => ("revoked", None),
+            Revocation::NotNeeded => ("not_needed", None),
+            Revocation::Failed { why } => ("failed", Some(why)),
+        };
+        let advice = "The user can remove the app in the TikTok app: Settings, Security, Apps and services.";
+        Self { outcome, advice: why.is_some().then_some(advice), why }
+    }
+}
+
+/// `DELETE /accounts/{alias}`: revokes the authorization and deletes the tokens. The account and its preferences remain.
 pub(crate) async fn disconnect(
-    State(connecting): State<Arc<Connections>>,
+    State(connections): State<Arc<Connections>>,
     AccountPath(alias): AccountPath,
-) -> Result<Json<Value>, Problem> {
-    let done = connecting.disconnect(&alias).await?;
-    let revocation = match done.revocation {
-        Revocation::Revoked => json!({ "outcome": "revoked" }),
-        Revocation::NotNeeded => json!({ "outcome": "not_needed" }),
-        Revocation::Failed { why } => json!({
-            "outcome": "failed", "why": why,
-            "advice": "The user can remove the app in the TikTok app: Settings, Security, Apps and services.",
-        }),
-    };
-    Ok(Json(json!({ "account": AccountView::of(&done.account), "revocation": revocation })))
+) -> Result<Json<DisconnectedView>, Problem> {
+    let done = connections.disconnect(&alias).await?;
+    Ok(Json(DisconnectedView { account: AccountView::of(&done.account), revocation: done.revocation.into() }))
 }
 
 #[cfg(test)]
@@ -158,19 +191,20 @@ mod tests {
     use domain::account::{Scopes, TokenPair};
     use domain::identity::{Alias, OpenId};
     use domain::secret::Sealed;
+    use serde_json::json;
 
     #[test]
-    fn an_account_is_shown_without_its_tokens() {
+    fn account_view_contains_no_token() {
         let sealed = Sealed::new(b"sealed-1".to_vec());
         let at = Timestamp::UNIX_EPOCH;
         let pair = TokenPair { access: sealed.clone(), refresh: sealed, ..TokenPair::forgotten(at) };
         let (alias, open_id) = (Alias::new("anna").unwrap(), OpenId::new("open-1").unwrap());
         let account = Account::new(alias, open_id, Scopes::parse("video.upload"), pair);
-        let shown = serde_json::to_value(AccountView::of(&account)).unwrap();
-        assert_eq!((&shown["connection"], &shown["scopes"]), (&json!("connected"), &json!(["video.upload"])));
-        let text = shown.to_string();
+        let view = serde_json::to_value(AccountView::of(&account)).unwrap();
+        assert_eq!((&view["connection"], &view["scopes"]), (&json!("connected"), &json!(["video.upload"])));
+        let text = view.to_string();
         assert!(!text.contains("token") && !text.contains("sealed"), "{text}");
-        let gone = serde_json::to_value(AccountView::of(&account.disconnected("wished", at))).unwrap();
-        assert_eq!((&gone["connection"], &gone["why"]), (&json!("disconnected"), &json!("wished")));
+        let view = serde_json::to_value(AccountView::of(&account.disconnected("requested", at))).unwrap();
+        assert_eq!((&view["connection"], &view["why"]), (&json!("disconnected"), &json!("requested")));
     }
 }

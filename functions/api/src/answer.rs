@@ -1,4 +1,4 @@
-//! In which form an answer is given: pages to browsers, JSON to programs.
+//! The choice between an HTML page and JSON, by the request's `Accept` header.
 
 use std::convert::Infallible;
 
@@ -10,34 +10,34 @@ use axum::response::{IntoResponse, Response};
 use crate::page;
 use crate::problem::Problem;
 
-/// Who asks, as the `Accept` header tells.
+/// The kind of client, as the `Accept` header states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// A browser: it names HTML.
-    Person,
-    /// A program that names JSON.
+    /// A browser: the header contains `text/html`.
+    Browser,
+    /// A program that asks for `application/json`.
     Program,
-    /// A program that takes anything.
-    Anybody,
+    /// A program that accepts any type. `GET /connect` redirects it; other routes send it JSON.
+    Any,
 }
 
 impl Audience {
     fn of(accept: &str) -> Self {
-        let names = |kind: &str| accept.split(',').any(|part| part.trim().starts_with(kind));
-        if names("text/html") {
-            Self::Person
-        } else if names("application/json") {
+        let contains = |media_type: &str| accept.split(',').any(|part| part.trim().starts_with(media_type));
+        if contains("text/html") {
+            Self::Browser
+        } else if contains("application/json") {
             Self::Program
         } else {
-            Self::Anybody
+            Self::Any
         }
     }
 
-    /// Tells of a problem.
-    pub(crate) fn tell(self, problem: &Problem) -> Response {
+    /// A problem as a page for a browser, or as a problem document for a program.
+    pub(crate) fn problem(self, problem: &Problem) -> Response {
         match self {
-            Self::Person => (problem.status(), page::of_problem(problem)).into_response(),
-            Self::Program | Self::Anybody => problem.clone().into_response(),
+            Self::Browser => (problem.status(), page::problem(problem)).into_response(),
+            Self::Program | Self::Any => problem.clone().into_response(),
         }
     }
 }
@@ -56,13 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_browser_is_told_from_a_program() {
+    fn accept_header_distinguishes_browsers_from_programs() {
         for (accept, audience) in [
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Audience::Person),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Audience::Browser),
             ("application/json", Audience::Program),
-            ("application/json, text/html;q=0.5", Audience::Person),
-            ("*/*", Audience::Anybody),
-            ("", Audience::Anybody),
+            ("application/json, text/html;q=0.5", Audience::Browser),
+            ("*/*", Audience::Any),
+            ("", Audience::Any),
         ] {
             assert_eq!(Audience::of(accept), audience, "{accept}");
         }

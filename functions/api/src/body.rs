@@ -1,4 +1,4 @@
-//! What a request says: its body, within bounds.
+//! The extractor of a request body, with its limit.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -7,10 +7,11 @@ use axum::response::IntoResponse;
 
 use crate::problem::Problem;
 
-/// The most that a body may have, in bytes: a sidecar's, and as generous.
-pub(crate) const MOST: usize = 64 * 1024;
+/// Maximum size of a request body, in bytes. It is the limit of a sidecar, and a hundred times the size of TikTok's
+/// webhooks. `routes` sets it as the body limit of the router.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A request's body.
+/// A request body of at most [`MAX_BODY_BYTES`].
 pub(crate) struct Body(pub(crate) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
@@ -20,14 +21,15 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
             match rejection.into_response().status() {
                 StatusCode::PAYLOAD_TOO_LARGE => {
-                    let advice = format!("At most {MOST} bytes are read. A video is never sent here.");
+                    let advice =
+                        format!("The limit is {MAX_BODY_BYTES} bytes. Upload a video to the URL from POST /uploads.");
                     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", &advice)
                 }
                 _ => Problem::new(
                     StatusCode::BAD_REQUEST,
                     "body_unreadable",
                     "The body cannot be read",
-                    "Send it again.",
+                    "Send the request again.",
                 ),
             }
         })

@@ -1,4 +1,4 @@
-//! Connections an account: the way to TikTok's page, and the way back.
+//! Connecting an account: the redirect to TikTok's authorization page, and the callback from it.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::authorization::AuthorizationState;
 use domain::identity::Alias;
-use posting::{ConnectError, Connected, Connections};
-use serde::Deserialize;
-use serde_json::json;
+use jiff::Timestamp;
+use posting::{ConnectError, Connections};
+use serde::{Deserialize, Serialize};
 use tiktok::AuthorizationResponse;
 
 use crate::accounts::AccountView;
@@ -20,54 +20,80 @@ use crate::deadline::RequestDeadline;
 use crate::page;
 use crate::problem::Problem;
 
+/// The query of `GET /connect`.
 #[derive(Deserialize)]
 pub(crate) struct ConnectQuery {
     alias: String,
 }
 
-/// `GET /connect?alias=…`: leads to TikTok's page, or says where it is.
-pub(crate) async fn ask(
-    State(connecting): State<Arc<Connections>>,
-    to: Audience,
-    wanted: Result<Query<ConnectQuery>, QueryRejection>,
+/// The address of TikTok's authorization page for one request.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AuthorizeUrl"))]
+pub(crate) struct AuthorizeUrlView {
+    /// A secret until the user responds: anyone who opens it can connect their own TikTok user.
+    authorize_url: String,
+    expires_at: Timestamp,
+}
+
+/// An account that was connected.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Connected"))]
+pub(crate) struct ConnectedView {
+    account: AccountView,
+    /// Number of posts that waited for the account and now continue.
+    resumed_posts: u32,
+}
+
+/// `GET /connect?alias=…`: redirects to TikTok's authorization page, or returns its address if the client asks for JSON.
+pub(crate) async fn authorize(
+    State(connections): State<Arc<Connections>>,
+    audience: Audience,
+    query: Result<Query<ConnectQuery>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(wanted)) = wanted else {
+    let Ok(Query(query)) = query else {
         let advice = "Name the account: GET /connect?alias=anna.";
-        return to.tell(&Problem::new(StatusCode::BAD_REQUEST, "alias_missing", "No alias is named", advice));
+        return audience.problem(&Problem::new(
+            StatusCode::BAD_REQUEST,
+            "alias_missing",
+            "The alias is missing",
+            advice,
+        ));
     };
     let Ok(random_bytes) = runtime::random::random_bytes() else {
-        return to.tell(&Problem::no_randomness());
+        return audience.problem(&Problem::no_randomness());
     };
-    let asked = match Alias::new(&wanted.alias) {
-        Ok(alias) => connecting.ask(&alias, &AuthorizationState::new(random_bytes)).await,
+    let started = match Alias::new(&query.alias) {
+        Ok(alias) => connections.ask(&alias, &AuthorizationState::new(random_bytes)).await,
         Err(invalid) => Err(ConnectError::Alias(invalid)),
     };
-    match (asked, to) {
-        (Ok(asked), Audience::Program) => {
-            Json(json!({ "authorize_url": asked.address.as_str(), "expires_at": asked.expires_at })).into_response()
+    match (started, audience) {
+        (Ok(started), Audience::Program) => {
+            let authorize_url = started.address.to_string();
+            Json(AuthorizeUrlView { authorize_url, expires_at: started.expires_at }).into_response()
         }
-        (Ok(asked), Audience::Person | Audience::Anybody) => {
-            (StatusCode::FOUND, [(header::LOCATION, asked.address.to_string())]).into_response()
+        (Ok(started), Audience::Browser | Audience::Any) => {
+            (StatusCode::FOUND, [(header::LOCATION, started.address.to_string())]).into_response()
         }
-        (Err(error), to) => to.tell(&error.into()),
+        (Err(error), audience) => audience.problem(&error.into()),
     }
 }
 
-/// `GET /oauth/callback`: where TikTok's page sends the user's browser.
-pub(crate) async fn take(
-    State(connecting): State<Arc<Connections>>,
-    to: Audience,
+/// `GET /oauth/callback`: receives TikTok's authorization response from the user's browser and connects the account.
+pub(crate) async fn callback(
+    State(connections): State<Arc<Connections>>,
+    audience: Audience,
     RequestDeadline(deadline): RequestDeadline,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let answer = AuthorizationResponse::read(&query.unwrap_or_default());
-    match connecting.take(answer, deadline).await {
-        Ok(Connected { account, resumed }) => match to {
-            Audience::Person => page::of_connected(&account, resumed).into_response(),
-            Audience::Program | Audience::Anybody => {
-                Json(json!({ "account": AccountView::of(&account), "resumed_posts": resumed })).into_response()
+    let response = AuthorizationResponse::read(&query.unwrap_or_default());
+    match connections.take(response, deadline).await {
+        Ok(connected) => match audience {
+            Audience::Browser => page::connected(&connected.account, connected.resumed).into_response(),
+            Audience::Program | Audience::Any => {
+                let account = AccountView::of(&connected.account);
+                Json(ConnectedView { account, resumed_posts: connected.resumed }).into_response()
             }
         },
-        Err(error) => to.tell(&error.into()),
+        Err(error) => audience.problem(&error.into()),
     }
 }

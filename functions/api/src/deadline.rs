@@ -1,4 +1,4 @@
-//! How long there is for a request.
+//! Extractors of a request's deadline and worker name. Both come from the Lambda invocation.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use lambda_http::RequestExt;
 use posting::Worker;
 use runtime::deadline::Deadline;
 
-/// The time before the deadline at which work must be at rest: enough to say so.
-const MARGIN: Duration = Duration::from_secs(3);
+/// The time between a request's deadline and the function's timeout. It is enough to send a response.
+const RESPONSE_MARGIN: Duration = Duration::from_secs(3);
 
-/// Who works on a request, where it needs somebody with a name, and until when.
+/// The name and deadline of the worker that handles a request.
 pub(crate) struct WorkerContext {
     name: String,
     deadline: Timestamp,
 }
 
 impl WorkerContext {
-    /// Begins to work.
+    /// The worker, which starts at `since`.
     pub(crate) fn begin(self, since: Timestamp) -> Worker {
         Worker { name: self.name, since, deadline: self.deadline }
     }
@@ -36,7 +36,7 @@ impl<S: Sync> FromRequestParts<S> for WorkerContext {
     }
 }
 
-/// The moment by which a request's work must be at rest.
+/// The time by which a handler must have stored its results: the function's timeout less 3 s.
 pub(crate) struct RequestDeadline(pub(crate) Timestamp);
 
 impl<S: Sync> FromRequestParts<S> for RequestDeadline {
@@ -44,6 +44,6 @@ impl<S: Sync> FromRequestParts<S> for RequestDeadline {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let deadline = parts.lambda_context_ref().map_or(u64::MAX, |context| context.deadline);
-        Ok(Self(Deadline::from_epoch_ms(deadline).less(MARGIN)))
+        Ok(Self(Deadline::from_epoch_ms(deadline).less(RESPONSE_MARGIN)))
     }
 }

@@ -1,10 +1,11 @@
-//! The HTTP API: posts and accounts, looked up and acted upon; and TikTok's webhooks.
+//! The `api` function: the HTTP API for posts and accounts, and the receiver of TikTok's webhooks.
 //!
-//! A request is translated into a use case of `posting`, and its result into
-//! JSON, a page or a problem. Who may pass is API Gateway's matter: each route
-//! of the template says so. In reading order: [`routes`] (what is where),
-//! [`posts`], [`accounts`], [`connect`] and [`webhook`] (what answers), [`names`], [`stated`] and
-//! [`traced`] (what is asked), [`answer`] and [`problem`] (in which form), [`page`] (for people).
+//! A handler converts a request into a call of a use case in `posting`, and the result into JSON, an HTML page or a
+//! problem document. API Gateway authenticates callers; `template.yaml` states the access of each route.
+//!
+//! Reading order: [`routes`] (the route table), the handlers [`service`], [`posts`], [`accounts`], [`connect`] and
+//! [`webhook`], the extractors [`paths`], [`body`], [`deadline`] and [`trace_header`], the responses [`problem`],
+//! [`answer`] and [`page`], and [`middleware`]. `contract` generates the OpenAPI document in a test.
 
 mod accounts;
 mod answer;
@@ -13,11 +14,13 @@ mod connect;
 #[cfg(test)]
 mod contract;
 mod deadline;
+mod middleware;
 mod page;
 mod paths;
 mod posts;
 mod problem;
 mod routes;
+mod service;
 mod trace_header;
 mod webhook;
 
@@ -34,13 +37,13 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(runtime::environment::variable).context("api cannot start")?;
     let connect = ConnectConfig::read(runtime::environment::variable).context("api cannot start")?;
     let intake = Intake::read(runtime::environment::variable).context("api cannot start")?;
-    let hear = WebhookConfig::read(runtime::environment::variable).context("api cannot start")?;
+    let webhooks = WebhookConfig::read(runtime::environment::variable).context("api cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
     let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
     let meter = move |reading: &Measurement| metrics.write(reading.named(), &reading.by, &reading.about);
     let posting = posting.metered(Arc::new(meter));
-    let inbox = WebhookLog::new(clients.dynamodb.clone(), hear.webhooks_table);
-    let connecting = Connections::new(connect, &clients, posting);
-    lambda_http::run(routes::all(Arc::new(connecting), Arc::new(intake), inbox)).await
+    let webhook_log = WebhookLog::new(clients.dynamodb.clone(), webhooks.webhooks_table);
+    let connections = Arc::new(Connections::new(connect, &clients, posting));
+    lambda_http::run(routes::router(routes::Api { connections, intake: Arc::new(intake), webhook_log })).await
 }

@@ -1,5 +1,6 @@
-//! Pages for people: plain, readable without script, images or anything from
-//! elsewhere. Every value is escaped, by `maud`.
+//! The HTML pages of `/connect` and `/oauth/callback`. They use no script, no image and no other host.
+//!
+//! `maud` escapes every value.
 
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 
-/// All the style there is; the policy allows this text and no other.
+/// The style of every page. The content security policy permits only this text, by its hash.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--fg:#1b1b1f;--bg:#fbfaf8;--card:#fff;--line:#dcd9d2;--good:#14663b;--bad:#a4262c}\
 @media(prefers-color-scheme:dark){:root{--fg:#ecebe8;--bg:#161618;--card:#1f1f23;--line:#3a3a40;--good:#6fd39c;--bad:#ff9c9f}}\
@@ -25,7 +26,7 @@ dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:1.25rem 0 
 border-top:1px solid var(--line);font-size:.9375rem}\
 dt{opacity:.75}dd{margin:0;overflow-wrap:anywhere}";
 
-/// A page, with the policy that goes with it.
+/// A page. Its response has a content security policy that permits only [`STYLE`].
 pub(crate) struct Page(Markup);
 
 impl IntoResponse for Page {
@@ -35,7 +36,7 @@ impl IntoResponse for Page {
             "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );
         let mut response = Html(self.0.into_string()).into_response();
-        // Base64 is always a header's value.
+        // The conversion cannot fail: Base64 is ASCII.
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         }
@@ -43,30 +44,30 @@ impl IntoResponse for Page {
     }
 }
 
-/// The page of an account that was connected just now.
-pub(crate) fn of_connected(account: &Account, resumed: u32) -> Page {
+/// The page for an account that was just connected. `resumed` is the number of posts that waited for it.
+pub(crate) fn connected(account: &Account, resumed: u32) -> Page {
     let alias = account.alias.as_str();
     let body = html! {
         h1 { "Connected" }
-        p { "Videos dropped into the folder " strong { "drop/" (alias) "/" } " are posted to this TikTok user now." }
+        p { "Videos dropped into the folder " strong { "drop/" (alias) "/" } " are now posted to this TikTok user." }
         @match resumed {
             0 => {}
-            1 => p { "One post that waited for this goes on." },
-            several => p { (several) " posts that waited for this go on." },
+            1 => p { "One waiting post continues." },
+            count => p { (count) " waiting posts continue." },
         }
         p { "You can close this page." }
         dl {
             dt { "Account" } dd { (alias) }
             @if let Some(name) = &account.display_name { dt { "Name" } dd { (name) } }
             @if let Some(name) = &account.username { dt { "TikTok" } dd { "@" (name) } }
-            dt { "Allowed" } dd { (account.scopes.to_list().replace(',', ", ")) }
+            dt { "Scopes" } dd { (account.scopes.to_list().replace(',', ", ")) }
         }
     };
     page("Connected", "good", &body)
 }
 
-/// The page of something that was not done.
-pub(crate) fn of_problem(problem: &Problem) -> Page {
+/// The page for an account that was not connected.
+pub(crate) fn problem(problem: &Problem) -> Page {
     let body = html! {
         h1 { "Not connected" }
         p { (problem.title) "." }
@@ -79,7 +80,7 @@ pub(crate) fn of_problem(problem: &Problem) -> Page {
     page("Not connected", "bad", &body)
 }
 
-fn page(title: &str, mood: &str, body: &Markup) -> Page {
+fn page(title: &str, class: &str, body: &Markup) -> Page {
     Page(html! {
         (DOCTYPE)
         html lang="en" {
@@ -90,7 +91,7 @@ fn page(title: &str, mood: &str, body: &Markup) -> Page {
                 title { (title) " · Dropcast" }
                 style { (PreEscaped(STYLE)) }
             }
-            body { main class=(mood) { (body) } }
+            body { main class=(class) { (body) } }
         }
     })
 }
@@ -101,20 +102,20 @@ mod tests {
     use axum::http::StatusCode;
 
     #[test]
-    fn what_comes_from_outside_is_escaped() {
+    fn page_escapes_external_text() {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "x", "<script>alert(1)</script>", "\"&'</dd>");
-        let text = of_problem(&problem).0.into_string();
+        let text = super::problem(&problem).0.into_string();
         assert!(!text.contains("<script>") && text.contains("&lt;script&gt;"), "{text}");
         assert_eq!(text.matches("</dd>").count(), 1, "{text}");
     }
 
     #[test]
-    fn the_policy_allows_the_pages_own_style_and_nothing_else() {
+    fn policy_permits_only_the_page_style() {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "x", "y", "z");
-        let text = of_problem(&problem).0.into_string();
+        let text = super::problem(&problem).0.into_string();
         let style = text.split("<style>").nth(1).and_then(|rest| rest.split("</style>").next()).unwrap();
         let hash = BASE64.encode(&Sha256::digest(style.as_bytes()));
-        let response = of_problem(&problem).into_response();
+        let response = super::problem(&problem).into_response();
         let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
         assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");

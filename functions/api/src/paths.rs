@@ -1,4 +1,4 @@
-//! Whom or what a path names.
+//! Extractors of the path parameters `{alias}` and `{id}`.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
@@ -6,34 +6,32 @@ use axum::http::request::Parts;
 use domain::identity::{Alias, PostId};
 use posting::ConnectError;
 
-use crate::problem::Problem;
+use crate::problem::{LIST_POSTS, Problem};
 
-/// The account that a path names.
+/// The alias in the path of an account route. An invalid alias is rejected with 400, `alias_invalid`.
 pub(crate) struct AccountPath(pub(crate) Alias);
 
 impl<S: Send + Sync> FromRequestParts<S> for AccountPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let named = Path::<String>::from_request_parts(parts, state).await;
-        // What is not UTF-8 is no more an alias than what is empty.
-        let named = named.map_or_else(|_| String::new(), |Path(text)| text);
-        Alias::new(&named).map(Self).map_err(|invalid| ConnectError::Alias(invalid).into())
+        // A parameter that is not UTF-8 is treated as an empty alias, which is invalid too.
+        let text = Path::<String>::from_request_parts(parts, state).await.map_or_else(|_| String::new(), |path| path.0);
+        Alias::new(&text).map(Self).map_err(|invalid| ConnectError::Alias(invalid).into())
     }
 }
 
-/// The post that a path names.
+/// The post id in the path of a post route. A malformed id is rejected with 404, because no post has it.
 pub(crate) struct PostPath(pub(crate) PostId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PostPath {
     type Rejection = Problem;
 
-    /// What cannot be a post's id is no post's: there is none.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
-        named.and_then(|Path(text)| PostId::new(text).ok()).map(Self).ok_or_else(|| {
-            let advice = "A post's id has 32 characters of a-z and 2-7. GET /posts lists those that there are.";
-            Problem::new(StatusCode::NOT_FOUND, "post_not_found", "There is no such post", advice)
+        let text = Path::<String>::from_request_parts(parts, state).await.ok();
+        text.and_then(|Path(text)| PostId::new(text).ok()).map(Self).ok_or_else(|| {
+            let advice = format!("A post id has 32 characters of a-z and 2-7. {LIST_POSTS}");
+            Problem::new(StatusCode::NOT_FOUND, "post_not_found", "There is no such post", &advice)
         })
     }
 }

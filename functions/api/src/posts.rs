@@ -1,4 +1,4 @@
-//! The posts: looked up, shown, and acted upon by people.
+//! The post routes: list, show and change posts, and create them (in `create`).
 
 mod create;
 mod list_query;
@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use domain::listing::ListPosts;
 use domain::post::Post;
 use posting::{CommandError, Connections};
-use serde_json::json;
+use serde::Serialize;
 use storage::Versioned;
 
 use crate::body::Body;
@@ -21,64 +20,73 @@ use crate::problem::Problem;
 
 #[cfg(test)]
 pub(crate) use create::CreatedUploadView;
-pub(crate) use create::{complete, post, upload};
+pub(crate) use create::{complete_upload, create, create_upload};
 use list_query::ListQuery;
 pub(crate) use view::PostView;
 
+/// A page of posts, the newest first.
+///
+/// It can be empty and still not be the last page.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Posts {
+    posts: Vec<PostView>,
+    /// The `cursor` of the request for the next page; null on the last page.
+    next_cursor: Option<String>,
+}
+
 /// `GET /posts`.
 pub(crate) async fn list(
-    State(connecting): State<Arc<Connections>>,
-    ListQuery(ListPosts { listing, after, most }): ListQuery,
-) -> Result<Response, Problem> {
-    let listed = connecting.posting.posts.list(&listing, after, most).await.map_err(CommandError::from)?;
-    let posts: Vec<_> = listed.posts.iter().map(|post| PostView::in_list(post)).collect();
-    let next = listed.next.map(|place| place.to_text());
-    Ok(Json(json!({ "posts": posts, "next_cursor": next })).into_response())
+    State(connections): State<Arc<Connections>>,
+    ListQuery(ListPosts { filter, after, limit }): ListQuery,
+) -> Result<Json<Posts>, Problem> {
+    let page = connections.posting.posts.list(&filter, after, limit).await.map_err(CommandError::from)?;
+    let posts = page.posts.iter().map(|post| PostView::in_list(post)).collect();
+    Ok(Json(Posts { posts, next_cursor: page.next.map(|cursor| cursor.to_text()) }))
 }
 
 /// `GET /posts/{id}`.
-pub(crate) async fn one(
-    State(connecting): State<Arc<Connections>>,
+pub(crate) async fn get(
+    State(connections): State<Arc<Connections>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    let post = connecting.posting.posts.get(&id).await.map_err(CommandError::from)?;
-    Ok(shown(&post.ok_or(CommandError::Unknown(id))?))
+    let post = connections.posting.posts.get(&id).await.map_err(CommandError::from)?;
+    Ok(view(&post.ok_or(CommandError::Unknown(id))?))
 }
 
-/// `POST /posts/{id}/approve`: lets it go out that waits for a review.
+/// `POST /posts/{id}/approve`: releases a post that is held for its review.
 pub(crate) async fn approve(
-    State(connecting): State<Arc<Connections>>,
+    State(connections): State<Arc<Connections>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(shown(&connecting.posting.approve(&id).await?))
+    Ok(view(&connections.posting.approve(&id).await?))
 }
 
-/// `POST /posts/{id}/cancel`: stops it, while TikTok cannot have every byte.
+/// `POST /posts/{id}/cancel`: cancels a post, unless TikTok may have all of its bytes.
 pub(crate) async fn cancel(
-    State(connecting): State<Arc<Connections>>,
+    State(connections): State<Arc<Connections>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(shown(&connecting.posting.cancel(&id).await?))
+    Ok(view(&connections.posting.cancel(&id).await?))
 }
 
-/// `POST /posts/{id}/retry`: tries it again that has failed and is not posted.
+/// `POST /posts/{id}/retry`: retries a failed post that TikTok cannot have posted.
 pub(crate) async fn retry(
-    State(connecting): State<Arc<Connections>>,
+    State(connections): State<Arc<Connections>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(shown(&connecting.posting.retry(&id).await?))
+    Ok(view(&connections.posting.retry(&id).await?))
 }
 
-/// `PATCH /posts/{id}`: other options, as a merge patch, while TikTok has not
-/// heard of it.
+/// `PATCH /posts/{id}`: changes a post's options by a merge patch, until its upload starts.
 pub(crate) async fn update_options(
-    State(connecting): State<Arc<Connections>>,
+    State(connections): State<Arc<Connections>>,
     PostPath(id): PostPath,
-    Body(change): Body,
+    Body(patch): Body,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(shown(&connecting.posting.update_options(&id, &change).await?))
+    Ok(view(&connections.posting.update_options(&id, &patch).await?))
 }
 
-fn shown(post: &Versioned<Post>) -> Json<PostView> {
+fn view(post: &Versioned<Post>) -> Json<PostView> {
     Json(PostView::of(post))
 }

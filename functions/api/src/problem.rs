@@ -1,76 +1,91 @@
-//! What went wrong, as programs read it: RFC 9457, `application/problem+json`.
+//! Error responses: problem documents as in RFC 9457, `application/problem+json`.
 //!
-//! `code` is stable; so is `type`, which is the same as a URN. Whatever a problem
-//! quotes of a request, it is a few short lines.
+//! `code` is stable, and `type` is the same as a URN. [`Problem`] has a conversion from each error of `posting`; these
+//! conversions choose the status and the code, and log the error once.
 
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::account::PreferencesError;
-use domain::failure::{Disposition, Failure, error_chain, single_line};
+use domain::failure::{Disposition, Rejection, error_chain, single_line};
 use posting::{CommandError, ConfigureError, ConnectError, CreateError, CreatorError};
 use serde::Serialize;
 
-/// How much is said of what happened, and of what to do, in characters.
-const LONGEST: usize = 500;
+/// Maximum length of a title and of a detail, in characters. Both can quote the request.
+const MAX_TEXT: usize = 500;
 
-/// Something that was not done, and why.
+/// Advice for an error that only the operator can fix.
+const OPERATOR: &str = "The operator finds the cause in the log of the api function.";
+/// Advice for an unknown post.
+pub(crate) const LIST_POSTS: &str = "GET /posts lists the posts.";
+const LIST_ACCOUNTS: &str = "GET /accounts lists the accounts.";
+const FIX_PREFERENCES: &str = "Correct the change; nothing was changed.";
+
+/// Why a request failed, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Problem {
+    /// `urn:dropcast:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
-    /// What happened.
+    /// What failed.
     pub(crate) title: String,
+    /// The HTTP status.
     status: u16,
     /// What to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) detail: String,
-    /// The stable word.
+    /// A stable code for programs.
     pub(crate) code: String,
-    /// TikTok's id of the answer, for its support.
+    /// TikTok's id of its answer, for TikTok's support.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_id: Option<String>,
-    /// The least wait before it is worth trying again.
+    /// The time after which a retry can succeed; sent as the `Retry-After` header.
     #[serde(skip)]
     retry_after: Option<Duration>,
 }
 
 impl Problem {
-    /// States a problem.
+    /// A problem. `title` states what failed, `detail` what to do.
     pub(crate) fn new(status: StatusCode, code: &str, title: &str, detail: &str) -> Self {
-        Self::of(status, Failure::new(code, title, detail))
+        Self::of(status, Rejection::new(code, title, detail))
     }
 
-    /// States an error, and logs it, once.
-    fn told(status: StatusCode, code: &str, error: &dyn std::error::Error, advice: &str) -> Self {
-        let why = single_line(&error_chain(error), 2 * LONGEST);
-        if status.is_server_error() {
-            tracing::error!(problem.code = code, why, "request refused");
-        } else {
-            tracing::warn!(problem.code = code, why, "request refused");
+    /// A problem for a rejection. Title and detail are limited to [`MAX_TEXT`] characters on a single line.
+    pub(crate) fn of(status: StatusCode, rejection: Rejection) -> Self {
+        Self {
+            kind: format!("urn:dropcast:problem:{}", rejection.code),
+            title: single_line(&rejection.message, MAX_TEXT),
+            status: status.as_u16(),
+            detail: single_line(&rejection.advice, MAX_TEXT),
+            code: rejection.code,
+            log_id: rejection.log_id,
+            retry_after: None,
         }
-        Self::new(status, code, &capitalised(&error.to_string()), advice)
     }
 
-    /// States that nothing can be made that nobody could guess.
+    /// The problem of a path without a route.
+    pub(crate) fn no_such_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such route", "GET /openapi.json lists the routes.")
+    }
+
+    /// The problem of a path that has routes, but none for this method.
+    pub(crate) fn method_not_allowed() -> Self {
+        let title = "The route does not accept this method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title, "GET /openapi.json lists the routes.")
+    }
+
+    /// The problem of a failed random number generator. Without random bytes, state and write tokens could be guessed.
     pub(crate) fn no_randomness() -> Self {
-        let title = "The system gives no randomness, without which no request is safe";
+        let title = "The random number generator failed";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", title, "Try again.")
     }
 
-    /// States a failure as a problem.
-    pub(crate) fn of(status: StatusCode, failure: Failure) -> Self {
-        Self {
-            kind: format!("urn:dropcast:problem:{}", failure.code),
-            title: single_line(&failure.message, LONGEST),
-            status: status.as_u16(),
-            detail: single_line(&failure.advice, LONGEST),
-            code: failure.code,
-            log_id: failure.log_id,
-            retry_after: None,
-        }
+    /// The problem of an error, with the error's text as title. It logs the error with its causes.
+    fn logged(status: StatusCode, code: &str, error: &dyn std::error::Error, advice: &str) -> Self {
+        log_rejection(status, code, None, error);
+        Self::new(status, code, &capitalised(&error.to_string()), advice)
     }
 
     /// The HTTP status.
@@ -79,134 +94,24 @@ impl Problem {
     }
 }
 
+fn log_rejection(status: StatusCode, code: &str, log_id: Option<&str>, error: &dyn std::error::Error) {
+    let error = single_line(&error_chain(error), 2 * MAX_TEXT);
+    if status.is_server_error() {
+        tracing::error!(problem.code = code, tiktok.log_id = log_id, error, "request failed");
+    } else {
+        tracing::warn!(problem.code = code, tiktok.log_id = log_id, error, "request rejected");
+    }
+}
+
 impl From<ConnectError> for Problem {
-    /// States why a connecting ended, and logs it, once.
     fn from(error: ConnectError) -> Self {
-        let (status, failure) = (status_of(&error), error.failure());
-        let (code, why) = (&failure.code, error_chain(&error));
-        if status.is_server_error() {
-            tracing::error!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
-        } else {
-            tracing::warn!(connect.code = code, tiktok.log_id = failure.log_id, why, "request refused");
-        }
-        Self::of(status, failure)
+        let (status, rejection) = (connect_status(&error), error.failure());
+        log_rejection(status, &rejection.code, rejection.log_id.as_deref(), &error);
+        Self::of(status, rejection)
     }
 }
 
-impl From<ConfigureError> for Problem {
-    /// States why an account was not configured.
-    fn from(error: ConfigureError) -> Self {
-        let why = error_chain(&error);
-        let (status, code, advice) = match error {
-            ConfigureError::Unknown(alias) => return ConnectError::UnknownAccount(alias).into(),
-            ConfigureError::Store(error) => return ConnectError::Store(error).into(),
-            ConfigureError::Busy => return ConnectError::Busy.into(),
-            ConfigureError::Refused(PreferencesError::Malformed(_)) => {
-                (StatusCode::BAD_REQUEST, "preferences_malformed", "Mend the change; nothing of it was made.")
-            }
-            ConfigureError::Refused(PreferencesError::Refused(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "preferences_invalid", "Mend the change; nothing of it was made.")
-            }
-        };
-        tracing::warn!(connect.code = code, why, "request refused");
-        Self::new(status, code, &why, advice)
-    }
-}
-
-impl From<CreateError> for Problem {
-    /// States why a post was not made of a request.
-    fn from(error: CreateError) -> Self {
-        let (status, code, advice) = match &error {
-            CreateError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Mend the request."),
-            CreateError::UnknownAccount(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "account_not_found", "GET /accounts lists those that there are.")
-            }
-            CreateError::NoObject { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "object_not_found", "Put it there first, or name another one.")
-            }
-            CreateError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_invalid", "Choose another video."),
-            CreateError::FileName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "file_name_invalid", "Choose another name."),
-            CreateError::ContentType(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "content_type_invalid", "Export the video as MP4, MOV or WebM.")
-            }
-            CreateError::KeyReused => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "Repeat that request to the letter, or choose a new key for this one.",
-            ),
-            CreateError::Exists(_) => {
-                (StatusCode::CONFLICT, "post_exists", "To post it once more, give the request an Idempotency-Key.")
-            }
-            CreateError::UnknownPost(_) => {
-                (StatusCode::NOT_FOUND, "post_not_found", "GET /posts lists those that there are.")
-            }
-            CreateError::NotInParts(_) => {
-                (StatusCode::CONFLICT, "not_multipart", "GET the post to see where it stands.")
-            }
-            CreateError::PartsMissing(_) => {
-                (StatusCode::CONFLICT, "parts_missing", "Send these parts, whole, and complete the upload again.")
-            }
-            CreateError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", OPERATOR),
-            CreateError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
-        };
-        Self::told(status, code, &error, advice)
-    }
-}
-
-const OPERATOR: &str = "The operator finds the cause in the log of the api function.";
-
-impl From<CreatorError> for Problem {
-    /// States why it is not known what a creator may post.
-    fn from(error: CreatorError) -> Self {
-        let again = "Try again after the time that Retry-After names.";
-        match &error {
-            CreatorError::Unknown(alias) => ConnectError::UnknownAccount(alias.clone()).into(),
-            CreatorError::NeedsReconnect(_) => {
-                Self::told(StatusCode::CONFLICT, "needs_reconnect", &error, "Have its user consent: GET /connect.")
-            }
-            CreatorError::Limited { after, .. } => {
-                let problem = Self::told(StatusCode::TOO_MANY_REQUESTS, "rate_limited", &error, again);
-                Self { retry_after: Some(*after), ..problem }
-            }
-            CreatorError::Refused(failure) => {
-                let problem = Self::told(StatusCode::BAD_GATEWAY, "tiktok_refused", &error, &failure.advice);
-                Self { log_id: failure.log_id.clone(), ..problem }
-            }
-            CreatorError::Unavailable { after, .. } => {
-                let problem = Self::told(StatusCode::SERVICE_UNAVAILABLE, "tiktok_unavailable", &error, again);
-                Self { retry_after: Some(*after), ..problem }
-            }
-            CreatorError::Store(_) => {
-                Self::told(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error, OPERATOR)
-            }
-        }
-    }
-}
-
-impl From<CommandError> for Problem {
-    /// States why nothing was done about a post.
-    fn from(error: CommandError) -> Self {
-        let (status, code, advice) = match &error {
-            CommandError::Unknown(_) => {
-                (StatusCode::NOT_FOUND, "post_not_found", "GET /posts lists those that there are.")
-            }
-            CommandError::Refused(refusal) => (StatusCode::CONFLICT, refusal.code(), refusal.advice()),
-            CommandError::Options(_) => {
-                (StatusCode::BAD_REQUEST, "options_malformed", "Mend the options; nothing was changed.")
-            }
-            CommandError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a moment."),
-            CommandError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
-        };
-        Self::told(status, code, &error, advice)
-    }
-}
-
-pub(crate) fn capitalised(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-fn status_of(error: &ConnectError) -> StatusCode {
+fn connect_status(error: &ConnectError) -> StatusCode {
     match error {
         ConnectError::Alias(_) | ConnectError::Malformed | ConnectError::StateUnknown => StatusCode::BAD_REQUEST,
         ConnectError::Denied(_) | ConnectError::ScopeMissing { .. } => StatusCode::FORBIDDEN,
@@ -216,19 +121,122 @@ fn status_of(error: &ConnectError) -> StatusCode {
         | ConnectError::ConnectedElsewhere { .. }
         | ConnectError::Busy => StatusCode::CONFLICT,
         ConnectError::StateExpired { .. } => StatusCode::GONE,
-        // The code that was brought is none, or was used: nothing is wrong here or at TikTok.
+        // The browser brought an invalid or used code. The app and TikTok work.
         ConnectError::CodeRefused(error) if error.disposition() == Disposition::NeedsUser => StatusCode::BAD_REQUEST,
         ConnectError::CodeRefused(_) | ConnectError::Unanswered(_) => StatusCode::BAD_GATEWAY,
         ConnectError::App(_) | ConnectError::KmsCipher(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
+impl From<ConfigureError> for Problem {
+    fn from(error: ConfigureError) -> Self {
+        let (status, code) = match error {
+            ConfigureError::Unknown(alias) => return ConnectError::UnknownAccount(alias).into(),
+            ConfigureError::Store(error) => return ConnectError::Store(error).into(),
+            ConfigureError::Busy => return ConnectError::Busy.into(),
+            ConfigureError::Refused(PreferencesError::Malformed(_)) => {
+                (StatusCode::BAD_REQUEST, "preferences_malformed")
+            }
+            ConfigureError::Refused(PreferencesError::Refused(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "preferences_invalid")
+            }
+        };
+        log_rejection(status, code, None, &error);
+        // The title includes the causes, because they name the invalid field.
+        Self::new(status, code, &error_chain(&error), FIX_PREFERENCES)
+    }
+}
+
+impl From<CreateError> for Problem {
+    fn from(error: CreateError) -> Self {
+        let (status, code, advice) = match &error {
+            CreateError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Correct the request."),
+            CreateError::UnknownAccount(_) => (StatusCode::UNPROCESSABLE_ENTITY, "account_not_found", LIST_ACCOUNTS),
+            CreateError::NoObject { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "object_not_found", "Upload the object first, or name another.")
+            }
+            CreateError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_invalid", "Choose another video."),
+            CreateError::FileName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "file_name_invalid", "Choose another name."),
+            CreateError::ContentType(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "content_type_invalid", "Export the video as MP4, MOV or WebM.")
+            }
+            CreateError::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Repeat the first request exactly, or choose a new key.",
+            ),
+            CreateError::Exists(_) => {
+                (StatusCode::CONFLICT, "post_exists", "To post it once more, give the request an Idempotency-Key.")
+            }
+            CreateError::UnknownPost(_) => (StatusCode::NOT_FOUND, "post_not_found", LIST_POSTS),
+            CreateError::NotInParts(_) => (StatusCode::CONFLICT, "not_multipart", "GET the post to see its state."),
+            CreateError::PartsMissing(_) => (
+                StatusCode::CONFLICT,
+                "parts_missing",
+                "Upload these parts completely, then complete the upload again.",
+            ),
+            CreateError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", OPERATOR),
+            CreateError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+        };
+        Self::logged(status, code, &error, advice)
+    }
+}
+
+impl From<CreatorError> for Problem {
+    fn from(error: CreatorError) -> Self {
+        let later = "Try again after the time in Retry-After.";
+        match &error {
+            CreatorError::Unknown(alias) => ConnectError::UnknownAccount(alias.clone()).into(),
+            CreatorError::NeedsReconnect(_) => {
+                let advice = "Connect the account again: GET /connect.";
+                Self::logged(StatusCode::CONFLICT, "needs_reconnect", &error, advice)
+            }
+            CreatorError::Limited { after, .. } => {
+                let problem = Self::logged(StatusCode::TOO_MANY_REQUESTS, "rate_limited", &error, later);
+                Self { retry_after: Some(*after), ..problem }
+            }
+            CreatorError::Refused(failure) => {
+                let problem = Self::logged(StatusCode::BAD_GATEWAY, "tiktok_refused", &error, &failure.advice);
+                Self { log_id: failure.log_id.clone(), ..problem }
+            }
+            CreatorError::Unavailable { after, .. } => {
+                let problem = Self::logged(StatusCode::SERVICE_UNAVAILABLE, "tiktok_unavailable", &error, later);
+                Self { retry_after: Some(*after), ..problem }
+            }
+            CreatorError::Store(_) => {
+                Self::logged(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error, OPERATOR)
+            }
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let (status, code, advice) = match &error {
+            CommandError::Unknown(_) => (StatusCode::NOT_FOUND, "post_not_found", LIST_POSTS),
+            CommandError::Refused(rejected) => (StatusCode::CONFLICT, rejected.code(), rejected.advice()),
+            CommandError::Options(_) => {
+                (StatusCode::BAD_REQUEST, "options_malformed", "Correct the options; nothing was changed.")
+            }
+            CommandError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a few seconds."),
+            CommandError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+        };
+        Self::logged(status, code, &error, advice)
+    }
+}
+
+/// The sentence with an uppercase first letter.
+pub(crate) fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        // A problem has nothing that JSON could not say.
+        // The serialization cannot fail: a problem consists of strings and a number.
         let body = serde_json::to_string(&self).unwrap_or_default();
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status(), kind, body).into_response();
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status(), content_type, body).into_response();
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -245,7 +253,7 @@ mod tests {
     use tiktok::{ApiError, ErrorKind, OAuthCall, OAuthError};
 
     #[test]
-    fn a_code_that_is_none_is_told_from_one_that_tiktok_does_not_exchange_now() {
+    fn invalid_code_gets_400_and_failed_exchange_gets_502() {
         for (http, code, status) in
             [(400, "invalid_grant", 400), (401, "invalid_client", 502), (500, "server_error", 502)]
         {
@@ -256,24 +264,26 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_short_and_in_one_line_whatever_was_asked() {
+    fn quoted_request_is_shortened_to_one_line() {
         let long = "x\n".repeat(30_000);
-        let asked = [CreateError::NoObject { key: long.clone() }, CreateError::ContentType(long.clone())];
-        let told = Problem::new(StatusCode::BAD_REQUEST, "query_malformed", &long, &long);
-        for problem in asked.map(Problem::from).into_iter().chain([told]) {
-            let said = [&problem.title, &problem.detail];
-            assert!(said.iter().all(|words| words.len() <= LONGEST && !words.contains('\n')), "{problem:?}");
+        let errors = [CreateError::NoObject { key: long.clone() }, CreateError::ContentType(long.clone())];
+        let direct = Problem::new(StatusCode::BAD_REQUEST, "query_malformed", &long, &long);
+        for problem in errors.map(Problem::from).into_iter().chain([direct]) {
+            let texts = [&problem.title, &problem.detail];
+            assert!(texts.iter().all(|text| text.len() <= MAX_TEXT && !text.contains('\n')), "{problem:?}");
         }
     }
 
     #[test]
-    fn a_problem_has_a_stable_type_and_says_what_to_do() {
-        let problem = Problem::from(ConnectError::UnknownAccount(Alias::new("anna").unwrap()));
+    fn problem_has_stable_type_and_advice() {
+        let error = ConnectError::UnknownAccount(Alias::new("anna").unwrap());
+        let advice = error.failure().advice;
+        assert!(advice.contains("GET /accounts"), "{advice}");
         assert_eq!(
-            serde_json::to_value(&problem).unwrap(),
+            serde_json::to_value(Problem::from(error)).unwrap(),
             json!({
                 "type": "urn:dropcast:problem:account_not_found", "code": "account_not_found", "status": 404,
-                "title": "There is no account \"anna\"", "detail": "GET /accounts lists those that there are.",
+                "title": "There is no account \"anna\"", "detail": advice,
             })
         );
     }

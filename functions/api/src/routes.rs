@@ -1,252 +1,397 @@
-//! What is where. The template has the same list, with who may pass.
+//! The route table. It builds the router, and `contract` generates the OpenAPI document from it.
+//!
+//! `template.yaml` has one gateway route for each route of the table. It does not have a single `$default` route, for
+//! three reasons:
+//!
+//! - With `$default`, CORS preflight requests would need a third public route
+//!   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>).
+//! - IAM policies allow or deny calls by the ARN of a route, with method and path.
+//! - [`require_gateway_route`] compares the route here with the one that the gateway authorized.
+//!
+//! To add a route, add it here and in the template; the tests below compare the two. Then update `openapi.json` as the
+//! test in `contract` says.
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, map_response};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
-use lambda_http::request::RequestContext;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::{from_fn, map_response};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use posting::{Connections, Intake};
-use serde_json::json;
 use storage::WebhookLog;
 
+use crate::body::MAX_BODY_BYTES;
+#[cfg(test)]
+use crate::contract::{self, Operation, closed, public};
+use crate::middleware::{require_gateway_route, set_security_headers};
 use crate::problem::Problem;
-use crate::webhook::{self, Listener};
-use crate::{accounts, body, connect, posts};
+use crate::{accounts, connect, posts, service, webhook};
 
-/// Everything that is answered.
-pub(crate) fn all(connecting: Arc<Connections>, intake: Arc<Intake>, inbox: WebhookLog) -> Router {
-    let listener = Listener { connecting: Arc::clone(&connecting), inbox };
-    let heard = post(webhook::take).layer(DefaultBodyLimit::max(webhook::MOST_BYTES)).with_state(listener);
-    Router::new()
-        .route("/webhooks/tiktok", heard)
-        .route("/connect", get(connect::ask))
-        .route("/oauth/callback", get(connect::take))
-        .route("/accounts", get(accounts::list))
-        .route("/accounts/{alias}", get(accounts::one).patch(accounts::configure).delete(accounts::disconnect))
-        .route("/accounts/{alias}/creator", get(accounts::creator))
-        .route("/posts", get(posts::list).post(posts::post))
-        .route("/posts/{id}", get(posts::one).patch(posts::update_options))
-        .route("/posts/{id}/approve", post(posts::approve))
-        .route("/posts/{id}/cancel", post(posts::cancel))
-        .route("/posts/{id}/retry", post(posts::retry))
-        .route("/uploads", post(posts::upload))
-        .route("/uploads/{id}/complete", post(posts::complete))
-        .layer(Extension(intake))
-        .with_state(connecting)
-        .merge(stateless())
-        .layer(DefaultBodyLimit::max(body::MOST))
-        .layer(from_fn(as_let_in))
-        .layer(map_response(secured))
+/// The state of the handlers.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) webhook_log: WebhookLog,
 }
 
-/// What needs nothing.
-fn stateless() -> Router {
-    Router::new()
-        .route("/openapi.json", get(contract))
-        .route("/health", get(async || Json(json!({ "status": "ok" }))))
-        .fallback(async || nothing_here())
-        .method_not_allowed_fallback(async || not_so())
-}
-
-/// The contract, as it is kept beside the manifest; `contract` makes it, in a test.
-async fn contract() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json"))
-}
-
-fn nothing_here() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here", "")
-}
-
-fn not_so() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This cannot be done here", "")
-}
-
-/// Answers a request as the route that the gateway let it in by, or not at all.
-///
-/// Who may pass is decided for a route of the gateway's. It hands a path over
-/// decoded, so what stood in it as one name can lead elsewhere here: `..%2Faccounts`,
-/// or a `%3F`. <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-async fn as_let_in(matched: Option<MatchedPath>, request: Request, next: Next) -> Response {
-    let here = matched.map(|matched| format!("{} {}", request.method(), matched.as_str()));
-    match let_in_by(&request) {
-        Some(key) if Some(key) != here.as_deref() => nothing_here().into_response(),
-        _ => next.run(request).await,
+impl FromRef<Api> for Arc<Connections> {
+    fn from_ref(api: &Api) -> Self {
+        Self::clone(&api.connections)
     }
 }
 
-/// The route of the gateway's, where it has several: a function URL has none.
-fn let_in_by(request: &Request) -> Option<&str> {
-    match request.extensions().get() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref().filter(|key| *key != "$default"),
-        _ => None,
+impl FromRef<Api> for Arc<Intake> {
+    fn from_ref(api: &Api) -> Self {
+        Self::clone(&api.intake)
     }
 }
 
-/// No answer is kept, guessed at, framed, or named to anybody else: addresses
-/// and pages of a connecting are their reader's alone.
-/// <https://owasp.org/www-project-secure-headers/>
-async fn secured(mut response: Response) -> impl IntoResponse {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+impl FromRef<Api> for WebhookLog {
+    fn from_ref(api: &Api) -> Self {
+        api.webhook_log.clone()
     }
-    let strictest = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(strictest);
-    response
+}
+
+/// One method of one path.
+pub(crate) struct Route<S> {
+    pub(crate) path: &'static str,
+    handler: MethodRouter<S>,
+    /// The method in lowercase.
+    #[cfg(test)]
+    pub(crate) method: &'static str,
+    /// The documentation of the route, and who may call it.
+    #[cfg(test)]
+    pub(crate) operation: Operation,
+}
+
+/// A [`Route`] of a method, a path, a handler and an operation. Only tests compile the operation, so that the function
+/// contains no schemas.
+macro_rules! route {
+    ($method:ident, $path:literal, $handler:path, $operation:expr $(,)?) => {
+        Route {
+            path: $path,
+            handler: $method($handler),
+            #[cfg(test)]
+            method: stringify!($method),
+            #[cfg(test)]
+            operation: $operation,
+        }
+    };
+}
+
+/// The router of all routes.
+pub(crate) fn router(api: Api) -> Router {
+    router_of(table()).with_state(api)
+}
+
+fn router_of<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
+    let router = routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    router
+        .fallback(async || Problem::no_such_route())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(require_gateway_route))
+        .layer(map_response(set_security_headers))
+}
+
+/// All routes.
+pub(crate) fn table() -> Vec<Route<Api>> {
+    [service(), connecting(), accounts(), posts(), uploads(), webhooks()].into_iter().flatten().collect()
+}
+
+/// The routes about the API itself. They need no state, so that a test can call them.
+fn service<S: Clone + Send + Sync + 'static>() -> Vec<Route<S>> {
+    vec![
+        route!(
+            get,
+            "/health",
+            service::health,
+            closed("get_health", "service", "Check the API's health", "Calls no other service.")
+                .response::<service::Health>(200, "The API is available"),
+        ),
+        route!(
+            get,
+            "/openapi.json",
+            service::openapi,
+            closed("get_contract", "service", "Get this document", "OpenAPI 3.1.")
+                .response::<serde_json::Map<String, serde_json::Value>>(200, "This document"),
+        ),
+    ]
+}
+
+fn connecting() -> Vec<Route<Api>> {
+    vec![
+        route!(
+            get,
+            "/connect",
+            connect::authorize,
+            closed(
+                "connect_account",
+                "accounts",
+                "Get the address of TikTok's authorization page",
+                "Redirects to the page, or returns its address if the client asks for JSON.",
+            )
+            .required_query("alias", "The account's alias", contract::alias)
+            .problem(400, "The alias is missing or invalid")
+            .response::<connect::AuthorizeUrlView>(200, "The address, and when it expires")
+            .empty_response(302, "Redirect to TikTok's authorization page")
+            .header(302, "Location", "TikTok's authorization page")
+            .html(&[400, 503]),
+        ),
+        route!(
+            get,
+            "/oauth/callback",
+            connect::callback,
+            public(
+                "receive_authorization",
+                "accounts",
+                "Receive the response of TikTok's authorization page",
+                "Public. It has an effect only with a state that `GET /connect` issued and that is unused and not expired.",
+            )
+            .query("code", "TikTok's authorization code", contract::text)
+            .query("state", "The state of the authorization request", contract::text)
+            .query("error", "Why there is no code", contract::text)
+            .response::<connect::ConnectedView>(200, "The account is connected")
+            .problem(400, "The request has no valid state, or no valid code")
+            .problem(403, "The user denied the authorization or a needed scope, or TikTok rejected the request")
+            .problem(409, "The state is used, or another TikTok user authorized")
+            .problem(410, "The state has expired")
+            .gateway_error(429, "Too many requests")
+            .problem(502, "TikTok did not exchange the code")
+            .problem(503, "Service unavailable")
+            .html(&[200, 400, 403, 409, 410, 502, 503]),
+        ),
+    ]
+}
+
+fn accounts() -> Vec<Route<Api>> {
+    vec![
+        route!(
+            get,
+            "/accounts",
+            accounts::list,
+            closed("list_accounts", "accounts", "List the accounts", "With scopes and preferences, without tokens.")
+                .response::<accounts::Accounts>(200, "All accounts"),
+        ),
+        route!(
+            get,
+            "/accounts/{alias}",
+            accounts::get,
+            closed("get_account", "accounts", "Get an account", "With scopes and preferences, without tokens.")
+                .account_path()
+                .response::<accounts::AccountView>(200, "The account"),
+        ),
+        route!(
+            patch,
+            "/accounts/{alias}",
+            accounts::configure,
+            closed(
+                "configure_account",
+                "accounts",
+                "Change an account's preferences",
+                "A merge patch (RFC 7396). Posts held for a removed requirement are released.",
+            )
+            .account_path()
+            .body::<domain::account::Preferences>()
+            .response::<accounts::AccountView>(200, "The changed account")
+            .problem(409, "Concurrent requests change the account")
+            .problem(422, "With these preferences every post would fail"),
+        ),
+        route!(
+            delete,
+            "/accounts/{alias}",
+            accounts::disconnect,
+            closed(
+                "disconnect_account",
+                "accounts",
+                "Disconnect an account",
+                "Revokes the authorization and deletes the tokens. The account's posts wait until it is connected again.",
+            )
+            .account_path()
+            .response::<accounts::DisconnectedView>(200, "The account is disconnected")
+            .problem(409, "Concurrent requests change the account"),
+        ),
+        route!(
+            get,
+            "/accounts/{alias}/creator",
+            accounts::creator,
+            closed(
+                "get_creator",
+                "accounts",
+                "Get what the creator can post now",
+                "Queries TikTok, which allows 20 such queries per minute and account.",
+            )
+            .account_path()
+            .response::<accounts::CreatorView>(200, "TikTok's answer")
+            .problem(409, "The account must be connected again")
+            .problem_or_gateway_error(429, "Too many requests, or too many queries of TikTok")
+            .problem(502, "TikTok rejected the query"),
+        ),
+    ]
+}
+
+fn posts() -> Vec<Route<Api>> {
+    vec![
+        route!(
+            get,
+            "/posts",
+            posts::list,
+            closed("list_posts", "posts", "List posts", "The newest first. Every parameter is optional.")
+                .query("account", "Posts of this account", contract::alias)
+                .query("state", "Posts in this state", contract::Schemas::response::<domain::post::StateName>)
+                .query("since", "Posts that were submitted at this time or later", contract::since)
+                .query("before", "Posts that were submitted before this time", contract::before)
+                .query("limit", "Maximum number of posts", contract::limit)
+                .query("cursor", "The next_cursor of the previous page", contract::cursor)
+                .problem(400, "The query is invalid")
+                .response::<posts::Posts>(200, "A page of posts, without their histories"),
+        ),
+        route!(
+            post,
+            "/posts",
+            posts::create,
+            closed(
+                "create_post",
+                "posts",
+                "Post an object in the bucket",
+                "One version of an object is one post. With an Idempotency-Key, each key is one post. A repeated request gets \
+                 the same answer.",
+            )
+            .idempotency_key()
+            .body::<domain::request::PostForm>()
+            .response::<posts::PostView>(201, "The post")
+            .header(201, "Location", "The post's path")
+            .problem(409, "This version is already a post: post_exists")
+            .problem(422, "The request is invalid, or its key belongs to another request: idempotency_key_reused"),
+        ),
+        route!(
+            get,
+            "/posts/{id}",
+            posts::get,
+            closed("get_post", "posts", "Get a post", "State, progress, deferral, failure, TikTok's ids, and history.")
+                .post_path()
+                .response::<posts::PostView>(200, "The post"),
+        ),
+        route!(
+            patch,
+            "/posts/{id}",
+            posts::update_options,
+            closed(
+                "update_options",
+                "posts",
+                "Change a post's options",
+                "A merge patch (RFC 7396), until the upload starts, or of a failed post before it is retried. It revokes an \
+                 earlier approval.",
+            )
+            .post_path()
+            .body::<domain::options::PostOptions>()
+            .response::<posts::PostView>(200, "The changed post")
+            .problem(409, "The options can no longer be changed: upload_under_way, post_ended"),
+        ),
+        route!(
+            post,
+            "/posts/{id}/approve",
+            posts::approve,
+            closed(
+                "approve_post",
+                "posts",
+                "Approve a post",
+                "Releases a post that is held for its review. Approving twice succeeds.",
+            )
+            .post_path()
+            .response::<posts::PostView>(200, "The approved post")
+            .problem(409, "The post does not wait for an approval: not_for_review"),
+        ),
+        route!(
+            post,
+            "/posts/{id}/cancel",
+            posts::cancel,
+            closed(
+                "cancel_post",
+                "posts",
+                "Cancel a post",
+                "Final. It is possible until the last chunk may have been sent; TikTok cancels no complete upload. \
+                 Cancelling twice succeeds.",
+            )
+            .post_path()
+            .response::<posts::PostView>(200, "The cancelled post")
+            .problem(409, "The post can no longer be cancelled: may_be_posted, post_ended"),
+        ),
+        route!(
+            post,
+            "/posts/{id}/retry",
+            posts::retry,
+            closed(
+                "retry_post",
+                "posts",
+                "Retry a failed post",
+                "As the same post, if TikTok cannot have posted it.",
+            )
+            .post_path()
+            .response::<posts::PostView>(200, "The queued post")
+            .problem(409, "The post cannot be retried: not_failed, outcome_unknown, upload_missing"),
+        ),
+    ]
+}
+
+fn uploads() -> Vec<Route<Api>> {
+    vec![
+        route!(
+            post,
+            "/uploads",
+            posts::create_upload,
+            closed(
+                "create_upload",
+                "posts",
+                "Get a presigned URL for a video",
+                "Creates a post that is held until its video arrives, and then posted. The URL is signed for this length and \
+                 media type: send the headers of the response. Above 100,000,000 bytes there is one URL for each part, and \
+                 the upload must be completed afterwards. A repeated request with the same Idempotency-Key gets the same \
+                 post and newly signed URLs with the same expiry.",
+            )
+            .idempotency_key()
+            .body::<domain::request::UploadForm>()
+            .response::<posts::CreatedUploadView>(201, "The post, and where to upload its video")
+            .header(201, "Location", "The post's path")
+            .problem(422, "The request is invalid, or its key belongs to another request: idempotency_key_reused"),
+        ),
+        route!(
+            post,
+            "/uploads/{id}/complete",
+            posts::complete_upload,
+            closed(
+                "complete_upload",
+                "posts",
+                "Complete an upload in parts",
+                "Possible when all parts are complete. Completing twice succeeds.",
+            )
+            .post_path()
+            .response::<posts::PostView>(202, "The post. Its video arrives within seconds")
+            .problem(409, "The upload cannot be completed: parts_missing, not_multipart"),
+        ),
+    ]
+}
+
+fn webhooks() -> Vec<Route<Api>> {
+    vec![route!(
+        post,
+        "/webhooks/tiktok",
+        webhook::receive,
+        public(
+            "receive_webhook",
+            "webhooks",
+            "Receive a webhook of TikTok",
+            "Public. Only a webhook that is signed with the app's secret has an effect. Unknown events are stored too.",
+        )
+        .signature()
+        .body::<contract::Webhook>()
+        .empty_response(200, "The webhook is stored")
+        .problem(401, "The signature is missing, invalid or too old")
+        .gateway_error(429, "Too many requests")
+        .problem(503, "The webhook could not be stored; TikTok repeats it"),
+    )]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    use axum::body::Body;
-    use lambda_http::tower::ServiceExt;
-
-    async fn answer(event: &str) -> Response {
-        let request = lambda_http::request::from_str(event).unwrap();
-        let router = stateless().layer(from_fn(as_let_in)).layer(map_response(secured));
-        router.oneshot(request.map(|_| Body::empty())).await.unwrap()
-    }
-
-    fn recorded() -> String {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/http-get-health.json");
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    #[tokio::test]
-    async fn the_recorded_request_for_its_health_is_answered() {
-        assert_eq!(answer(&recorded()).await.status(), 200);
-    }
-
-    /// The same by a function URL, which knows no routes.
-    fn by_url() -> String {
-        recorded().replace("GET /health", "$default")
-    }
-
-    #[tokio::test]
-    async fn where_nothing_is_a_problem_tells_so_whoever_asks() {
-        let posted = by_url().replace("\"method\": \"GET\"", "\"method\": \"POST\"");
-        for (event, status) in [(by_url().replace("/health", "/elsewhere"), 404), (posted, 405)] {
-            for accept in ["*/*", "text/html"] {
-                let answer = answer(&event.replace("*/*", accept)).await;
-                assert_eq!((answer.status().as_u16(), content_type(&answer)), (status, "application/problem+json"));
-            }
-        }
-        assert_eq!(answer(&by_url()).await.status(), 200);
-    }
-
-    fn content_type(answer: &Response) -> &str {
-        answer.headers()[header::CONTENT_TYPE].to_str().unwrap()
-    }
-
-    #[tokio::test]
-    async fn nothing_is_answered_that_the_gateway_did_not_let_in() {
-        for (let_in_by, path) in [
-            ("GET /openapi.json", "/health"),
-            ("GET /posts/{id}", "/posts/../health"),
-            ("POST /health", "/health"),
-            ("GET /posts/{id}", "/posts/a?b"),
-        ] {
-            let event = recorded().replace("GET /health", let_in_by).replace("\"/health\"", &format!("\"{path}\""));
-            let answer = answer(&event).await;
-            assert_eq!((answer.status(), content_type(&answer)), (StatusCode::NOT_FOUND, "application/problem+json"));
-        }
-    }
-
-    /// The routes of the template, each with who may pass.
-    fn doors(template: &str) -> Vec<(&str, &str)> {
-        let lines: Vec<_> = template.lines().map(str::trim).collect();
-        let routes = lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.strip_prefix("RouteKey: ")?)));
-        routes
-            .map(|(at, key)| {
-                let who = lines[at..].iter().find_map(|line| line.strip_prefix("AuthorizationType: "));
-                (key, who.unwrap_or_default())
-            })
-            .collect()
-    }
-
-    /// Closed to whoever neither signs nor, where the stack names an issuer, has a token of it.
-    const CLOSED: &str = "!If [HasOidc, JWT, AWS_IAM]";
-
-    #[test]
-    fn a_route_that_asks_for_a_token_names_who_checks_it() {
-        let template = include_str!("../../../template.yaml");
-        let checked = "AuthorizerId: !If [HasOidc, !Ref HttpApiAuthorizer, !Ref AWS::NoValue]";
-        assert_eq!(template.matches(CLOSED).count(), template.matches(checked).count());
-        assert!(
-            template
-                .contains("\n  HttpApiAuthorizer:\n    Type: AWS::ApiGatewayV2::Authorizer\n    Condition: HasOidc\n")
-        );
-    }
-
-    #[test]
-    fn no_page_of_another_origin_is_let_in_unless_it_is_named() {
-        let template = include_str!("../../../template.yaml");
-        let opened: Vec<_> = template.split("CorsConfiguration: ").skip(1).collect();
-        assert_eq!(opened.len(), 2, "the API and the bucket");
-        for cors in opened {
-            let (when, rest) = cors.split_once('\n').unwrap();
-            let (condition, origins) = rest.split_once('\n').unwrap();
-            assert_eq!((when, condition.trim()), ("!If", "- HasCors"));
-            let origins = origins.lines().find(|line| line.contains("Origins:")).unwrap();
-            assert!(origins.ends_with("Origins: !Split [\",\", !Ref CorsOrigins]"), "{origins}");
-        }
-        let methods: BTreeSet<_> = doors(template).into_iter().filter_map(|(key, _)| key.split(' ').next()).collect();
-        let opened = template.split("AllowMethods: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
-        assert_eq!(opened.split(", ").collect::<BTreeSet<_>>(), methods, "a page may do what its user may");
-        assert!(template.contains("AllowedMethods: [PUT]\n              AllowedHeaders: [content-type]\n"));
-        let parameter = template.split("\n  CorsOrigins:\n").nth(1).unwrap();
-        let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: "));
-        assert_eq!(default, Some("\"\""), "nobody is named by default");
-    }
-
-    #[test]
-    fn the_gateway_bounds_how_often_it_is_called_and_what_is_open_by_itself() {
-        let template = include_str!("../../../template.yaml");
-        let stage = template.split("\n  HttpApiStage:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
-        for bounded in ["DefaultRouteSettings:", "GET /oauth/callback:", "POST /webhooks/tiktok:"] {
-            let bounds = stage.split(bounded).nth(1).unwrap_or_else(|| panic!("{bounded} is not bounded"));
-            for (line, name) in bounds.lines().skip(1).zip(["ThrottlingRateLimit: ", "ThrottlingBurstLimit: "]) {
-                let bound = line.trim().strip_prefix(name).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-                assert!(bound.parse().is_ok_and(|bound: u32| (1..=1000).contains(&bound)), "{bounded} {line}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_template_opens_two_routes_to_everybody_and_those_are_tiktoks() {
-        let template = include_str!("../../../template.yaml");
-        let open: Vec<_> = doors(template).into_iter().filter(|(_, who)| *who != CLOSED).collect();
-        assert_eq!(open, [("GET /oauth/callback", "NONE"), ("POST /webhooks/tiktok", "NONE")]);
-        let keys: Vec<_> = doors(template).into_iter().map(|(key, _)| key).collect();
-        let signed = ["GET /openapi.json", "GET /health", "GET /connect", "GET /accounts"];
-        let of_one = ["GET /accounts/{alias}", "PATCH /accounts/{alias}", "DELETE /accounts/{alias}"];
-        let posts = ["GET /accounts/{alias}/creator", "GET /posts", "GET /posts/{id}", "PATCH /posts/{id}"];
-        let wishes = ["POST /posts/{id}/approve", "POST /posts/{id}/cancel", "POST /posts/{id}/retry"];
-        let asks = ["POST /posts", "POST /uploads", "POST /uploads/{id}/complete"];
-        for key in signed.into_iter().chain(of_one).chain(posts).chain(wishes).chain(asks) {
-            assert!(keys.contains(&key), "{key} is not in the template");
-        }
-    }
-
-    #[tokio::test]
-    async fn every_answer_is_secured_and_a_problem_names_itself() {
-        let missing = answer(&recorded().replace("/health", "/elsewhere")).await;
-        let header = |name: &str| missing.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!(header("content-type"), "application/problem+json");
-        assert_eq!(header("cache-control"), "no-store");
-        assert_eq!(header("referrer-policy"), "no-referrer");
-        assert!(header("content-security-policy").starts_with("default-src 'none'"));
-    }
-}
+mod tests;

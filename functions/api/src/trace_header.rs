@@ -1,4 +1,4 @@
-//! In which trace a request is handled.
+//! The extractor of a request's X-Ray trace id.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use domain::trace::TraceId;
 use lambda_http::RequestExt;
 
-/// The trace of the invocation, which is that of whoever called, where they are traced.
+/// The trace id of the Lambda invocation. If the caller is traced, it is the caller's. A malformed header gives none.
 pub(crate) struct TraceHeader(pub(crate) Option<TraceId>);
 
 impl<S: Sync> FromRequestParts<S> for TraceHeader {
@@ -27,15 +27,15 @@ mod tests {
     use lambda_http::Context;
 
     #[tokio::test]
-    async fn a_request_is_in_the_trace_of_its_invocation_if_that_has_one() {
+    async fn request_has_the_trace_id_of_its_invocation() {
         let trace = "1-67403a18-1f2e3d4c5b6a798081726354";
         let header = format!("Root={trace};Parent=53995c3f42cd8ad8;Sampled=0");
-        for (header, wanted) in [(Some(header), Some(trace)), (Some("Root=1-2-3".to_owned()), None), (None, None)] {
+        for (header, expected) in [(Some(header), Some(trace)), (Some("Root=1-2-3".to_owned()), None), (None, None)] {
             let mut context = Context::default();
             context.xray_trace_id = header;
             let (mut parts, ()) = Request::new(()).with_lambda_context(context).into_parts();
             let Ok(TraceHeader(found)) = TraceHeader::from_request_parts(&mut parts, &()).await;
-            assert_eq!(found.map(String::from).as_deref(), wanted);
+            assert_eq!(found.map(String::from).as_deref(), expected);
         }
     }
 }

@@ -1,68 +1,56 @@
-//! TikTok's webhooks. Anybody can call this; only what TikTok has signed counts.
+//! `POST /webhooks/tiktok`, the receiver of TikTok's webhooks. The route is public; only a webhook that is signed with
+//! the app's secret has an effect.
 //!
-//! TikTok takes nothing but 200 for an answer and else comes again, for three
-//! days. So 200 says that what it told is stored, 5xx that it should come again,
-//! and 4xx that it was not TikTok.
+//! TikTok accepts only status 200 and otherwise repeats a webhook for three days
+//! (<https://developers.tiktok.com/doc/webhooks-overview>). The statuses are therefore:
+//!
+//! - 200: the webhook is stored;
+//! - 503: it could not be stored, and TikTok should repeat it;
+//! - 401: its signature is not TikTok's;
+//! - 400: it is signed, but is not a webhook.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use domain::failure::error_chain;
 use posting::{Connections, ReceiveError};
 use storage::WebhookLog;
 use tiktok::{SIGNATURE_HEADER, WebhookError};
 
+use crate::body::Body;
 use crate::deadline::RequestDeadline;
 use crate::problem::Problem;
 
-/// The most bytes that a webhook may have: a hundred times what TikTok's have.
-pub(crate) const MOST_BYTES: usize = 64 * 1024;
-
-/// Who listens, and where what is heard is kept.
-#[derive(Clone)]
-pub(crate) struct Listener {
-    pub(crate) connecting: Arc<Connections>,
-    pub(crate) inbox: WebhookLog,
-}
-
-/// `POST /webhooks/tiktok`.
-pub(crate) async fn take(
-    State(listener): State<Listener>,
+/// `POST /webhooks/tiktok`: verifies, stores and applies a webhook.
+pub(crate) async fn receive(
+    State(connections): State<Arc<Connections>>,
+    State(log): State<WebhookLog>,
     RequestDeadline(deadline): RequestDeadline,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let Ok(body) = body else {
-        let title = "A webhook is smaller than this";
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "webhook_too_large", title, "").into_response();
-    };
-    // A value that is no text is no signature either.
+    Body(body): Body,
+) -> Result<StatusCode, Problem> {
+    // A header value that is not text is treated as an empty, invalid signature.
     let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or_default());
-    match listener.connecting.posting.receive_webhook(&listener.inbox, signature, &body, deadline).await {
-        Ok(()) => StatusCode::OK.into_response(),
-        Err(error) => Problem::from(error).into_response(),
-    }
+    connections.posting.receive_webhook(&log, signature, &body, deadline).await?;
+    Ok(StatusCode::OK)
 }
 
 impl From<ReceiveError> for Problem {
-    /// States why a webhook was not taken, and logs it, once.
+    /// The problem for a webhook that was not stored. It logs the error.
     fn from(error: ReceiveError) -> Self {
-        let why = error_chain(&error);
-        let ReceiveError::Refused(refusal) = error else {
-            tracing::error!(why, "webhook not taken: TikTok comes again");
-            let title = "What this says cannot be stored now";
+        let cause = error_chain(&error);
+        let ReceiveError::Refused(rejected) = error else {
+            tracing::error!(error = cause, "webhook not stored; TikTok will repeat it");
+            let title = "The webhook cannot be stored now";
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "webhook_not_stored", title, "Send it again.");
         };
-        tracing::warn!(why, "webhook refused");
-        let status = match refusal {
+        tracing::warn!(error = cause, "webhook rejected");
+        let status = match rejected {
             WebhookError::Unproven(_) => StatusCode::UNAUTHORIZED,
             WebhookError::Malformed => StatusCode::BAD_REQUEST,
         };
-        Self::of(status, refusal.failure())
+        Self::of(status, rejected.failure())
     }
 }
 
@@ -72,7 +60,7 @@ mod tests {
     use tiktok::SignatureError;
 
     #[test]
-    fn tiktok_comes_again_with_what_was_not_stored_and_who_is_not_tiktok_is_refused() {
+    fn unstored_webhook_gets_503_and_invalid_webhook_4xx() {
         let status = |error: ReceiveError| Problem::from(error).status().as_u16();
         assert_eq!(status(ReceiveError::Busy), 503);
         assert_eq!(status(WebhookError::Malformed.into()), 400);

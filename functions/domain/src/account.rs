@@ -1,4 +1,4 @@
-//! An account: a TikTok user who authorized, and how the user wants to post.
+//! An account: one TikTok user who authorized the app, with tokens and preferences.
 
 mod preferences;
 mod tokens;
@@ -13,19 +13,19 @@ use crate::authorization::ExpectedUser;
 use crate::identity::{Alias, OpenId};
 use crate::options::Mode;
 
-/// What the user allowed this app to do, in TikTok's words (`video.publish`, …).
+/// OAuth scopes with TikTok's names, for example `video.publish`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scopes(Vec<String>);
 
 impl Scopes {
-    /// Reads TikTok's comma-separated list.
+    /// Parses TikTok's comma-separated list.
     #[must_use]
     pub fn parse(list: &str) -> Self {
         Self(list.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
     }
 
-    /// The scope that an upload of this mode needs.
+    /// Returns the scope that uploads in this mode need.
     #[must_use]
     pub fn needed_for(mode: Mode) -> &'static str {
         match mode {
@@ -34,15 +34,14 @@ impl Scopes {
         }
     }
 
-    /// What an account needs for uploads of this mode, and to be called by its
-    /// name: no more is asked for unless the operator says so. The name is part
-    /// of a post's link.
+    /// Returns the scopes that the app requests by default: the scope of the mode, and the
+    /// scopes for the user's names. The username is part of the link to a post.
     #[must_use]
     pub fn least_for(mode: Mode) -> Self {
         Self(["user.info.basic", "user.info.profile", Self::needed_for(mode)].map(str::to_owned).to_vec())
     }
 
-    /// The same with one more, where it is not among them.
+    /// Returns the scopes with this one added if it is missing.
     #[must_use]
     pub fn with(mut self, scope: &str) -> Self {
         if !self.allow(scope) {
@@ -51,89 +50,90 @@ impl Scopes {
         self
     }
 
-    /// Tells whether a scope was granted.
+    /// Tells whether the scopes include this one.
     #[must_use]
     pub fn allow(&self, scope: &str) -> bool {
         self.0.iter().any(|granted| granted == scope)
     }
 
-    /// Tells whether none is named.
+    /// Tells whether there are no scopes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The list as TikTok writes it.
+    /// Returns TikTok's comma-separated list.
     #[must_use]
     pub fn to_list(&self) -> String {
         self.0.join(",")
     }
 
-    /// The granted scopes, in TikTok's order.
+    /// Returns the scopes in TikTok's order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 }
 
-/// Whether an account can be posted to.
+/// Whether the app has the user's authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connection {
-    /// It can.
+    /// The app has it.
     Connected,
-    /// TikTok refused its tokens for good; the user must consent again.
+    /// The app lost it. The account's posts wait until the user authorizes the app again.
     NeedsReconnect {
-        /// Since when.
+        /// When the authorization was lost.
         since: Timestamp,
-        /// What TikTok said.
+        /// Why it was lost, for people.
         why: String,
     },
 }
 
-/// The right to refresh an account's tokens, which one function has at a time.
+/// The lock of an account while one worker refreshes its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshLock {
-    /// Who holds it.
+    /// The worker that has the lock.
     pub owner: String,
-    /// Until when; then another may take it.
+    /// When the lock expires. Another worker can then take it.
     pub expires_at: Timestamp,
 }
 
-/// Something that a post of this account waits for, or does not.
+/// Whether the posts of an account wait for something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {
     /// A post waits for it.
     Required,
-    /// A post goes without.
+    /// A post does not wait for it.
     #[default]
     Optional,
 }
 
-/// A connected TikTok user.
+/// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The name by which folders and people call it.
+    /// The name that the operator chose, and the account's folder under `drop/`.
     pub alias: Alias,
     /// TikTok's id of the user.
     pub open_id: OpenId,
-    /// The user's name in links, without the `@`, where it is known.
+    /// The username in links, without `@`, if TikTok has stated it.
     pub username: Option<String>,
-    /// The user's name as shown.
+    /// The display name, if TikTok has stated it.
     pub display_name: Option<String>,
-    /// What the user allowed.
+    /// The scopes that the user granted.
     pub scopes: Scopes,
-    /// Whether it can be posted to.
+    /// Whether the app has the user's authorization.
     pub connection: Connection,
-    /// Its tokens.
+    /// The user's tokens.
     pub tokens: TokenPair,
-    /// Who is refreshing them, if anybody.
+    /// The lock of the worker that refreshes the tokens, if one does.
     pub refreshing: Option<RefreshLock>,
-    /// How its posts go out where they do not say it themselves.
+    /// The presets for the account's posts.
     pub preferences: Preferences,
 }
 
 impl Account {
-    /// An account as a first consent makes it: nothing is said of its posts yet.
+    /// Creates an account from the first authorization, with default preferences.
     #[must_use]
     pub fn new(alias: Alias, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
         Self {
@@ -149,21 +149,22 @@ impl Account {
         }
     }
 
-    /// The account while a function refreshes its tokens. Where that function vanishes,
-    /// other idle accounts come first.
+    /// Returns the account with a refresh lock. If the worker stops before it releases the
+    /// lock, the account is due again only after other idle accounts
+    /// ([`TokenPair::renewed_later`]).
     #[must_use]
     pub fn locked(self, lock: RefreshLock, now: Timestamp) -> Self {
         Self { refreshing: Some(lock), tokens: self.tokens.renewed_later(now), ..self }
     }
 
-    /// The account after another consent. What it says of its posts stays; its
-    /// names go where another user takes the place of one who was disconnected.
+    /// Returns the account after another authorization, possibly by another user. The
+    /// preferences stay. The names of another user are not known yet.
     #[must_use]
     pub fn authorized(self, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
-        let same = self.open_id == open_id;
+        let is_same_user = self.open_id == open_id;
         Self {
-            username: self.username.filter(|_| same),
-            display_name: self.display_name.filter(|_| same),
+            username: self.username.filter(|_| is_same_user),
+            display_name: self.display_name.filter(|_| is_same_user),
             open_id,
             scopes,
             connection: Connection::Connected,
@@ -173,21 +174,22 @@ impl Account {
         }
     }
 
-    /// The account whose consent has ended: it must be connected again.
+    /// Returns the account after TikTok or the user ended the authorization.
     #[must_use]
     pub fn authorization_lost(self, why: &str, now: Timestamp) -> Self {
         let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
         Self { connection, refreshing: None, ..self }
     }
 
-    /// The account without its tokens; its posts wait for another consent.
+    /// Returns the account after the operator disconnected it. It has no tokens, and its
+    /// posts wait for another authorization.
     #[must_use]
     pub fn disconnected(self, why: &str, now: Timestamp) -> Self {
         Self { tokens: TokenPair::forgotten(now), ..self.authorization_lost(why, now) }
     }
 
-    /// The user whom another consent has to come from; anybody's will do once
-    /// the account was disconnected.
+    /// Returns the user who must give the next authorization. Any user can give it to a
+    /// disconnected account.
     #[must_use]
     pub fn expected(&self) -> ExpectedUser {
         if self.tokens.is_forgotten() { ExpectedUser::Anybody } else { ExpectedUser::User(self.open_id.clone()) }
@@ -200,17 +202,17 @@ mod tests {
     use crate::secret::Sealed;
 
     #[test]
-    fn a_forgotten_pair_opens_nothing_and_is_at_its_end() {
+    fn forgotten_pair_is_empty_and_expired() {
         let at = Timestamp::from_second(60).unwrap();
         let forgotten = TokenPair::forgotten(at);
         assert!(forgotten.is_forgotten());
         assert_eq!((forgotten.access_expires_at, forgotten.refresh_expires_at), (at, at));
-        let kept = TokenPair { refresh: Sealed::new(b"sealed".to_vec()), ..forgotten };
-        assert!(!kept.is_forgotten(), "a refresh token is left");
+        let with_refresh_token = TokenPair { refresh: Sealed::new(b"sealed".to_vec()), ..forgotten };
+        assert!(!with_refresh_token.is_forgotten());
     }
 
     #[test]
-    fn no_mode_asks_for_what_only_the_other_needs() {
+    fn default_scopes_exclude_scope_of_other_mode() {
         let draft = Scopes::least_for(Mode::Draft);
         assert_eq!(draft.to_list(), "user.info.basic,user.info.profile,video.upload");
         assert!(!draft.allow(Scopes::needed_for(Mode::Direct)));
@@ -218,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mode_needs_is_added_once() {
-        let needed = Scopes::needed_for(Mode::Draft);
-        let wished = Scopes::parse("video.list").with(needed);
-        assert_eq!(wished.to_list(), "video.list,video.upload");
-        assert_eq!(wished.clone().with(needed), wished);
+    fn scope_is_added_once() {
+        let scope = Scopes::needed_for(Mode::Draft);
+        let scopes = Scopes::parse("video.list").with(scope);
+        assert_eq!(scopes.to_list(), "video.list,video.upload");
+        assert_eq!(scopes.clone().with(scope), scopes);
     }
 
     fn pair(text: &str) -> TokenPair {
@@ -243,9 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_account_whose_refresher_vanishes_is_not_the_first_in_line_again() {
-        let (now, ends) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(9_000).unwrap());
-        let tokens = TokenPair { renew_at: now, refresh_expires_at: ends, ..pair("old") };
+    fn lock_postpones_renewal_of_due_idle_account() {
+        // The worker can stop before it releases the lock. Other idle accounts are then due earlier.
+        let (now, end) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(9_000).unwrap());
+        let tokens = TokenPair { renew_at: now, refresh_expires_at: end, ..pair("old") };
         let lock = RefreshLock { owner: "status-1".into(), expires_at: now };
         let locked = Account { tokens, ..anna() }.locked(lock.clone(), now);
         assert_eq!(locked.refreshing, Some(lock));
@@ -253,10 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn another_consent_brings_tokens_and_keeps_what_the_account_says_of_its_posts() {
-        let why = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
-        let authorization_lost = Account { connection: why, ..anna() };
-        let again = authorization_lost.authorized(open_id("open-1"), Scopes::parse("video.publish"), pair("new"));
+    fn reauthorization_replaces_tokens_and_keeps_preferences() {
+        let connection = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
+        let lost = Account { connection, ..anna() };
+        let again = lost.authorized(open_id("open-1"), Scopes::parse("video.publish"), pair("new"));
         assert_eq!((&again.connection, &again.tokens), (&Connection::Connected, &pair("new")));
         assert_eq!(
             (again.username.as_deref(), again.preferences.defaults.title.as_deref()),
@@ -265,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_disconnected_account_can_become_another_users() {
+    fn only_disconnected_account_accepts_another_user() {
         assert_eq!(anna().expected(), ExpectedUser::User(open_id("open-1")));
-        let free = anna().disconnected("its operator wished it", Timestamp::UNIX_EPOCH);
-        assert_eq!(free.expected(), ExpectedUser::Anybody);
-        let taken = free.authorized(open_id("open-2"), Scopes::default(), pair("new"));
+        let disconnected = anna().disconnected("disconnected by the operator", Timestamp::UNIX_EPOCH);
+        assert_eq!(disconnected.expected(), ExpectedUser::Anybody);
+        let taken = disconnected.authorized(open_id("open-2"), Scopes::default(), pair("new"));
         assert_eq!(taken.expected(), ExpectedUser::User(open_id("open-2")));
         assert_eq!(taken.username, None);
     }

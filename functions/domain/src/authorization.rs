@@ -1,9 +1,9 @@
-//! A request for a user's consent: asked once, answered once, within its time.
+//! A request for a user's OAuth authorization. It is answered at most once, within ten minutes.
 //!
-//! The user's browser carries the [`AuthorizationState`] to TikTok and back. It is all
-//! that proves that an answer belongs to a request of ours, so it cannot be
-//! guessed, and only its fingerprint is kept.
-//! <https://datatracker.ietf.org/doc/html/rfc6749#section-10.12>
+//! The user's browser carries the [`AuthorizationState`] to TikTok and back. It is the only
+//! proof that a response belongs to a request of this app
+//! ([RFC 6749 §10.12](https://datatracker.ietf.org/doc/html/rfc6749#section-10.12)). It is
+//! therefore random, and only its [`Fingerprint`] is stored.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,37 +15,37 @@ use sha2::{Digest, Sha256};
 
 use crate::identity::{Alias, OpenId};
 
-/// How long a user has for TikTok's page.
+/// How long the user has to answer on TikTok's page.
 pub const AUTHORIZATION_TERM: Duration = Duration::from_mins(10);
-/// The length of a state in characters: 32 bytes in base64.
+/// The length of a state in characters: 32 bytes in base64url.
 const STATE_LENGTH: usize = 43;
 
-/// What goes to TikTok and comes back with the answer. Whoever knows it can
-/// answer in the user's place, so it is shown nowhere.
+/// The OAuth parameter `state`. It is a secret: anyone who knows it could connect an account
+/// of their own in place of the user.
 #[derive(Clone)]
 pub struct AuthorizationState(SecretString);
 
 impl AuthorizationState {
-    /// Makes a state of bytes that nobody can guess.
+    /// Creates a state from random bytes.
     #[must_use]
     pub fn new(random_bytes: [u8; 32]) -> Self {
         Self(BASE64URL_NOPAD.encode(&random_bytes).into())
     }
 
-    /// Takes a state as it came back; none, where it cannot be one of ours.
+    /// Parses a state from TikTok's redirect. Returns `None` if this app cannot have created it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let ours = text.len() == STATE_LENGTH && BASE64URL_NOPAD.decode(text.as_bytes()).is_ok();
-        ours.then(|| Self(text.into()))
+        let is_valid = text.len() == STATE_LENGTH && BASE64URL_NOPAD.decode(text.as_bytes()).is_ok();
+        is_valid.then(|| Self(text.into()))
     }
 
-    /// The text, for the address of TikTok's page.
+    /// Returns the secret text, for the URL of TikTok's page.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What is kept of it: enough to know it again, too little to make it.
+    /// Returns the fingerprint, which is stored to find the request again.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(HEXLOWER.encode(&Sha256::digest(self.expose().as_bytes())))
@@ -58,77 +58,78 @@ impl fmt::Debug for AuthorizationState {
     }
 }
 
-/// The SHA-256 of a state, in hexadecimal digits.
+/// The SHA-256 of a state, in hexadecimal digits. It is not a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// Takes a fingerprint as it was stored.
+    /// Creates a fingerprint from its stored text.
     #[must_use]
     pub fn restore(text: String) -> Self {
         Self(text)
     }
 
-    /// The fingerprint as text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whose consent a request is for.
+/// The user who must give an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpectedUser {
-    /// Whoever consents gets the alias.
+    /// Any user: the alias has no connected account.
     Anybody,
-    /// The user who has the alias already, and nobody else.
+    /// The user of the account that has the alias.
     User(OpenId),
 }
 
-/// A request for consent.
+/// A request for an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
-    /// By what it is known again.
+    /// The fingerprint of the request's state. It identifies the request.
     pub fingerprint: Fingerprint,
-    /// The account that is to be connected.
+    /// The alias of the account that is connected.
     pub alias: Alias,
-    /// Whose consent is meant.
+    /// The user who must give the authorization.
     pub expected: ExpectedUser,
-    /// When its time is over.
+    /// When the request expires.
     pub expires_at: Timestamp,
-    /// When it was answered, if it was.
+    /// When the request was answered, if it was.
     pub answered_at: Option<Timestamp>,
 }
 
-/// A request that cannot be answered any more.
+/// Why a request cannot be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RequestClosed {
-    /// It was answered before.
-    #[error("it was answered at {at}")]
+    /// The request was already answered.
+    #[error("the authorization request was already answered at {at}")]
     Answered {
-        /// When.
+        /// The time of the first answer.
         at: Timestamp,
     },
-    /// Its time is over.
-    #[error("its time was over at {at}")]
+    /// The request has expired.
+    #[error("the authorization request expired at {at}")]
     Expired {
-        /// When.
+        /// The time at which it expired.
         at: Timestamp,
     },
 }
 
 impl AuthorizationRequest {
-    /// Asks for a consent, from now until `now` + [`AUTHORIZATION_TERM`].
+    /// Creates a request that expires [`AUTHORIZATION_TERM`] after `now`.
     #[must_use]
     pub fn new(state: &AuthorizationState, alias: Alias, expected: ExpectedUser, now: Timestamp) -> Self {
         let expires_at = now + AUTHORIZATION_TERM;
         Self { fingerprint: state.fingerprint(), alias, expected, expires_at, answered_at: None }
     }
 
-    /// Takes the one answer. It counts once the request is stored so.
+    /// Marks the request as answered. The caller must store the returned request before it
+    /// uses the answer, so that only one answer counts.
     ///
     /// # Errors
-    /// It was answered before, or its time is over.
+    /// [`RequestClosed`] if the request was already answered or has expired.
     pub fn answer(self, now: Timestamp) -> Result<Self, RequestClosed> {
         match self.answered_at {
             Some(at) => Err(RequestClosed::Answered { at }),
@@ -154,25 +155,25 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_answered_once_and_in_its_time() {
+    fn request_is_answered_once_before_it_expires() {
         let answered = request().answer(NOW + Duration::from_mins(9)).unwrap();
         let at = NOW + Duration::from_mins(9);
-        assert_eq!(answered.answer(at), Err(RequestClosed::Answered { at }), "not a second time");
+        assert_eq!(answered.answer(at), Err(RequestClosed::Answered { at }));
         let end = NOW + AUTHORIZATION_TERM;
         assert_eq!(request().answer(end), Err(RequestClosed::Expired { at: end }));
     }
 
     #[test]
-    fn a_state_is_known_again_by_its_fingerprint_alone() {
+    fn state_has_stable_fingerprint_and_is_never_shown() {
         let state = AuthorizationState::new([250; 32]);
-        let back = AuthorizationState::parse(state.expose()).unwrap();
-        assert_eq!(back.fingerprint(), state.fingerprint());
+        let parsed = AuthorizationState::parse(state.expose()).unwrap();
+        assert_eq!(parsed.fingerprint(), state.fingerprint());
         assert_ne!(AuthorizationState::new([251; 32]).fingerprint(), state.fingerprint());
         assert!(!format!("{state:?} {:?}", request()).contains(state.expose()));
     }
 
     #[test]
-    fn what_cannot_be_a_state_is_none() {
+    fn invalid_state_is_rejected() {
         let state = AuthorizationState::new([0; 32]);
         let long = format!("{}A", state.expose());
         for text in ["", "A", &state.expose()[1..], &long, &"*".repeat(43), &"=".repeat(43)] {

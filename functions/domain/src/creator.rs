@@ -1,54 +1,56 @@
-//! What TikTok says of a creator at this moment, and what it asks of a post.
-//! <https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info>
+//! The creator's current settings on TikTok, and their effect on a post.
+//!
+//! Source: [TikTok's creator info page](https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info).
 
 use crate::options::PrivacyLevel;
 use crate::settings::Settings;
 
-/// A creator's state, asked for before every direct post.
+/// The TikTok user that posts, as TikTok describes them now. TikTok requires that an app asks
+/// for this before each direct post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creator {
-    /// The name in links, without the `@`.
+    /// The username in links, without `@`.
     pub username: String,
-    /// The name as shown.
+    /// The display name.
     pub nickname: String,
-    /// The privacy levels that the creator can choose now, as TikTok writes them.
+    /// TikTok's names of the privacy levels that the creator can choose now.
     pub privacy_levels: Vec<String>,
-    /// The creator has comments off.
+    /// Whether the creator has disabled comments.
     pub comment_disabled: bool,
-    /// The creator has duets off.
+    /// Whether the creator has disabled duets.
     pub duet_disabled: bool,
-    /// The creator has stitches off.
+    /// Whether the creator has disabled stitches.
     pub stitch_disabled: bool,
-    /// The longest video that the creator can post, in seconds.
+    /// The maximum duration of a video in seconds.
     pub max_duration_s: Option<u64>,
 }
 
 /// A privacy level that the creator cannot choose now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "privacy level {wanted} is not open to @{username} now (TikTok allows {allowed}): set privacy_level to one of \
-     these, or change the account's privacy in the TikTok app", wanted = .wanted.as_str()
+    "privacy level {requested} is not available to @{username} now (TikTok allows {allowed}): set privacy_level to one \
+     of these, or change the account's privacy in the TikTok app", requested = .requested.as_str()
 )]
 pub struct PrivacyNotOffered {
-    /// The level that the post asks for.
-    pub wanted: PrivacyLevel,
-    /// Whose levels they are.
+    /// The privacy level of the post.
+    pub requested: PrivacyLevel,
+    /// The username of the creator.
     pub username: String,
-    /// The levels on offer, comma-separated.
+    /// The available privacy levels, separated by commas.
     pub allowed: String,
 }
 
 impl Creator {
-    /// Fits a post's settings to what the creator allows: interactions that
-    /// are off stay off, and the privacy level is never exchanged for another.
+    /// Returns the settings with the interactions disabled that the creator has disabled.
     ///
     /// # Errors
-    /// Refuses a privacy level that is not on offer.
+    /// [`PrivacyNotOffered`] if the privacy level is not available. It is never replaced by
+    /// another level.
     pub fn fit(&self, settings: Settings) -> Result<Settings, PrivacyNotOffered> {
-        let wanted = settings.privacy_level;
-        if !self.privacy_levels.iter().any(|level| level == wanted.as_str()) {
+        let requested = settings.privacy_level;
+        if !self.privacy_levels.iter().any(|level| level == requested.as_str()) {
             let (username, allowed) = (self.username.clone(), self.privacy_levels.join(", "));
-            return Err(PrivacyNotOffered { wanted, username, allowed });
+            return Err(PrivacyNotOffered { requested, username, allowed });
         }
         Ok(Settings {
             disable_comment: settings.disable_comment || self.comment_disabled,
@@ -84,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_creator_disabled_stays_disabled() {
+    fn interaction_disabled_by_creator_stays_disabled() {
         let fitted = private_creator().fit(settings(PrivacyLevel::SelfOnly)).unwrap();
         assert_eq!((fitted.disable_comment, fitted.disable_duet, fitted.disable_stitch), (false, true, true));
     }
 
     #[test]
-    fn a_level_that_is_not_offered_is_refused_and_never_exchanged() {
-        let refusal = private_creator().fit(settings(PrivacyLevel::PublicToEveryone)).unwrap_err();
-        assert!(refusal.to_string().contains("FOLLOWER_OF_CREATOR, SELF_ONLY"), "{refusal}");
+    fn unavailable_privacy_level_is_rejected_and_never_replaced() {
+        let error = private_creator().fit(settings(PrivacyLevel::PublicToEveryone)).unwrap_err();
+        assert!(error.to_string().contains("FOLLOWER_OF_CREATOR, SELF_ONLY"), "{error}");
     }
 }

@@ -1,60 +1,61 @@
-//! What an object's key says: whose video it is, or whose options.
+//! The meaning of an object's key: a video, a sidecar, or the bytes of an upload.
 //!
-//! `drop/<account>/…/<file>.mp4|mov|webm` is a video for that account,
-//! `drop/<file>` one for the default account. `<file>.json` beside it, or
-//! `<file>.mp4.json`, holds its options. Everything else is nobody's, and is
-//! said to be so in the log.
+//! - `drop/<account>/…/<file>` with the extension `mp4`, `mov` or `webm` is a video of that
+//!   account. `drop/<file>` is a video of the default account.
+//! - `<file>.json` or `<file>.mp4.json` beside a video is its sidecar.
+//! - `uploads/<post>/<file>` has the bytes of a post that the API created.
+//!
+//! Every other key is ignored, and the log of `publish` says why.
 
 use crate::identity::{Alias, PostId};
+use crate::video::Container;
 
-/// The folder that is watched, with its slash.
+/// The prefix of dropped videos and sidecars.
 pub const DROP_PREFIX: &str = "drop/";
-/// The folder that the API's uploads land in, with its slash.
+/// The prefix of objects that callers of the API upload.
 pub const UPLOAD_PREFIX: &str = "uploads/";
-/// The files that are taken for videos, by their ending, in any case.
-pub const VIDEO_ENDINGS: [&str; 3] = ["mp4", "mov", "webm"];
 
-/// What a key is for.
+/// The meaning of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DropKey {
-    /// A video to post; without an account it goes to the default one.
+    /// A video to post.
     Video {
-        /// The folder's account, where there is a folder.
+        /// The account that the folder names. `None` is the default account.
         account: Option<Alias>,
     },
-    /// Options for a video of the same name.
+    /// A sidecar: the options of the video with the same name.
     Sidecar,
     /// The bytes that a post waits for.
     Upload {
         /// The post.
         post: PostId,
     },
-    /// Not ours.
+    /// A key that is ignored.
     Ignored(Ignored),
 }
 
-/// Why a key is nobody's.
+/// Why a key is ignored. The text follows the key in a log message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
-    /// Outside `drop/`, and no post's under `uploads/`.
-    #[error("it is neither under drop/ nor a post's under uploads/")]
+    /// The key is outside of `drop/`, and under `uploads/` it has no post id.
+    #[error("the key is neither under drop/ nor under uploads/<post id>/")]
     Elsewhere,
-    /// A folder's own marker.
-    #[error("it is a folder")]
+    /// The key is the marker of a folder.
+    #[error("the key is a folder")]
     Folder,
-    /// A file that starts with a dot.
-    #[error("its name starts with a dot")]
+    /// The file name starts with a dot.
+    #[error("the file name starts with a dot")]
     Hidden,
-    /// Another kind of file.
-    #[error("its name ends in none of .mp4, .mov, .webm, .json")]
-    Ending,
-    /// The account's folder cannot be an alias.
-    #[error("its folder cannot be an account's alias (1 to 128 bytes, no '#', no control characters)")]
+    /// The file is neither a video nor a sidecar.
+    #[error("the extension of the file is not .mp4, .mov, .webm or .json")]
+    Extension,
+    /// The name of the account's folder is not a valid alias.
+    #[error("the folder's name is not a valid account alias (1 to 128 bytes, no '#', no control characters)")]
     Account,
 }
 
 impl DropKey {
-    /// Reads a decoded key.
+    /// Returns the meaning of a key, which has no URL encoding.
     #[must_use]
     pub fn parse(key: &str) -> Self {
         if let Some((post, _)) = key.strip_prefix(UPLOAD_PREFIX).and_then(|path| path.split_once('/')) {
@@ -63,73 +64,76 @@ impl DropKey {
         let Some(path) = key.strip_prefix(DROP_PREFIX) else {
             return Self::Ignored(Ignored::Elsewhere);
         };
-        let (folder, file) = path.rsplit_once('/').map_or((None, path), |(f, file)| (Some(f), file));
+        let (folder, file) = path.rsplit_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
         if file.is_empty() {
             return Self::Ignored(Ignored::Folder);
         }
         if file.starts_with('.') {
             return Self::Ignored(Ignored::Hidden);
         }
-        match ending(file) {
-            Some(end) if end.eq_ignore_ascii_case("json") => Self::Sidecar,
-            Some(end) if is_video_ending(end) => {
-                match folder.map(|f| Alias::new(f.split('/').next().unwrap_or(f))).transpose() {
+        match extension(file) {
+            Some(extension) if extension.eq_ignore_ascii_case("json") => Self::Sidecar,
+            Some(extension) if Container::from_extension(extension).is_some() => {
+                // The first folder names the account. Folders inside it have no meaning.
+                match folder.map(|path| Alias::new(path.split('/').next().unwrap_or(path))).transpose() {
                     Ok(account) => Self::Video { account },
                     Err(_) => Self::Ignored(Ignored::Account),
                 }
             }
-            _ => Self::Ignored(Ignored::Ending),
+            _ => Self::Ignored(Ignored::Extension),
         }
     }
 }
 
-/// The name of a file that cannot be part of a key.
+/// A file name that an uploaded object cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("file_name must have 1 to 200 bytes without '/' or control characters, and not begin with a dot")]
 pub struct InvalidFileName;
 
-/// The key at which the bytes that a post waits for land.
+/// Returns the key to which the caller uploads the bytes of a post.
 ///
 /// # Errors
-/// Refuses the name of a file that would not end the key.
+/// [`InvalidFileName`] if the file name is empty, longer than 200 bytes, starts with a dot,
+/// or contains `/` or a control character.
 pub fn upload_key(post: &PostId, file_name: &str) -> Result<String, InvalidFileName> {
-    let fits = (1..=200).contains(&file_name.len()) && !file_name.starts_with('.');
-    if fits && !file_name.contains(|c: char| c == '/' || c.is_control()) {
+    let is_valid = (1..=200).contains(&file_name.len()) && !file_name.starts_with('.');
+    if is_valid && !file_name.contains(|c: char| c == '/' || c.is_control()) {
         Ok(format!("{UPLOAD_PREFIX}{post}/{file_name}"))
     } else {
         Err(InvalidFileName)
     }
 }
 
-/// The keys at which a video's options may lie, the more specific first.
+/// Returns the keys that a video's sidecar can have: for `clip.mp4`, these are
+/// `clip.mp4.json` and `clip.json`.
 #[must_use]
 pub fn sidecars_of(video_key: &str) -> [String; 2] {
-    let stem = ending(video_key).map_or(video_key, |end| &video_key[..video_key.len() - end.len() - 1]);
-    [format!("{video_key}.json"), format!("{stem}.json")]
+    [format!("{video_key}.json"), format!("{}.json", without_extension(video_key))]
 }
 
-/// What the keys of all videos that a sidecar could be for begin with.
+/// Returns the common prefix of all videos that can have this sidecar.
 ///
-/// A listing of it may hold more; [`is_sidecar_of`] tells.
+/// Other keys can have this prefix too; [`is_sidecar_of`] excludes them.
 #[must_use]
 pub fn videos_prefix_of(sidecar_key: &str) -> &str {
-    ending(sidecar_key).map_or(sidecar_key, |end| &sidecar_key[..sidecar_key.len() - end.len() - 1])
+    without_extension(sidecar_key)
 }
 
-/// Tells whether the options at one key are those of the video at another.
+/// Tells whether a key is one that the sidecar of this video can have.
 #[must_use]
 pub fn is_sidecar_of(sidecar_key: &str, video_key: &str) -> bool {
     matches!(DropKey::parse(video_key), DropKey::Video { .. })
         && sidecars_of(video_key).iter().any(|key| key == sidecar_key)
 }
 
-fn is_video_ending(ending: &str) -> bool {
-    VIDEO_ENDINGS.iter().any(|video| ending.eq_ignore_ascii_case(video))
+/// Returns the extension of a key's file name without its dot. `.mp4` has no extension.
+fn extension(key: &str) -> Option<&str> {
+    let file = key.rsplit('/').next()?;
+    file.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, extension)| extension)
 }
 
-fn ending(name: &str) -> Option<&str> {
-    let file = name.rsplit('/').next()?;
-    file.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, end)| end)
+fn without_extension(key: &str) -> &str {
+    extension(key).map_or(key, |extension| &key[..key.len() - extension.len() - 1])
 }
 
 #[cfg(test)]
@@ -141,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_the_account_and_the_kind() {
+    fn key_determines_kind_and_account() {
         let table = [
             ("drop/clip.mp4", video(None)),
             ("drop/anna/clip.MP4", video(Some("anna"))),
@@ -152,8 +156,8 @@ mod tests {
             ("drop/anna/", DropKey::Ignored(Ignored::Folder)),
             ("drop/", DropKey::Ignored(Ignored::Folder)),
             ("drop/anna/.hidden.mp4", DropKey::Ignored(Ignored::Hidden)),
-            ("drop/anna/clip.avi", DropKey::Ignored(Ignored::Ending)),
-            ("drop/anna/mp4", DropKey::Ignored(Ignored::Ending)),
+            ("drop/anna/clip.avi", DropKey::Ignored(Ignored::Extension)),
+            ("drop/anna/mp4", DropKey::Ignored(Ignored::Extension)),
             ("drop//clip.mp4", DropKey::Ignored(Ignored::Account)),
             ("Drop/clip.mp4", DropKey::Ignored(Ignored::Elsewhere)),
             ("uploads/x/clip.mp4", DropKey::Ignored(Ignored::Elsewhere)),
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_lands_at_its_post() {
+    fn upload_key_contains_post_id() {
         let post = PostId::new("a".repeat(32)).unwrap();
         let key = upload_key(&post, "Ü 1.mp4").unwrap();
         assert_eq!(key, format!("uploads/{post}/Ü 1.mp4"));
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sidecar_lies_beside_its_video() {
+    fn sidecar_key_matches_its_video_only() {
         assert_eq!(sidecars_of("drop/a.b/clip.mp4"), ["drop/a.b/clip.mp4.json", "drop/a.b/clip.json"]);
         for key in sidecars_of("drop/a.b/clip.v2.mov") {
             assert!(is_sidecar_of(&key, "drop/a.b/clip.v2.mov"));

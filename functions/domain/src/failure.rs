@@ -1,94 +1,132 @@
-//! What went wrong, and what is to be done about it.
+//! What went wrong, and what to do about it.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::reason::Reason;
 
 /// What to do about a call that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// It did not take effect, or repeating it is harmless: the same again,
-    /// not before this long.
+    /// Retry: the call had no effect, or repeating it is harmless.
     Retry {
-        /// The least wait.
+        /// The minimum wait before the retry.
         after: Duration,
     },
-    /// A limit was met: the same again when there is room, however long that
-    /// takes. A limit never fails a post.
+    /// Retry when a limit allows it, however long that takes. A limit never fails a post.
     Defer {
-        /// The least wait.
+        /// The minimum wait before the retry.
         after: Duration,
     },
-    /// The access token was refused: refresh it once and repeat that one call.
+    /// Refresh the access token, which was refused, and repeat this one call once.
     Refresh,
-    /// It may have happened: ask before acting.
+    /// Ask TikTok what happened before doing anything: the call may have taken effect.
     Reconcile,
-    /// Only a person can go on; until then the post has failed, and says what to do.
+    /// Fail the post with advice: only a person can make it succeed.
     NeedsUser,
-    /// The account's consent is gone; its posts wait until it is connected again.
+    /// Let the account's posts wait until the account is connected again: its authorization is lost.
     NeedsReconnect,
-    /// It will not succeed as it is.
+    /// Fail the post: the same request will not succeed.
     GiveUp,
 }
 
-/// Why a post failed: what happened, TikTok's words for it, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a post failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// A stable word for programs: TikTok's code where TikTok refused.
-    pub code: String,
+    /// The stable reason.
+    pub reason: Reason,
     /// What happened, for people.
     pub message: String,
-    /// TikTok's own id of the answer, for its support.
+    /// TikTok's log id of its response, which TikTok's support asks for.
     pub log_id: Option<String>,
-    /// What the user can do.
+    /// What the user or the operator can do; empty if there is nothing.
     pub advice: String,
 }
 
 impl Failure {
-    /// States a failure that TikTok had no part in.
+    /// Creates a failure without a log id.
+    #[must_use]
+    pub fn new(reason: impl Into<Reason>, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { reason: reason.into(), message: message.into(), log_id: None, advice: advice.into() }
+    }
+
+    /// Creates a failure with the advice that its reason always has.
+    #[must_use]
+    pub fn of(reason: Reason, message: impl Into<String>) -> Self {
+        let advice = reason.advice();
+        Self::new(reason, message, advice)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        sentence(f, &self.message, self.reason.code(), self.log_id.as_deref(), &self.advice)
+    }
+}
+
+/// Why a queued post is not worked on yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferral {
+    /// The stable reason.
+    pub reason: Reason,
+    /// What the post waits for, for people.
+    pub message: String,
+    /// How many times in a row the post was deferred for this reason, from 1.
+    pub count: u32,
+}
+
+/// Why the API rejected a request. Its codes concern requests, not posts, so they are no [`Reason`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The stable code.
+    pub code: String,
+    /// What happened, for people.
+    pub message: String,
+    /// TikTok's log id of its response, if TikTok was called.
+    pub log_id: Option<String>,
+    /// What the caller can do; empty if there is nothing.
+    pub advice: String,
+}
+
+impl Rejection {
+    /// Creates a rejection without a log id.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), log_id: None, advice: advice.into() }
     }
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}", self.message, self.code)?;
-        if let Some(log_id) = &self.log_id {
-            write!(f, ", log id {log_id}")?;
-        }
-        write!(f, "). {}", self.advice)
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        sentence(f, &self.message, &self.code, self.log_id.as_deref(), &self.advice)
     }
 }
 
-/// Why a post waits, and how long it has been waiting for this.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deferral {
-    /// A stable word for programs: TikTok's code, or ours.
-    pub code: String,
-    /// What it waits for, for people.
-    pub message: String,
-    /// How many times in a row work on it ended so.
-    pub count: u32,
+fn sentence(f: &mut fmt::Formatter<'_>, message: &str, code: &str, log_id: Option<&str>, advice: &str) -> fmt::Result {
+    write!(f, "{message} ({code}")?;
+    if let Some(log_id) = log_id {
+        write!(f, ", log id {log_id}")?;
+    }
+    write!(f, "). {advice}")
 }
 
-/// The wait before try `count` (from 1): doubling, from two seconds to five minutes.
+/// The wait before attempt `count`, counted from 1. It doubles from 2 seconds to 5 minutes.
 ///
-/// The two ends are those that tiktok-api's error pages advise for 5xx answers.
+/// TikTok's error pages advise these two values for 5xx responses.
 #[must_use]
 pub fn backoff(count: u32) -> Duration {
     Duration::from_secs(2u64.saturating_pow(count.clamp(1, 9)).min(300))
 }
 
-/// Words from outside, in one line and at most so many characters: whoever wrote
-/// them, they go into logs, items and messages.
+/// Makes text from outside safe for logs, table items and messages: one line of at most `max_chars` characters.
+///
+/// Control characters become spaces.
 #[must_use]
-pub fn single_line(words: &str, most: usize) -> String {
-    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+pub fn single_line(text: &str, max_chars: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_chars).collect()
 }
 
-/// An error and its causes, in one line.
+/// An error and its causes, in one line, separated by colons.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
@@ -100,19 +138,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_doubles_and_is_bounded() {
+    fn backoff_doubles_up_to_five_minutes() {
         let waits: Vec<_> = [0, 1, 2, 3, 8, 9, u32::MAX].iter().map(|&n| backoff(n).as_secs()).collect();
         assert_eq!(waits, [2, 2, 4, 8, 256, 300, 300]);
     }
 
     #[test]
-    fn words_from_outside_are_one_line_and_cut_between_characters() {
+    fn single_line_replaces_controls_and_cuts_between_characters() {
         assert_eq!(single_line("a\nb\u{7f}ü👍c", 6), "a b ü👍");
     }
 
     #[test]
-    fn a_failure_reads_as_what_why_and_what_to_do() {
-        let mut failure = Failure::new("spam_risk_text", "TikTok judged the caption to be spam", "Change the title.");
+    fn failure_displays_message_reason_log_id_and_advice() {
+        let reason = Reason::parse("spam_risk_text");
+        let mut failure = Failure::new(reason, "TikTok judged the caption to be spam", "Change the title.");
         failure.log_id = Some("2026A".into());
         assert_eq!(
             failure.to_string(),

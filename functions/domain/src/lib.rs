@@ -1,9 +1,8 @@
-//! What a post is: an object in a bucket that becomes one post on TikTok.
+//! The rules of a post: an object in a bucket that becomes one post on TikTok.
 //!
-//! This crate is pure. It knows no network, no clock, no randomness, no AWS and
-//! no JSON of TikTok's; what the time is, and what TikTok said, are arguments.
-//! The rules that make "never twice, never lost" true stand here, in
-//! [`post`], where they can be read and tested without a cloud.
+//! This crate is pure. It does no input or output, reads no clock, and uses no randomness, no AWS types and none of
+//! TikTok's JSON. The time and TikTok's answers are arguments. The rules that make a post appear exactly once are in
+//! [`post`], so they can be read and tested without a cloud.
 //!
 //! In reading order:
 
@@ -34,6 +33,7 @@ pub mod listing;
 pub mod polling;
 pub mod post;
 pub mod post_event;
+pub mod reason;
 pub mod report;
 pub mod request;
 pub mod trace;

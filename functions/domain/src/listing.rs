@@ -1,6 +1,6 @@
-//! Lists of posts: which posts a query asks for, and where a page of them begins.
+//! Parameters of `GET /posts`: which posts a page contains, and where the page begins.
 //!
-//! It says what is asked. How it is found, and in which indexes, `storage` knows.
+//! `storage/src/posts/listing.rs` executes such a query.
 
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
@@ -10,71 +10,72 @@ use crate::failure::single_line;
 use crate::identity::{Alias, PostId};
 use crate::post::StateName;
 
-/// How many posts a page has where nobody says it, and at most.
-const USUAL: usize = 20;
-const MOST: usize = 100;
-/// How much is said of what is wrong, in characters: it may quote what was sent.
-const LONGEST_WHY: usize = 300;
+/// The number of posts in a page without the parameter `limit`.
+const DEFAULT_LIMIT: usize = 20;
+/// The maximum of the parameter `limit`.
+const MAX_LIMIT: usize = 100;
+/// The maximum length of [`QueryError::detail`] in characters. The detail can quote the query.
+const MAX_DETAIL_CHARS: usize = 300;
 
-/// Which posts are looked for; what is left open is not asked about.
+/// Conditions for posts. `None` is no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostFilter {
-    /// Of this account.
+    /// The account of the post.
     pub account: Option<Alias>,
-    /// In this state.
+    /// The state of the post.
     pub state: Option<StateName>,
-    /// Submitted at this time or later.
+    /// The earliest time of submission.
     pub since: Option<Timestamp>,
-    /// Submitted before this time.
+    /// The time before which the post was submitted.
     pub before: Option<Timestamp>,
 }
 
-/// The post after which a page begins: where one ended.
+/// A position in a list of posts: that of the last post on a page. The next page begins
+/// after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// When the post was submitted, in whole milliseconds.
     created_at: Timestamp,
     id: PostId,
 }
 
-/// A text that names no place.
+/// A text that is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is none that a page of this list ended with")]
+#[error("invalid cursor")]
 pub struct InvalidCursor;
 
 impl Cursor {
-    /// The place of the post that was submitted in this millisecond since 1970.
+    /// Creates the position of a post that was submitted at this Unix time in milliseconds.
     ///
     /// # Errors
-    /// There is no such time.
+    /// [`InvalidCursor`] if the time is outside the range of timestamps.
     pub fn new(created_at_ms: i64, id: PostId) -> Result<Self, InvalidCursor> {
         let created_at = Timestamp::from_millisecond(created_at_ms).map_err(|_| InvalidCursor)?;
         Ok(Self { created_at, id })
     }
 
-    /// When the post was submitted, in whole milliseconds.
+    /// Returns when the post was submitted, in whole milliseconds.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
-    /// Which post it is.
+    /// Returns the id of the post.
     #[must_use]
     pub fn id(&self) -> &PostId {
         &self.id
     }
 
-    /// The place as text, for whoever asks for the next page.
+    /// Returns the cursor as an opaque text for the caller.
     #[must_use]
     pub fn to_text(&self) -> String {
         BASE64URL_NOPAD.encode(format!("{}.{}", self.created_at.as_millisecond(), self.id).as_bytes())
     }
 
-    /// Reads a place that was given out. It says where a list goes on and never
-    /// whose posts they are, so that one that was made up shows nothing more.
+    /// Parses a cursor's text. It needs no signature: a cursor is only a position, so a forged
+    /// one shows no posts that the filter excludes.
     ///
     /// # Errors
-    /// Refuses what none of ours can be.
+    /// [`InvalidCursor`] if the text does not have the form of [`Cursor::to_text`].
     pub fn parse(text: &str) -> Result<Self, InvalidCursor> {
         let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| InvalidCursor)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| InvalidCursor)?;
@@ -84,28 +85,28 @@ impl Cursor {
     }
 }
 
-/// A page of a list, as it is asked for.
+/// A request for a page of posts, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPosts {
-    /// Which posts.
-    pub listing: PostFilter,
-    /// Where it begins; at the newest post, where nobody says it.
+    /// Which posts the list contains.
+    pub filter: PostFilter,
+    /// The position after which the page begins. Without it, the page begins with the newest post.
     pub after: Option<Cursor>,
-    /// How many posts it has at most.
-    pub most: usize,
+    /// The maximum number of posts in the page.
+    pub limit: usize,
 }
 
-/// A query that cannot be read.
+/// A query that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{why}")]
+#[error("{detail}")]
 pub struct QueryError {
-    /// What is wrong, and with which parameter.
-    pub why: String,
+    /// The parameter and what is wrong with it: one line of at most 300 characters.
+    pub detail: String,
 }
 
-/// The parameters, as text.
+/// The parameters of a query as text.
 #[derive(Debug, Default)]
-struct Asked {
+struct Parameters {
     account: Option<String>,
     state: Option<String>,
     since: Option<String>,
@@ -115,64 +116,69 @@ struct Asked {
 }
 
 impl ListPosts {
-    /// Reads a query, as it stands behind the `?` of an address.
+    /// Parses the query of a URL: the text after `?`.
     ///
     /// # Errors
-    /// Says which parameter is unknown, comes twice or cannot be read, and why.
+    /// [`QueryError`] if a parameter is unknown, occurs twice, or has an invalid value.
     pub fn read(query: &str) -> Result<Self, QueryError> {
-        let read = Asked::of(query).and_then(Asked::read);
-        read.map_err(|why| QueryError { why: single_line(&why, LONGEST_WHY) })
+        let parsed = Parameters::split(query).and_then(Parameters::parse);
+        parsed.map_err(|detail| QueryError { detail: single_line(&detail, MAX_DETAIL_CHARS) })
     }
 }
 
-impl Asked {
-    fn of(query: &str) -> Result<Self, String> {
-        let mut asked = Self::default();
+impl Parameters {
+    fn split(query: &str) -> Result<Self, String> {
+        let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let parameter = match name.as_ref() {
-                "account" => &mut asked.account,
-                "state" => &mut asked.state,
-                "since" => &mut asked.since,
-                "before" => &mut asked.before,
-                "limit" => &mut asked.limit,
-                "cursor" => &mut asked.cursor,
+                "account" => &mut parameters.account,
+                "state" => &mut parameters.state,
+                "since" => &mut parameters.since,
+                "before" => &mut parameters.before,
+                "limit" => &mut parameters.limit,
+                "cursor" => &mut parameters.cursor,
                 _ => {
                     let known = "account, state, since, before, limit and cursor";
-                    return Err(format!("{name}: there is no such parameter; there are {known}"));
+                    return Err(format!("{name}: unknown parameter; the parameters are {known}"));
                 }
             };
             if parameter.replace(value.into_owned()).is_some() {
-                return Err(format!("{name}: it comes twice"));
+                return Err(format!("{name}: the parameter occurs twice"));
             }
         }
-        Ok(asked)
+        Ok(parameters)
     }
 
-    fn read(self) -> Result<ListPosts, String> {
-        let listing = PostFilter {
-            account: parsed("account", self.account, |text| Alias::new(text).map_err(|why| why.to_string()))?,
-            state: parsed("state", self.state, |text| {
-                serde_json::from_value::<StateName>(Value::from(text)).map_err(|why| why.to_string())
+    fn parse(self) -> Result<ListPosts, String> {
+        let filter = PostFilter {
+            account: parse("account", self.account, |text| Alias::new(text).map_err(|error| error.to_string()))?,
+            state: parse("state", self.state, |text| {
+                serde_json::from_value::<StateName>(Value::from(text)).map_err(|error| error.to_string())
             })?,
-            since: parsed("since", self.since, time)?,
-            before: parsed("before", self.before, time)?,
+            since: parse("since", self.since, parse_time)?,
+            before: parse("before", self.before, parse_time)?,
         };
-        let most = parsed("limit", self.limit, |text| {
-            let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
-            number.ok_or_else(|| format!("it must be a number from 1 to {MOST}"))
+        let limit = parse("limit", self.limit, |text| {
+            let number = text.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
+            number.ok_or_else(|| format!("must be a number from 1 to {MAX_LIMIT}"))
         })?;
-        let after = parsed("cursor", self.cursor, |text| Cursor::parse(text).map_err(|why| why.to_string()))?;
-        Ok(ListPosts { listing, after, most: most.unwrap_or(USUAL) })
+        let after = parse("cursor", self.cursor, |text| Cursor::parse(text).map_err(|error| error.to_string()))?;
+        Ok(ListPosts { filter, after, limit: limit.unwrap_or(DEFAULT_LIMIT) })
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+fn parse_time(text: &str) -> Result<Timestamp, String> {
     text.parse()
-        .map_err(|error: jiff::Error| format!("it must be a time in RFC 3339, such as 2026-12-24T17:00:00Z ({error})"))
+        .map_err(|error: jiff::Error| format!("must be a time in RFC 3339, such as 2026-12-24T17:00:00Z ({error})"))
 }
 
-fn parsed<T>(name: &str, text: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
-    text.map(|text| parse(&text).map_err(|why| format!("{name}: {why}"))).transpose()
+/// Parses a parameter if the query has it. An error starts with the name of the parameter.
+fn parse<T>(
+    name: &str,
+    text: Option<String>,
+    parse_value: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    text.map(|text| parse_value(&text).map_err(|error| format!("{name}: {error}"))).transpose()
 }
 
 #[cfg(test)]
@@ -180,18 +186,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_open_is_not_asked_about() {
-        assert_eq!(ListPosts::read(""), Ok(ListPosts { listing: PostFilter::default(), after: None, most: 20 }));
+    fn missing_parameters_are_no_conditions() {
+        assert_eq!(ListPosts::read(""), Ok(ListPosts { filter: PostFilter::default(), after: None, limit: 20 }));
         let all = "account=Anna&state=failed&since=2026-01-01T00:00:00Z&before=2026-02-01T00:00:00%2B01:00&limit=7";
-        let ListPosts { listing, most, .. } = ListPosts::read(all).unwrap();
-        assert_eq!((listing.account, listing.state), (Some(Alias::new("anna").unwrap()), Some(StateName::Failed)));
-        assert_eq!(listing.before.map(|at| at.to_string()).as_deref(), Some("2026-01-31T23:00:00Z"));
-        assert_eq!(most, 7);
+        let ListPosts { filter, limit, .. } = ListPosts::read(all).unwrap();
+        assert_eq!((filter.account, filter.state), (Some(Alias::new("anna").unwrap()), Some(StateName::Failed)));
+        assert_eq!(filter.before.map(|at| at.to_string()).as_deref(), Some("2026-01-31T23:00:00Z"));
+        assert_eq!(limit, 7);
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
-        for (query, named) in [
+    fn error_names_invalid_parameter() {
+        for (query, expected) in [
             ("account=", "account"),
             ("account=a%2Fb", "account"),
             ("state=done", "state"),
@@ -204,39 +210,39 @@ mod tests {
             ("acount=anna", "acount"),
             ("state=held&state=failed", "state"),
         ] {
-            let why = ListPosts::read(query).unwrap_err().why;
-            assert!(why.contains(named), "{query}: {why}");
+            let detail = ListPosts::read(query).unwrap_err().detail;
+            assert!(detail.contains(expected), "{query}: {detail}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_one_short_line_whatever_was_asked() {
+    fn error_is_one_short_line_for_any_query() {
         let long = "x".repeat(60_000);
         for query in [format!("{long}=1"), format!("since={long}"), format!("state={long}"), "a%0Ab=1".to_owned()] {
-            let why = ListPosts::read(&query).unwrap_err().why;
-            assert!(why.chars().count() <= LONGEST_WHY && !why.chars().any(char::is_control), "{why:?}");
+            let detail = ListPosts::read(&query).unwrap_err().detail;
+            assert!(detail.chars().count() <= MAX_DETAIL_CHARS && !detail.chars().any(char::is_control), "{detail:?}");
         }
     }
 
     #[test]
-    fn a_place_comes_back_from_its_text() {
-        let place = Cursor::new(1_764_000_000_123, PostId::new("a".repeat(32)).unwrap()).unwrap();
-        assert_eq!(Cursor::parse(&place.to_text()), Ok(place));
+    fn cursor_round_trips_as_text() {
+        let cursor = Cursor::new(1_764_000_000_123, PostId::new("a".repeat(32)).unwrap()).unwrap();
+        assert_eq!(Cursor::parse(&cursor.to_text()), Ok(cursor));
     }
 
     #[test]
-    fn a_text_that_was_never_given_out_is_refused() {
-        let made = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
+    fn invalid_cursor_is_rejected() {
+        let encode = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
         let id = "a".repeat(32);
         for text in [
             String::new(),
             "%%%".to_owned(),
-            made("1"),
-            made(&format!("x.{id}")),
-            made(&format!("99999999999999999.{id}")),
-            made("5.short"),
+            encode("1"),
+            encode(&format!("x.{id}")),
+            encode(&format!("99999999999999999.{id}")),
+            encode("5.short"),
             BASE64URL_NOPAD.encode(&[0xff, 0xfe]),
-            made(&format!("5.{id}")) + "=",
+            encode(&format!("5.{id}")) + "=",
         ] {
             assert_eq!(Cursor::parse(&text), Err(InvalidCursor), "{text}");
         }

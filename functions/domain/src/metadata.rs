@@ -1,16 +1,21 @@
-//! Options in an object's metadata: `x-amz-meta-title` and its fellows.
+//! Options in an object's metadata, for example `x-amz-meta-title`.
 //!
-//! The same schema as a sidecar's, in header form: names in any case, with
-//! hyphens or underscores; values as text. Beyond ASCII, S3 hands values on in
-//! the encoding of mail headers (RFC 2047), which is undone here.
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
+//! The names are those of [`PostOptions`], in any case, with hyphens or underscores. S3
+//! returns [values beyond ASCII](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html)
+//! in the encoding of mail headers (RFC 2047), which this module decodes.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde::Deserializer;
+use serde::de::value::{Error, MapDeserializer};
+use serde::de::{IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
 
 use crate::options::{OptionsError, PostOptions};
 
-/// What other people's tools write about a file, and which is no option.
-const OF_OTHER_TOOLS: [&str; 14] = [
+/// Metadata of rclone, s3fs, goofys, s3cmd and similar tools. It describes the file, so it
+/// is ignored.
+const METADATA_OF_TOOLS: [&str; 14] = [
     "atime",
     "btime",
     "ctime",
@@ -18,7 +23,7 @@ const OF_OTHER_TOOLS: [&str; 14] = [
     "uid",
     "gid",
     "permissions",
-    "xattr", // rclone, s3fs, goofys
+    "xattr",
     "md5chksum",
     "s3cmd_attrs",
     "s3b_last_modified",
@@ -27,45 +32,84 @@ const OF_OTHER_TOOLS: [&str; 14] = [
     "file_mtime",
 ];
 
-/// Reads options from user metadata, given without the `x-amz-meta-` prefix.
+/// Parses options from user metadata, whose names have no `x-amz-meta-` prefix.
 ///
 /// # Errors
-/// Names the first field that is unknown or malformed.
+/// [`OptionsError`] with the first field that is unknown or invalid.
 pub fn options_from_metadata<'a>(
     metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<PostOptions, OptionsError> {
-    let mut fields = Map::new();
-    for (name, value) in metadata {
-        let name = name.to_ascii_lowercase().replace('-', "_");
-        if !OF_OTHER_TOOLS.contains(&name.as_str()) {
-            let value = typed(&name, &decoded(value));
-            fields.insert(name, value);
+    let fields: BTreeMap<_, _> = metadata
+        .into_iter()
+        .map(|(name, text)| (name.to_ascii_lowercase().replace('-', "_"), HeaderText(decode(text))))
+        .filter(|(name, _)| !METADATA_OF_TOOLS.contains(&name.as_str()))
+        .collect();
+    serde_path_to_error::deserialize(MapDeserializer::new(fields.into_iter()))
+        .map_err(|error| OptionsError::in_field("object's metadata", &error))
+}
+
+fn decode(text: &str) -> String {
+    if text.contains("=?") {
+        rfc2047_decoder::decode(text).unwrap_or_else(|_| text.to_owned())
+    } else {
+        text.to_owned()
+    }
+}
+
+/// The text of a header. It is converted to the type that the field of [`PostOptions`] has.
+///
+/// The types of options are texts, enums, `bool` and `i32`. An option of another type needs
+/// a method here; `options/every_option.rs` tests this.
+struct HeaderText(String);
+
+impl<'de> Deserializer<'de> for HeaderText {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    // In these methods, an invalid text reaches the visitor as text: its error then quotes
+    // the text and names the expected type.
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.trim().to_ascii_lowercase().parse() {
+            Ok(value) => visitor.visit_bool(value),
+            Err(_) => visitor.visit_string(self.0),
         }
     }
-    let json = Value::Object(fields).to_string();
-    PostOptions::from_json(json.as_bytes(), "object's metadata").map_err(|error| {
-        // The position is one in a text that nobody wrote.
-        let why = error.why.split(" at line ").next().unwrap_or(&error.why).to_owned();
-        OptionsError { why, ..error }
-    })
-}
 
-/// A header's text as the JSON value that its field wants.
-fn typed(name: &str, text: &str) -> Value {
-    match name {
-        "title" | "mode" | "privacy_level" | "publish_at" => Value::String(text.to_owned()),
-        _ => match serde_json::from_str(&text.trim().to_ascii_lowercase()) {
-            Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
-            _ => Value::String(text.to_owned()),
-        },
+    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match serde_json::from_str(&self.0) {
+            Ok(number) => visitor.visit_i64(number),
+            Err(_) => visitor.visit_string(self.0),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.0.into_deserializer().deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
-fn decoded(value: &str) -> String {
-    if value.contains("=?") {
-        rfc2047_decoder::decode(value).unwrap_or_else(|_| value.to_owned())
-    } else {
-        value.to_owned()
+impl IntoDeserializer<'_> for HeaderText {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 
@@ -75,7 +119,7 @@ mod tests {
     use crate::options::{Mode, PrivacyLevel};
 
     #[test]
-    fn options_are_read_from_headers() {
+    fn headers_are_parsed_by_type_of_option() {
         let options = options_from_metadata([
             ("title", "Bread & butter"),
             ("privacy-level", "SELF_ONLY"),
@@ -91,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_beyond_ascii_arrives_as_it_was_written() {
+    fn title_beyond_ascii_is_decoded() {
         let options = options_from_metadata([("title", "=?UTF-8?B?w7xiZXIg8J+Rjw==?=")]).unwrap();
         assert_eq!(options.title.as_deref(), Some("über 👏"));
         let quoted = options_from_metadata([("title", "=?UTF-8?Q?=C3=BCber?=")]).unwrap();
@@ -99,18 +143,33 @@ mod tests {
     }
 
     #[test]
-    fn a_title_of_digits_is_a_title() {
+    fn title_of_digits_stays_text() {
         let options = options_from_metadata([("title", "2026")]).unwrap();
         assert_eq!(options.title.as_deref(), Some("2026"));
     }
 
     #[test]
-    fn a_misspelt_option_is_an_error_and_another_tools_note_is_not() {
+    fn unknown_option_is_error_but_tool_metadata_is_ignored() {
         let error = options_from_metadata([("titel", "x")]).unwrap_err();
         assert!(error.to_string().contains("titel") && error.to_string().contains("metadata"), "{error}");
-        assert!(!error.why.contains("line"), "{error}");
-        assert!(options_from_metadata([("disable-duet", "maybe")]).is_err());
-        let foreign = [("mtime", "1700000000.1"), ("s3cmd-attrs", "uid:0/gname:root")];
-        assert_eq!(options_from_metadata(foreign), Ok(PostOptions::default()));
+        assert!(!error.detail.contains("line"), "{error}");
+        let of_tools = [("mtime", "1700000000.1"), ("s3cmd-attrs", "uid:0/gname:root")];
+        assert_eq!(options_from_metadata(of_tools), Ok(PostOptions::default()));
+    }
+
+    #[test]
+    fn invalid_value_is_error_that_names_the_field() {
+        let table = [
+            ("disable-duet", "maybe", "disable_duet", "maybe"),
+            ("cover-timestamp-ms", "1.5", "cover_timestamp_ms", "1.5"),
+            ("cover-timestamp-ms", "4294967296", "cover_timestamp_ms", "4294967296"),
+            ("cover-timestamp-ms", "-1", "cover_timestamp_ms", "negative"),
+            ("mode", "public", "mode", "`direct` or `draft`"),
+            ("publish-at", "tomorrow", "publish_at", "tomorrow"),
+        ];
+        for (name, text, field, expected) in table {
+            let detail = options_from_metadata([(name, text)]).unwrap_err().detail;
+            assert!(detail.starts_with(field) && detail.contains(expected), "{name}: {text}: {detail}");
+        }
     }
 }

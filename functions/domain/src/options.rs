@@ -1,9 +1,14 @@
-//! The options of a post, as a request, a sidecar, an object's metadata, an
-//! account or the stack may state them: one schema for all.
+//! The options of a post. [`PostOptions`] is their only definition.
 //!
-//! A field that is absent, or `null`, leaves the matter to the next source. A
-//! field that is unknown or malformed is an error: a misspelt `privacy_levle`
-//! must not end in a public post.
+//! All sources of options use it: a request to the API, a sidecar, an object's metadata
+//! ([`crate::metadata`]) and an account's preferences ([`crate::account::Preferences`]).
+//! [`crate::settings::Settings`] is the result of all sources for one post.
+//!
+//! In every source, a missing field and `null` mean: use the next source. An unknown field
+//! or an invalid value is an error, because a misspelt `privacy_levle` must not lead to a
+//! public post.
+
+use std::fmt::Display;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,35 +17,37 @@ use serde_json::{Map, Value};
 use crate::failure::single_line;
 use crate::publish_at::PublishAt;
 
-/// How much is said of what is wrong, in characters: it may quote what was sent.
-const LONGEST_WHY: usize = 300;
+/// The maximum length of [`OptionsError::detail`] in characters. The detail can quote the input.
+const MAX_DETAIL_CHARS: usize = 300;
 
-/// The way a video takes on TikTok's side.
+/// How TikTok receives a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// It is posted.
+    /// TikTok publishes the video.
     Direct,
-    /// It lands in the user's inbox, and the user posts it in the app.
+    /// TikTok sends the video to the creator's inbox, and the creator posts it in the app.
     Draft,
 }
 
-/// Who may see a post. TikTok's own words.
+/// Who can see a post. The values are TikTok's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PrivacyLevel {
-    /// Everybody.
+    /// Everyone.
     PublicToEveryone,
-    /// Friends: followers whom the creator follows too.
+    /// The creator's friends: followers whom the creator follows back.
     MutualFollowFriends,
-    /// Followers; for private accounts.
+    /// The creator's followers. TikTok offers this level to private accounts.
     FollowerOfCreator,
-    /// The creator alone.
+    /// Only the creator.
     SelfOnly,
 }
 
 impl PrivacyLevel {
-    /// The level as TikTok writes it.
+    /// Returns TikTok's name of the level.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +58,7 @@ impl PrivacyLevel {
         }
     }
 
-    /// Reads a level as TikTok writes it.
+    /// Returns the level with this TikTok name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::PublicToEveryone, Self::MutualFollowFriends, Self::FollowerOfCreator, Self::SelfOnly]
@@ -60,134 +67,169 @@ impl PrivacyLevel {
     }
 }
 
-/// What one source says about a post; every field may be left out.
+/// The options of a post, as one source states them. A field that is missing or null is
+/// left to the next source: request, sidecar, object metadata, account, stack.
+// The API's OpenAPI document shows the comments of this struct and its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Options",
+        example = serde_json::json!({ "title": "Bread, finally #baking", "privacy_level": "SELF_ONLY" })
+    )
+)]
 #[serde(deny_unknown_fields, default)]
 pub struct PostOptions {
-    /// The caption; cut to the stack's limit.
+    /// The caption, with hashtags and mentions. It is cut to the stack's limit, which is at
+    /// most 2200 UTF-16 code units. Without a title, the file name is the caption.
     pub title: Option<String>,
-    /// Posted at once, or sent to the inbox as a draft.
+    /// Whether TikTok publishes the video or sends it to the creator's inbox as a draft.
     pub mode: Option<Mode>,
-    /// Who may see it.
+    /// Who can see the post. A draft ignores it.
     pub privacy_level: Option<PrivacyLevel>,
-    /// No comments.
+    /// Forbids comments.
     pub disable_comment: Option<bool>,
-    /// No duets.
+    /// Forbids duets.
     pub disable_duet: Option<bool>,
-    /// No stitches.
+    /// Forbids stitches.
     pub disable_stitch: Option<bool>,
-    /// The frame shown as cover, in milliseconds from the start.
+    /// The frame that is shown as cover, in milliseconds from the start of the video.
     #[serde(deserialize_with = "not_negative")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub cover_timestamp_ms: Option<i32>,
-    /// A paid partnership with a third party.
+    /// Discloses a paid partnership with a third party.
     pub brand_content: Option<bool>,
-    /// Promotes the creator's own business.
+    /// Discloses that the post promotes the creator's own business.
     pub brand_organic: Option<bool>,
-    /// Made by artificial intelligence.
+    /// Labels the video as made by artificial intelligence.
     pub ai_generated: Option<bool>,
-    /// Not before this time, in RFC 3339; without an offset, on the clocks of the
-    /// account's time zone.
+    /// The earliest time at which the post is published, in RFC 3339. A time without an
+    /// offset is in the account's time zone.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", example = "2026-12-24T17:00:00+01:00"))]
     pub publish_at: Option<PublishAt>,
 }
 
-/// A source of options that cannot be read.
+/// Options that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the {place} cannot be read: {why}")]
+#[error("the {input} cannot be parsed: {detail}")]
 pub struct OptionsError {
-    /// What was read: "sidecar clip.json", "object's metadata".
-    pub place: String,
-    /// What is wrong with it, and where.
-    pub why: String,
+    /// What was parsed, for example `sidecar clip.json` or `object's metadata`.
+    pub input: String,
+    /// What is wrong and in which field: one line of at most 300 characters.
+    pub detail: String,
+}
+
+impl OptionsError {
+    fn new(input: &str, detail: &str) -> Self {
+        Self { input: input.to_owned(), detail: single_line(detail, MAX_DETAIL_CHARS) }
+    }
+
+    /// Creates an error whose detail starts with the name of the invalid field.
+    pub(crate) fn in_field(input: &str, error: &serde_path_to_error::Error<impl Display>) -> Self {
+        match error.path().to_string().as_str() {
+            "." | "?" => Self::new(input, &error.inner().to_string()),
+            field => Self::new(input, &format!("{field}: {}", error.inner())),
+        }
+    }
 }
 
 impl PostOptions {
-    /// Reads a sidecar's or a request's JSON.
+    /// Parses a sidecar or a request body. `input` names it in errors.
     ///
     /// # Errors
-    /// Names the place, and what is wrong there: not UTF-8, not JSON, an
-    /// unknown field, a value of the wrong type.
-    pub fn from_json(bytes: &[u8], place: &str) -> Result<Self, OptionsError> {
-        from_object(bytes, place)
+    /// [`OptionsError`] if the bytes are not UTF-8 or not one JSON object, if a field is
+    /// unknown or occurs twice, or if a value is invalid.
+    pub fn from_json(bytes: &[u8], input: &str) -> Result<Self, OptionsError> {
+        from_object(bytes, input)
     }
 
-    /// Reads a change of these options: what it leaves out stays, and `null` leaves
-    /// the matter to the next source (<https://www.rfc-editor.org/rfc/rfc7396>).
+    /// Returns these options with a [merge patch](https://www.rfc-editor.org/rfc/rfc7396)
+    /// applied: a missing field keeps its value, and `null` removes it.
     ///
     /// # Errors
-    /// As [`PostOptions::from_json`], of the change.
-    pub fn changed(&self, change: &[u8], place: &str) -> Result<Self, OptionsError> {
-        // Read by itself first, so that what is wrong is said of what was written.
-        Self::from_json(change, place)?;
-        let change: Map<String, Value> = from_object(change, place)?;
-        let unwritten = |error: serde_json::Error| OptionsError { place: place.to_owned(), why: error.to_string() };
-        let mut changed = serde_json::to_value(self).map_err(unwritten)?;
-        if let Value::Object(options) = &mut changed {
-            options.extend(change);
-        }
-        serde_json::from_value(changed).map_err(unwritten)
+    /// The errors of [`PostOptions::from_json`] for the patch.
+    pub fn changed(&self, patch: &[u8], input: &str) -> Result<Self, OptionsError> {
+        // Parse the patch as options first: the error then has the position in the patch.
+        Self::from_json(patch, input)?;
+        apply_patch(self, from_object(patch, input)?, input)
     }
 
-    /// Lets what a more specific source left open be said by another.
+    /// Returns these options, with the missing ones taken from `next`, the next source.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
+    pub fn or(self, next: Self) -> Self {
         Self {
-            title: self.title.or(other.title),
-            mode: self.mode.or(other.mode),
-            privacy_level: self.privacy_level.or(other.privacy_level),
-            disable_comment: self.disable_comment.or(other.disable_comment),
-            disable_duet: self.disable_duet.or(other.disable_duet),
-            disable_stitch: self.disable_stitch.or(other.disable_stitch),
-            cover_timestamp_ms: self.cover_timestamp_ms.or(other.cover_timestamp_ms),
-            brand_content: self.brand_content.or(other.brand_content),
-            brand_organic: self.brand_organic.or(other.brand_organic),
-            ai_generated: self.ai_generated.or(other.ai_generated),
-            publish_at: self.publish_at.or(other.publish_at),
+            title: self.title.or(next.title),
+            mode: self.mode.or(next.mode),
+            privacy_level: self.privacy_level.or(next.privacy_level),
+            disable_comment: self.disable_comment.or(next.disable_comment),
+            disable_duet: self.disable_duet.or(next.disable_duet),
+            disable_stitch: self.disable_stitch.or(next.disable_stitch),
+            cover_timestamp_ms: self.cover_timestamp_ms.or(next.cover_timestamp_ms),
+            brand_content: self.brand_content.or(next.brand_content),
+            brand_organic: self.brand_organic.or(next.brand_organic),
+            ai_generated: self.ai_generated.or(next.ai_generated),
+            publish_at: self.publish_at.or(next.publish_at),
         }
     }
 }
 
-/// A cover's place: TikTok counts from the start.
+/// Deserializes an optional number that is at least zero.
 fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i32>, D::Error> {
     match Option::<i32>::deserialize(deserializer)? {
-        Some(ms) if ms < 0 => Err(D::Error::custom(format!("it must not be negative, and is {ms}"))),
-        place => Ok(place),
+        Some(ms) if ms < 0 => Err(D::Error::custom(format!("must not be negative, but is {ms}"))),
+        ms => Ok(ms),
     }
 }
 
-/// Reads one JSON object and nothing else, naming the field that is wrong.
-pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T, OptionsError> {
-    let error = |why: String| OptionsError { place: place.to_owned(), why: single_line(&why, LONGEST_WHY) };
+/// Parses exactly one JSON object. A byte order mark before it is ignored.
+pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], input: &str) -> Result<T, OptionsError> {
+    let error = |detail: String| OptionsError::new(input, &detail);
     let text =
-        std::str::from_utf8(bytes).map_err(|e| error(format!("it is not UTF-8 (at byte {})", e.valid_up_to())))?;
+        std::str::from_utf8(bytes).map_err(|e| error(format!("invalid UTF-8 after byte {}", e.valid_up_to())))?;
     let text = text.trim_start_matches('\u{feff}');
     if !text.trim_start().starts_with('{') {
-        return Err(error("it must be a JSON object; one without any option is {}".into()));
+        return Err(error("it must be a JSON object; an object without fields is {}".into()));
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    let read = serde_path_to_error::deserialize(&mut json).map_err(|e| error(at_its_field(&e)))?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| OptionsError::in_field(input, &e))?;
     json.end().map_err(|e| error(e.to_string()))?;
-    Ok(read)
+    Ok(value)
 }
 
-/// What is wrong, after the name of the field that it is wrong with.
-fn at_its_field(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    match error.path().to_string().as_str() {
-        "." | "?" => error.inner().to_string(),
-        field => format!("{field}: {}", error.inner()),
+/// Returns the fields of a struct, `null` for those without a value.
+pub(crate) fn fields_of(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
 }
+
+/// Returns a struct with the fields of a merge patch applied. All fields must be optional.
+pub(crate) fn apply_patch<T: Serialize + DeserializeOwned>(
+    current: &T,
+    patch: Map<String, Value>,
+    input: &str,
+) -> Result<T, OptionsError> {
+    let mut fields = fields_of(current);
+    fields.extend(patch);
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|e| OptionsError::in_field(input, &e))
+}
+
+#[cfg(test)]
+mod every_option;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<PostOptions, OptionsError> {
+    fn parse(json: &str) -> Result<PostOptions, OptionsError> {
         PostOptions::from_json(json.as_bytes(), "sidecar clip.json")
     }
 
     #[test]
-    fn every_field_is_read() {
-        let options = read(
+    fn json_with_all_fields_is_parsed() {
+        let options = parse(
             r#"{"title":"A","mode":"draft","privacy_level":"SELF_ONLY","disable_comment":true,
                 "disable_duet":true,"disable_stitch":false,"cover_timestamp_ms":1500,"brand_content":false,
                 "brand_organic":true,"ai_generated":true,"publish_at":"2026-12-01T09:00:00+01:00"}"#,
@@ -200,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn error_names_input_and_invalid_field() {
         let table = [
             (r#"{"privacy_levle":"SELF_ONLY"}"#, "privacy_levle"),
             (r#"{"privacy_level":"PRIVATE"}"#, "PRIVATE"),
@@ -214,43 +256,50 @@ mod tests {
             ("{", "EOF"),
             ("{} {}", "trailing"),
         ];
-        for (json, named) in table {
-            let error = read(json).map(|o| format!("{o:?}")).unwrap_err();
+        for (json, expected) in table {
+            let error = parse(json).map(|o| format!("{o:?}")).unwrap_err();
             assert!(error.to_string().contains("sidecar clip.json"), "{error}");
-            assert!(error.why.contains(named), "{json}: {error}");
+            assert!(error.detail.contains(expected), "{json}: {error}");
         }
-        assert!(PostOptions::from_json(&[b'{', 0xff], "x").unwrap_err().why.contains("byte 1"));
+        assert!(PostOptions::from_json(&[b'{', 0xff], "x").unwrap_err().detail.contains("byte 1"));
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_one_short_line_whatever_was_written() {
+    fn error_is_one_short_line_for_any_input() {
         let long = "x".repeat(60_000);
         for json in [r#"{"a\nb":1}"#, &format!(r#"{{"{long}":1}}"#), &format!(r#"{{"mode":"{long}"}}"#)] {
-            let why = read(json).unwrap_err().why;
-            assert!(why.chars().count() <= LONGEST_WHY && !why.chars().any(char::is_control), "{why:?}");
+            let detail = parse(json).unwrap_err().detail;
+            assert!(detail.chars().count() <= MAX_DETAIL_CHARS && !detail.chars().any(char::is_control), "{detail:?}");
         }
     }
 
     #[test]
-    fn a_byte_order_mark_and_null_are_harmless() {
-        assert_eq!(read("\u{feff}{\"title\":null}"), Ok(PostOptions::default()));
+    fn byte_order_mark_and_null_are_ignored() {
+        assert_eq!(parse("\u{feff}{\"title\":null}"), Ok(PostOptions::default()));
     }
 
     #[test]
-    fn a_change_names_only_what_it_changes_and_null_takes_back() {
-        let said = read(r#"{"title":"a","disable_duet":true,"publish_at":"2026-12-01T09:00:00+01:00"}"#).unwrap();
-        let changed = said.changed(br#"{"title":null,"mode":"draft"}"#, "request").unwrap();
-        assert_eq!(changed, PostOptions { title: None, mode: Some(Mode::Draft), ..said.clone() });
-        assert_eq!(said.changed(b"{}", "request").as_ref(), Ok(&said));
-        let refused = said.changed(br#"{"titel":"b"}"#, "request").unwrap_err();
-        assert!(refused.to_string().contains("request") && refused.why.contains("titel"), "{refused}");
+    fn patch_changes_its_fields_and_null_removes() {
+        let before = parse(r#"{"title":"a","disable_duet":true,"publish_at":"2026-12-01T09:00:00+01:00"}"#).unwrap();
+        let after = before.changed(br#"{"title":null,"mode":"draft"}"#, "request").unwrap();
+        assert_eq!(after, PostOptions { title: None, mode: Some(Mode::Draft), ..before.clone() });
+        assert_eq!(before.changed(b"{}", "request").as_ref(), Ok(&before));
+        let error = before.changed(br#"{"titel":"b"}"#, "request").unwrap_err();
+        assert!(error.to_string().contains("request") && error.detail.contains("titel"), "{error}");
     }
 
     #[test]
-    fn the_more_specific_source_wins_field_by_field() {
-        let sidecar = read(r#"{"title":"mine"}"#).unwrap();
-        let account = read(r#"{"title":"theirs","mode":"draft"}"#).unwrap();
+    fn first_source_with_an_option_wins() {
+        let sidecar = parse(r#"{"title":"sidecar"}"#).unwrap();
+        let account = parse(r#"{"title":"account","mode":"draft"}"#).unwrap();
         let both = sidecar.or(account);
-        assert_eq!((both.title.as_deref(), both.mode), (Some("mine"), Some(Mode::Draft)));
+        assert_eq!((both.title.as_deref(), both.mode), (Some("sidecar"), Some(Mode::Draft)));
+    }
+
+    #[cfg(feature = "schema")]
+    #[test]
+    fn schema_example_is_valid() {
+        let schema = schemars::schema_for!(PostOptions).to_value();
+        assert!(parse(&schema["examples"][0].to_string()).is_ok());
     }
 }

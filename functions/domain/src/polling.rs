@@ -1,35 +1,32 @@
-//! When TikTok is asked next about a publish.
+//! When the poller asks TikTok about a publish again.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// The shortest wait between two questions.
-const SOONEST: Duration = Duration::from_secs(5);
-/// The longest wait while TikTok works on a publish.
-const LATEST: Duration = Duration::from_hours(2);
-/// The longest wait while only a link is missing.
-const LATEST_LINK: Duration = Duration::from_hours(6);
-/// How long a link, or a draft's end, is looked out for.
-const LINK_PATIENCE: Duration = Duration::from_hours(7 * 24);
+/// The minimum interval between two polls of a publish.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
+/// The maximum interval while TikTok processes a publish.
+const MAX_INTERVAL: Duration = Duration::from_hours(2);
+/// The maximum interval while only a link is missing.
+const MAX_LINK_INTERVAL: Duration = Duration::from_hours(6);
+/// How long the poller waits for a link, or for the creator to post a draft.
+const LINK_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
-/// When to ask again about a publish that TikTok works on.
+/// When to poll a publish that TikTok processes.
 ///
-/// The wait grows with the age, a quarter of it, so that a minute-old upload
-/// is asked about every quarter of a minute, one of two hours twice an hour,
-/// and one of a day every two hours. It never ends by itself: while TikTok may
-/// still publish, somebody looks.
+/// The interval is a quarter of the publish's age, from 5 seconds to 2 hours: 15 seconds after a minute, half an hour
+/// after two hours. There is no timeout: polling goes on as long as TikTok may still publish.
 #[must_use]
 pub fn next_poll(since: Timestamp, now: Timestamp) -> Timestamp {
-    now + (age(since, now) / 4).clamp(SOONEST, LATEST)
+    now + (age(since, now) / 4).clamp(MIN_INTERVAL, MAX_INTERVAL)
 }
 
-/// When to look again for the link of a published video, or the end of a
-/// delivered draft; never, once it has had a week.
+/// When to poll for the link of a published video, or for the end of a delivered draft; `None` after a week.
 #[must_use]
-pub fn next_look(since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+pub fn next_link_poll(since: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let age = age(since, now);
-    (age < LINK_PATIENCE).then(|| now + (age / 4).clamp(SOONEST, LATEST_LINK))
+    (age < LINK_TIMEOUT).then(|| now + (age / 4).clamp(MIN_INTERVAL, MAX_LINK_INTERVAL))
 }
 
 fn age(since: Timestamp, now: Timestamp) -> Duration {
@@ -40,32 +37,32 @@ fn age(since: Timestamp, now: Timestamp) -> Duration {
 mod tests {
     use super::*;
 
-    fn wait_at_age(seconds: i64) -> i64 {
+    fn interval_at_age(seconds: i64) -> i64 {
         let since = Timestamp::UNIX_EPOCH;
         let now = since + Duration::from_secs(seconds.unsigned_abs());
         next_poll(since, now).duration_since(now).as_secs()
     }
 
     #[test]
-    fn the_wait_grows_with_the_age_and_is_bounded() {
-        assert_eq!([0, 20, 60, 3600, 86_400, 8_640_000].map(wait_at_age), [5, 5, 15, 900, 7200, 7200]);
+    fn interval_grows_with_age_up_to_two_hours() {
+        assert_eq!([0, 20, 60, 3600, 86_400, 8_640_000].map(interval_at_age), [5, 5, 15, 900, 7200, 7200]);
     }
 
     #[test]
-    fn a_clock_that_went_back_does_no_harm() {
+    fn clock_that_went_back_gives_minimum_interval() {
         let since = Timestamp::UNIX_EPOCH + Duration::from_secs(100);
-        assert_eq!(next_poll(since, Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + SOONEST);
+        assert_eq!(next_poll(since, Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + MIN_INTERVAL);
     }
 
     #[test]
-    fn a_link_is_not_looked_for_for_ever() {
+    fn link_is_polled_for_a_week() {
         let since = Timestamp::UNIX_EPOCH;
-        assert!(next_look(since, since + Duration::from_hours(6 * 24)).is_some());
-        assert_eq!(next_look(since, since + Duration::from_hours(7 * 24)), None);
+        assert!(next_link_poll(since, since + Duration::from_hours(6 * 24)).is_some());
+        assert_eq!(next_link_poll(since, since + Duration::from_hours(7 * 24)), None);
     }
 
     #[test]
-    fn a_day_of_polling_stays_far_below_tiktoks_limit() {
+    fn day_of_polling_stays_far_below_tiktoks_limit() {
         let (since, mut now, mut polls) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, 0);
         while now < since + Duration::from_hours(24) {
             now = next_poll(since, now);

@@ -1,4 +1,4 @@
-//! A post and its life.
+//! A post and its states.
 //!
 //! ```text
 //!                  +-> Held (review | sidecar) --+
@@ -8,22 +8,25 @@
 //!                                                       +- deferred -+  <- lost ---+   any --> Failed | Cancelled
 //! ```
 //!
-//! A post enters as `Queued`, is claimed, and its options are read under the
-//! claim; only then is it known whether it must wait. Transitions consume the
-//! post, so a caller cannot go on with what is no longer true. They change
-//! nothing but the value: it is `storage` that makes one true, conditional on
-//! nobody having written since the post was read.
+//! A post starts as `Queued`. A worker claims it and reads its options; only then is it known whether the post is held or
+//! scheduled. A transition consumes the post, so a caller cannot continue with an outdated value. A transition changes
+//! only the value in memory. `storage` makes it durable with a conditional write, which fails if the post was written
+//! since it was read.
 //!
-//! **The commit point** is the last byte of the last chunk. Until that may have
-//! been sent ([`Upload::may_be_complete`], a mark that is stored first), an upload can be abandoned and a new
-//! one begun. From then on only TikTok's own word ([`Post::apply_report`]) leads back
-//! to `Queued`.
+//! **The commit point** is the last byte of the last chunk. Before the last chunk is sent, the commit mark is stored
+//! ([`Upload::may_be_complete`]). Without the mark, an upload can be abandoned and a new one begun. With the mark, TikTok
+//! may publish, so only TikTok's own report ([`Post::apply_report`]) can lead back to `Queued`.
+//!
+//! Submodules: `create` and `claim` begin the work, `transition` has the worker's steps, `report` and `event` apply what
+//! TikTok says, `command` applies what people request, `account_queue` tells which posts wait for a limit, and `fields`
+//! is the flat view for the table, the API and the events.
 
 mod account_queue;
 mod claim;
 mod command;
 mod create;
 mod event;
+mod fields;
 mod report;
 mod transition;
 
@@ -39,6 +42,7 @@ pub use claim::{LEASE_TERM, Lease, NotClaimable};
 pub use command::CommandRejected;
 pub use create::{Request, upload_term};
 pub use event::EventIgnored;
+pub use fields::StateFields;
 pub use report::{Reconciled, TrustOffset, reconcile};
 pub use transition::{InvalidTransition, SentReceipt};
 
@@ -53,82 +57,83 @@ use crate::trace::TraceId;
 use crate::upload::Upload;
 use crate::video::VideoFacts;
 
-/// Where a post stands, with exactly the data that exists there.
+/// The state of a post, with exactly the data that the state has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostState {
-    /// It waits for a person.
+    /// The post waits for a person or for its bytes.
     Held {
-        /// What for.
+        /// What the post waits for.
         reason: HoldReason,
     },
-    /// It waits for its time.
+    /// The post waits for its publication time.
     Scheduled {
-        /// Not before this.
+        /// The publication time.
         publish_at: Timestamp,
     },
-    /// Somebody should work on it.
+    /// The post waits for a worker.
     Queued {
-        /// Not before this.
+        /// The earliest time at which a worker may claim it.
         not_before: Timestamp,
-        /// Why it waits, if it was worked on before.
+        /// Why the post was deferred, if it was.
         deferral: Option<Deferral>,
-        /// An upload to go on with, if one is under way.
+        /// The upload to continue, if one is unfinished.
         upload: Option<Upload>,
     },
-    /// Somebody works on it.
+    /// A worker has claimed the post.
     Uploading {
-        /// Who, and until when.
+        /// The worker and the end of its lease.
         lease: Lease,
-        /// What it waited for before, until work gets past that point.
+        /// The deferral before the claim. It is kept until the work gets past that point, so that repeated deferrals
+        /// for the same reason are counted.
         deferral: Option<Deferral>,
-        /// The upload, once there is one.
+        /// The upload, once TikTok has granted one.
         upload: Option<Upload>,
     },
-    /// TikTok has every byte, or may have, and will say what became of it.
+    /// TikTok has every byte, or may have, and will report the result.
     Processing {
         /// TikTok's id of the publish.
         publish_id: PublishId,
-        /// Whether TikTok said that it has every byte.
+        /// Whether TikTok confirmed that it has every byte.
         receipt: Receipt,
-        /// When the last byte left.
+        /// When the last byte was sent.
         since: Timestamp,
     },
-    /// It is posted.
+    /// The video is posted.
     Published {
         /// TikTok's id of the publish.
         publish_id: PublishId,
-        /// When this was learnt.
+        /// When Dropcast learned it.
         at: Timestamp,
-        /// The ids of the public videos; several where a draft was reused.
+        /// The ids of the public videos; several if the creator posted a draft more than once.
         video_ids: Vec<VideoId>,
-        /// Where people see it, as far as TikTok lets us know.
+        /// The links, as far as TikTok reveals them.
         links: Links,
-        /// What TikTok said by itself of who can see which video.
+        /// What webhooks reported about each video's visibility.
         visibility: Vec<VisibilityChange>,
     },
-    /// The draft is in the user's inbox; the user goes on in the app.
+    /// The draft is in the creator's inbox. The creator finishes the post in the app.
     Delivered {
         /// TikTok's id of the publish.
         publish_id: PublishId,
-        /// When this was learnt.
+        /// When Dropcast learned it.
         at: Timestamp,
     },
-    /// It will not be posted by itself.
+    /// The post failed. Dropcast does not retry it automatically.
     Failed {
         /// Why, and what to do.
         failure: Failure,
-        /// Whether it may be posted all the same.
+        /// Whether the video may have been posted.
         outcome: Outcome,
         /// TikTok's id of the publish, if one was begun.
         publish_id: Option<PublishId>,
-        /// When this was learnt.
+        /// When Dropcast learned it.
         at: Timestamp,
     },
-    /// Its owner, or TikTok on the owner's word, stopped it.
+    /// A caller cancelled the post, or TikTok confirmed that the publish was cancelled.
     Cancelled {
         /// TikTok's id of the publish, if one was begun.
         publish_id: Option<PublishId>,
-        /// When this was learnt.
+        /// When Dropcast learned it.
         at: Timestamp,
     },
 }
@@ -136,15 +141,15 @@ pub enum PostState {
 impl PostState {
     fn name(&self) -> StateName {
         match self {
-            PostState::Held { .. } => StateName::Held,
-            PostState::Scheduled { .. } => StateName::Scheduled,
-            PostState::Queued { .. } => StateName::Queued,
-            PostState::Uploading { .. } => StateName::Uploading,
-            PostState::Processing { .. } => StateName::Processing,
-            PostState::Published { .. } => StateName::Published,
-            PostState::Delivered { .. } => StateName::Delivered,
-            PostState::Failed { .. } => StateName::Failed,
-            PostState::Cancelled { .. } => StateName::Cancelled,
+            Self::Held { .. } => StateName::Held,
+            Self::Scheduled { .. } => StateName::Scheduled,
+            Self::Queued { .. } => StateName::Queued,
+            Self::Uploading { .. } => StateName::Uploading,
+            Self::Processing { .. } => StateName::Processing,
+            Self::Published { .. } => StateName::Published,
+            Self::Delivered { .. } => StateName::Delivered,
+            Self::Failed { .. } => StateName::Failed,
+            Self::Cancelled { .. } => StateName::Cancelled,
         }
     }
 }
@@ -152,70 +157,74 @@ impl PostState {
 /// What a held post waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HoldReason {
-    /// Somebody's approval.
+    /// An approval.
     Review,
-    /// The file with its options.
+    /// A sidecar with its options.
     Sidecar,
-    /// Its bytes, which are to be uploaded; until they never came.
+    /// The upload of its bytes to S3. The post fails if they do not arrive in time.
     Upload,
 }
 
-/// Whether TikTok said that it has every byte.
+/// Whether TikTok confirmed that it has every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
     /// It did.
     Confirmed,
-    /// The answer to the last chunk was lost; this is how far the upload was.
+    /// The response to the last chunk was lost. The upload is kept, to continue it if bytes are missing.
     Unconfirmed(Upload),
 }
 
-/// Whether a failed post may be posted all the same.
+/// Whether a failed post may have been posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Outcome {
-    /// It is not: TikTok never had every byte, or said itself that it failed.
+    /// It was not: TikTok never had every byte, or TikTok itself reported the failure.
     NotPosted,
-    /// TikTok may have had every byte, and never said what became of them.
+    /// It may have been: TikTok may have had every byte and never reported a result.
     Unknown,
 }
 
-/// Whether somebody approved of a post whose account asks for a review.
+/// Whether a post was approved, if its account requires a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Approval {
-    /// Nobody did, or nobody needs to.
+    /// It was not approved, or needs no approval.
     NotGiven,
-    /// Somebody did.
+    /// It was approved.
     Given,
 }
 
 /// A state's name, for people, logs and indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "State"))]
 pub enum StateName {
-    /// See [`PostState::Held`].
+    /// The post waits for an approval, its sidecar or its bytes.
     Held,
-    /// See [`PostState::Scheduled`].
+    /// The post waits for its `publish_at`.
     Scheduled,
-    /// See [`PostState::Queued`].
+    /// The post waits for a worker, possibly until a limit or a failure has passed.
     Queued,
-    /// See [`PostState::Uploading`].
+    /// A worker prepares or uploads the video.
     Uploading,
-    /// See [`PostState::Processing`].
+    /// TikTok has the video and processes it.
     Processing,
-    /// See [`PostState::Published`].
+    /// The video is published.
     Published,
-    /// See [`PostState::Delivered`].
+    /// The draft is in the creator's inbox.
     Delivered,
-    /// See [`PostState::Failed`].
+    /// The post failed. It can be retried if it was not posted.
     Failed,
-    /// See [`PostState::Cancelled`].
+    /// The post was cancelled.
     Cancelled,
 }
 
 impl StateName {
-    /// The name in lower case, as stored and shown.
+    /// The name in lower case, as the table, the API and the events have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -238,10 +247,11 @@ impl std::fmt::Display for StateName {
     }
 }
 
-/// A line of a post's history.
+/// An entry of a post's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HistoryEntry {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The state from then on.
     pub state: StateName,
@@ -249,50 +259,50 @@ pub struct HistoryEntry {
     pub note: String,
 }
 
-/// Everything that is known of a post; [`Post`] lets it be read, not changed.
+/// All data of a post. [`Post`] gives read access to it; only its transitions change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostFacts {
-    /// Its id.
+    /// The post's id.
     pub id: PostId,
-    /// Whose it is.
+    /// The account that it is posted for.
     pub account: Alias,
-    /// Where its bytes are.
+    /// The S3 object.
     pub source: Source,
-    /// How many bytes, where that is known.
+    /// The object's size in bytes, if it is known.
     pub bytes: Option<u64>,
-    /// When it was submitted.
+    /// When the post was created.
     pub created_at: Timestamp,
-    /// When its video was dropped: its place in the account's line.
+    /// When the video was dropped. It orders the account queue.
     pub dropped_at: Timestamp,
-    /// What the request itself asked for, before sidecar and metadata.
+    /// The options that the API request gave. They override the sidecar and the object's metadata.
     pub request: PostOptions,
-    /// The trace in which it was dropped or asked for, to find it in logs and in X-Ray.
+    /// The trace of the drop or the API request, to find the post in logs and in X-Ray.
     pub trace: Option<TraceId>,
-    /// The request that it was made for; none for a drop.
+    /// The digest of the API request that created the post; `None` for a drop.
     pub request_digest: Option<RequestDigest>,
-    /// S3's name for the upload of its video in parts, where that comes so.
+    /// S3's id of the multipart upload, if the video is uploaded in parts.
     pub multipart_upload_id: Option<String>,
-    /// Whether somebody approved of it.
+    /// Whether the post was approved.
     pub approval: Approval,
-    /// What it goes out with, once settled.
+    /// The resolved options, once a worker has read all sources.
     pub settings: Option<Settings>,
-    /// What its header says, once read.
+    /// What the video's header contains, once it was read.
     pub video: Option<VideoFacts>,
-    /// How often it was claimed: the fencing number of the newest claim.
+    /// How often the post was claimed. It identifies the newest claim, as a fencing token does.
     pub attempt: u32,
-    /// How often an upload was begun.
+    /// How many uploads were begun.
     pub inits: u32,
-    /// How often TikTok failed a publish by its own fault.
+    /// How many publishes TikTok failed because of its own error.
     pub publish_failures: u32,
-    /// When somebody should look at it; never, where it is at an end.
+    /// When the post needs work or a poll; `None` if it never does without a person or an event.
     pub due_at: Option<Timestamp>,
-    /// What happened to it, oldest first.
+    /// What happened to the post, oldest first.
     pub history: Vec<HistoryEntry>,
-    /// Where it stands.
+    /// The state.
     pub state: PostState,
 }
 
-/// A post: its facts, and the transitions that are possible from them.
+/// A post: its data, and the transitions that its state allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post(PostFacts);
 
@@ -304,7 +314,7 @@ impl Deref for Post {
 }
 
 impl Post {
-    /// Submits a dropped object: a new post, due at once.
+    /// Creates the post of a dropped object, which is due immediately.
     #[must_use]
     pub fn submit(account: Alias, source: Source, bytes: Option<u64>, now: Timestamp) -> Self {
         let queued = PostState::Queued { not_before: now, deferral: None, upload: None };
@@ -332,22 +342,21 @@ impl Post {
         post.enter(queued, Some(now), now, "dropped")
     }
 
-    /// Says when the video was dropped, where that is known better than by when
-    /// the post was submitted: events do not come in order.
+    /// Sets when the video was dropped. S3 events arrive out of order, so this can differ from the time of creation.
     #[must_use]
-    pub fn dropped(mut self, at: Timestamp) -> Self {
+    pub fn with_dropped_at(mut self, at: Timestamp) -> Self {
         self.0.dropped_at = at;
         self
     }
 
-    /// Says in which trace it was dropped. One that was asked for is in its request's.
+    /// Sets the trace of the drop. A post that has the trace of its API request keeps that one.
     #[must_use]
-    pub fn traced(mut self, trace: Option<TraceId>) -> Self {
+    pub fn with_trace(mut self, trace: Option<TraceId>) -> Self {
         self.0.trace = self.0.trace.or(trace);
         self
     }
 
-    /// Takes a post up again as it was stored.
+    /// Restores a post from its stored data.
     #[must_use]
     pub fn restore(facts: PostFacts) -> Self {
         Self(facts)
@@ -359,32 +368,15 @@ impl Post {
         self.state.name()
     }
 
-    /// The upload under way, if there is one.
+    /// The unfinished upload, if there is one.
     #[must_use]
     pub fn upload(&self) -> Option<&Upload> {
-        match &self.state {
-            PostState::Queued { upload, .. } | PostState::Uploading { upload, .. } => upload.as_ref(),
-            PostState::Processing { receipt: Receipt::Unconfirmed(upload), .. } => Some(upload),
-            PostState::Processing { receipt: Receipt::Confirmed, .. }
-            | PostState::Held { .. }
-            | PostState::Scheduled { .. }
-            | PostState::Published { .. }
-            | PostState::Delivered { .. }
-            | PostState::Failed { .. }
-            | PostState::Cancelled { .. } => None,
-        }
+        self.state.fields().upload
     }
 
     /// TikTok's id of the newest publish, if one was begun.
     #[must_use]
     pub fn publish_id(&self) -> Option<&PublishId> {
-        match &self.state {
-            PostState::Processing { publish_id, .. }
-            | PostState::Published { publish_id, .. }
-            | PostState::Delivered { publish_id, .. } => Some(publish_id),
-            PostState::Failed { publish_id, .. } | PostState::Cancelled { publish_id, .. } => publish_id.as_ref(),
-            PostState::Queued { .. } | PostState::Uploading { .. } => self.upload().map(|u| &u.publish_id),
-            PostState::Held { .. } | PostState::Scheduled { .. } => None,
-        }
+        self.state.fields().publish_id
     }
 }

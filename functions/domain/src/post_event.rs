@@ -1,36 +1,33 @@
-//! What others are detail when a post changes: the events that people hang mail,
-//! chat and programs on. `events/notices` has their schema and an example each.
+//! The event that Dropcast publishes to EventBridge when a post changes.
 //!
-//! A notice is derived from what a write changed, so that nobody can forget to
-//! send one. It is made of facts that a user may see; upload URLs, leases and
-//! tokens are not among them, and it has no field that could hold one.
+//! `events/notices` has the schema and an example of each event; `docs/events.md` tells how to use them. The notices
+//! function derives an event from the two versions of the post that a write to the posts table leaves
+//! (`notices/src/handler.rs`). So no code that changes a post has to publish anything. An event has only data that a
+//! user may see: no upload URL, lease or token.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::failure::{Deferral, Failure};
 use crate::identity::{Alias, PostId, PublishId, VideoId};
 use crate::options::Mode;
-use crate::post::{HoldReason, Outcome, Post, PostState, StateName};
-use crate::report::Links;
+use crate::post::{HoldReason, Outcome, Post, StateFields, StateName};
+use crate::reason::Reason;
 use crate::source::{ObjectVersion, Source};
 
-/// The version of the schema. What is added leaves it; what is taken away, or means
-/// something else, raises it.
+/// The version of the schema. It is raised when a field is removed or changes its meaning, not when one is added.
 pub const VERSION: u32 = 1;
 
-/// Which kind of change a notice is about: EventBridge's `detail-type`.
+/// The kind of change, which is EventBridge's `detail-type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostEventKind {
-    /// The post is in another state than before, or new.
+    /// The post is new or has another state than before.
     StateChanged,
-    /// It is in the same state, and something else that is detail has changed: what
-    /// it waits for, its links.
+    /// The state is the same and another field of the event changed, such as the deferral or the links.
     Updated,
 }
 
 impl PostEventKind {
-    /// The kind's name.
+    /// The value of `detail-type`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +37,7 @@ impl PostEventKind {
     }
 }
 
-/// What others are detail of a post: EventBridge's `detail`.
+/// The event, which is EventBridge's `detail`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PostEvent {
     version: u32,
@@ -49,7 +46,7 @@ pub struct PostEvent {
     account: Alias,
     state: StateName,
     previous_state: Option<StateName>,
-    /// Grows with each write of the post: later changes have greater ones.
+    /// The revision of the post. A later change has a greater one.
     sequence: u64,
     at: Timestamp,
     source: EventSource,
@@ -59,7 +56,7 @@ pub struct PostEvent {
     note: String,
 }
 
-/// Where the video is.
+/// The S3 object of the video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct EventSource {
     bucket: String,
@@ -70,7 +67,7 @@ struct EventSource {
     etag: Option<String>,
 }
 
-/// What is detail in one state or another. Where any of it changes, others are detail.
+/// The fields that depend on the state. If any of them changes, an event is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 struct EventDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,10 +92,10 @@ struct EventDetail {
     failure: Option<EventFailure>,
 }
 
-/// What a queued post waits for.
+/// Why a queued post is deferred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct EventDeferral {
-    code: String,
+    code: Reason,
     message: String,
     not_before: Timestamp,
 }
@@ -106,7 +103,7 @@ struct EventDeferral {
 /// Why a post failed, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct EventFailure {
-    code: String,
+    code: Reason,
     message: String,
     advice: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,24 +111,24 @@ struct EventFailure {
     outcome: Outcome,
 }
 
-/// What a write did to a post.
+/// A write of a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The post before it; none, where the write created it.
+    /// The post before the write; `None` if the write created it.
     pub before: Option<Post>,
-    /// The post from then on.
+    /// The post after the write.
     pub after: Post,
-    /// How often it has been written.
+    /// The revision after the write.
     pub sequence: u64,
-    /// When.
+    /// When it was written.
     pub at: Timestamp,
 }
 
 impl Change {
-    /// What others are detail of the change; nothing, where it concerns nobody: a
-    /// lease was renewed, a chunk was sent, TikTok was asked.
+    /// The event of this change; `None` if no field of the event changed, as when a lease was renewed, a chunk was sent
+    /// or the status was polled.
     #[must_use]
-    pub fn notice(&self, stack: &str) -> Option<(PostEventKind, PostEvent)> {
+    pub fn event(&self, stack: &str) -> Option<(PostEventKind, PostEvent)> {
         let (state, detail) = (self.after.state_name(), EventDetail::of(&self.after));
         let previous_state = self.before.as_ref().map(Post::state_name);
         let kind = if previous_state != Some(state) {
@@ -141,7 +138,7 @@ impl Change {
         } else {
             return None;
         };
-        let notice = PostEvent {
+        let event = PostEvent {
             version: VERSION,
             stack: stack.to_owned(),
             post_id: self.after.id.clone(),
@@ -153,9 +150,9 @@ impl Change {
             source: EventSource::of(&self.after.source),
             dropped_at: self.after.dropped_at,
             detail,
-            note: self.after.history.last().map_or_else(String::new, |line| line.note.clone()),
+            note: self.after.history.last().map_or_else(String::new, |entry| entry.note.clone()),
         };
-        Some((kind, notice))
+        Some((kind, event))
     }
 }
 
@@ -180,29 +177,46 @@ impl EventSource {
 
 impl EventDetail {
     fn of(post: &Post) -> Self {
-        let detail = Self {
+        let StateFields {
+            hold_reason,
+            publish_at,
+            not_before,
+            deferral,
+            publish_id,
+            video_ids,
+            links,
+            failure,
+            outcome,
+            // The lease and the upload are secret or internal. The others follow from the state's name and the event's time.
+            lease: _,
+            upload: _,
+            receipt: _,
+            sent_at: _,
+            visibility: _,
+            ended_at: _,
+        } = post.state.fields();
+        let links = links.cloned().unwrap_or_default();
+        Self {
             title: post.settings.as_ref().map(|settings| settings.title.as_str().to_owned()),
             mode: post.mode(),
-            publish_id: post.publish_id().cloned(),
-            ..Self::default()
-        };
-        match post.state.clone() {
-            PostState::Held { reason } => Self { hold_reason: Some(reason), ..detail },
-            PostState::Scheduled { publish_at } => Self { publish_at: Some(publish_at), ..detail },
-            PostState::Queued { not_before, deferral, .. } => {
-                let wait = |Deferral { code, message, .. }| EventDeferral { code, message, not_before };
-                Self { deferral: deferral.map(wait), ..detail }
-            }
-            PostState::Published { video_ids, links: Links { share_url, cover_url }, .. } => {
-                Self { video_ids, share_url, cover_url, ..detail }
-            }
-            PostState::Failed { failure: Failure { code, message, log_id, advice }, outcome, .. } => {
-                Self { failure: Some(EventFailure { code, message, advice, log_id, outcome }), ..detail }
-            }
-            PostState::Uploading { .. }
-            | PostState::Processing { .. }
-            | PostState::Delivered { .. }
-            | PostState::Cancelled { .. } => detail,
+            hold_reason,
+            publish_at,
+            deferral: not_before.zip(deferral).map(|(not_before, deferral)| EventDeferral {
+                code: deferral.reason.clone(),
+                message: deferral.message.clone(),
+                not_before,
+            }),
+            publish_id: publish_id.cloned(),
+            video_ids: video_ids.to_vec(),
+            share_url: links.share_url,
+            cover_url: links.cover_url,
+            failure: failure.cloned().zip(outcome).map(|(failure, outcome)| EventFailure {
+                code: failure.reason,
+                message: failure.message,
+                advice: failure.advice,
+                log_id: failure.log_id,
+                outcome,
+            }),
         }
     }
 }

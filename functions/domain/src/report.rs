@@ -1,4 +1,4 @@
-//! What TikTok says of a publish, whether asked or by itself.
+//! What TikTok reports about a publish: answers to our status requests, and webhooks.
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 
 use jiff::Timestamp;
@@ -6,143 +6,146 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{PublishId, VideoId};
 
-/// Where a publish stands on TikTok's side.
+/// TikTok's status of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishStatus {
-    /// Bytes are missing, or all are there and TikTok works on them. Only here
-    /// does a number of bytes say that some are missing.
+    /// TikTok waits for bytes, or has every byte and processes the video. Only with this status can
+    /// [`StatusReport::uploaded`] mean that bytes are missing.
     Uploading,
-    /// TikTok works on it.
+    /// TikTok processes the video.
     Processing,
-    /// The draft is in the user's inbox.
+    /// The draft is in the creator's inbox.
     InInbox,
-    /// It is posted.
+    /// The video is posted.
     Published,
-    /// It will not be posted.
+    /// The publish failed; the video will not be posted.
     Failed {
-        /// TikTok's word for why.
+        /// TikTok's code for the reason.
         reason: String,
     },
-    /// A word that TikTok's pages do not have; never an end.
+    /// A status that TikTok's pages do not have. It never ends a post.
     Unknown {
-        /// The word.
+        /// TikTok's word.
         status: String,
     },
 }
 
-/// A report of a publish's standing.
+/// TikTok's report of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusReport {
-    /// Where it stands.
-    pub standing: PublishStatus,
-    /// How much TikTok says to have, in bytes or as the last byte's index.
+    /// The status.
+    pub status: PublishStatus,
+    /// How much TikTok says it has: a number of bytes, or the index of the last byte. TikTok uses both;
+    /// [`ChunkPlan::boundary_of`](crate::chunk::ChunkPlan::boundary_of) reads either.
     pub uploaded: Option<u64>,
-    /// The ids of the public videos; none for a private post.
+    /// The ids of the public videos; empty for a private post.
     pub video_ids: Vec<VideoId>,
-    /// The links, where the report itself has them.
+    /// The links, if the report contains them.
     pub links: Links,
-    /// TikTok's own id of the answer.
+    /// TikTok's log id of the response.
     pub log_id: Option<String>,
 }
 
-/// What TikTok says of a publish by itself: at least once, in any order.
+/// A webhook about a publish. TikTok sends webhooks at least once, and in any order.
 /// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEvent {
-    /// The publish that it is about.
+    /// The publish.
     pub publish_id: PublishId,
-    /// When it came to be, by TikTok's clock, in whole seconds.
+    /// When the event happened by TikTok's clock, in whole seconds.
     pub at: Timestamp,
-    /// What it says.
-    pub tidings: EventKind,
+    /// What happened.
+    pub kind: EventKind,
 }
 
-/// What a [`WebhookEvent`] says.
+/// What a [`WebhookEvent`] reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
-    /// The publish stands there now.
+    /// The publish has this status now.
     Status(PublishStatus),
-    /// Everybody can see this video of the publish.
+    /// This video of the publish is publicly visible.
     Public(VideoId),
-    /// Not everybody can see it any more.
+    /// This video is no longer publicly visible.
     Withdrawn(VideoId),
 }
 
-/// Whether everybody can see a video, by TikTok's newest word on it.
+/// The newest known visibility of a video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VisibilityChange {
     /// The video.
     pub video: VideoId,
-    /// What the word says.
+    /// Its visibility.
     pub visibility: Visibility,
-    /// When the word came to be.
+    /// When it changed, by TikTok's clock.
     pub at: Timestamp,
 }
 
-/// Whether everybody can see a video.
+/// Whether a video is publicly visible.
+///
+/// The order matters: of two changes in the same second, the greater one counts, which is [`Visibility::Withdrawn`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Visibility {
-    /// They can.
+    /// It is.
     Public,
-    /// They could.
+    /// It was, and is no longer.
     Withdrawn,
 }
 
 /// The links of a published video.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
-    /// Where people watch it.
+    /// The video's page.
     pub share_url: Option<String>,
-    /// Its cover.
+    /// The video's cover image.
     pub cover_url: Option<String>,
 }
 
 impl Links {
-    /// Lets what is not known here be said by another.
+    /// Fills the missing links from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self { share_url: self.share_url.or(other.share_url), cover_url: self.cover_url.or(other.cover_url) }
     }
 
-    /// Tells whether they lead to this video.
+    /// Tells whether the share link is the one of this video.
     #[must_use]
-    pub fn lead_to(&self, id: &VideoId) -> bool {
+    pub fn belong_to(&self, id: &VideoId) -> bool {
         self.share_url.as_ref().is_some_and(|url| url.contains(id.as_str()))
     }
 
-    /// The link that TikTok's ids make, where the creator's name is known.
+    /// Builds the share link of a video from its id and its creator's username.
     #[must_use]
     pub fn of_video(username: &str, id: &VideoId) -> Self {
         Self { share_url: Some(format!("https://www.tiktok.com/@{username}/video/{id}")), cover_url: None }
     }
 }
 
-/// What is to be done about a publish that failed.
+/// What Dropcast does when a publish failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailReaction {
-    /// A new init after a while: TikTok says that this one is its own fault.
-    Again,
-    /// Not today: the creator's daily cap is met.
-    Tomorrow,
-    /// It was cancelled, on our own word.
-    Cancelled,
-    /// The creator's consent is gone.
-    ConsentGone,
-    /// It will not succeed as it is.
-    Never,
+    /// Begin a new upload after a back-off: TikTok says that the failure is its own.
+    Retry,
+    /// Begin a new upload in a day: the creator's daily limit is reached.
+    RetryNextDay,
+    /// Cancel the post: Dropcast asked TikTok to cancel the publish.
+    Cancel,
+    /// Fail the post, and check whether the creator's authorization is lost.
+    AuthorizationLost,
+    /// Fail the post: the same video would fail again.
+    Fail,
 }
 
-/// A reason that TikTok gives, its meaning, the reaction, and what to do.
+/// A reason that TikTok gives for a failed publish.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FailReason {
-    /// TikTok's word.
+    /// TikTok's code.
     pub code: &'static str,
     /// What it means, for people.
     pub meaning: &'static str,
-    /// What Dropcast does about it.
+    /// What Dropcast does.
     pub reaction: FailReaction,
-    /// What the user can do about it.
+    /// What the user can do.
     pub advice: &'static str,
 }
 
@@ -150,29 +153,32 @@ const fn reason(code: &'static str, reaction: FailReaction, meaning: &'static st
     FailReason { code, meaning, reaction, advice }
 }
 
-/// The documented reasons, in the order of TikTok's page.
+/// TikTok's documented reasons, in the order of its page.
+///
+/// A row with [`FailReaction::Retry`] or [`FailReaction::RetryNextDay`] begins another upload. It is safe only because
+/// TikTok itself says that this publish failed.
 #[rustfmt::skip]
 pub const FAIL_REASONS: [FailReason; 13] = {
-    use FailReaction::{Again, Cancelled, ConsentGone, Never, Tomorrow};
+    use FailReaction::{AuthorizationLost, Cancel, Fail, Retry, RetryNextDay};
     [
-        reason("file_format_check_failed", Never, "TikTok does not take this file's format", "Export it as MP4 with H.264 and drop it again."),
-        reason("duration_check_failed", Never, "TikTok does not take a video of this duration", "Trim it and drop it again."),
-        reason("frame_rate_check_failed", Never, "TikTok does not take this frame rate (23 to 60 a second)", "Export it with 24 to 60 frames a second and drop it again."),
-        reason("picture_size_check_failed", Never, "TikTok does not take these dimensions (360 to 4096 pixels a side)", "Export it with other dimensions and drop it again."),
-        reason("internal", Again, "TikTok met an error of its own", "Dropcast tries again by itself."),
-        reason("video_pull_failed", Again, "TikTok could not fetch the video", "Dropcast tries again by itself."),
-        reason("photo_pull_failed", Again, "TikTok could not fetch the photo", "Dropcast tries again by itself."),
-        reason("publish_cancelled", Cancelled, "The publish was cancelled", "Drop the video again if that was not meant."),
-        reason("auth_removed", ConsentGone, "The creator took this app's access away while the video was on its way", "Connect the account again, then drop the video again."),
-        reason("spam_risk_too_many_posts", Tomorrow, "The creator's daily number of posts through apps is used up", "Dropcast tries again in a day; the creator can post in the TikTok app now."),
-        reason("spam_risk_user_banned_from_posting", Never, "TikTok has banned this creator from posting", "The creator must settle that with TikTok in the app; then drop the video again."),
-        reason("spam_risk_text", Never, "TikTok judged the caption to be spam", "Change the title, then drop it again."),
-        reason("spam_risk", Never, "TikTok judged this post to be risky", "Look at the account's notices in the TikTok app, then drop the video again."),
+        reason("file_format_check_failed", Fail, "TikTok does not accept this file's format", "Export it as MP4 with H.264 and drop it again."),
+        reason("duration_check_failed", Fail, "TikTok does not accept a video of this duration", "Trim it and drop it again."),
+        reason("frame_rate_check_failed", Fail, "TikTok does not accept this frame rate (23 to 60 frames per second)", "Export it with 24 to 60 frames per second and drop it again."),
+        reason("picture_size_check_failed", Fail, "TikTok does not accept these dimensions (360 to 4096 pixels per side)", "Export it with other dimensions and drop it again."),
+        reason("internal", Retry, "TikTok had an internal error", "Dropcast retries up to three times; if the post has failed, drop the video again."),
+        reason("video_pull_failed", Retry, "TikTok could not fetch the video", "Dropcast retries up to three times; if the post has failed, drop the video again."),
+        reason("photo_pull_failed", Retry, "TikTok could not fetch the photo", "Dropcast retries up to three times; if the post has failed, drop the video again."),
+        reason("publish_cancelled", Cancel, "The publish was cancelled", "Drop the video again if this was not intended."),
+        reason("auth_removed", AuthorizationLost, "The creator removed this app's access during the publish", "Connect the account again, then drop the video again."),
+        reason("spam_risk_too_many_posts", RetryNextDay, "The creator has reached the daily number of posts through apps", "Dropcast retries in a day; the creator can post in the TikTok app now."),
+        reason("spam_risk_user_banned_from_posting", Fail, "TikTok has banned this creator from posting", "The creator must resolve the ban with TikTok in the app; then drop the video again."),
+        reason("spam_risk_text", Fail, "TikTok judged the caption to be spam", "Change the title, then drop the video again."),
+        reason("spam_risk", Fail, "TikTok judged this post to be risky", "Look at the account's notices in the TikTok app, then drop the video again."),
     ]
 };
 
 impl FailReason {
-    /// Finds a reason by TikTok's word.
+    /// Finds a reason by TikTok's code.
     #[must_use]
     pub fn find(code: &str) -> Option<&'static Self> {
         FAIL_REASONS.iter().find(|reason| reason.code == code)
@@ -184,13 +190,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_tiktoks_own_errors_are_tried_again() {
-        let again: Vec<_> = FAIL_REASONS.iter().filter(|r| r.reaction == FailReaction::Again).map(|r| r.code).collect();
-        assert_eq!(again, ["internal", "video_pull_failed", "photo_pull_failed"]);
+    fn only_tiktoks_own_errors_are_retried() {
+        let retried = FAIL_REASONS.iter().filter(|reason| reason.reaction == FailReaction::Retry);
+        let codes: Vec<_> = retried.map(|reason| reason.code).collect();
+        assert_eq!(codes, ["internal", "video_pull_failed", "photo_pull_failed"]);
     }
 
     #[test]
-    fn a_link_keeps_all_digits_of_the_id() {
+    fn share_link_has_all_digits_of_video_id() {
         let id = VideoId::new("7678907398077074696").unwrap();
         let link = Links::of_video("anna", &id).share_url.unwrap();
         assert_eq!(link, "https://www.tiktok.com/@anna/video/7678907398077074696");

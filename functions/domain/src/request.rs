@@ -1,130 +1,171 @@
-//! Requests for posts: what they say, and what makes one the same when it comes again.
-//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
+//! Requests to the API that create a post: their bodies and their idempotency key.
+//!
+//! A request with the same [`IdempotencyKey`] always gets the same post. The post stores the
+//! [`RequestDigest`], by which `posting/src/create.rs` detects that a key is reused for a
+//! different request.
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::identity::Alias;
+use crate::identity::{Alias, PostId};
 use crate::options::{OptionsError, PostOptions, from_object};
 
-/// What a request is called in messages.
-const PLACE: &str = "request";
-/// The longest key, in bytes.
-const LONGEST: usize = 255;
+/// The name of a request body in [`OptionsError::input`].
+const INPUT: &str = "request";
+/// The maximum length of an idempotency key in bytes.
+const MAX_KEY_BYTES: usize = 255;
 
-/// A caller's own name for a request: whatever comes under it again is the same.
+/// The value of an
+/// [`Idempotency-Key` header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// A text that cannot be such a name.
+/// A text that is not a valid idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an Idempotency-Key must have 1 to {LONGEST} printable ASCII characters; they may stand in double quotes")]
+#[error(
+    "an Idempotency-Key must have 1 to {MAX_KEY_BYTES} printable ASCII characters; double quotes around it are optional"
+)]
 pub struct InvalidKey;
 
 impl IdempotencyKey {
-    /// Reads a header's value: a string in double quotes, as the draft has it, or
-    /// the same without them, as most callers write it.
+    /// Parses the value of the header. The draft standard requires double quotes; they are
+    /// optional here, because most callers omit them.
     ///
     /// # Errors
-    /// Refuses a value that is empty, too long, or not printable ASCII.
+    /// [`InvalidKey`] if the key is empty, longer than 255 bytes, or not printable ASCII.
     pub fn parse(value: &str) -> Result<Self, InvalidKey> {
         let value = value.trim();
         let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let key = quoted.unwrap_or(value);
-        let fits = (1..=LONGEST).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"');
-        if fits { Ok(Self(key.to_owned())) } else { Err(InvalidKey) }
+        let has_valid_length = (1..=MAX_KEY_BYTES).contains(&key.len());
+        let is_valid = has_valid_length && key.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"');
+        if is_valid { Ok(Self(key.to_owned())) } else { Err(InvalidKey) }
     }
 
-    /// The key as text.
+    /// Returns the key without quotes.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
+impl PostId {
+    /// Derives the id of the post that requests with this key create.
+    #[must_use]
+    pub fn of_request(key: &IdempotencyKey) -> Self {
+        Self::of_parts(&["dropcast post of request", key.as_str()].map(str::as_bytes))
+    }
+}
+
 /// A request to post an object that is in the bucket.
+// The API's OpenAPI document shows the comments of this struct and its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "PostRequest",
+        example = serde_json::json!({
+            "account": "anna", "key": "library/bread.mp4",
+            "options": { "title": "Bread", "privacy_level": "SELF_ONLY" }
+        })
+    )
+)]
 #[serde(deny_unknown_fields)]
 pub struct PostForm {
-    /// Whose post it is to be; the default account's, where nobody is named.
+    /// The alias of the account. If it is missing, the stack's default account posts.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", length(min = 1, max = 128)))]
     pub account: Option<Alias>,
-    /// The object's key.
+    /// The key of the object in the intake bucket.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024)))]
     pub key: String,
-    /// Its version; the newest, where none is named.
+    /// The version of the object. If it is missing, the latest version is posted.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024)))]
     pub version_id: Option<String>,
-    /// How it is to go out.
+    /// The options of the post.
     #[serde(default)]
     pub options: PostOptions,
 }
 
-/// A request to post a video that is yet to be uploaded.
+/// A request to post a video that the caller uploads afterwards.
+// The API's OpenAPI document shows the comments of this struct and its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "UploadRequest",
+        example = serde_json::json!({
+            "account": "anna", "file_name": "bread.mp4", "content_type": "video/mp4", "bytes": 48_000_000,
+            "options": { "title": "Bread", "privacy_level": "SELF_ONLY" }
+        })
+    )
+)]
 #[serde(deny_unknown_fields)]
 pub struct UploadForm {
-    /// Whose post it is to be; the default account's, where nobody is named.
+    /// The alias of the account. If it is missing, the stack's default account posts.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", length(min = 1, max = 128)))]
     pub account: Option<Alias>,
-    /// The file's name.
+    /// The name of the file. Without a title option, it is the title.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 200)))]
     pub file_name: String,
-    /// Its media type.
+    /// The media type of the file: MP4, MOV or WebM.
+    // `posting/src/create/upload.rs` rejects other types.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["video/mp4", "video/quicktime", "video/webm"])))]
     pub content_type: String,
-    /// Its length in bytes.
+    /// The size of the file in bytes. A file of more than 100,000,000 bytes is uploaded in parts.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::size::VideoSize::MAX)))]
     pub bytes: u64,
-    /// How it is to go out.
+    /// The options of the post.
     #[serde(default)]
     pub options: PostOptions,
 }
 
 impl PostForm {
-    /// Reads a request's body.
-    ///
-    /// # Errors
-    /// Says what is wrong with it, and where.
+    /// Parses the body of `POST /posts`.
     pub fn read(body: &[u8]) -> Result<Self, OptionsError> {
-        from_object(body, PLACE)
+        from_object(body, INPUT)
     }
 
-    /// What was asked for.
+    /// Returns the digest of the request.
     #[must_use]
     pub fn digest(&self) -> RequestDigest {
-        RequestDigest::of("posts", &written(self))
+        RequestDigest::of("posts", &to_json(self))
     }
 }
 
 impl UploadForm {
-    /// Reads a request's body.
-    ///
-    /// # Errors
-    /// Says what is wrong with it, and where.
+    /// Parses the body of `POST /uploads`.
     pub fn read(body: &[u8]) -> Result<Self, OptionsError> {
-        from_object(body, PLACE)
+        from_object(body, INPUT)
     }
 
-    /// What was asked for.
+    /// Returns the digest of the request.
     #[must_use]
     pub fn digest(&self) -> RequestDigest {
-        RequestDigest::of("uploads", &written(self))
+        RequestDigest::of("uploads", &to_json(self))
     }
 }
 
-/// A form has nothing that JSON could not say.
-fn written(form: &impl Serialize) -> String {
+/// Serializes a form. This cannot fail, because forms contain only strings, numbers and options.
+fn to_json(form: &impl Serialize) -> String {
     serde_json::to_string(form).unwrap_or_default()
 }
 
-/// What a request asked for, as a digest: two that differ in spaces or in the order
-/// of fields ask for the same.
+/// The SHA-256 of a request's route and parsed body, in hexadecimal digits. Spaces and the
+/// order of fields do not change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestDigest(String);
 
 impl RequestDigest {
-    /// Digests what was asked for, written out by whoever understood it, under the
-    /// name of what it was asked of.
+    /// Computes the digest of a body for a route. The body must be serialized again after
+    /// it was parsed, so that equal requests have equal texts.
     #[must_use]
-    pub fn of(route: &str, asked: &str) -> Self {
+    pub fn of(route: &str, body: &str) -> Self {
         let mut hash = Sha256::new();
-        for part in [route, asked] {
+        for part in [route, body] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -137,14 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_the_same_with_and_without_quotes() {
+    fn quotes_around_key_are_optional() {
         let key = IdempotencyKey::parse("\"8e03978e-40d5\"").unwrap();
         assert_eq!(IdempotencyKey::parse(" 8e03978e-40d5 "), Ok(key.clone()));
         assert_eq!(key.as_str(), "8e03978e-40d5");
     }
 
     #[test]
-    fn what_cannot_be_a_key_is_refused() {
+    fn invalid_key_is_rejected() {
         for text in ["", "\"\"", "\"", "a\"b", "ü", "a\u{7f}b", &"x".repeat(256)] {
             assert_eq!(IdempotencyKey::parse(text), Err(InvalidKey), "{text}");
         }
@@ -152,22 +193,37 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_the_order_of_fields_ask_for_nothing_else() {
-        let form = |json: &str| PostForm::read(json.as_bytes()).unwrap();
-        let one = form(r#"{"key":"a.mp4","account":"anna","options":{"title":"x","mode":"draft"}}"#);
-        let same =
-            form("{ \"options\": {\"mode\":\"draft\", \"title\":\"x\"}, \"account\":\"Anna\",\n\"key\":\"a.mp4\"}");
-        assert_eq!(one.digest(), same.digest());
-        assert_ne!(one.digest(), form(r#"{"key":"b.mp4","account":"anna"}"#).digest());
-        let wrong = PostForm::read(br#"{"key":"a.mp4","options":{"titel":"x"}}"#).unwrap_err();
-        assert!(wrong.to_string().contains("titel"), "{wrong}");
+    fn equal_keys_have_equal_post_ids() {
+        let id = |key| PostId::of_request(&IdempotencyKey::parse(key).unwrap());
+        assert_eq!(id("order-7"), id("\"order-7\""));
+        assert_ne!(id("order-7"), id("order-8"));
     }
 
     #[test]
-    fn another_route_or_another_wish_is_another_request() {
+    fn spaces_and_field_order_do_not_change_digest() {
+        let parse = |json: &str| PostForm::read(json.as_bytes()).unwrap();
+        let one = parse(r#"{"key":"a.mp4","account":"anna","options":{"title":"x","mode":"draft"}}"#);
+        let same =
+            parse("{ \"options\": {\"mode\":\"draft\", \"title\":\"x\"}, \"account\":\"Anna\",\n\"key\":\"a.mp4\"}");
+        assert_eq!(one.digest(), same.digest());
+        assert_ne!(one.digest(), parse(r#"{"key":"b.mp4","account":"anna"}"#).digest());
+        let error = PostForm::read(br#"{"key":"a.mp4","options":{"titel":"x"}}"#).unwrap_err();
+        assert!(error.to_string().contains("titel"), "{error}");
+    }
+
+    #[test]
+    fn digest_depends_on_route_and_body() {
         let digest = RequestDigest::of("posts", "{}");
         assert_eq!(digest, RequestDigest::of("posts", "{}"));
         assert_ne!(digest, RequestDigest::of("uploads", "{}"));
         assert_ne!(RequestDigest::of("a", "bc"), RequestDigest::of("ab", "c"));
+    }
+
+    #[cfg(feature = "schema")]
+    #[test]
+    fn schema_examples_are_valid() {
+        let example = |schema: schemars::Schema| schema.to_value()["examples"][0].to_string();
+        assert!(PostForm::read(example(schemars::schema_for!(PostForm)).as_bytes()).is_ok());
+        assert!(UploadForm::read(example(schemars::schema_for!(UploadForm)).as_bytes()).is_ok());
     }
 }

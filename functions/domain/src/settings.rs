@@ -1,56 +1,66 @@
-//! What a post goes out with: the options of all sources, settled.
+//! The settings of a post: the result of its options and the stack's defaults.
 
 use serde::{Deserialize, Serialize};
 
 use crate::options::{Mode, PostOptions, PrivacyLevel};
 use crate::title::{Title, TitleFrame, TitleFrameTooLong, TitleLimit, title_of_file};
 
-/// Everything that a post's init says, decided.
-#[expect(clippy::struct_excessive_bools, reason = "these are TikTok's own switches, each by its name")]
+/// The settings with which a post is sent to TikTok. Each option of [`PostOptions`] has its
+/// final value. Only `publish_at` is missing: the post's state has that time.
+#[expect(clippy::struct_excessive_bools, reason = "TikTok's API has these switches")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        description = "The settings with which the post is sent to TikTok, resolved from all sources of options."
+    )
+)]
 pub struct Settings {
     /// The caption.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub title: Title,
-    /// Posted, or sent to the inbox.
+    /// Whether TikTok publishes the video or sends it to the creator's inbox as a draft.
     pub mode: Mode,
-    /// Who may see it; of no effect for a draft.
+    /// Who can see the post. A draft ignores it.
     pub privacy_level: PrivacyLevel,
-    /// No comments.
+    /// Forbids comments.
     pub disable_comment: bool,
-    /// No duets.
+    /// Forbids duets.
     pub disable_duet: bool,
-    /// No stitches.
+    /// Forbids stitches.
     pub disable_stitch: bool,
-    /// The cover's frame, in milliseconds from the start.
+    /// The frame that is shown as cover, in milliseconds from the start of the video.
     pub cover_timestamp_ms: Option<i32>,
-    /// A paid partnership with a third party.
+    /// Discloses a paid partnership with a third party.
     pub brand_content: bool,
-    /// Promotes the creator's own business.
+    /// Discloses that the post promotes the creator's own business.
     pub brand_organic: bool,
-    /// Made by artificial intelligence.
+    /// Labels the video as made by artificial intelligence.
     pub ai_generated: bool,
 }
 
-/// What the stack says where nobody else does.
+/// The stack's defaults: parameters of the template for options that no source sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StackDefaults {
-    /// Posted, or sent to the inbox.
+    /// The default of `mode`.
     pub mode: Mode,
-    /// Who may see it.
+    /// The default of `privacy_level`.
     pub privacy_level: PrivacyLevel,
-    /// How long a title may be.
+    /// The maximum length of a title.
     pub title_limit: TitleLimit,
 }
 
 /// Options that contradict each other or TikTok's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// TikTok forbids private branded content.
-    /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
+    /// A direct post with branded content is private. TikTok's
+    /// [content sharing guidelines](https://developers.tiktok.com/doc/content-sharing-guidelines)
+    /// forbid this.
     #[error("branded content cannot be private: with brand_content, choose a privacy_level other than SELF_ONLY")]
     BrandedContentIsPrivate,
-    /// No title fits between what the account puts around it.
-    #[error("the account's title cannot be framed: shorten its title_prefix or title_suffix")]
+    /// The account's title prefix and suffix are longer than a title may be.
+    #[error("the title prefix and suffix of the account are too long: shorten title_prefix or title_suffix")]
     TitleFrame(
         #[from]
         #[source]
@@ -59,36 +69,52 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Settles the options; the title falls back to the file's name.
+    /// Resolves options without a title prefix and suffix. Without a title, the file name
+    /// is the title.
     ///
     /// # Errors
-    /// Refuses what TikTok forbids, before anything is sent.
+    /// [`SettingsError`] if TikTok would reject the settings.
     pub fn resolve(options: &PostOptions, file_name: &str, stack: &StackDefaults) -> Result<Self, SettingsError> {
         Self::resolve_framed(options, file_name, stack, &TitleFrame::default())
     }
 
-    /// Settles the options for an account that frames its titles.
+    /// Resolves options, with the account's title prefix and suffix around the title.
     ///
     /// # Errors
-    /// Refuses what TikTok forbids, and a frame that leaves no room.
+    /// [`SettingsError`] if TikTok would reject the settings or the prefix and suffix are
+    /// longer than the title limit.
     pub fn resolve_framed(
         options: &PostOptions,
         file_name: &str,
         stack: &StackDefaults,
         frame: &TitleFrame,
     ) -> Result<Self, SettingsError> {
-        let title = options.title.as_deref().filter(|title| !title.trim().is_empty());
+        // Without `..`, so that the compiler reports a new option that is not resolved here.
+        let PostOptions {
+            title,
+            mode,
+            privacy_level,
+            disable_comment,
+            disable_duet,
+            disable_stitch,
+            cover_timestamp_ms,
+            brand_content,
+            brand_organic,
+            ai_generated,
+            publish_at: _,
+        } = options;
+        let title = title.as_deref().filter(|title| !title.trim().is_empty());
         let settings = Self {
             title: frame.around(title.unwrap_or_else(|| title_of_file(file_name)), stack.title_limit)?,
-            mode: options.mode.unwrap_or(stack.mode),
-            privacy_level: options.privacy_level.unwrap_or(stack.privacy_level),
-            disable_comment: options.disable_comment.unwrap_or(false),
-            disable_duet: options.disable_duet.unwrap_or(false),
-            disable_stitch: options.disable_stitch.unwrap_or(false),
-            cover_timestamp_ms: options.cover_timestamp_ms,
-            brand_content: options.brand_content.unwrap_or(false),
-            brand_organic: options.brand_organic.unwrap_or(false),
-            ai_generated: options.ai_generated.unwrap_or(false),
+            mode: mode.unwrap_or(stack.mode),
+            privacy_level: privacy_level.unwrap_or(stack.privacy_level),
+            disable_comment: disable_comment.unwrap_or(false),
+            disable_duet: disable_duet.unwrap_or(false),
+            disable_stitch: disable_stitch.unwrap_or(false),
+            cover_timestamp_ms: *cover_timestamp_ms,
+            brand_content: brand_content.unwrap_or(false),
+            brand_organic: brand_organic.unwrap_or(false),
+            ai_generated: ai_generated.unwrap_or(false),
         };
         let private = settings.privacy_level == PrivacyLevel::SelfOnly;
         if settings.mode == Mode::Direct && settings.brand_content && private {
@@ -111,30 +137,30 @@ mod tests {
     }
 
     #[test]
-    fn without_options_the_stack_and_the_file_speak() {
+    fn defaults_come_from_stack_and_file_name() {
         let settings = Settings::resolve(&PostOptions::default(), "my summer holiday.mp4", &stack()).unwrap();
         assert_eq!(settings.title.as_str(), "my summer");
         assert_eq!(settings.privacy_level, PrivacyLevel::SelfOnly);
     }
 
     #[test]
-    fn a_blank_title_is_no_title() {
+    fn blank_title_counts_as_missing() {
         let options = PostOptions { title: Some("  ".into()), ..PostOptions::default() };
         assert_eq!(Settings::resolve(&options, "a.mp4", &stack()).unwrap().title.as_str(), "a");
     }
 
     #[test]
-    fn the_accounts_frame_is_around_the_files_name_too() {
+    fn frame_surrounds_title_from_file_name() {
         let frame = TitleFrame::new("", " #a");
         let settings = Settings::resolve_framed(&PostOptions::default(), "holiday.mp4", &stack(), &frame).unwrap();
         assert_eq!(settings.title.as_str(), "holiday #a");
-        let wide = TitleFrame::new("0123456789", "!");
-        let refused = Settings::resolve_framed(&PostOptions::default(), "a.mp4", &stack(), &wide);
-        assert!(matches!(refused, Err(SettingsError::TitleFrame(_))), "{refused:?}");
+        let too_long = TitleFrame::new("0123456789", "!");
+        let error = Settings::resolve_framed(&PostOptions::default(), "a.mp4", &stack(), &too_long);
+        assert!(matches!(error, Err(SettingsError::TitleFrame(_))), "{error:?}");
     }
 
     #[test]
-    fn private_branded_content_is_refused_unless_it_is_a_draft() {
+    fn private_branded_content_is_error_unless_draft() {
         let branded = PostOptions { brand_content: Some(true), ..PostOptions::default() };
         assert_eq!(Settings::resolve(&branded, "a.mp4", &stack()), Err(SettingsError::BrandedContentIsPrivate));
         let draft = PostOptions { mode: Some(Mode::Draft), ..branded };

@@ -1,4 +1,4 @@
-//! Where a post's bytes come from: one version of one object, for good.
+//! The object that a post publishes: one version of one object in a bucket.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,28 +6,29 @@ use serde::{Deserialize, Serialize};
 use crate::identity::PostId;
 use crate::trace::TraceId;
 
-/// What pins every read to the bytes that were dropped.
+/// The version of an object. Every read of the object names it, so that a post never mixes
+/// the bytes of two versions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ObjectVersion {
-    /// A version id, in a bucket that keeps versions.
+    /// The version id, in a bucket with versioning.
     Id(String),
-    /// The entity tag, without its quotes, in a bucket that does not.
+    /// The entity tag without quotes, in a bucket without versioning.
     ETag(String),
-    /// None yet: the bytes are on their way. Nothing can be read of it.
+    /// No version yet: the caller has not uploaded the bytes. The object cannot be read.
     Awaited,
 }
 
 impl ObjectVersion {
-    /// Tells whether there is something to read.
+    /// Tells whether the object can be read.
     #[must_use]
     pub fn is_known(&self) -> bool {
         *self != Self::Awaited
     }
 
-    /// Reads the version from what an event or a `HeadObject` says.
+    /// Returns the version that an S3 event or a `HeadObject` response names.
     ///
-    /// S3 calls the version of an object from before versioning `null`; it can
-    /// be overwritten, so the entity tag pins it instead.
+    /// S3 names the version of an object from before versioning `null`. Such an object can be
+    /// overwritten, so the entity tag identifies it.
     #[must_use]
     pub fn from_parts(version_id: Option<&str>, etag: Option<&str>) -> Option<Self> {
         match (version_id, etag) {
@@ -40,47 +41,61 @@ impl ObjectVersion {
     }
 }
 
-/// A dropped object: the bucket, the key as it is (decoded), and the version.
+/// An object in a bucket: its key and version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Source {
-    /// The bucket's name.
+    /// The name of the bucket.
     pub bucket: String,
-    /// The object's key, decoded.
+    /// The key of the object, without URL encoding.
     pub key: String,
-    /// The version that every read is pinned to.
+    /// The version that every read names.
     pub version: ObjectVersion,
 }
 
 impl Source {
-    /// The id of the post that this object becomes.
+    /// Returns the id of the post for this object.
     #[must_use]
     pub fn post_id(&self) -> PostId {
         PostId::of_object(&self.bucket, &self.key, &self.version)
     }
 
-    /// The file's name: what follows the last slash of the key.
+    /// Returns the file name: the key after its last slash.
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or(&self.key)
     }
 }
 
-/// What is told of an object that arrived, by whom it ever is.
+impl PostId {
+    /// Derives the id of the post for a version of an object. Repeated S3 events for the
+    /// version therefore have the same post.
+    #[must_use]
+    pub fn of_object(bucket: &str, key: &str, version: &ObjectVersion) -> Self {
+        let (kind, version) = match version {
+            ObjectVersion::Id(id) => ("version", id.as_str()),
+            ObjectVersion::ETag(etag) => ("etag", etag.as_str()),
+            ObjectVersion::Awaited => ("awaited", ""),
+        };
+        Self::of_parts(&["dropcast post of object", bucket, key, kind, version].map(str::as_bytes))
+    }
+}
+
+/// A notification that an object was created, from an S3 event or from a list of the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
-    /// The bucket's name.
+    /// The name of the bucket.
     pub bucket: String,
-    /// The object's key, decoded.
+    /// The key of the object, without URL encoding.
     pub key: String,
-    /// The version id, in a bucket that keeps versions.
+    /// The version id, in a bucket with versioning.
     pub version_id: Option<String>,
     /// The entity tag.
     pub etag: Option<String>,
     /// The size in bytes.
     pub bytes: Option<u64>,
-    /// When it arrived, as the bucket says; events come in any order.
+    /// The time of the event, from S3's clock. S3 does not deliver events in this order.
     pub at: Option<Timestamp>,
-    /// The trace that its event belongs to.
+    /// The trace of the event.
     pub trace: Option<TraceId>,
 }
 
@@ -88,11 +103,41 @@ pub struct Arrival {
 mod tests {
     use super::*;
 
+    fn id(bucket: &str, key: &str, version: &str) -> PostId {
+        PostId::of_object(bucket, key, &ObjectVersion::Id(version.into()))
+    }
+
     #[test]
-    fn a_version_id_is_preferred_and_null_is_none() {
+    fn version_id_is_preferred_unless_it_is_null() {
         let tag = Some("\"e\"");
         assert_eq!(ObjectVersion::from_parts(Some("v"), tag), Some(ObjectVersion::Id("v".into())));
         assert_eq!(ObjectVersion::from_parts(Some("null"), tag), Some(ObjectVersion::ETag("e".into())));
         assert_eq!(ObjectVersion::from_parts(None, None), None);
+    }
+
+    #[test]
+    fn same_object_version_has_same_post_id() {
+        assert_eq!(id("b", "drop/a.mp4", "1"), id("b", "drop/a.mp4", "1"));
+    }
+
+    #[test]
+    fn different_version_key_or_bucket_has_different_post_id() {
+        let post = id("b", "drop/a.mp4", "1");
+        for other in [id("b", "drop/a.mp4", "2"), id("b", "drop/b.mp4", "1"), id("c", "drop/a.mp4", "1")] {
+            assert_ne!(post, other);
+        }
+    }
+
+    #[test]
+    fn boundaries_between_parts_change_post_id() {
+        assert_ne!(id("ab", "c", "1"), id("a", "bc", "1"));
+        let etag = PostId::of_object("b", "k", &ObjectVersion::ETag("1".into()));
+        assert_ne!(etag, id("b", "k", "1"));
+    }
+
+    #[test]
+    fn derived_post_id_is_valid() {
+        let post = id("b", "drop/ü ~.mp4", "null");
+        assert_eq!(post.as_str().parse(), Ok(post.clone()));
     }
 }

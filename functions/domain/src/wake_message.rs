@@ -1,7 +1,7 @@
-//! The bell's message: which post somebody should work on.
+//! The wake queue's message: the id of a post to work on.
 //!
-//! It carries no more than the post's id, since the table is the truth. Written
-//! and read here, so that the two cannot come apart; what rings is `storage`'s.
+//! It contains nothing else, because the posts table has the current state. `storage` sends the message and `triggers`
+//! reads it; both use this module, so the formats cannot differ.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,21 +9,20 @@ use crate::identity::PostId;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ring {
+struct WakeMessage {
     post_id: PostId,
 }
 
-/// The message about a post. An id is plain ASCII letters and digits, so that it
-/// stands in JSON as it is.
+/// Writes the message for a post. A post id has only ASCII letters and digits, so JSON needs no escapes.
 #[must_use]
 pub fn message_of(id: &PostId) -> String {
     format!(r#"{{"post_id":"{id}"}}"#)
 }
 
-/// Reads which post a message is about; none, where it is not a bell's.
+/// Reads the post id from a message; `None` if it is not a wake message.
 #[must_use]
 pub fn post_of(message: &str) -> Option<PostId> {
-    serde_json::from_str::<Ring>(message).ok().map(|ring| ring.post_id)
+    serde_json::from_str::<WakeMessage>(message).ok().map(|message| message.post_id)
 }
 
 #[cfg(test)]
@@ -32,13 +31,13 @@ mod tests {
     use crate::source::ObjectVersion;
 
     #[test]
-    fn what_rings_is_heard() {
+    fn written_message_is_read_back() {
         let id = PostId::of_object("b", "drop/a.mp4", &ObjectVersion::Id("1".into()));
         assert_eq!(post_of(&message_of(&id)), Some(id));
     }
 
     #[test]
-    fn a_message_of_another_kind_is_no_bell() {
+    fn other_messages_are_not_wake_messages() {
         for message in [
             "",
             "{}",

@@ -1,5 +1,4 @@
-//! From the stream's records to what is told, and from what was not taken to the
-//! answer that has Lambda repeat it.
+//! Converts a batch of stream records to events, sends them, and tells Lambda from which record on to repeat.
 
 use domain::failure::error_chain;
 use lambda_runtime::Error;
@@ -7,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::{EventBus, EventEntry, change_of};
 
-/// A batch of the stream's records, oldest first.
+/// A batch of stream records, the oldest first.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
 #[derive(Debug, Deserialize)]
 pub(crate) struct StreamEvent {
@@ -20,7 +19,7 @@ struct Record {
     dynamodb: Value,
 }
 
-/// The record from which on Lambda repeats; none, where all were taken.
+/// The first record that failed: Lambda repeats it and all later records. Empty if the whole batch succeeded.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct BatchResponse {
@@ -34,39 +33,44 @@ struct ItemFailure {
     sequence_number: String,
 }
 
-/// Who tells, and in whose name.
+/// Sends events to an event bus.
 pub(crate) struct Publisher {
     pub(crate) bus: EventBus,
+    /// The stack's name, which each event contains.
     pub(crate) stack: String,
 }
 
-/// What a batch is worth telling, as far as it can be read.
+/// The events of a batch, up to the first record that cannot be read.
 #[derive(Debug, Default)]
 struct Batch {
-    tellings: Vec<EventEntry>,
-    /// The sequence number of the record that each comes from.
-    numbers: Vec<String>,
-    /// The sequence number of the first that cannot be read.
-    unread: Option<String>,
+    events: Vec<EventEntry>,
+    /// For each event, the sequence number of its record.
+    sequence_numbers: Vec<String>,
+    /// The sequence number of the first record that cannot be read.
+    unreadable: Option<String>,
 }
 
 impl Publisher {
-    /// Tells what a batch of records is worth, in order. From the first that could
-    /// not be told on, all come again: nothing is told before what came before it.
+    /// Sends the events of a batch in order. From the first record that fails on, Lambda repeats all records, so that
+    /// no event is sent before an earlier one.
     ///
     /// # Errors
-    /// A record has no sequence number: the event is none of a stream.
+    /// A record has no sequence number, so the payload is not from a stream.
     pub(crate) async fn handle(&self, event: StreamEvent) -> Result<BatchResponse, Error> {
         let batch = Batch::read(&event, &self.stack)?;
-        let told = match self.bus.tell(&batch.tellings).await {
-            Ok(()) => batch.tellings.len(),
-            Err(untold) => {
-                let error = error_chain(&untold);
-                tracing::error!(error, notices.told = untold.told, "notices not taken: they come again");
-                untold.told
+        let sent = match self.bus.put(&batch.events).await {
+            Ok(()) => batch.events.len(),
+            Err(error) => {
+                let sent = error.accepted;
+                tracing::error!(
+                    error = error_chain(&error),
+                    events.sent = sent,
+                    "events not sent: Lambda repeats them"
+                );
+                sent
             }
         };
-        Ok(batch.answer(told))
+        Ok(batch.response(sent))
     }
 }
 
@@ -75,16 +79,16 @@ impl Batch {
         let mut batch = Self::default();
         for record in &event.records {
             let number = record.dynamodb["SequenceNumber"].as_str().ok_or("a record has no sequence number")?;
-            match telling(&record.dynamodb, stack) {
-                Ok(Some(telling)) => {
-                    batch.tellings.push(telling);
-                    batch.numbers.push(number.to_owned());
+            match event_of(&record.dynamodb, stack) {
+                Ok(Some(event)) => {
+                    batch.events.push(event);
+                    batch.sequence_numbers.push(number.to_owned());
                 }
                 Ok(None) => {}
                 Err(error) => {
                     let error = error_chain(&*error);
-                    tracing::error!(record.sequence_number = number, error, "a change cannot be read: it comes again");
-                    batch.unread = Some(number.to_owned());
+                    tracing::error!(record.sequence_number = number, error, "record invalid: Lambda repeats it");
+                    batch.unreadable = Some(number.to_owned());
                     break;
                 }
             }
@@ -92,19 +96,19 @@ impl Batch {
         Ok(batch)
     }
 
-    /// The answer where so many were told, from the first on.
-    fn answer(self, told: usize) -> BatchResponse {
-        let failed = self.numbers.into_iter().nth(told).or(self.unread);
+    /// The response after the first `sent` events were sent.
+    fn response(self, sent: usize) -> BatchResponse {
+        let failed = self.sequence_numbers.into_iter().nth(sent).or(self.unreadable);
         BatchResponse { failures: failed.into_iter().map(|sequence_number| ItemFailure { sequence_number }).collect() }
     }
 }
 
-/// What a record is worth telling, if anything.
-fn telling(record: &Value, stack: &str) -> Result<Option<EventEntry>, Error> {
-    let Some((kind, notice)) = change_of(record)?.and_then(|change| change.notice(stack)) else {
+/// The event of a record; none if the write deleted the post, or changed nothing that subscribers see.
+fn event_of(record: &Value, stack: &str) -> Result<Option<EventEntry>, Error> {
+    let Some((kind, event)) = change_of(record)?.and_then(|change| change.event(stack)) else {
         return Ok(None);
     };
-    Ok(Some(EventEntry { kind: kind.as_str(), detail: serde_json::to_string(&notice)?, at: notice.at() }))
+    Ok(Some(EventEntry { kind: kind.as_str(), detail: serde_json::to_string(&event)?, at: event.at() }))
 }
 
 #[cfg(test)]
@@ -112,7 +116,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A post is stored, its bell is rung, which is nobody's concern, and it is published.
+    /// Three records: a post is created, is woken, which makes no event, and is published.
     fn recorded() -> Value {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/dynamodb-stream-posts.json");
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -127,53 +131,54 @@ mod tests {
     }
 
     #[test]
-    fn the_recorded_changes_are_told_as_far_as_they_concern_anybody() {
+    fn only_changes_that_subscribers_see_become_events() {
         let batch = read(recorded());
-        let told: Vec<Value> = batch.tellings.iter().map(|t| serde_json::from_str(&t.detail).unwrap()).collect();
-        let states: Vec<_> = told.iter().map(|detail| (&detail["previous_state"], &detail["state"])).collect();
+        let details: Vec<Value> =
+            batch.events.iter().map(|event| serde_json::from_str(&event.detail).unwrap()).collect();
+        let states: Vec<_> = details.iter().map(|detail| (&detail["previous_state"], &detail["state"])).collect();
         assert_eq!(states, [(&json!(null), &json!("queued")), (&json!("processing"), &json!("published"))]);
-        assert_eq!((&told[0]["sequence"], &told[1]["sequence"]), (&json!(1), &json!(9)));
-        assert_eq!(told[1]["share_url"], "https://www.tiktok.com/@anna/video/7678907398077074696");
-        assert_eq!(batch.tellings[1].at.to_string(), "2026-11-22T09:32:00Z");
-        assert_eq!(failures(&batch.answer(2)), json!({ "batchItemFailures": [] }));
+        assert_eq!((&details[0]["sequence"], &details[1]["sequence"]), (&json!(1), &json!(9)));
+        assert_eq!(details[1]["share_url"], "https://www.tiktok.com/@anna/video/7678907398077074696");
+        assert_eq!(batch.events[1].at.to_string(), "2026-11-22T09:32:00Z");
+        assert_eq!(failures(&batch.response(2)), json!({ "batchItemFailures": [] }));
     }
 
     #[test]
-    fn from_the_first_that_was_not_taken_on_all_come_again() {
-        for (told, from) in [(0, "100"), (1, "102")] {
+    fn first_unsent_event_names_the_record_to_repeat() {
+        for (sent, from) in [(0, "100"), (1, "102")] {
             let expected = json!({ "batchItemFailures": [{ "itemIdentifier": from }] });
-            assert_eq!(failures(&read(recorded()).answer(told)), expected, "{told}");
+            assert_eq!(failures(&read(recorded()).response(sent)), expected, "{sent}");
         }
     }
 
     #[test]
-    fn what_cannot_be_read_comes_again_with_all_behind_it_and_what_came_before_is_told() {
+    fn events_before_an_unreadable_record_are_sent() {
         let mut event = recorded();
         event["Records"][1]["dynamodb"]["NewImage"]["state"] = json!({ "S": "a state of a later version" });
         let batch = read(event);
-        assert_eq!(batch.tellings.len(), 1);
-        assert_eq!(failures(&batch.answer(1)), json!({ "batchItemFailures": [{ "itemIdentifier": "101" }] }));
+        assert_eq!(batch.events.len(), 1);
+        assert_eq!(failures(&batch.response(1)), json!({ "batchItemFailures": [{ "itemIdentifier": "101" }] }));
     }
 
     #[test]
-    fn a_post_that_was_deleted_is_nobodys_concern() {
+    fn deleted_post_makes_no_event() {
         let mut event = recorded();
         event["Records"][0]["dynamodb"].as_object_mut().unwrap().remove("NewImage");
-        assert_eq!(read(event).tellings.len(), 1);
+        assert_eq!(read(event).events.len(), 1);
     }
 
     #[test]
-    fn what_is_no_batch_of_a_stream_is_refused() {
+    fn payload_that_is_not_a_stream_batch_is_rejected() {
         let batch = |event| Batch::read(&serde_json::from_value(event).unwrap(), "dropcast");
         assert!(batch(json!({ "Records": [{ "dynamodb": {} }] })).is_err());
         assert!(serde_json::from_value::<StreamEvent>(json!({ "Records": [{}] })).is_err());
     }
 
     #[test]
-    fn nothing_that_is_told_shows_a_secret_or_who_works() {
-        let told: String = read(recorded()).tellings.iter().map(|telling| telling.detail.clone()).collect();
+    fn events_contain_no_secret_and_no_lease() {
+        let details: String = read(recorded()).events.iter().map(|event| event.detail.clone()).collect();
         for hidden in ["upload_url", "c2VhbGVk", "sealed", "lease", "write_token"] {
-            assert!(!told.contains(hidden), "{hidden}: {told}");
+            assert!(!details.contains(hidden), "{hidden}: {details}");
         }
     }
 }

@@ -1,12 +1,11 @@
-//! The posts table's stream in, EventBridge events out: others are told what
-//! became of each post.
+//! Publishes events about posts: it reads the stream of the posts table and sends events to EventBridge.
 //!
-//! A notice is derived from what was written, not sent beside the writing. So
-//! none is forgotten, whoever wrote, and none is sent of what was not stored. The
-//! stream keeps the order of each post's writes, and repeats what was not taken;
-//! whoever is told sees a change at least once, and knows it by its sequence.
+//! An event is derived from what a write changed in the table, so it does not matter which function made the write:
+//! every stored change has its event, and no event reports a change that was not stored. The stream keeps the
+//! order of the writes of each post, and Lambda repeats records that were not processed. A subscriber therefore
+//! receives each change at least once, and recognizes a repeated event by its `sequence`.
 //!
-//! It knows what a post is, and nothing of TikTok.
+//! This function knows the posts table. It knows nothing about TikTok.
 
 mod handler;
 
@@ -23,6 +22,6 @@ async fn main() -> Result<(), Error> {
         runtime::environment::variable(name).with_context(|| format!("notices cannot start: {name} is not set"))
     };
     let bus = EventBus::new(&runtime::aws::config().await, variable("EVENT_BUS")?);
-    let teller = Publisher { bus, stack: variable("STACK_NAME")? };
-    lambda_runtime::run(service_fn(|event: LambdaEvent<StreamEvent>| teller.handle(event.payload))).await
+    let publisher = Publisher { bus, stack: variable("STACK_NAME")? };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<StreamEvent>| publisher.handle(event.payload))).await
 }

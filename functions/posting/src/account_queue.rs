@@ -23,11 +23,11 @@ impl Posting {
     pub(crate) async fn await_turn(&self, post: &Post, mode: Mode, line: &[QueueEntry]) -> Result<AccountLimits, Exit> {
         let books = self.books(&post.account, mode).await?;
         let before = |other: &&QueueEntry| (other.dropped_at, &other.id) < (post.dropped_at, &post.id);
-        let mut ahead = self.waiting(line, mode, &books.turns.book).filter(before);
+        let mut ahead = self.waiting(line, mode, &books.turns.value).filter(before);
         let head = ahead.next();
         let ahead = QueuePosition {
             posts: head.map_or(0, |_| 1) + ahead.count(),
-            head_sleeps_until: head.and_then(|head| head.queue_not_before),
+            head_not_before: head.and_then(|head| head.queue_not_before),
         };
         self.has_room(&post.account, &books, ahead).map_err(Exit::rate_limited)?;
         Ok(books)
@@ -51,7 +51,7 @@ impl Posting {
             let books = self.books(alias, mode).await?;
             // One whose options nobody has read yet is on its way, and speaks for itself.
             if let Some(head) =
-                self.waiting(&line, mode, &books.turns.book).next().filter(|head| head.mode == Some(mode))
+                self.waiting(&line, mode, &books.turns.value).next().filter(|head| head.mode == Some(mode))
             {
                 let room = self.has_room(alias, &books, QueuePosition::default());
                 self.wake(head, room.map_or_else(|wait| wait.until, |()| self.now())).await?;
@@ -86,6 +86,7 @@ impl Posting {
         turns: &'a UploadQuota,
     ) -> impl Iterator<Item = &'a QueueEntry> {
         let now = self.now();
-        line.iter().filter(move |post| post.mode.is_none_or(|theirs| theirs == mode) && !turns.has_taken(&post.id, now))
+        line.iter()
+            .filter(move |post| post.mode.is_none_or(|theirs| theirs == mode) && !turns.has_reserved(&post.id, now))
     }
 }

@@ -118,7 +118,7 @@ impl Posting {
                 self.wake_next(&post.account, None).await;
             }
         }
-        if post.wants_work(self.now()) {
+        if post.is_claimable(self.now()) {
             self.ring_for(post).await;
         }
     }
@@ -138,7 +138,7 @@ impl Posting {
         loop {
             let page = self.posts.list(&held, after.take(), A_PAGE).await?;
             for kept in page.posts {
-                let done = self.command(&kept.id, |post, now| Ok(post.no_longer_held(reason, now).ok())).await;
+                let done = self.command(&kept.id, |post, now| Ok(post.release_hold(reason, now).ok())).await;
                 match done {
                     Ok(post) if post.state_name() != StateName::Held => released += 1,
                     Ok(_) | Err(CommandError::Unknown(_)) => {}

@@ -75,7 +75,7 @@ impl Posting {
             DropKey::Sidecar | DropKey::Ignored(_) => named.clone().unwrap_or_else(|| source.post_id()),
         };
         let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
-        match self.posts.create(&Post::ask(request, source, size.bytes(), self.now())).await? {
+        match self.posts.create(&Post::create(request, source, size.bytes(), self.now())).await? {
             Created::New(kept) => {
                 let trace = kept.trace.as_ref().map(tracing::field::display);
                 tracing::info!(

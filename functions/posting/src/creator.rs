@@ -8,11 +8,11 @@ use domain::creator::Creator;
 use domain::failure::Failure;
 use domain::identity::Alias;
 use domain::rate_limit::CallKind;
+use domain::reason::RATE_LIMIT_EXCEEDED;
 use storage::StoreError;
 
-use crate::exit::{Exit, NEEDS_RECONNECT};
+use crate::exit::Exit;
 use crate::posting::{Posting, Worker};
-use crate::rate_limit::RATE_LIMIT;
 
 /// Why it is not known what a creator may post.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +68,10 @@ impl Posting {
                 let after = Duration::try_from(limited.wait.until.duration_since(self.now())).unwrap_or_default();
                 CreatorError::Limited { why: limited.wait.message, after }
             }
-            Exit::Defer { code, .. } if code == NEEDS_RECONNECT => CreatorError::NeedsReconnect(alias.clone()),
-            Exit::Defer { code, message, after } if code == RATE_LIMIT => CreatorError::Limited { why: message, after },
+            Exit::Defer { reason, .. } if reason.resumes_on_reconnect() => CreatorError::NeedsReconnect(alias.clone()),
+            Exit::Defer { reason, message, after } if reason.code() == RATE_LIMIT_EXCEEDED => {
+                CreatorError::Limited { why: message, after }
+            }
             Exit::Defer { message, after, .. } => CreatorError::Unavailable { why: message, after },
             other => CreatorError::Unavailable { why: format!("{other:?}"), after: A_MOMENT },
         })

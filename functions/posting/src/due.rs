@@ -140,7 +140,7 @@ impl Posting {
             return Ok(Next::Nothing(PollOutcome::Passed));
         };
         let now = self.now();
-        *waited = kept.waited(now);
+        *waited = kept.overdue_by(now);
         let span = span_of(&kept);
         // The index follows the table with a delay: it may name a post that has moved on.
         let Some(due) = kept.due_at.filter(|due| *due <= now) else {
@@ -152,7 +152,7 @@ impl Posting {
             }
             StateName::Processing | StateName::Published | StateName::Delivered => Ok(Next::Ask(Box::new(kept))),
             StateName::Held => self.give_up(kept).instrument(span).await.map(Next::Nothing),
-            StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.wants_work(now) => {
+            StateName::Queued | StateName::Scheduled | StateName::Uploading if kept.is_claimable(now) => {
                 self.ring(kept).instrument(span).await.map(Next::Nothing)
             }
             _ => Ok(Next::Nothing(PollOutcome::Passed)),
@@ -161,7 +161,7 @@ impl Posting {
 
     /// Ends a post whose bytes never came; nothing else that is held is ever due.
     async fn give_up(&self, kept: Versioned<Post>) -> Result<PollOutcome, StoreError> {
-        let Ok(failed) = kept.value.clone().never_arrived(self.now()) else { return Ok(PollOutcome::Passed) };
+        let Ok(failed) = kept.value.clone().expire_upload(self.now()) else { return Ok(PollOutcome::Passed) };
         match self.posts.save(kept, failed, self.now()).await {
             Ok(kept) => {
                 self.record_state(&kept).await;
@@ -179,7 +179,7 @@ impl Posting {
             return Ok(PollOutcome::Passed);
         }
         tracing::info!(post.id = %id, post.state = %kept.state_name(), "post is due: sent to be published");
-        let rung = kept.value.clone().woken(now + RING_AGAIN);
+        let rung = kept.value.clone().due_again_at(now + RING_AGAIN);
         match self.posts.save(kept, rung, now).await {
             Ok(_) | Err(SaveError::Conflict) => Ok(PollOutcome::Rung),
             Err(SaveError::Store(error)) => Err(error),

@@ -9,13 +9,14 @@ use std::time::Duration;
 use domain::failure::{Disposition, Failure, error_chain};
 use domain::post::{HoldReason, InvalidTransition};
 use domain::rate_limit::Wait;
+use domain::reason::{RATE_LIMIT_EXCEEDED, Reason};
 use domain::report::StatusReport;
 use domain::settings::Settings;
 use domain::video::VideoFacts;
 use jiff::Timestamp;
 use storage::{AppSecretError, CipherError, ObjectError, SaveError, StoreError};
 
-use crate::rate_limit::{RATE_LIMIT, is_rate_limit};
+use crate::rate_limit::is_rate_limit;
 
 /// Why work on a post rests.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub(crate) enum Exit {
     Fail(Failure),
     /// It is taken up again after a while.
     Defer {
-        /// A stable word for what it waits for.
-        code: String,
+        /// What it waits for.
+        reason: Reason,
         /// The same for people.
         message: String,
         /// The least wait; the back-off may make it longer.
@@ -78,19 +79,19 @@ impl Exit {
         }
     }
 
-    pub(crate) fn defer(code: &str, message: impl Into<String>, after: Duration) -> Self {
-        Self::Defer { code: code.to_owned(), message: message.into(), after }
+    pub(crate) fn defer(reason: impl Into<Reason>, message: impl Into<String>, after: Duration) -> Self {
+        Self::Defer { reason: reason.into(), message: message.into(), after }
     }
 
     /// What a disposition and its failure amount to.
     pub(crate) fn from_disposition(disposition: Disposition, failure: Failure) -> Self {
         match disposition {
             Disposition::Retry { after } | Disposition::Defer { after } => {
-                Self::Defer { code: failure.code, message: failure.message, after }
+                Self::Defer { reason: failure.reason, message: failure.message, after }
             }
             // A call that may have happened is asked about by whoever takes the post up.
             Disposition::Reconcile => {
-                Self::Defer { code: failure.code, message: failure.message, after: Duration::ZERO }
+                Self::Defer { reason: failure.reason, message: failure.message, after: Duration::ZERO }
             }
             Disposition::Refresh | Disposition::NeedsReconnect => Self::needs_reconnect(&failure.message),
             Disposition::NeedsUser | Disposition::GiveUp => Self::Fail(failure),
@@ -104,19 +105,17 @@ impl Exit {
             Disposition::Retry { after } | Disposition::Defer { after } => after,
             _ => OPERATOR_LOOK,
         };
-        Self::defer(&failure.code, failure.message.clone(), after)
+        Self::defer(failure.reason.clone(), failure.message.clone(), after)
     }
 
     /// The wait of a post whose account's consent is gone: it goes on by
     /// itself once the account is connected again.
     pub(crate) fn needs_reconnect(why: &str) -> Self {
         let message = format!("TikTok no longer accepts the account's consent ({why}): connect the account again");
-        Self::Defer { code: NEEDS_RECONNECT.to_owned(), message, after: RECONNECT_LOOK }
+        Self::Defer { reason: Reason::NeedsReconnect, message, after: RECONNECT_LOOK }
     }
 }
 
-/// The code of a wait for the account's owner.
-pub(crate) const NEEDS_RECONNECT: &str = "needs_reconnect";
 /// How often it is looked whether an operator's mistake was mended.
 const OPERATOR_LOOK: Duration = Duration::from_mins(5);
 /// How often it is looked whether an account was connected again.
@@ -146,9 +145,10 @@ impl From<InvalidTransition> for Exit {
 impl From<tiktok::Error> for Exit {
     fn from(error: tiktok::Error) -> Self {
         let mut failure = error.failure();
-        if is_rate_limit(&error) && failure.code != RATE_LIMIT {
-            failure.message = format!("{} ({})", failure.message, failure.code);
-            RATE_LIMIT.clone_into(&mut failure.code);
+        let limit = Reason::parse(RATE_LIMIT_EXCEEDED);
+        if is_rate_limit(&error) && failure.reason != limit {
+            failure.message = format!("{} ({})", failure.message, failure.reason);
+            failure.reason = limit;
         }
         Self::from_disposition(error.disposition(), failure)
     }
@@ -183,16 +183,15 @@ impl From<AppSecretError> for Exit {
 
 #[cfg(test)]
 mod tests {
-    use domain::rate_limit::is_limit;
     use tiktok::{ApiError, Endpoint, ErrorKind, InvalidResponse};
 
     use super::*;
 
-    fn code_of(fault: ErrorKind) -> String {
+    fn reason_of(fault: ErrorKind) -> Reason {
         match Exit::from(tiktok::Error { call: Endpoint::DirectInit, fault }) {
-            Exit::Defer { code, message, .. } => {
+            Exit::Defer { reason, message, .. } => {
                 assert!(!message.is_empty());
-                code
+                reason
             }
             other => panic!("{other:?}"),
         }
@@ -205,19 +204,19 @@ mod tests {
     #[test]
     fn too_many_calls_are_the_accounts_limit_whoever_says_so_and_in_whatever_words() {
         for fault in [
-            refused(429, RATE_LIMIT),
+            refused(429, RATE_LIMIT_EXCEEDED),
             refused(429, "slow_down"),
             refused(429, ""),
             ErrorKind::InvalidResponse { http: 429, why: InvalidResponse::NotJson },
         ] {
-            let code = code_of(fault);
-            assert!(code == RATE_LIMIT && is_limit(&code), "{code}");
+            let reason = reason_of(fault);
+            assert!(reason.code() == RATE_LIMIT_EXCEEDED && reason.is_limit(), "{reason}");
         }
     }
 
     #[test]
     fn a_cap_keeps_its_name_and_an_outage_is_no_limit() {
-        assert_eq!(code_of(refused(429, "spam_risk_too_many_posts")), "spam_risk_too_many_posts");
-        assert!(!is_limit(&code_of(ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::NotJson })));
+        assert_eq!(reason_of(refused(429, "spam_risk_too_many_posts")).code(), "spam_risk_too_many_posts");
+        assert!(!reason_of(ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::NotJson }).is_limit());
     }
 }

@@ -4,17 +4,16 @@
 //! here. What numbers are counted *by* is bounded: states, and codes out of tables.
 //! A post and its account are named beside the numbers, and never counted by.
 
-mod reason;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::post::{Post, PostState, StateName};
 use domain::rate::Rate;
+use domain::reason::Reason;
 use jiff::Timestamp;
+use tiktok::error_codes;
 
 use crate::posting::Posting;
-use reason::bounded;
 
 /// Takes what was measured.
 pub type Meter = Arc<dyn Fn(&Measurement) + Send + Sync>;
@@ -138,11 +137,11 @@ impl Measurement {
                 ended(&[(Metric::FailureRate, 0.0), (Metric::TimeToPublish, took.as_secs_f64())])
             }
             PostState::Failed { failure, .. } => {
-                ended(&[(Metric::FailureRate, 100.0)]).by("Reason", bounded(&failure.code))
+                ended(&[(Metric::FailureRate, 100.0)]).by("Reason", label(&failure.reason))
             }
             PostState::Cancelled { .. } => ended(&[]),
             PostState::Queued { deferral: Some(deferral), .. } => {
-                Self::of([(Metric::Deferrals, 1.0)]).by("Reason", bounded(&deferral.code))
+                Self::of([(Metric::Deferrals, 1.0)]).by("Reason", label(&deferral.reason))
             }
             PostState::Held { .. }
             | PostState::Scheduled { .. }
@@ -204,6 +203,11 @@ fn wanted_at(post: &Post) -> Timestamp {
 #[expect(clippy::cast_precision_loss, reason = "a metric is a float: 4 GB are far from where one is not exact")]
 fn count(bytes: u64) -> f64 {
     bytes as f64
+}
+
+/// The value of the `Reason` dimension: one of a bounded number of codes.
+fn label(reason: &Reason) -> &str {
+    reason.metric_label(|code| error_codes::find(code).is_some())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use domain::failure::{Deferral, Failure};
 use domain::identity::Alias;
 use domain::options::Mode;
 use domain::post::{Outcome, Post, PostState};
-use domain::rate_limit::{CallKind, Cooldown, REFUSALS, Wait};
+use domain::rate_limit::{CallKind, Cooldown, Wait};
 use domain::report::{Links, PublishStatus, StatusReport};
 use jiff::Timestamp;
 use storage::{SaveError, StoreError, Versioned};
@@ -39,14 +39,14 @@ impl Posting {
             return Ok(());
         };
         let alias = kept.account.clone();
-        let ask = async |token| self.tiktok.report(&token, &publish_id).await;
+        let ask = async |token| self.tiktok.fetch_status(&token, &publish_id).await;
         let asked = self.rate_limited(CallKind::StatusFetch, &alias, worker, ask);
         let now = self.now();
         let post = kept.value.clone();
         let next = match asked.await {
             Ok(report) => {
                 tracing::info!(
-                    post.id = %kept.id, publish.id = %publish_id, tiktok.standing = ?report.standing,
+                    post.id = %kept.id, publish.id = %publish_id, tiktok.status = ?report.status,
                     tiktok.log_id = report.log_id, "status fetched"
                 );
                 self.note_authorization(&report, &alias, worker).await;
@@ -55,21 +55,21 @@ impl Posting {
                     Err(_) => return Ok(()),
                 }
             }
-            Err(Exit::Fail(failure)) if NO_MORE_KNOWN.contains(&failure.code.as_str()) => {
+            Err(Exit::Fail(failure)) if NO_MORE_KNOWN.contains(&failure.reason.code()) => {
                 unknown_to_tiktok(post, failure, now)
             }
             Err(Exit::Fail(failure)) => {
                 tracing::warn!(post.id = %kept.id, why = %failure, "status not fetched: asked again later");
-                post.ask_later(REFUSED_LOOK, now)
+                post.postpone_poll(REFUSED_LOOK, now)
             }
-            Err(Exit::Defer { code, message, after }) => {
-                tracing::warn!(post.id = %kept.id, code, message, "status not fetched: asked again later");
-                post.ask_later(after.max(LEAST_LOOK), now)
+            Err(Exit::Defer { reason, message, after }) => {
+                tracing::warn!(post.id = %kept.id, code = reason.code(), message, "status not fetched: asked again later");
+                post.postpone_poll(after.max(LEAST_LOOK), now)
             }
             Err(Exit::RateLimited(limited)) => {
                 let Wait { message, until, .. } = limited.wait;
                 tracing::info!(post.id = %kept.id, until = %until, "status not fetched yet: {message}");
-                post.ask_later(Duration::try_from(until.duration_since(now)).unwrap_or_default(), now)
+                post.postpone_poll(Duration::try_from(until.duration_since(now)).unwrap_or_default(), now)
             }
             Err(Exit::Store(error)) => return Err(error),
             Err(_) => return Ok(()),
@@ -94,9 +94,9 @@ impl Posting {
     pub(crate) async fn settle_turn(&self, post: &Post) {
         let (alias, Some(mode)) = (&post.account, post.mode()) else { return };
         match &post.state {
-            PostState::Queued { deferral: Some(Deferral { code, message, .. }), not_before, .. } => {
-                if REFUSALS.contains(&code.as_str()) {
-                    let closed = Cooldown { until: *not_before, code: code.clone(), message: message.clone() };
+            PostState::Queued { deferral: Some(Deferral { reason, message, .. }), not_before, .. } => {
+                if reason.is_platform_limit() {
+                    let closed = Cooldown { until: *not_before, reason: reason.clone(), message: message.clone() };
                     self.close(alias, mode, closed).await;
                 }
             }
@@ -113,7 +113,7 @@ impl Posting {
     /// Where TikTok says that the creator took the app's access away, finds out
     /// whether that still holds; the account is marked if it does.
     pub(crate) async fn note_authorization(&self, report: &StatusReport, alias: &Alias, worker: &Worker) {
-        if !matches!(&report.standing, PublishStatus::Failed { reason } if reason == CONSENT_GONE) {
+        if !matches!(&report.status, PublishStatus::Failed { reason } if reason == CONSENT_GONE) {
             return;
         }
         if let Err(stop) = self.check_consent(alias, worker).await {
@@ -165,5 +165,5 @@ pub(crate) fn linked(post: Post, account: Option<&Account>, found: Links, now: T
 /// what was open stays unknown, and only a person can look.
 fn unknown_to_tiktok(post: Post, failure: Failure, now: Timestamp) -> Post {
     let advice = "It may have been posted: look at the account's profile before you drop the video again.";
-    post.forgotten(Failure { advice: advice.to_owned(), ..failure }, now)
+    post.publish_lost(Failure { advice: advice.to_owned(), ..failure }, now)
 }

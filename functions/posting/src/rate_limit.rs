@@ -16,9 +16,9 @@ use domain::identity::{Alias, PostId};
 use domain::options::Mode;
 use domain::post::Post;
 use domain::rate_limit::{
-    Admitted, CALLS, CallKind, Cooldown, Posted, PostingUsers, QueuePosition, QuotaLimits, REFUSALS, SlidingWindow,
-    UploadQuota, Wait,
+    Admitted, CallKind, Cooldown, Posted, PostingUsers, QueuePosition, QuotaLimits, SlidingWindow, UploadQuota, Wait,
 };
+use domain::reason::{ACTIVE_USER_CAP, RATE_LIMIT_EXCEEDED, Reason};
 use storage::LimitKey;
 use tiktok::AccessToken;
 
@@ -30,10 +30,6 @@ use crate::tokens::Bearer;
 
 /// The least rest of an account after a refusal: TikTok's minute, and some seconds.
 const LEAST_REST: Duration = Duration::from_secs(65);
-/// TikTok's code for too many calls a minute.
-pub(crate) const RATE_LIMIT: &str = "rate_limit_exceeded";
-/// TikTok's code for the cap on an app's posting users.
-const ACTIVE_USERS: &str = "reached_active_user_cap";
 
 impl Posting {
     /// Makes a call that TikTok limits by the minute, with the account's token.
@@ -104,7 +100,7 @@ impl Posting {
     async fn take_call(&self, kind: CallKind, alias: &Alias) -> Result<(), Exit> {
         let mut full = None;
         self.change(LimitKey::calls(alias, kind), |minute: &SlidingWindow| {
-            Ok(Some(match minute.clone().take(kind.a_minute(), self.now()) {
+            Ok(Some(match minute.clone().try_record(kind.per_minute(), self.now()) {
                 Ok(taken) => {
                     full = None;
                     taken
@@ -116,27 +112,29 @@ impl Posting {
             }))
         })
         .await?;
-        let message = || format!("the account's {} {} calls a minute are used up", kind.a_minute(), kind.as_str());
-        full.map_or(Ok(()), |until| Err(Exit::rate_limited(Wait { code: CALLS.to_owned(), message: message(), until })))
+        let message = || format!("the account's {} {} calls a minute are used up", kind.per_minute(), kind.as_str());
+        full.map_or(Ok(()), |until| {
+            Err(Exit::rate_limited(Wait { reason: Reason::CallsPerMinute, message: message(), until }))
+        })
     }
 
     async fn write_turn(&self, post: &Post, mode: Mode, books: Option<AccountLimits>) -> Result<(), Exit> {
         let alias = &post.account;
         let (turns, users) = books.map_or((None, None), |books| (Some(books.turns), books.users));
         let mut posted = Posted::NotToday;
-        self.change_read(turns, LimitKey::turns(alias, mode), |turns: &UploadQuota| {
-            turns.place(self.limits(mode), QueuePosition::default(), self.now()).map_err(Exit::rate_limited)?;
+        self.change_read(turns, LimitKey::upload_quota(alias, mode), |turns: &UploadQuota| {
+            turns.check(self.limits(mode), QueuePosition::default(), self.now()).map_err(Exit::rate_limited)?;
             posted = has_posted(turns, self.now());
-            Ok(Some(turns.clone().take(post.id.clone(), self.now())))
+            Ok(Some(turns.clone().reserve(post.id.clone(), self.now())))
         })
         .await?;
         if mode == Mode::Draft {
             return Ok(());
         }
-        let admitted = self.change_read(users, LimitKey::users(), |users: &PostingUsers| {
+        let admitted = self.change_read(users, LimitKey::posting_users(), |users: &PostingUsers| {
             match users.admit(alias, posted, self.posting_users, self.now()).map_err(Exit::rate_limited)? {
-                Admitted::AsKnown => Ok(None),
-                Admitted::Written(written) => Ok(Some(written)),
+                Admitted::Unchanged => Ok(None),
+                Admitted::Changed(written) => Ok(Some(written)),
             }
         });
         if let Err(stop) = admitted.await {
@@ -149,7 +147,8 @@ impl Posting {
     /// Gives a post's turn back, so that another may have it. Where that fails,
     /// the turn is lost for its day, and no more than that.
     pub(crate) async fn release_reservation(&self, alias: &Alias, mode: Mode, post: &PostId) {
-        let given = self.change(LimitKey::turns(alias, mode), |turns: &UploadQuota| Ok(turns.clone().release(post)));
+        let given =
+            self.change(LimitKey::upload_quota(alias, mode), |turns: &UploadQuota| Ok(turns.clone().release(post)));
         if let Err(stop) = given.await {
             tracing::warn!(post.id = %post, why = ?stop, "a turn that was not used could not be given back");
         }
@@ -160,14 +159,14 @@ impl Posting {
     /// as long; the post then waits at its place, and nobody is called up in its stead.
     pub(crate) async fn apply_limit(&self, alias: &Alias, mode: Mode, stop: Exit) -> Exit {
         match stop {
-            Exit::Defer { code, message, after } if REFUSALS.contains(&code.as_str()) => {
+            Exit::Defer { reason, message, after } if reason.is_platform_limit() => {
                 let until = self.now() + after.max(LEAST_REST);
-                self.close(alias, mode, Cooldown { until, code: code.clone(), message: message.clone() }).await;
-                Exit::rate_limited(Wait { code, message, until })
+                self.close(alias, mode, Cooldown { until, reason: reason.clone(), message: message.clone() }).await;
+                Exit::rate_limited(Wait { reason, message, until })
             }
-            Exit::RateLimited(limited) if limited.wait.code == CALLS => {
-                let Wait { code, message, until } = limited.wait.clone();
-                self.close(alias, mode, Cooldown { until, code, message }).await;
+            Exit::RateLimited(limited) if limited.wait.reason == Reason::CallsPerMinute => {
+                let Wait { reason, message, until } = limited.wait.clone();
+                self.close(alias, mode, Cooldown { until, reason, message }).await;
                 Exit::RateLimited(limited)
             }
             other => other,
@@ -176,29 +175,28 @@ impl Posting {
 
     /// Closes an account's turns, and the app's users where TikTok has enough of them.
     pub(crate) async fn close(&self, alias: &Alias, mode: Mode, closed: Cooldown) {
-        let (code, until) = (&closed.code, closed.until);
-        if code == ACTIVE_USERS {
+        let (code, until) = (closed.reason.code(), closed.until);
+        if code == ACTIVE_USER_CAP {
             tracing::error!(
                 account = %alias, until = %until,
                 "the app's daily number of posting users is used up: ask TikTok for a higher quota"
             );
-            let users = self.change(LimitKey::users(), |users: &PostingUsers| Ok(Some(users.clone().close(until))));
+            let users = self
+                .change(LimitKey::posting_users(), |users: &PostingUsers| Ok(Some(users.clone().block_until(until))));
             not_closed(alias, users.await);
         } else {
             tracing::warn!(account = %alias, code, until = %until, "a limit is met: the account's uploads rest");
         }
-        let turns = self
-            .change(LimitKey::turns(alias, mode), |turns: &UploadQuota| Ok(Some(turns.clone().close(closed.clone()))));
+        let turns = self.change(LimitKey::upload_quota(alias, mode), |turns: &UploadQuota| {
+            Ok(Some(turns.clone().pause(closed.clone())))
+        });
         not_closed(alias, turns.await);
     }
 
     async fn close_minute(&self, kind: CallKind, alias: &Alias) {
         tracing::warn!(account = %alias, call = kind.as_str(), "TikTok's rate limit is met: the account's calls rest a minute");
         let key = LimitKey::calls(alias, kind);
-        not_closed(
-            alias,
-            self.change(key, |minute: &SlidingWindow| Ok(Some(minute.clone().refused(self.now())))).await,
-        );
+        not_closed(alias, self.change(key, |minute: &SlidingWindow| Ok(Some(minute.clone().block(self.now())))).await);
     }
 }
 
@@ -209,8 +207,8 @@ fn has_posted(turns: &UploadQuota, now: jiff::Timestamp) -> Posted {
 /// Tells whether TikTok, or a gateway before it, had too many calls: by TikTok's
 /// code, or by a status of 429 under any other, or with no answer of TikTok's at all.
 pub(crate) fn is_rate_limit(error: &tiktok::Error) -> bool {
-    let code = error.failure().code;
-    let cap = code != RATE_LIMIT && REFUSALS.contains(&code.as_str());
+    let reason = error.failure().reason;
+    let cap = reason.is_platform_limit() && reason.code() != RATE_LIMIT_EXCEEDED;
     matches!(error.disposition(), Disposition::Defer { .. }) && !cap
 }
 

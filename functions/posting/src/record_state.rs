@@ -52,7 +52,7 @@ fn log(post: &Post) {
     let publish_id = post.publish_id().map(tracing::field::display);
     match &post.state {
         PostState::Failed { failure, .. } => {
-            let (code, log_id) = (&failure.code, &failure.log_id);
+            let (code, log_id) = (failure.reason.code(), &failure.log_id);
             tracing::error!(
                 post.id = %id, post.state = %state, account = %account, publish.id = publish_id,
                 failure.code = code, tiktok.log_id = log_id, "post failed: {failure}"

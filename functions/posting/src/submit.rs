@@ -108,7 +108,9 @@ impl Posting {
                 let now = self.now();
                 // A bucket's clock is not ours: nothing was dropped in the future.
                 let dropped_at = arrival.at.map_or(now, |at| at.min(now));
-                let post = Post::submit(account, source, bytes, now).dropped(dropped_at).traced(arrival.trace.clone());
+                let post = Post::submit(account, source, bytes, now)
+                    .with_dropped_at(dropped_at)
+                    .with_trace(arrival.trace.clone());
                 Ok(Received::Video(Box::new(post)))
             }
             DropKey::Upload { post } => self.pin(post, arrival).await,
@@ -136,12 +138,12 @@ impl Posting {
                 tracing::info!(post.id = %id, post.state = %kept.state_name(), "event received again: post known");
                 return Ok(Received::Bytes(id));
             }
-            let Ok(arrived) = kept.value.clone().arrived(source.version, bytes, self.now()) else {
+            let Ok(arrived) = kept.value.clone().attach_object(source.version, bytes, self.now()) else {
                 let state = kept.state_name();
                 tracing::warn!(post.id = %id, post.state = %state, "object ignored: its post has its bytes, or is cancelled");
                 return Ok(Received::Nothing);
             };
-            let arrived = arrived.traced(arrival.trace.clone());
+            let arrived = arrived.with_trace(arrival.trace.clone());
             match self.posts.save(kept, arrived, self.now()).await {
                 Ok(_) => {
                     tracing::info!(post.id = %id, video.bytes = bytes, "event received: the post has its bytes");

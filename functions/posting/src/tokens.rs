@@ -14,11 +14,12 @@ use std::time::Duration;
 use domain::account::{Account, Connection, RefreshLock, TokenUse};
 use domain::failure::{Disposition, Failure, error_chain};
 use domain::identity::Alias;
+use domain::reason::Reason;
 use domain::secret::Sealed;
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tiktok::AccessToken;
 
-use crate::exit::{Exit, NEEDS_RECONNECT};
+use crate::exit::Exit;
 use crate::posting::{Posting, Worker};
 
 pub use idle::RenewalSummary;
@@ -183,8 +184,8 @@ impl Posting {
     /// A refresh has to wait: a token that lives a while yet does for now.
     async fn use_current_token(&self, living: Option<Account>, stop: Exit) -> Result<OpenedToken, Exit> {
         match (living, &stop) {
-            (Some(account), Exit::Defer { code, message, .. }) if code != NEEDS_RECONNECT => {
-                tracing::warn!(account = %account.alias, code, message, "tokens not refreshed: the old one still lives");
+            (Some(account), Exit::Defer { reason, message, .. }) if !reason.resumes_on_reconnect() => {
+                tracing::warn!(account = %account.alias, code = reason.code(), message, "tokens not refreshed: the old one still lives");
                 self.open(&account).await
             }
             _ => Err(stop),
@@ -221,10 +222,10 @@ fn if_connected(kept: Versioned<Account>) -> Result<Versioned<Account>, Exit> {
 
 /// Why an account has no token that lasts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message} ({code})")]
+#[error("{message} ({reason})")]
 pub struct Unrefreshed {
     /// A stable word for programs.
-    pub code: String,
+    pub reason: Reason,
     /// What it waits for, for people.
     pub message: String,
 }
@@ -232,10 +233,10 @@ pub struct Unrefreshed {
 impl From<Exit> for Unrefreshed {
     fn from(stop: Exit) -> Self {
         match stop {
-            Exit::Defer { code, message, .. } => Self { code, message },
-            Exit::Fail(failure) => Self { code: failure.code, message: failure.message },
-            Exit::Store(error) => Self { code: "store_unusable".to_owned(), message: error_chain(&error) },
-            other => Self { code: "internal_fault".to_owned(), message: format!("{other:?}") },
+            Exit::Defer { reason, message, .. } => Self { reason, message },
+            Exit::Fail(failure) => Self { reason: failure.reason, message: failure.message },
+            Exit::Store(error) => Self { reason: Reason::StoreUnusable, message: error_chain(&error) },
+            other => Self { reason: Reason::InternalFault, message: format!("{other:?}") },
         }
     }
 }

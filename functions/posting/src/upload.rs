@@ -165,7 +165,7 @@ impl Posting {
     async fn reconcile(&self, leased: &mut LeasedPost<'_>, upload: &Upload, believe: TrustOffset) -> Result<(), Exit> {
         let report = match self.report_of(leased, upload).await {
             Ok(report) => report,
-            Err(Exit::Fail(failure)) if failure.code == UNKNOWN_PUBLISH && !upload.may_be_complete() => {
+            Err(Exit::Fail(failure)) if failure.reason.code() == UNKNOWN_PUBLISH && !upload.may_be_complete() => {
                 return self.begin_anew(leased, "TikTok does not know it any more").await;
             }
             Err(Exit::Fail(failure)) if upload.may_be_complete() => return Err(Exit::Unconfirmed(failure.message)),
@@ -175,7 +175,7 @@ impl Posting {
         let decided = reconcile(upload, &report, believe, now, URL_NEEDED);
         tracing::info!(
             post.id = %leased.post().id, publish.id = %upload.publish_id, upload.offset = upload.offset,
-            tiktok.uploaded = report.uploaded, tiktok.standing = ?report.standing, decision = ?decided,
+            tiktok.uploaded = report.uploaded, tiktok.status = ?report.status, decision = ?decided,
             "upload compared with TikTok"
         );
         match decided {
@@ -190,7 +190,7 @@ impl Posting {
 
     async fn report_of(&self, leased: &LeasedPost<'_>, upload: &Upload) -> Result<StatusReport, Exit> {
         let id = &upload.publish_id;
-        let ask = async |token| self.tiktok.report(&token, id).await;
+        let ask = async |token| self.tiktok.fetch_status(&token, id).await;
         self.rate_limited(CallKind::StatusFetch, &leased.post().account, leased.worker(), ask).await
     }
 

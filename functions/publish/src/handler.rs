@@ -84,7 +84,7 @@ async fn work(posting: &Posting, worker: &Worker, calls: WakeUps, trace: Option<
     let mut unread = None;
     for call in calls {
         match call {
-            Ok(WakeUp::WakeQueue(id)) => posts.push(id),
+            Ok(WakeUp::Post(id)) => posts.push(id),
             Ok(WakeUp::Arrival(arrival)) => match posting.submit(&traced(arrival)).await? {
                 Submitted::Post(id) => posts.push(id),
                 Submitted::Options(ids) => posts.extend(ids),

@@ -1,4 +1,4 @@
-//! How AWS is reached, alike in every function.
+//! The configuration of the AWS SDK, the same in every function.
 
 mod tls_roots;
 
@@ -12,32 +12,29 @@ use aws_config::{ConfigLoader, SdkConfig};
 
 use crate::environment::variable;
 
-/// How often the SDK tries a call, with its own back-off between the tries.
-const TRIES: u32 = 5;
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(3);
-/// How long an answer may take to begin.
-const READ: Duration = Duration::from_secs(15);
-/// How long an answer that has begun may give nothing: well below the time for
-/// which TikTok's upload is kept waiting, so that a read that falls silent has
-/// gone on elsewhere by then.
-const SILENCE: Duration = Duration::from_secs(15);
+/// How many times the SDK tries a call, with its own back-off between the tries.
+const MAX_ATTEMPTS: u32 = 5;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest wait for the first byte of a response.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest wait for the next bytes of a response. It is well below the time for which an upload to TikTok may
+/// stall (`idle` in `tiktok/src/timeouts.rs`), so that a stalled read from S3 resumes on another connection in time.
+const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Reads credentials, region and endpoint as the SDK finds them in the
-/// environment (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
+/// Loads credentials, region and endpoint from the environment, as the SDK does (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
 pub async fn config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
-    let retries = RetryConfig::standard().with_max_attempts(TRIES);
-    let stalls = StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build();
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+    let stalls = StalledStreamProtectionConfig::enabled().grace_period(STALL_TIMEOUT).build();
     let config =
         aws_config::from_env().timeout_config(timeouts).retry_config(retries).stalled_stream_protection(stalls);
-    tls_roots::apply(as_the_role(config), variable).load().await
+    tls_roots::apply(with_role_credentials(config), variable).load().await
 }
 
-/// Lambda hands its role's credentials over in the environment. The SDK would find them
-/// there first, too, but make everything that it needs to look elsewhere before it does.
+/// Reads credentials only from the environment, if they are there. Lambda sets them for the function's role. The
+/// SDK's default also reads them there first, but initializes all other sources before, which slows a cold start.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
-fn as_the_role(config: ConfigLoader) -> ConfigLoader {
-    let given = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().all(|name| variable(name).is_some());
-    if given { config.credentials_provider(EnvironmentVariableCredentialsProvider::new()) } else { config }
+fn with_role_credentials(config: ConfigLoader) -> ConfigLoader {
+    let are_set = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().all(|name| variable(name).is_some());
+    if are_set { config.credentials_provider(EnvironmentVariableCredentialsProvider::new()) } else { config }
 }

@@ -1,10 +1,10 @@
-//! The wall clock: the one place that reads it.
+//! The wall clock. Only this module reads it.
 
 use jiff::Timestamp;
 
-/// The time now.
+/// The current time.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the place that the rule names")]
+#[expect(clippy::disallowed_methods, reason = "the only place that may call it")]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }

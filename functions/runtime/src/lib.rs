@@ -1,8 +1,7 @@
-//! What every function needs of the world that it runs in.
+//! What every function needs from the environment in which it runs.
 //!
-//! This crate knows nothing of posts or of TikTok. It is the only one that
-//! reads the environment, the wall clock and the system's randomness; the others are given what they
-//! need, so that they can be held to what they were given.
+//! Only this crate reads environment variables, the wall clock and the system's randomness. The other crates take
+//! these values as arguments, so that tests can set them. This crate knows nothing about posts or TikTok.
 
 pub mod aws;
 pub mod clock;

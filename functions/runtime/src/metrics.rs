@@ -1,8 +1,7 @@
-//! Metrics: lines of the log from which CloudWatch makes numbers.
+//! Metrics, written to the log in CloudWatch's embedded metric format.
 //!
-//! The embedded metric format is one JSON object a line, so a few lines of our own
-//! are all it takes: no client, no thread, nothing at the start, and nothing that
-//! is lost when the function is frozen. No metric is known here by name.
+//! The format is one JSON object per line. It needs no client and no thread, costs nothing at the start, and loses
+//! nothing when Lambda freezes the function. This module knows no metric by its name.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::io::Write;
@@ -12,55 +11,55 @@ use serde_json::{Map, Value, json};
 
 use crate::{clock, environment};
 
-/// Where the metrics of this function go.
+/// Writes the metrics of this function.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     namespace: String,
 }
 
-/// A name and what it stands for: a dimension, or a word beside the numbers.
+/// A name and a value: a dimension, or a property of the log line.
 pub type Label = (&'static str, String);
 
 impl Metrics {
-    /// `METRICS_NAMESPACE`: the namespace of this stack's metrics.
+    /// Reads the namespace of this stack's metrics from `METRICS_NAMESPACE`; `Dropcast` if it is not set.
     #[must_use]
     pub fn start() -> Self {
         Self { namespace: environment::variable("METRICS_NAMESPACE").unwrap_or_else(|| "Dropcast".to_owned()) }
     }
 
-    /// Writes numbers, each with its name and unit, to standard output.
+    /// Writes metrics to standard output, each with its name, unit and value.
     ///
-    /// They are counted as a whole, and by the first of `by`, by the first two, and
-    /// so on. CloudWatch makes, and charges for, a metric for each value of those, so
-    /// there must be few. What `about` says is in the log alone.
+    /// CloudWatch aggregates each metric in total, by the first dimension, by the first two dimensions, and so on.
+    /// It stores and charges for one metric per combination of values, so the dimensions must have few values.
+    /// Properties are only in the log.
     pub fn write(
         &self,
-        figures: impl IntoIterator<Item = (&'static str, &'static str, f64)>,
-        by: &[Label],
-        about: &[Label],
+        metrics: impl IntoIterator<Item = (&'static str, &'static str, f64)>,
+        dimensions: &[Label],
+        properties: &[Label],
     ) {
-        let line = self.line(clock::now(), figures, by, about);
-        // Where the log takes nothing, there is nobody left to tell.
+        let line = self.line(clock::now(), metrics, dimensions, properties);
+        // If the log cannot be written, the error cannot be logged either.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 
     fn line(
         &self,
         at: Timestamp,
-        figures: impl IntoIterator<Item = (&'static str, &'static str, f64)>,
-        by: &[Label],
-        about: &[Label],
+        metrics: impl IntoIterator<Item = (&'static str, &'static str, f64)>,
+        dimensions: &[Label],
+        properties: &[Label],
     ) -> Value {
         let mut line: Map<String, Value> =
-            by.iter().chain(about).map(|(name, word)| ((*name).into(), json!(word))).collect();
-        let mut metrics = Vec::new();
-        for (name, unit, value) in figures {
-            metrics.push(json!({ "Name": name, "Unit": unit }));
+            dimensions.iter().chain(properties).map(|(name, value)| ((*name).into(), json!(value))).collect();
+        let mut definitions = Vec::new();
+        for (name, unit, value) in metrics {
+            definitions.push(json!({ "Name": name, "Unit": unit }));
             line.insert(name.to_owned(), json!(value));
         }
-        let dimensions: Vec<Vec<&str>> =
-            (0..=by.len()).map(|few| by[..few].iter().map(|(name, _)| *name).collect()).collect();
-        let directive = json!({ "Namespace": self.namespace, "Dimensions": dimensions, "Metrics": metrics });
+        let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+        let sets: Vec<&[&str]> = (0..=names.len()).map(|count| &names[..count]).collect();
+        let directive = json!({ "Namespace": self.namespace, "Dimensions": sets, "Metrics": definitions });
         line.insert("_aws".to_owned(), json!({ "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive] }));
         Value::Object(line)
     }
@@ -71,11 +70,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_its_numbers_and_what_they_are_counted_by() {
+    fn line_has_metrics_dimension_sets_and_properties() {
         let metrics = Metrics { namespace: "Dropcast/dev".to_owned() };
-        let by = [("State", "failed".to_owned()), ("Reason", "file_empty".to_owned())];
-        let about = [("post.id", "p1".to_owned())];
-        let line = metrics.line(Timestamp::from_second(5).unwrap(), [("PostsEnded", "Count", 1.0)], &by, &about);
+        let dimensions = [("State", "failed".to_owned()), ("Reason", "file_empty".to_owned())];
+        let properties = [("post.id", "p1".to_owned())];
+        let line =
+            metrics.line(Timestamp::from_second(5).unwrap(), [("PostsEnded", "Count", 1.0)], &dimensions, &properties);
         let directive = json!({
             "Namespace": "Dropcast/dev",
             "Dimensions": [[], ["State"], ["State", "Reason"]],

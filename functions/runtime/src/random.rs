@@ -1,12 +1,12 @@
-//! What nobody can guess: the one place that asks the system for it.
+//! Random bytes from the operating system. Only this module asks for them.
 
-/// Why there is none.
+/// The operating system returned no random bytes.
 pub use getrandom::Error;
 
-/// Bytes that nobody can guess.
+/// Returns 32 cryptographically secure random bytes.
 ///
 /// # Errors
-/// The system gives none; nothing may stand in for them.
+/// The operating system returns none. The caller must not use other bytes instead.
 pub fn random_bytes() -> Result<[u8; 32], Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_never_the_same_twice() {
+    fn two_calls_return_different_bytes() {
         assert_ne!(random_bytes().unwrap(), random_bytes().unwrap());
     }
 }

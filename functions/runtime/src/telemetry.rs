@@ -1,4 +1,4 @@
-//! Logs: one JSON object a line, as CloudWatch Logs Insights reads them; and traces, where they are wanted.
+//! Logs, one JSON object per line for CloudWatch Logs Insights, and X-Ray traces if Lambda runs X-Ray's daemon.
 
 mod segments;
 
@@ -9,12 +9,11 @@ use segments::Segments;
 
 use crate::environment;
 
-/// Who names the invocation in each line, at whatever level lines are wanted: the
-/// span is of level info, and the crate says next to nothing else.
-const INVOCATION: &str = "lambda_runtime=info";
+/// The filter directive that keeps the span of the invocation, which every log line names, even if `LOG_LEVEL` is
+/// above `info`. `lambda_runtime` creates that span at level `info`, and logs little else.
+const INVOCATION_DIRECTIVE: &str = "lambda_runtime=info";
 
-/// Crates that write whole requests into the log where they are let to, and
-/// with them tokens. No setting gets more than this out of them.
+/// The crates that log whole requests, and with them tokens, at levels below `info`. No setting enables those levels.
 const NOISY_CRATES: [&str; 8] = [
     "aws_config",
     "aws_runtime",
@@ -26,32 +25,31 @@ const NOISY_CRATES: [&str; 8] = [
     "rustls",
 ];
 
-/// Starts logging to standard output. Each line says in `spans` in which invocation
-/// and trace it was said, and for which post. Where X-Ray's daemon is, it is told of those spans.
+/// Starts logging to standard output. The field `spans` of each line names the invocation, the trace and the post. If
+/// X-Ray's daemon runs, it receives these spans.
 ///
-/// `LOG_LEVEL` is a level (`info`, the default) or a filter in the syntax of
-/// `tracing` (`info,posting=debug`). An unreadable one is said to be so, once,
-/// and `info` is used.
+/// `LOG_LEVEL` is a level (`info`, the default) or a filter in the syntax of `tracing` (`info,posting=debug`). If it is
+/// invalid, a warning is logged once and `info` is used.
 pub fn start() {
-    let wanted = environment::variable("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(cap_levels(&wanted));
-    let unreadable = filter.is_err();
+    let level = environment::variable("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(cap_levels(&level));
+    let is_invalid = filter.is_err();
     let lines = tracing_subscriber::fmt::layer();
     let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(true);
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::registry().with(filter).with(lines).with(Segments::start()).init();
-    if unreadable {
-        tracing::warn!(log.level = wanted, "LOG_LEVEL is no level and no filter; info is used");
+    if is_invalid {
+        tracing::warn!(log.level = level, "LOG_LEVEL is invalid: info is used");
     }
 }
 
-/// A filter in which the talkative crates say no more than `info`, whatever was
-/// asked for: later directives replace earlier ones for the same crate.
+/// Returns the filter with the level of [`NOISY_CRATES`] set to `info`. Directives for these crates are removed,
+/// because `tracing` prefers the more specific of two directives.
 fn cap_levels(wanted: &str) -> String {
-    let mentions = |directive: &&str| NOISY_CRATES.iter().any(|name| directive.trim().starts_with(name));
-    let asked = wanted.split(',').filter(|directive| !mentions(directive)).map(str::to_owned);
+    let is_noisy = |directive: &&str| NOISY_CRATES.iter().any(|name| directive.trim().starts_with(name));
+    let other = wanted.split(',').filter(|directive| !is_noisy(directive)).map(str::to_owned);
     let capped = NOISY_CRATES.iter().map(|name| format!("{name}=info"));
-    asked.chain([INVOCATION.to_owned()]).chain(capped).collect::<Vec<_>>().join(",")
+    other.chain([INVOCATION_DIRECTIVE.to_owned()]).chain(capped).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -59,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_setting_makes_the_sdk_log_its_requests() {
+    fn no_setting_enables_request_logs_of_the_sdk() {
         for wanted in ["trace", "debug,aws_smithy_runtime=trace", "info, aws_smithy_runtime::client=trace", "error"] {
             let filter = cap_levels(wanted);
             let directives: Vec<_> = filter.split(',').filter(|d| d.contains("aws_smithy_runtime")).collect();
@@ -69,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_of_our_own_crates_is_heard() {
+    fn levels_of_own_crates_are_kept() {
         assert!(cap_levels("warn,posting=debug").starts_with("warn,posting=debug,"));
     }
 }

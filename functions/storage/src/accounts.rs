@@ -1,7 +1,7 @@
-//! The accounts: TikTok users who authorized, with their tokens sealed.
+//! The accounts table: connected TikTok users, with their tokens sealed.
 //!
-//! The same rules as for posts: a write is conditional on what was read. That is
-//! what makes the lock around a token's refresh one (`domain::account::RefreshLock`).
+//! Each write is conditional on the revision that was read. The lock around a token refresh
+//! (`domain::account::RefreshLock`) relies on this: of two workers that write the lock, one gets a conflict.
 
 mod lookup;
 mod record;
@@ -12,7 +12,7 @@ use domain::account::Account;
 use domain::identity::{Alias, OpenId};
 use jiff::Timestamp;
 
-use crate::table::{Condition, Item, Put, RecordError, SaveError, StoreError, Table, revision_of};
+use crate::table::{Condition, SaveError, StoreError, Table};
 use crate::versioned::{Revision, Versioned};
 
 /// The accounts table.
@@ -22,110 +22,87 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Takes the table by its name.
+    /// Uses the table with this name.
     #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), record::KEY) }
     }
 
-    /// Reads an account as the last write left it.
+    /// Reads an account with a consistent read.
     pub async fn get(&self, alias: &Alias) -> Result<Option<Versioned<Account>>, StoreError> {
-        let item = self.table.get(alias.as_str()).await?;
-        item.map(|item| self.kept(alias, &item)).transpose()
+        self.table.load(alias.as_str()).await
     }
 
     /// Creates an account.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] where the alias is taken: nothing was stored.
+    /// [`SaveError::Conflict`] if the alias is in use. Nothing was stored.
     pub async fn create(&self, account: Account, now: Timestamp) -> Result<Versioned<Account>, SaveError> {
-        self.put(Condition::Absent, account, now).await
+        let item = record::item_of(&account, now);
+        self.table.store(Condition::Absent, account, item).await
     }
 
-    /// Stores a changed account, unless somebody wrote since it was read.
+    /// Stores a changed account, unless another writer changed it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] where somebody did: nothing was stored. With
-    /// [`StoreError::Unavailable`] it may have been stored, or not.
+    /// [`SaveError::Conflict`] if another writer did. Nothing was stored. After any other error with disposition
+    /// `Retry`, the account may have been stored.
     pub async fn save(
         &self,
-        was: impl Into<Revision>,
+        read: impl Into<Revision>,
         account: Account,
         now: Timestamp,
     ) -> Result<Versioned<Account>, SaveError> {
-        self.put(Condition::At(was.into()), account, now).await
+        let item = record::item_of(&account, now);
+        self.table.store(Condition::At(read.into()), account, item).await
     }
 
-    /// Reads every account, by alias.
+    /// Reads all accounts, ordered by alias.
     pub async fn list(&self) -> Result<Vec<Versioned<Account>>, StoreError> {
-        let mut accounts = Vec::new();
+        let mut accounts: Vec<Versioned<Account>> = Vec::new();
         for item in lookup::all(&self.table).await? {
-            accounts.push(self.kept(&lookup::alias_of(&self.table, &item)?, &item)?);
+            accounts.push(self.table.read(lookup::alias_of(&self.table, &item)?.as_str(), &item)?);
         }
         accounts.sort_by(|a, b| a.alias.cmp(&b.alias));
         Ok(accounts)
     }
 
-    /// Finds the aliases under which a user is known. What was written a moment
-    /// ago may be missing.
+    /// Finds the aliases of a TikTok user. The index is eventually consistent, so a new account may be missing.
     pub async fn aliases_of(&self, user: &OpenId) -> Result<Vec<Alias>, StoreError> {
         lookup::aliases_of(&self.table, user).await
     }
 
-    /// Finds connected accounts whose tokens are to be exchanged by now although
-    /// nobody needs them, the longest due first, a hundred at most. The index may
-    /// lag behind: whoever exchanges reads the account first.
+    /// Finds connected accounts whose tokens are due for renewal although no call needs them: at most 100, the
+    /// longest due first. The index is eventually consistent, so the caller must read each account first.
     pub async fn due_for_renewal(&self, now: Timestamp) -> Result<Vec<Alias>, StoreError> {
         renewal::due(&self.table, now).await
-    }
-
-    async fn put(
-        &self,
-        condition: Condition,
-        account: Account,
-        now: Timestamp,
-    ) -> Result<Versioned<Account>, SaveError> {
-        let item = record::item_of(&account, now).map_err(|error| self.unusable(&account.alias, error))?;
-        match self.table.put(item, condition).await? {
-            Put::Done(revision) => Ok(Versioned::new(account, revision)),
-            Put::Refused(_) => Err(SaveError::Conflict),
-        }
-    }
-
-    fn kept(&self, alias: &Alias, item: &Item) -> Result<Versioned<Account>, StoreError> {
-        let read = || Ok(Versioned::new(record::account_of(item)?, revision_of(item)?));
-        read().map_err(|error| self.unusable(alias, error))
-    }
-
-    fn unusable(&self, alias: &Alias, error: RecordError) -> StoreError {
-        StoreError::record(self.table.name(), alias.as_str(), error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted_server::{Answer, ScriptedServer, say};
+    use crate::scripted_aws::{Reply, ScriptedAws, ScriptedServer, reply};
     use serde_json::json;
 
     #[tokio::test]
-    async fn a_user_is_looked_for_in_the_index_by_user() {
+    async fn user_is_found_by_the_open_id_index() {
         let found = json!({ "Items": [{ "alias": { "S": "anna" }, "open_id": { "S": "open-1" } }] });
-        let server = ScriptedServer::start([say(Answer::new(200, found.to_string()))]).await;
+        let server = ScriptedServer::start([reply(Reply::new(200, found.to_string()))]).await;
         let accounts = Accounts::new(server.dynamodb(), "accounts");
         let aliases = accounts.aliases_of(&OpenId::new("open-1").unwrap()).await.unwrap();
         assert_eq!(aliases, [Alias::new("anna").unwrap()]);
-        let asked = server.requests()[0].json();
-        assert_eq!(asked["IndexName"], "open_id");
-        assert_eq!(asked["ExpressionAttributeValues"], json!({ ":user": { "S": "open-1" } }));
+        let request = server.requests()[0].json();
+        assert_eq!(request["IndexName"], "open_id");
+        assert_eq!(request["ExpressionAttributeValues"], json!({ ":user": { "S": "open-1" } }));
     }
 
     #[tokio::test]
-    async fn the_table_is_listed_to_its_end_and_a_broken_item_is_named() {
+    async fn list_reads_all_pages_and_names_an_invalid_item() {
         let first = json!({ "Items": [], "LastEvaluatedKey": { "alias": { "S": "m" } } });
         let second = json!({ "Items": [{ "alias": { "S": "zoe" } }] });
-        let script = [say(Answer::new(200, first.to_string())), say(Answer::new(200, second.to_string()))];
-        let server = ScriptedServer::start(script).await;
+        let pages = [first, second].map(|page| reply(Reply::new(200, page.to_string())));
+        let server = ScriptedServer::start(pages).await;
         let error = Accounts::new(server.dynamodb(), "accounts").list().await.unwrap_err();
         assert!(error.to_string().contains("zoe"), "{error}");
         assert_eq!(server.requests()[1].json()["ExclusiveStartKey"], json!({ "alias": { "S": "m" } }));

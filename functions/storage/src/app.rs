@@ -1,12 +1,11 @@
-//! The TikTok app's own credentials, which its operator keeps in Secrets
-//! Manager as `{"client_key": "…", "client_secret": "…"}`. While the secret is
-//! exchanged, `"previous_client_secret"` beside them is the one before: TikTok may
-//! sign with it yet. It stands there, rather than among Secrets Manager's versions,
-//! so that its operator decides when it ends.
+//! The TikTok app's credentials, which the operator stores in Secrets Manager.
 //!
-//! They are read when they are needed, and kept for [`FRESH_FOR`], so that a new
-//! secret is used soon and a warm function does not ask each time. Where Secrets
-//! Manager cannot be reached, those that were read last go on being used.
+//! The secret is `{"client_key": "…", "client_secret": "…"}`. While the operator replaces the client secret, the
+//! field `previous_client_secret` holds the old one, because TikTok may still sign webhooks with it. It is a field
+//! of the secret, not an old version in Secrets Manager, so that the operator decides when it ends.
+//!
+//! The credentials are read on first use and cached for [`MAX_AGE`]: a new secret is used soon, and a warm function
+//! does not read it for each call. If Secrets Manager is unavailable, the cached credentials stay in use.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,25 +17,26 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::aws::{AFTER_OUTAGE, AwsError, Kind, chain};
+use crate::aws::{AwsError, Kind};
 use crate::clients::Lazy;
 
 /// How long credentials are used before they are read again.
-const FRESH_FOR: Duration = Duration::from_mins(5);
+const MAX_AGE: Duration = Duration::from_mins(5);
 
-/// What the app shows TikTok to be itself.
+/// The credentials with which the app authenticates to TikTok.
 #[derive(Debug, Clone)]
 pub struct AppCredentials {
-    /// The app's public name for itself.
+    /// The app's public identifier.
     pub client_key: String,
     /// The app's secret.
     pub client_secret: SecretString,
-    /// The one before, while TikTok may sign with it yet. Nothing is asked with it.
+    /// The old secret, while TikTok may still sign webhooks with it. It is not used for calls.
     pub previous_client_secret: Option<SecretString>,
 }
 
+/// The secret's JSON.
 #[derive(Deserialize)]
-struct Form {
+struct SecretForm {
     #[serde(default)]
     client_key: String,
     #[serde(default)]
@@ -45,11 +45,12 @@ struct Form {
     previous_client_secret: Option<String>,
 }
 
-/// The secret that holds the credentials.
+/// The secret that contains the credentials.
 pub struct AppSecret {
     client: Lazy<Client>,
     arn: String,
-    read: Mutex<Option<(AppCredentials, Timestamp)>>,
+    /// The credentials, and when they were read.
+    cache: Mutex<Option<(AppCredentials, Timestamp)>>,
 }
 
 impl fmt::Debug for AppSecret {
@@ -59,26 +60,26 @@ impl fmt::Debug for AppSecret {
 }
 
 impl AppSecret {
-    /// Takes the secret by its ARN or name.
+    /// Uses the secret with this ARN or name.
     #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, arn: impl Into<String>) -> Self {
-        Self { client: client.into(), arn: arn.into(), read: Mutex::new(None) }
+        Self { client: client.into(), arn: arn.into(), cache: Mutex::new(None) }
     }
 
-    /// The credentials, as they were at most five minutes ago.
+    /// The credentials, at most five minutes old, or older while Secrets Manager is unavailable.
     pub async fn get(&self, now: Timestamp) -> Result<AppCredentials, AppSecretError> {
-        let mut read = self.read.lock().await;
-        match &*read {
-            Some((credentials, at)) if now < *at + FRESH_FOR => return Ok(credentials.clone()),
+        let mut cache = self.cache.lock().await;
+        match &*cache {
+            Some((credentials, read_at)) if now < *read_at + MAX_AGE => return Ok(credentials.clone()),
             _ => {}
         }
-        match (self.fetch().await, &*read) {
+        match (self.fetch().await, &*cache) {
             (Ok(credentials), _) => {
-                *read = Some((credentials.clone(), now));
+                *cache = Some((credentials.clone(), now));
                 Ok(credentials)
             }
-            (Err(error @ AppSecretError::Unavailable { .. }), Some((credentials, _))) => {
-                tracing::warn!(error = %chain(&error), "the app's credentials are those read before");
+            (Err(AppSecretError::Aws(error)), Some((credentials, _))) if error.kind() == Kind::Unavailable => {
+                tracing::warn!(error = %error, "cached app credentials used: Secrets Manager is unavailable");
                 Ok(credentials.clone())
             }
             (Err(error), _) => Err(error),
@@ -86,16 +87,18 @@ impl AppSecret {
     }
 
     async fn fetch(&self) -> Result<AppCredentials, AppSecretError> {
-        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
-        let answer = answer.map_err(|error| self.error(AwsError::of("Secrets Manager GetSecretValue", &error)))?;
-        let text = answer.secret_string.map(SecretString::from);
-        self.parse(text.as_ref())
+        let response = self.client.get_secret_value().secret_id(&self.arn).send().await;
+        let response = response.map_err(|error| {
+            let permission = "secretsmanager:GetSecretValue on the secret";
+            AwsError::of("Secrets Manager GetSecretValue", &format!("secret {}", self.arn), permission, &error)
+        })?;
+        self.parse(response.secret_string.map(SecretString::from).as_ref())
     }
 
     fn parse(&self, text: Option<&SecretString>) -> Result<AppCredentials, AppSecretError> {
         let arn = || self.arn.clone();
-        // The parser's own words are dropped: they may quote what they read.
-        let form: Form = text
+        // The parser's error is dropped, because it may quote the secret.
+        let form: SecretForm = text
             .and_then(|text| serde_json::from_str(text.expose_secret()).ok())
             .ok_or_else(|| AppSecretError::Form { arn: arn() })?;
         if form.client_key.trim().is_empty() {
@@ -104,79 +107,45 @@ impl AppSecret {
         if form.client_secret.trim().is_empty() {
             return Err(AppSecretError::Empty { arn: arn(), field: "client_secret" });
         }
+        let previous = form.previous_client_secret.filter(|secret| !secret.trim().is_empty());
         Ok(AppCredentials {
             client_key: form.client_key,
             client_secret: form.client_secret.into(),
-            previous_client_secret: form
-                .previous_client_secret
-                .filter(|secret| !secret.trim().is_empty())
-                .map(SecretString::from),
+            previous_client_secret: previous.map(SecretString::from),
         })
-    }
-
-    fn error(&self, source: AwsError) -> AppSecretError {
-        let arn = self.arn.clone();
-        match source.kind() {
-            Kind::Unavailable => AppSecretError::Unavailable { source },
-            Kind::Denied => AppSecretError::Denied { arn, source },
-            Kind::Missing | Kind::Condition | Kind::Refused => AppSecretError::NoSecret { arn, source },
-        }
     }
 }
 
-/// The app's credentials could not be had.
+/// The app's credentials could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AppSecretError {
-    /// Secrets Manager is throttling, down, or did not answer.
-    #[error("Secrets Manager cannot be reached now")]
-    Unavailable {
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// The function's role is not enough.
-    #[error("secret {arn} is closed to this function: grant its role secretsmanager:GetSecretValue on the secret")]
-    Denied {
-        /// The secret.
-        arn: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// There is no such secret, or it is about to be deleted.
-    #[error("secret {arn} cannot be read: deploy the stack, or restore the secret")]
-    NoSecret {
-        /// The secret.
-        arn: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// It does not have the form that it should.
+    /// The call to Secrets Manager failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The secret is not the expected JSON object.
     #[error(r#"secret {arn} must be a JSON object: {{"client_key": "…", "client_secret": "…"}}"#)]
     Form {
         /// The secret.
         arn: String,
     },
-    /// Its operator has not filled it in.
-    #[error("secret {arn} has no {field} yet: fill it in with the one of your app in TikTok's developer portal")]
+    /// The operator has not set a field of the secret.
+    #[error("secret {arn} has no {field}: copy it from your app in TikTok's developer portal")]
     Empty {
         /// The secret.
         arn: String,
-        /// What is not there.
+        /// The empty field.
         field: &'static str,
     },
 }
 
 impl AppSecretError {
-    /// What to do about it.
+    /// What the failed read permits. The operator can correct every cause other than an outage: even a rejected call,
+    /// because Secrets Manager rejects calls for a secret that is scheduled for deletion.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Unavailable { .. } => Disposition::Retry { after: AFTER_OUTAGE },
-            Self::Denied { .. } | Self::NoSecret { .. } | Self::Form { .. } | Self::Empty { .. } => {
-                Disposition::NeedsUser
-            }
+            Self::Aws(error) if error.kind() == Kind::Unavailable => error.disposition(),
+            Self::Aws(_) | Self::Form { .. } | Self::Empty { .. } => Disposition::NeedsUser,
         }
     }
 }

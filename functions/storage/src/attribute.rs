@@ -1,8 +1,7 @@
-//! How values look as DynamoDB attributes: so that a person who opens the
-//! console can read them, and so that they come back as they were.
+//! How values are stored as DynamoDB attributes, so that a person can read them in the console.
 //!
-//! Instants that an index is ordered by are numbers of milliseconds; all others
-//! are RFC 3339 text. What is absent has no attribute, rather than a NULL one.
+//! A timestamp is a number of milliseconds since 1970 if an index is ordered by it or if it belongs to a limit,
+//! and RFC 3339 text otherwise. An absent value has no attribute, not a `NULL` attribute.
 
 use std::fmt;
 
@@ -14,43 +13,42 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::table::{Item, RecordError};
 
-/// An instant in whole milliseconds since 1970, as an index orders it.
+/// A timestamp in whole milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Millis(pub(crate) i64);
 
 impl Millis {
-    /// The last whole millisecond that has begun by then.
+    /// Rounds down to a whole millisecond.
     pub(crate) fn floor(at: Timestamp) -> Self {
-        let nanos = at.as_nanosecond().div_euclid(1_000_000);
-        Self(i64::try_from(nanos).unwrap_or(i64::MAX))
+        let millis = at.as_nanosecond().div_euclid(1_000_000);
+        Self(i64::try_from(millis).unwrap_or(i64::MAX))
     }
 
-    /// The first whole millisecond that begins then or later, so that nothing
-    /// that is due is found before it is.
+    /// Rounds up to a whole millisecond, so that a query for due items finds none too early.
     pub(crate) fn ceil(at: Timestamp) -> Self {
         let Self(floor) = Self::floor(at);
-        let exact = at.as_nanosecond().rem_euclid(1_000_000) == 0;
-        Self(if exact { floor } else { floor.saturating_add(1) })
+        let is_whole = at.as_nanosecond().rem_euclid(1_000_000) == 0;
+        Self(if is_whole { floor } else { floor.saturating_add(1) })
     }
 
-    /// The millisecond before this one.
-    pub(crate) fn before(self) -> Self {
+    /// The previous millisecond.
+    pub(crate) fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The instant.
-    pub(crate) fn instant(self, name: &'static str) -> Result<Timestamp, RecordError> {
+    /// The timestamp. `name` is the attribute, for the error.
+    pub(crate) fn timestamp(self, name: &'static str) -> Result<Timestamp, RecordError> {
         Timestamp::from_millisecond(self.0).map_err(|error| RecordError::invalid(name, &error))
     }
 
-    /// The number as an attribute's value.
+    /// The number as an attribute.
     pub(crate) fn value(self) -> AttributeValue {
         AttributeValue::N(self.0.to_string())
     }
 }
 
-/// Ciphertext as a binary attribute.
+/// A sealed secret as a binary attribute.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Ciphertext(Vec<u8>);
 
@@ -100,23 +98,28 @@ impl<'de> Deserialize<'de> for Ciphertext {
     }
 }
 
-/// Writes a record's fields as attributes, without those that are absent.
+/// Converts a record to attributes, without those that are absent.
 pub(crate) fn item_of<R: Serialize>(record: &R) -> Result<Item, RecordError> {
     let mut item: Item = serde_dynamo::to_item(record).map_err(RecordError::Form)?;
-    drop_absent(&mut item);
+    remove_nulls(&mut item);
     Ok(item)
 }
 
-/// Reads a record from those of an item's attributes that it knows.
+/// Reads a record from an item. Attributes that the record does not have are ignored.
 pub(crate) fn record_of<'de, R: Deserialize<'de>>(item: &Item) -> Result<R, RecordError> {
     serde_dynamo::from_item(item.clone()).map_err(RecordError::Form)
 }
 
-fn drop_absent(item: &mut Item) {
+/// The value of a text attribute, or an empty text if the item has none.
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+fn remove_nulls(item: &mut Item) {
     item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
     for value in item.values_mut() {
         if let AttributeValue::M(inner) = value {
-            drop_absent(inner);
+            remove_nulls(inner);
         }
     }
 }
@@ -128,15 +131,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_inside_a_millisecond_is_due_at_its_end() {
+    fn floor_and_ceil_round_to_milliseconds() {
         let at = Timestamp::from_nanosecond(1_000_001).unwrap();
         assert_eq!((Millis::floor(at), Millis::ceil(at)), (Millis(1), Millis(2)));
-        let exact = Timestamp::from_millisecond(5).unwrap();
-        assert_eq!((Millis::floor(exact), Millis::ceil(exact)), (Millis(5), Millis(5)));
+        let whole = Timestamp::from_millisecond(5).unwrap();
+        assert_eq!((Millis::floor(whole), Millis::ceil(whole)), (Millis(5), Millis(5)));
     }
 
     #[test]
-    fn ciphertext_is_a_binary_attribute_and_what_is_absent_is_none() {
+    fn ciphertext_is_binary_and_absent_values_have_no_attribute() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         struct Record {
             token: Ciphertext,
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_not_taken_for_ciphertext() {
+    fn list_is_not_accepted_as_ciphertext() {
         let item = Item::from([("token".to_owned(), AttributeValue::L(vec![]))]);
         assert!(record_of::<HashMap<String, Ciphertext>>(&item).is_err());
     }

@@ -1,8 +1,11 @@
-//! What AWS says of a call that failed, without what was asked and answered.
+//! The error of every call to AWS.
 //!
-//! The SDK's own errors hold the raw answer, and some answers hold secrets. So
-//! they end here: an [`AwsError`] keeps the service's code, its message and the
-//! request's id, and in one place ([`kind_of`]) says what such an error means.
+//! An [`AwsError`] names the operation, the resource and the permission that the operation needs. Of the
+//! response it keeps the error code, the message and the request id. It does not keep the SDK's own error,
+//! because that contains the raw response, and some responses contain secrets.
+//!
+//! [`Kind::of`] is the only code that interprets error codes, and [`AwsError::disposition`] is the only code that
+//! decides what a failed call permits. The errors of the other modules contain an [`AwsError`].
 
 use std::error::Error;
 use std::fmt;
@@ -11,33 +14,39 @@ use std::time::Duration;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
+use domain::failure::{Disposition, error_chain};
 
-/// The least wait before a call that AWS could not serve is repeated, on top of
-/// the SDK's own retries.
+/// The minimum wait before a call is retried that failed because AWS was unavailable. The SDK has made its own
+/// retries before.
 pub(crate) const AFTER_OUTAGE: Duration = Duration::from_secs(2);
 
-/// What a failed call means, whichever service it was made to.
+/// Why a call failed, for every service alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Throttled, an error of AWS's own, no answer, or a broken one.
+    /// AWS throttled the call, failed, sent no response, or sent one that cannot be used. The call may have
+    /// taken effect.
     Unavailable,
-    /// The role lacks a permission, or a policy forbids the call.
+    /// The function's role lacks a permission, or a policy forbids the call.
     Denied,
-    /// What the call is about does not exist.
-    Missing,
-    /// The call's condition does not hold.
-    Condition,
-    /// Anything else: the call will not succeed as it is.
-    Refused,
+    /// The resource does not exist.
+    NotFound,
+    /// The resource exists but cannot be used: it is disabled, scheduled for deletion, or made for another use.
+    Disabled,
+    /// The condition of the call does not hold.
+    ConditionFailed,
+    /// AWS rejected the call for another reason. The same call cannot succeed.
+    Rejected,
 }
 
-/// A call to AWS that failed: what AWS said of it.
+/// A call to AWS that failed.
 #[derive(Debug, Clone)]
-pub struct AwsError(Box<Said>);
+pub struct AwsError(Box<Details>);
 
 #[derive(Debug, Clone)]
-struct Said {
-    call: &'static str,
+struct Details {
+    operation: &'static str,
+    resource: String,
+    permission: String,
     kind: Kind,
     status: Option<u16>,
     code: Option<String>,
@@ -46,124 +55,171 @@ struct Said {
 }
 
 impl AwsError {
-    /// Keeps of an SDK's error what may be shown.
-    pub(crate) fn of<E>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    /// Takes the parts of an SDK error that contain no secret.
+    ///
+    /// `operation` is the service and operation, for example `DynamoDB GetItem`. `permission` completes the
+    /// sentence "grant the function's role …".
+    pub(crate) fn of<E>(
+        operation: &'static str,
+        resource: &str,
+        permission: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned);
         let kind = match error {
-            // It was never sent, and never could be.
-            SdkError::ConstructionFailure(_) => Kind::Refused,
-            _ => kind_of(status, code.as_deref()),
+            // The SDK could not build the request, so the same call cannot succeed.
+            SdkError::ConstructionFailure(_) => Kind::Rejected,
+            _ => Kind::of(status, code.as_deref()),
         };
-        let message = message_of(error);
-        let request_id = error.raw_response().and_then(|answer| answer.headers().request_id()).map(str::to_owned);
-        Self(Box::new(Said { call, kind, status, code, message, request_id }))
+        Self(Box::new(Details {
+            operation,
+            resource: resource.to_owned(),
+            permission: permission.to_owned(),
+            kind,
+            status,
+            code,
+            message: message_of(error),
+            request_id: error.raw_response().and_then(|response| response.headers().request_id()).map(str::to_owned),
+        }))
     }
 
-    /// States that an answer was cut off, or is none that the service could give.
-    pub(crate) fn broken(call: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        let kind = Kind::Unavailable;
-        Self(Box::new(Said { call, kind, status: None, code: None, message, request_id: None }))
+    /// Makes an error of kind [`Kind::Unavailable`], for example if a body ended early.
+    pub(crate) fn unavailable(operation: &'static str, resource: &str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, operation, resource, message)
     }
 
-    /// What it means.
+    /// Makes an error without an SDK error.
+    pub(crate) fn new(kind: Kind, operation: &'static str, resource: &str, message: impl Into<String>) -> Self {
+        Self(Box::new(Details {
+            operation,
+            resource: resource.to_owned(),
+            permission: String::new(),
+            kind,
+            status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
+        }))
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The service's own word for it, where it gave one.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    /// The service's error code, if the response has one.
+    pub(crate) fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The HTTP status, where there was an answer.
-    #[must_use]
-    pub fn status(&self) -> Option<u16> {
+    /// The HTTP status, if there was a response.
+    pub(crate) fn status(&self) -> Option<u16> {
         self.0.status
+    }
+
+    /// What the failed call permits.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self.kind() {
+            Kind::Unavailable => Disposition::Retry { after: AFTER_OUTAGE },
+            Kind::Denied | Kind::NotFound | Kind::Disabled => Disposition::NeedsUser,
+            Kind::ConditionFailed | Kind::Rejected => Disposition::GiveUp,
+        }
     }
 }
 
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = &self.0;
-        write!(f, "{}: ", said.call)?;
-        if let Some(code) = &said.code {
+        let Details { operation, resource, permission, kind, status, code, message, request_id } = &*self.0;
+        match kind {
+            Kind::Unavailable => write!(f, "{resource} is unavailable")?,
+            Kind::Denied => write!(f, "access to {resource} is denied: grant the function's role {permission}")?,
+            Kind::NotFound => write!(f, "{resource} does not exist: deploy the stack, or correct the configured name")?,
+            Kind::Disabled => write!(f, "{resource} cannot be used: enable it, or cancel its deletion")?,
+            Kind::ConditionFailed => write!(f, "the condition of a call to {resource} does not hold")?,
+            Kind::Rejected => write!(f, "AWS rejected a call to {resource}")?,
+        }
+        write!(f, " ({operation}: ")?;
+        if let Some(code) = code {
             write!(f, "{code}: ")?;
         }
-        f.write_str(&said.message)?;
-        match (said.status, &said.request_id) {
-            (Some(status), Some(id)) => write!(f, " (status {status}, request id {id})"),
-            (Some(status), None) => write!(f, " (status {status})"),
-            (None, _) => Ok(()),
+        f.write_str(message)?;
+        if let Some(status) = status {
+            write!(f, "; status {status}")?;
         }
+        if let Some(id) = request_id {
+            write!(f, "; request id {id}")?;
+        }
+        f.write_str(")")
     }
 }
 
 impl Error for AwsError {}
 
-/// Reads an error's meaning. The code decides, since DynamoDB and KMS answer
-/// with status 400 whatever happened; the status does where there is no code,
-/// as in an answer to a `HEAD`.
-fn kind_of(status: Option<u16>, code: Option<&str>) -> Kind {
-    let Some(status) = status else { return Kind::Unavailable };
-    match code.map(|code| code.rsplit(['#', '.']).next().unwrap_or(code)) {
-        Some(
-            "ThrottlingException"
-            | "Throttling"
-            | "ThrottledException"
-            | "RequestThrottled"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-            | "SlowDown"
-            | "TooManyRequestsException"
-            | "RequestTimeout"
-            | "RequestTimeoutException"
-            | "DependencyTimeoutException"
-            | "KeyUnavailableException"
-            | "KMSInternalException"
-            | "InternalServiceError"
-            | "InternalServerError"
-            | "TransactionConflictException"
-            | "ReplicatedWriteConflictException",
-        ) => Kind::Unavailable,
-        Some(
-            "AccessDenied"
-            | "AccessDeniedException"
-            | "UnauthorizedOperation"
-            | "UnrecognizedClientException"
-            | "InvalidAccessKeyId"
-            | "SignatureDoesNotMatch"
-            | "InvalidSignatureException"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "InvalidClientTokenId"
-            | "KmsAccessDenied",
-        ) => Kind::Denied,
-        Some(
-            "ResourceNotFoundException"
-            | "NotFoundException"
-            | "NoSuchKey"
-            | "NoSuchVersion"
-            | "NoSuchBucket"
-            | "NotFound"
-            | "QueueDoesNotExist"
-            | "NonExistentQueue",
-        ) => Kind::Missing,
-        Some("ConditionalCheckFailedException" | "PreconditionFailed") => Kind::Condition,
-        Some("InvalidObjectState") => Kind::Refused,
-        _ => match status {
-            403 => Kind::Denied,
-            404 => Kind::Missing,
-            412 => Kind::Condition,
-            // Below 300: an answer of success that could not be read.
-            ..300 | 408 | 429 | 500.. => Kind::Unavailable,
-            _ => Kind::Refused,
-        },
+impl Kind {
+    /// Interprets a response. The error code decides if there is one, because DynamoDB and KMS send status 400
+    /// for most errors. The status decides if there is none, for example in the response to a `HEAD` request.
+    fn of(status: Option<u16>, code: Option<&str>) -> Self {
+        let Some(status) = status else { return Self::Unavailable };
+        match code.map(|code| code.rsplit(['#', '.']).next().unwrap_or(code)) {
+            Some(
+                "ThrottlingException"
+                | "Throttling"
+                | "ThrottledException"
+                | "RequestThrottled"
+                | "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "SlowDown"
+                | "TooManyRequestsException"
+                | "RequestTimeout"
+                | "RequestTimeoutException"
+                | "DependencyTimeoutException"
+                | "KeyUnavailableException"
+                | "KMSInternalException"
+                | "InternalServiceError"
+                | "InternalServerError"
+                | "TransactionConflictException"
+                | "ReplicatedWriteConflictException",
+            ) => Self::Unavailable,
+            Some(
+                "AccessDenied"
+                | "AccessDeniedException"
+                | "UnauthorizedOperation"
+                | "UnrecognizedClientException"
+                | "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "InvalidSignatureException"
+                | "ExpiredToken"
+                | "ExpiredTokenException"
+                | "InvalidClientTokenId"
+                | "KmsAccessDenied",
+            ) => Self::Denied,
+            Some(
+                "ResourceNotFoundException"
+                | "NotFoundException"
+                | "NoSuchKey"
+                | "NoSuchVersion"
+                | "NoSuchBucket"
+                | "NotFound"
+                | "QueueDoesNotExist"
+                | "NonExistentQueue",
+            ) => Self::NotFound,
+            Some("DisabledException" | "KMSInvalidStateException" | "InvalidKeyUsageException") => Self::Disabled,
+            Some("ConditionalCheckFailedException" | "PreconditionFailed") => Self::ConditionFailed,
+            // S3 sends this with status 403 for an archived object.
+            Some("InvalidObjectState") => Self::Rejected,
+            _ => match status {
+                403 => Self::Denied,
+                404 => Self::NotFound,
+                412 => Self::ConditionFailed,
+                // Below 300: a successful response that the SDK could not parse.
+                ..300 | 408 | 429 | 500.. => Self::Unavailable,
+                _ => Self::Rejected,
+            },
+        }
     }
 }
 
@@ -172,23 +228,13 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(said) => match (said.err().message(), said.err().code()) {
-            (Some(message), _) => message.to_owned(),
-            (None, Some(_)) => "the service said no more".to_owned(),
-            (None, None) => "the service gave no reason".to_owned(),
-        },
-        // What could not be read may hold what must not be shown.
-        SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
-        SdkError::TimeoutError(_) => "there was no answer in time".to_owned(),
-        SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => chain(error),
+        SdkError::ServiceError(service) => service.err().message().unwrap_or("no message").to_owned(),
+        // The SDK's text may quote the response, which may contain a secret.
+        SdkError::ResponseError(_) => "the response could not be parsed".to_owned(),
+        SdkError::TimeoutError(_) => "timeout".to_owned(),
+        SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => error_chain(error),
         _ => "the call failed".to_owned(),
     }
-}
-
-/// An error and its causes, in one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
@@ -196,36 +242,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_decides_before_the_status_does() {
+    fn error_code_decides_before_status() {
         let table = [
             (400, Some("ThrottlingException"), Kind::Unavailable),
             (400, Some("com.amazonaws.dynamodb.v20120810#AccessDeniedException"), Kind::Denied),
-            (400, Some("ResourceNotFoundException"), Kind::Missing),
-            (400, Some("ConditionalCheckFailedException"), Kind::Condition),
-            (400, Some("AWS.SimpleQueueService.NonExistentQueue"), Kind::Missing),
-            (400, Some("ValidationException"), Kind::Refused),
-            (403, Some("InvalidObjectState"), Kind::Refused),
+            (400, Some("ResourceNotFoundException"), Kind::NotFound),
+            (400, Some("ConditionalCheckFailedException"), Kind::ConditionFailed),
+            (400, Some("AWS.SimpleQueueService.NonExistentQueue"), Kind::NotFound),
+            (400, Some("DisabledException"), Kind::Disabled),
+            (400, Some("ValidationException"), Kind::Rejected),
+            (403, Some("InvalidObjectState"), Kind::Rejected),
             (503, Some("SlowDown"), Kind::Unavailable),
         ];
         for (status, code, kind) in table {
-            assert_eq!(kind_of(Some(status), code), kind, "{code:?}");
+            assert_eq!(Kind::of(Some(status), code), kind, "{code:?}");
         }
     }
 
     #[test]
-    fn without_a_code_the_status_decides() {
+    fn status_decides_without_error_code() {
         let table = [
             (403, Kind::Denied),
-            (404, Kind::Missing),
-            (412, Kind::Condition),
-            (400, Kind::Refused),
+            (404, Kind::NotFound),
+            (412, Kind::ConditionFailed),
+            (400, Kind::Rejected),
             (429, Kind::Unavailable),
             (500, Kind::Unavailable),
             (503, Kind::Unavailable),
         ];
         for (status, kind) in table {
-            assert_eq!(kind_of(Some(status), None), kind, "{status}");
+            assert_eq!(Kind::of(Some(status), None), kind, "{status}");
         }
-        assert_eq!(kind_of(None, None), Kind::Unavailable, "no answer at all");
+        assert_eq!(Kind::of(None, None), Kind::Unavailable, "no response");
+    }
+
+    #[test]
+    fn display_names_resource_and_operation() {
+        let error = AwsError::unavailable("S3 GetObject", "s3://b/k", "the body ended early");
+        assert_eq!(error.to_string(), "s3://b/k is unavailable (S3 GetObject: the body ended early)");
+        assert_eq!(error.disposition(), Disposition::Retry { after: AFTER_OUTAGE });
     }
 }

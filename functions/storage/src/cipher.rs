@@ -1,38 +1,39 @@
-//! The vault: seals tokens and upload URLs with the stack's KMS key.
+//! The cipher that seals TikTok tokens and upload URLs with the stack's KMS key.
 //!
-//! Whatever is sealed is bound to its purpose and its account by the encryption
-//! context, so that a ciphertext that was moved to another place cannot be
-//! opened there. StoredCounter secrets are not kept here.
+//! The encryption context binds a sealed secret to its purpose and its account. If a ciphertext is moved to another
+//! attribute or account, KMS does not open it there. The ciphertexts are stored elsewhere, in the posts and
+//! accounts tables.
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>
 
 use std::collections::HashMap;
 
 use aws_sdk_kms::Client;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use domain::failure::Disposition;
 use domain::identity::Alias;
 use domain::secret::{ExposeSecret, Sealed, SecretString};
 
-use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+use crate::aws::{AwsError, Kind};
 use crate::clients::Lazy;
 
-/// The most that KMS encrypts by itself, in bytes.
+/// The largest plaintext that KMS encrypts, in bytes.
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
-const MOST_BYTES: usize = 4096;
+const MAX_PLAINTEXT: usize = 4096;
 
 /// What a secret is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// What calls are made with.
+    /// An access token, which authorizes calls to TikTok.
     AccessToken,
-    /// What the next pair of tokens is had for.
+    /// A refresh token, which is exchanged for the next pair of tokens.
     RefreshToken,
-    /// Where a video's bytes go.
+    /// An upload URL, to which a video's bytes are sent.
     UploadUrl,
 }
 
 impl Purpose {
-    /// The purpose as it stands in the encryption context.
+    /// The purpose's name in the encryption context.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,17 +50,17 @@ impl std::fmt::Display for Purpose {
     }
 }
 
-/// What a sealed secret is bound to.
+/// The purpose and the account to which a sealed secret is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptionContext {
-    /// What it is for.
+    /// What the secret is for.
     pub purpose: Purpose,
-    /// Whose it is.
+    /// The account to which the secret belongs.
     pub account: Alias,
 }
 
 impl EncryptionContext {
-    /// Binds to a purpose and an account.
+    /// Makes the context of a purpose and an account.
     #[must_use]
     pub fn new(purpose: Purpose, account: &Alias) -> Self {
         Self { purpose, account: account.clone() }
@@ -73,7 +74,7 @@ impl EncryptionContext {
     }
 }
 
-/// The key that secrets are sealed with.
+/// Seals and opens secrets with one KMS key.
 #[derive(Debug, Clone)]
 pub struct KmsCipher {
     client: Lazy<Client>,
@@ -81,133 +82,97 @@ pub struct KmsCipher {
 }
 
 impl KmsCipher {
-    /// Takes the key by its id or ARN.
+    /// Uses the key with this id or ARN.
     #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, key_id: impl Into<String>) -> Self {
         Self { client: client.into(), key_id: key_id.into() }
     }
 
-    /// Seals a secret for one purpose and one account.
+    /// Encrypts a secret for one purpose and one account.
     pub async fn seal(&self, context: &EncryptionContext, secret: &SecretString) -> Result<Sealed, CipherError> {
         let text = secret.expose_secret();
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_PLAINTEXT {
             return Err(CipherError::TooLong { purpose: context.purpose, bytes: text.len() });
         }
-        let seal = self.client.encrypt().key_id(&self.key_id).plaintext(Blob::new(text.as_bytes()));
-        let answer = seal.set_encryption_context(Some(context.pairs())).send().await;
-        let answer = answer.map_err(|error| self.error("kms:Encrypt", context, AwsError::of("KMS Encrypt", &error)))?;
-        let sealed = answer.ciphertext_blob.ok_or_else(|| CipherError::Unavailable {
-            source: AwsError::broken("KMS Encrypt", "the answer has no ciphertext"),
-        })?;
-        Ok(Sealed::new(sealed.into_inner()))
+        let encrypt = self.client.encrypt().key_id(&self.key_id).plaintext(Blob::new(text.as_bytes()));
+        let response = encrypt.set_encryption_context(Some(context.pairs())).send().await;
+        let response = response.map_err(|error| self.error("KMS Encrypt", "kms:Encrypt on the key", &error))?;
+        let ciphertext = response
+            .ciphertext_blob
+            .ok_or_else(|| AwsError::unavailable("KMS Encrypt", &self.resource(), "the response has no ciphertext"))?;
+        Ok(Sealed::new(ciphertext.into_inner()))
     }
 
-    /// Opens what was sealed for this purpose and this account.
+    /// Decrypts a secret that was sealed for this purpose and this account.
     pub async fn open(&self, context: &EncryptionContext, sealed: &Sealed) -> Result<SecretString, CipherError> {
-        let open = self.client.decrypt().key_id(&self.key_id).ciphertext_blob(Blob::new(sealed.ciphertext()));
-        let answer = open.set_encryption_context(Some(context.pairs())).send().await;
-        let answer = answer.map_err(|error| self.error("kms:Decrypt", context, AwsError::of("KMS Decrypt", &error)))?;
-        let secret = answer.plaintext.and_then(|secret| String::from_utf8(secret.into_inner()).ok());
-        secret.map(SecretString::from).ok_or_else(|| CipherError::Foreign {
-            context: context.clone(),
-            source: AwsError::broken("KMS Decrypt", "what was sealed is no text"),
+        const OPERATION: &str = "KMS Decrypt";
+        let wrong_context = |source| CipherError::WrongContext { context: context.clone(), source };
+        let decrypt = self.client.decrypt().key_id(&self.key_id).ciphertext_blob(Blob::new(sealed.ciphertext()));
+        let response = decrypt.set_encryption_context(Some(context.pairs())).send().await;
+        let response = response.map_err(|error| {
+            let error = self.error(OPERATION, "kms:Decrypt on the key", &error);
+            match error.code() {
+                Some("InvalidCiphertextException" | "IncorrectKeyException") => wrong_context(error),
+                _ => CipherError::Aws(error),
+            }
+        })?;
+        let secret = response.plaintext.and_then(|secret| String::from_utf8(secret.into_inner()).ok());
+        secret.map(SecretString::from).ok_or_else(|| {
+            wrong_context(AwsError::new(Kind::Rejected, OPERATION, &self.resource(), "the plaintext is not UTF-8"))
         })
     }
 
-    fn error(&self, permission: &'static str, context: &EncryptionContext, source: AwsError) -> CipherError {
-        let key = self.key_id.clone();
-        match source.kind() {
-            Kind::Unavailable => CipherError::Unavailable { source },
-            Kind::Denied => CipherError::Denied { key, permission, source },
-            Kind::Missing => CipherError::NoKey { key, source },
-            Kind::Condition | Kind::Refused => match source.code() {
-                Some("InvalidCiphertextException" | "IncorrectKeyException") => {
-                    CipherError::Foreign { context: context.clone(), source }
-                }
-                Some("DisabledException" | "KMSInvalidStateException" | "InvalidKeyUsageException") => {
-                    CipherError::NoKey { key, source }
-                }
-                _ => CipherError::Refused { key, source },
-            },
-        }
+    fn resource(&self) -> String {
+        format!("KMS key {}", self.key_id)
+    }
+
+    fn error<E>(&self, operation: &'static str, permission: &str, error: &SdkError<E>) -> AwsError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        AwsError::of(operation, &self.resource(), permission, error)
     }
 }
 
 /// A secret that could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CipherError {
-    /// KMS is throttling, down, or did not answer.
-    #[error("KMS cannot be reached now")]
-    Unavailable {
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// The function's role is not enough.
-    #[error("key {key} is closed to this function: grant its role {permission} on the key")]
-    Denied {
-        /// The key.
-        key: String,
-        /// What is missing.
-        permission: &'static str,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// There is no such key, or it is disabled or about to be deleted.
+    /// The call to KMS failed. While the key is unusable, no account can be posted to.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The ciphertext was not sealed with this key for this purpose and account.
     #[error(
-        "key {key} cannot be used: enable it, or cancel its deletion, in KMS; without it no account can be posted to"
-    )]
-    NoKey {
-        /// The key.
-        key: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// KMS does not take the call as it is.
-    #[error("key {key} refused the call")]
-    Refused {
-        /// The key.
-        key: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// It was not sealed by this key for this purpose and account.
-    #[error(
-        "what is stored was not sealed as the {} of account {} with the stack's key: connect the account again",
+        "the stored secret was not sealed as the {} of account {} with the stack's key: connect the account again",
         context.purpose, context.account
     )]
-    Foreign {
-        /// What it was taken for.
+    WrongContext {
+        /// The context with which the ciphertext was opened.
         context: EncryptionContext,
-        /// What AWS said.
+        /// KMS's response.
         #[source]
         source: AwsError,
     },
-    /// It is longer than KMS takes.
-    #[error("TikTok's {purpose} has {bytes} bytes, and at most {MOST_BYTES} can be sealed")]
+    /// The secret is longer than KMS encrypts.
+    #[error("TikTok's {purpose} has {bytes} bytes, and KMS encrypts at most {MAX_PLAINTEXT}")]
     TooLong {
-        /// What it is for.
+        /// What the secret is for.
         purpose: Purpose,
-        /// Its length in bytes.
+        /// The secret's length in bytes.
         bytes: usize,
     },
 }
 
 impl CipherError {
-    /// What to do about it.
+    /// What the failed call permits.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Unavailable { .. } => Disposition::Retry { after: AFTER_OUTAGE },
-            Self::Denied { .. } | Self::NoKey { .. } => Disposition::NeedsUser,
-            Self::Foreign { context, .. } => match context.purpose {
+            Self::Aws(error) => error.disposition(),
+            Self::WrongContext { context, .. } => match context.purpose {
                 Purpose::AccessToken | Purpose::RefreshToken => Disposition::NeedsReconnect,
                 Purpose::UploadUrl => Disposition::GiveUp,
             },
-            Self::Refused { .. } | Self::TooLong { .. } => Disposition::GiveUp,
+            Self::TooLong { .. } => Disposition::GiveUp,
         }
     }
 }

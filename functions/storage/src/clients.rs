@@ -1,61 +1,64 @@
-//! The SDK's clients that everything here stands on.
+//! The AWS SDK clients that the stores use.
 
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
 use aws_types::SdkConfig;
 
-/// A client of each service. The tables are asked at every invocation; the others
-/// are made when they are first needed: each parses the endpoints of all of AWS, which
-/// is a good part of a cold start.
+/// One client for each service.
+///
+/// Every invocation calls DynamoDB, so its client is created at once. The other clients are created on first use:
+/// each client parses the endpoint rules of all AWS regions, which takes a large part of a cold start.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    /// The tables.
+    /// DynamoDB, for the tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// The key.
+    /// KMS, for the key that seals tokens and upload URLs.
     pub kms: Lazy<aws_sdk_kms::Client>,
-    /// The bucket.
+    /// S3, for videos and sidecars.
     pub s3: Lazy<aws_sdk_s3::Client>,
-    /// The app's credentials.
+    /// Secrets Manager, for the TikTok app's credentials.
     pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
-    /// The queue.
+    /// SQS, for the wake queue.
     pub sqs: Lazy<aws_sdk_sqs::Client>,
 }
 
 impl Clients {
-    /// Makes them all of one configuration. An endpoint of one's own has no
-    /// name for each bucket, so the bucket goes into the path there.
+    /// Creates all clients from one configuration.
+    ///
+    /// If the configuration names an endpoint, S3 requests have the bucket in the path, because such an endpoint
+    /// has no host name for each bucket.
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         let s3 = |config: &SdkConfig| {
-            let own_endpoint = config.endpoint_url().is_some();
-            let config = aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint);
+            let custom_endpoint = config.endpoint_url().is_some();
+            let config = aws_sdk_s3::config::Builder::from(config).force_path_style(custom_endpoint);
             aws_sdk_s3::Client::from_conf(config.build())
         };
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
-            kms: Lazy::made(config, aws_sdk_kms::Client::new),
-            s3: Lazy::made(config, s3),
-            secrets: Lazy::made(config, aws_sdk_secretsmanager::Client::new),
-            sqs: Lazy::made(config, aws_sdk_sqs::Client::new),
+            kms: Lazy::from_config(config, aws_sdk_kms::Client::new),
+            s3: Lazy::from_config(config, s3),
+            secrets: Lazy::from_config(config, aws_sdk_secretsmanager::Client::new),
+            sqs: Lazy::from_config(config, aws_sdk_sqs::Client::new),
         }
     }
 }
 
-/// A client that is made when it is first used, once for all its clones.
+/// A client that is created on first use. All clones share it.
 #[derive(Debug)]
-pub struct Lazy<C>(Arc<LazyLock<C, Making<C>>>);
+pub struct Lazy<C>(Arc<LazyLock<C, Create<C>>>);
 
-type Making<C> = Box<dyn FnOnce() -> C + Send>;
+type Create<C> = Box<dyn FnOnce() -> C + Send>;
 
 impl<C: 'static> Lazy<C> {
-    fn made(config: &SdkConfig, make: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Self {
+    fn from_config(config: &SdkConfig, create: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Self {
         let config = config.clone();
-        Self::by(Box::new(move || make(&config)))
+        Self::new(Box::new(move || create(&config)))
     }
 
-    fn by(making: Making<C>) -> Self {
-        Self(Arc::new(LazyLock::new(making)))
+    fn new(create: Create<C>) -> Self {
+        Self(Arc::new(LazyLock::new(create)))
     }
 }
 
@@ -73,10 +76,10 @@ impl<C> Deref for Lazy<C> {
     }
 }
 
-/// One that is there already.
+/// Wraps a client that exists already.
 impl<C: Send + 'static> From<C> for Lazy<C> {
     fn from(client: C) -> Self {
-        Self::by(Box::new(|| client))
+        Self::new(Box::new(|| client))
     }
 }
 
@@ -86,13 +89,13 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
-    fn it_is_made_at_its_first_use_and_once() {
-        let made = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&made);
-        let later = Lazy::by(Box::new(move || count.fetch_add(1, Ordering::SeqCst) + 1));
-        let other = later.clone();
-        assert_eq!(made.load(Ordering::SeqCst), 0);
-        assert_eq!((*later, *other), (1, 1));
-        assert_eq!(made.load(Ordering::SeqCst), 1);
+    fn lazy_client_is_created_once_on_first_use() {
+        let created = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&created);
+        let lazy = Lazy::new(Box::new(move || count.fetch_add(1, Ordering::SeqCst) + 1));
+        let clone = lazy.clone();
+        assert_eq!(created.load(Ordering::SeqCst), 0);
+        assert_eq!((*lazy, *clone), (1, 1));
+        assert_eq!(created.load(Ordering::SeqCst), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! EventBridge, where others are told what became of posts.
+//! EventBridge, which delivers the events about posts to other programs.
 //!
-//! What is told goes in order, a few at once, and ends at the first that was not
-//! taken: the caller knows how many were.
+//! Events are sent in order, in batches, up to the first one that EventBridge does not accept. The caller learns
+//! how many were accepted.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
@@ -11,30 +11,32 @@ use jiff::Timestamp;
 
 use crate::aws::AwsError;
 
-/// Whose events they are: EventBridge's `source`.
+/// EventBridge's `source` of every event.
 const SOURCE: &str = "dropcast";
-/// The most that one call takes.
+/// How many events one call accepts at most.
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
-const AT_ONCE: usize = 10;
+const MAX_BATCH: usize = 10;
+const OPERATION: &str = "EventBridge PutEvents";
 
-/// Something to tell.
+/// An event to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventEntry {
-    /// What kind of thing it is: EventBridge's `detail-type`.
+    /// EventBridge's `detail-type`.
     pub kind: &'static str,
-    /// The thing itself, as JSON.
+    /// EventBridge's `detail`, as JSON.
     pub detail: String,
-    /// When it happened.
+    /// When the event happened.
     pub at: Timestamp,
 }
 
-/// Not everything was taken.
+/// EventBridge did not accept all events.
 #[derive(Debug, thiserror::Error)]
-#[error("the event bus took no more than the first {told}")]
+#[error("EventBridge accepted only the first {accepted} events")]
 pub struct PutEventsError {
-    /// How many were taken, from the first on.
-    pub told: usize,
-    /// What AWS said.
+    /// How many events were accepted, counted from the first. Later events of the same batch may have been
+    /// accepted as well.
+    pub accepted: usize,
+    /// Why the next event was not accepted.
     #[source]
     pub source: AwsError,
 }
@@ -47,104 +49,105 @@ pub struct EventBus {
 }
 
 impl EventBus {
-    /// Takes the bus by its name or ARN. The client is made here, and not among
-    /// `Clients`, since one function alone tells.
+    /// Uses the bus with this name or ARN. The client is not part of [`Clients`](crate::Clients), because only the
+    /// function `notices` needs it.
     #[must_use]
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(config), name: name.into() }
     }
 
-    /// Tells everything, in order.
+    /// Sends events in order.
     ///
     /// # Errors
-    /// Says how many were taken. Some behind them may have been taken as well.
-    pub async fn tell(&self, tellings: &[EventEntry]) -> Result<(), PutEventsError> {
-        for (n, few) in tellings.chunks(AT_ONCE).enumerate() {
-            self.tell_few(few).await.map_err(|(told, source)| PutEventsError { told: n * AT_ONCE + told, source })?;
+    /// EventBridge did not accept one of them. The events behind its batch were not sent.
+    pub async fn put(&self, events: &[EventEntry]) -> Result<(), PutEventsError> {
+        for (n, batch) in events.chunks(MAX_BATCH).enumerate() {
+            let put = self.put_batch(batch).await;
+            put.map_err(|(accepted, source)| PutEventsError { accepted: n * MAX_BATCH + accepted, source })?;
         }
         Ok(())
     }
 
-    async fn tell_few(&self, tellings: &[EventEntry]) -> Result<(), (usize, AwsError)> {
-        let entries = tellings.iter().map(|telling| {
+    async fn put_batch(&self, events: &[EventEntry]) -> Result<(), (usize, AwsError)> {
+        let resource = format!("event bus {}", self.name);
+        let entries = events.iter().map(|event| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.name)
                 .source(SOURCE)
-                .detail_type(telling.kind)
-                .detail(&telling.detail)
-                .time(DateTime::from_secs(telling.at.as_second()))
+                .detail_type(event.kind)
+                .detail(&event.detail)
+                .time(DateTime::from_secs(event.at.as_second()))
                 .build()
         });
         let put = self.client.put_events().set_entries(Some(entries.collect())).send().await;
-        let put = put.map_err(|error| (0, AwsError::of("EventBridge PutEvents", &error)))?;
-        // Each is taken, or not, for itself.
-        match put.entries().iter().position(|entry| entry.error_code().is_some()) {
-            Some(told) => {
-                let entry = &put.entries()[told];
-                let why =
-                    [entry.error_code(), entry.error_message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-                Err((told, AwsError::broken("EventBridge PutEvents", why)))
-            }
-            None => Ok(()),
-        }
+        let put =
+            put.map_err(|error| (0, AwsError::of(OPERATION, &resource, "events:PutEvents on the event bus", &error)))?;
+        // EventBridge accepts or rejects each entry on its own.
+        let Some(accepted) = put.entries().iter().position(|entry| entry.error_code().is_some()) else { return Ok(()) };
+        let rejected = &put.entries()[accepted];
+        let parts = [rejected.error_code(), rejected.error_message()];
+        let message = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
+        Err((accepted, AwsError::unavailable(OPERATION, &resource, message)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted_server::{Answer, Request, ScriptedServer, say};
+    use crate::scripted_aws::{Reply, Request, ScriptedAws, ScriptedServer, reply};
     use serde_json::{Value, json};
 
-    fn tellings(count: usize) -> Vec<EventEntry> {
-        let telling =
+    fn events(count: usize) -> Vec<EventEntry> {
+        let event =
             |n| EventEntry { kind: "Post Updated", detail: json!({ "n": n }).to_string(), at: Timestamp::UNIX_EPOCH };
-        (0..count).map(telling).collect()
+        (0..count).map(event).collect()
     }
 
-    fn taken(count: usize) -> Answer {
+    fn accepted(count: usize) -> Reply {
         let entries: Vec<_> = (0..count).map(|n| json!({ "EventId": n.to_string() })).collect();
-        Answer::new(200, json!({ "FailedEntryCount": 0, "Entries": entries }).to_string())
+        Reply::new(200, json!({ "FailedEntryCount": 0, "Entries": entries }).to_string())
     }
 
-    fn told(request: &Request) -> Vec<Value> {
+    fn entries(request: &Request) -> Vec<Value> {
         request.json()["Entries"].as_array().unwrap().clone()
     }
 
     #[tokio::test]
-    async fn all_is_told_in_order_ten_at_once() {
-        let server = ScriptedServer::start([say(taken(10)), say(taken(2))]).await;
-        server.event_bus().tell(&tellings(12)).await.unwrap();
+    async fn events_are_sent_in_order_in_batches_of_ten() {
+        let server = ScriptedServer::start([reply(accepted(10)), reply(accepted(2))]).await;
+        server.event_bus().put(&events(12)).await.unwrap();
         let [first, second] = &server.requests()[..] else { panic!("two calls") };
-        assert_eq!((told(first).len(), told(second).len()), (10, 2));
-        let entry = &told(second)[0];
+        assert_eq!((entries(first).len(), entries(second).len()), (10, 2));
+        let entry = &entries(second)[0];
         assert_eq!(entry["Detail"], r#"{"n":10}"#);
         assert_eq!((&entry["Source"], &entry["DetailType"]), (&json!("dropcast"), &json!("Post Updated")));
         assert_eq!(entry["EventBusName"], "default");
     }
 
     #[tokio::test]
-    async fn nothing_to_tell_is_no_call() {
+    async fn no_events_make_no_call() {
         let server = ScriptedServer::start([]).await;
-        server.event_bus().tell(&[]).await.unwrap();
+        server.event_bus().put(&[]).await.unwrap();
     }
 
     #[tokio::test]
-    async fn the_first_that_is_not_taken_is_the_last_that_is_tried() {
-        let half = json!({ "FailedEntryCount": 1, "Entries": [
+    async fn rejected_event_stops_the_later_batches() {
+        let partial = json!({ "FailedEntryCount": 1, "Entries": [
             { "EventId": "1" }, { "ErrorCode": "ThrottlingException", "ErrorMessage": "slow down" }, { "EventId": "3" },
         ] });
-        let server = ScriptedServer::start([say(taken(10)), say(Answer::new(200, half.to_string()))]).await;
-        let untold = server.event_bus().tell(&tellings(23)).await.unwrap_err();
-        assert_eq!(untold.told, 11);
-        assert!(untold.source.to_string().contains("ThrottlingException: slow down"), "{}", untold.source);
+        let script = [reply(accepted(10)), reply(Reply::new(200, partial.to_string()))];
+        let server = ScriptedServer::start(script).await;
+        let error = server.event_bus().put(&events(23)).await.unwrap_err();
+        assert_eq!(error.accepted, 11);
+        assert!(error.source.to_string().contains("ThrottlingException: slow down"), "{}", error.source);
     }
 
     #[tokio::test]
-    async fn a_call_that_fails_says_why() {
-        let server = ScriptedServer::start([say(Answer::new(400, r#"{"__type":"AccessDeniedException"}"#))]).await;
-        let untold = server.event_bus().tell(&tellings(1)).await.unwrap_err();
-        assert_eq!(untold.told, 0);
-        assert!(untold.source.to_string().contains("AccessDeniedException"), "{}", untold.source);
+    async fn failed_call_names_its_cause() {
+        let denied = Reply::new(400, r#"{"__type":"AccessDeniedException"}"#);
+        let server = ScriptedServer::start([reply(denied)]).await;
+        let error = server.event_bus().put(&events(1)).await.unwrap_err();
+        assert_eq!(error.accepted, 0);
+        assert!(error.source.to_string().contains("AccessDeniedException"), "{}", error.source);
     }
 }

@@ -1,15 +1,16 @@
-//! Where things are kept: posts and accounts in DynamoDB, videos in S3, tokens
-//! under a KMS key, the app's credentials in Secrets Manager, the bell in SQS, and
-//! EventBridge, where others are told.
+//! Access to AWS: posts, accounts, limits, authorization requests and webhooks in DynamoDB, videos in S3, tokens
+//! sealed with a KMS key, the TikTok app's credentials in Secrets Manager, the wake queue in SQS, and events in
+//! EventBridge.
 //!
-//! This crate alone knows the names of attributes, the formats of keys, the
-//! expressions of conditions, and AWS's errors. It does not know what happens
-//! next to a post; nothing in it decides more than whether a write may be made.
-//! The SDK's clients are given to it, and so is the time.
+//! Only this crate knows attribute names, key formats, condition expressions and AWS error codes. It does not
+//! decide what happens to a post: its only decision is whether a write may take effect. SDK clients and the
+//! current time are arguments.
 //!
-//! Two invariants hold throughout. A write is conditional on the revision that
-//! was read ([`Versioned`]). And no error shows a secret: what AWS said is kept as
-//! [`AwsError`], which has no request and no answer in it.
+//! Two invariants hold in all modules:
+//!
+//! - Each update of a post, account, limit or authorization request is conditional on the revision that the
+//!   caller read ([`Versioned`]).
+//! - No error contains a secret: [`AwsError`] keeps neither the request nor the response.
 //!
 //! In reading order:
 
@@ -34,7 +35,7 @@ mod event_bus;
 mod wake_queue;
 
 #[cfg(test)]
-mod scripted_server;
+mod scripted_aws;
 
 pub use accounts::Accounts;
 pub use app::{AppCredentials, AppSecret, AppSecretError};
@@ -51,5 +52,5 @@ pub use objects::{
 pub use posts::{Created, DuePage, Listed, OpenPage, PageKey, Posts, QueueEntry, Shard, change_of};
 pub use table::{RecordError, SaveError, StoreError};
 pub use versioned::{Revision, Versioned};
-pub use wake_queue::{WakeError, WakeQueue};
+pub use wake_queue::WakeQueue;
 pub use webhook_log::{WebhookLog, WebhookRecord};

@@ -1,12 +1,11 @@
-//! The budgets: one item for each book, so that accounts never share one, and
-//! calls of different kinds do not either.
+//! The limits table: one counter per item, so that accounts never share an item, and neither do calls of
+//! different kinds.
 //!
-//! The app's one book is read by every upload and hardly ever written, so it
-//! needs no partition of its own. Nothing here has to be kept for long: an item
-//! that nobody writes goes after two days, by the table's time to live.
+//! The counter of the app's posting users is a single item. Every upload reads it and few write it, so it needs no
+//! partition of its own. Counters expire: DynamoDB removes an item that was not written for two days.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 
-mod record;
+mod counter;
 
 use std::time::Duration;
 
@@ -17,29 +16,29 @@ use domain::options::Mode;
 use domain::rate_limit::CallKind;
 use jiff::Timestamp;
 
-pub use record::Counter;
+pub use counter::Counter;
 
 use crate::table::{Condition, Put, SaveError, StoreError, Table, revision_of};
 
-/// How long an item stays after its last write: longer than anything in it counts.
+/// How long an item is kept after its last write: longer than the longest window of any counter.
 const KEPT: Duration = Duration::from_hours(48);
-/// The attribute of the table's time to live, in seconds since 1970.
+/// The table's time-to-live attribute, in seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 
-/// Which book is meant.
+/// The key of one counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitKey(String);
 
 impl LimitKey {
-    /// An account's calls of a kind.
+    /// The calls of one kind that were made for an account.
     #[must_use]
     pub fn calls(account: &Alias, kind: CallKind) -> Self {
         Self(format!("{account}#{}", kind.as_str()))
     }
 
-    /// An account's turns in a mode.
+    /// An account's upload quota in one mode.
     #[must_use]
-    pub fn turns(account: &Alias, mode: Mode) -> Self {
+    pub fn upload_quota(account: &Alias, mode: Mode) -> Self {
         let mode = match mode {
             Mode::Direct => "direct",
             Mode::Draft => "draft",
@@ -47,59 +46,59 @@ impl LimitKey {
         Self(format!("{account}#{mode}"))
     }
 
-    /// The app's posting users. No account's alias is empty.
+    /// The users for which the app has posted. The key is unique, because no account's alias is empty.
     #[must_use]
-    pub fn users() -> Self {
+    pub fn posting_users() -> Self {
         Self("#users".to_owned())
     }
 }
 
-/// A book as it was read; an empty one, where there was none.
+/// A counter as it was read, with the condition for the next write. If there is no item, its value is the default.
 #[derive(Debug, Clone)]
-pub struct StoredCounter<B> {
-    /// What it says.
-    pub book: B,
+pub struct StoredCounter<C> {
+    /// The counter.
+    pub value: C,
     key: LimitKey,
     condition: Condition,
 }
 
-/// The budgets table.
+/// The limits table.
 #[derive(Debug, Clone)]
 pub struct Limits {
     table: Table,
 }
 
 impl Limits {
-    /// Takes the table by its name.
+    /// Uses the table with this name.
     #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
-        Self { table: Table::new(client, table_name.into(), record::KEY) }
+        Self { table: Table::new(client, table_name.into(), counter::KEY) }
     }
 
-    /// Reads a book as the last write left it.
-    pub async fn open<B: Counter>(&self, key: LimitKey) -> Result<StoredCounter<B>, StoreError> {
+    /// Reads a counter with a consistent read.
+    pub async fn get<C: Counter>(&self, key: LimitKey) -> Result<StoredCounter<C>, StoreError> {
         let Some(item) = self.table.get(&key.0).await? else {
-            return Ok(StoredCounter { book: B::default(), key, condition: Condition::Absent });
+            return Ok(StoredCounter { value: C::default(), key, condition: Condition::Absent });
         };
-        let read = || Ok((B::of_item(&item)?, Condition::At(revision_of(&item)?)));
-        let (book, condition) = read().map_err(|error| StoreError::record(self.table.name(), &key.0, error))?;
-        Ok(StoredCounter { book, key, condition })
+        let read = || Ok((C::from_item(&item)?, Condition::At(revision_of(&item)?)));
+        let (value, condition) = read().map_err(|error| self.table.invalid(&key.0, error))?;
+        Ok(StoredCounter { value, key, condition })
     }
 
-    /// Writes a book, unless somebody did since it was read.
+    /// Stores a changed counter, unless another writer changed it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] where somebody did: nothing was stored. With
-    /// [`StoreError::Unavailable`] it may have been stored, or not.
-    pub async fn write<B: Counter>(&self, was: StoredCounter<B>, book: &B, now: Timestamp) -> Result<(), SaveError> {
-        let StoredCounter { key, condition, .. } = was;
-        let mut item = book.item().map_err(|error| StoreError::record(self.table.name(), &key.0, error))?;
+    /// [`SaveError::Conflict`] if another writer did. Nothing was stored. After any other error with disposition
+    /// `Retry`, the counter may have been stored.
+    pub async fn save<C: Counter>(&self, read: StoredCounter<C>, value: &C, now: Timestamp) -> Result<(), SaveError> {
+        let StoredCounter { key, condition, .. } = read;
+        let mut item = value.to_item().map_err(|error| self.table.invalid(&key.0, error))?;
         let expires_at = (now + KEPT).as_second().to_string();
-        item.insert(record::KEY.to_owned(), AttributeValue::S(key.0));
+        item.insert(counter::KEY.to_owned(), AttributeValue::S(key.0));
         item.insert(EXPIRES_AT.to_owned(), AttributeValue::N(expires_at));
         match self.table.put(item, condition).await? {
-            Put::Done(_) => Ok(()),
-            Put::Refused(_) => Err(SaveError::Conflict),
+            Put::Written(_) => Ok(()),
+            Put::ConditionFailed(_) => Err(SaveError::Conflict),
         }
     }
 }

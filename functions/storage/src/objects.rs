@@ -1,12 +1,11 @@
-//! The objects in the intake bucket: videos, and the sidecars beside them.
+//! Objects in the bucket: videos, and the sidecars beside them.
 //!
-//! Every read of a video is pinned to the version that was dropped, by its
-//! version id or, in a bucket without versions, by `If-Match`. Nothing here
-//! returns a whole video: there are small reads with a limit, there is
-//! [`Objects::read`], a stream that holds what arrives and no more, and there is
-//! [`Objects::read_ahead`], which holds a window of it.
+//! Every read of a video is pinned to the version that was dropped: by its version id or, in a bucket without
+//! versioning, by `If-Match`. No function returns a whole video. [`Objects::read_small`] returns a part of limited
+//! size, [`Objects::read`] returns a stream that buffers only what has arrived, and [`Objects::read_ahead`] buffers
+//! at most a window of the video.
 //!
-//! It knows S3's requests and answers, and not what the bytes are.
+//! This module knows S3's requests and responses. It does not know what the bytes mean.
 
 mod error;
 mod listing;
@@ -32,90 +31,91 @@ pub use sidecar::MAX_SIDECAR;
 pub use uploads::{PresignTarget, UploadedPart};
 pub use window::{MAX_WINDOW, MIN_WINDOW, Window, WindowError};
 
-use crate::aws::AwsError;
+use crate::aws::Kind;
 use crate::clients::Lazy;
 use error::ObjectPath;
 
-/// The most that a small read returns, in bytes.
+/// How many bytes [`Objects::read_small`] returns at most.
 pub const MAX_SMALL_READ: u64 = 64 * 1024;
-/// What reading a version takes. Without `s3:ListBucket` S3 says "denied" of
-/// what is not there.
+/// The permissions that reading a version needs. Without `s3:ListBucket`, S3 denies access to an object that does
+/// not exist, instead of reporting that it does not exist.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
-const TO_READ: &str = "s3:GetObject and s3:GetObjectVersion, and s3:ListBucket on the bucket";
+const READ_PERMISSIONS: &str = "s3:GetObject and s3:GetObjectVersion, and s3:ListBucket on the bucket";
 
-/// A part of an object, as it arrives: pieces in order that end exactly where
-/// was asked, or with an error.
+const HEAD: &str = "S3 HeadObject";
+
+/// A part of an object as a stream of pieces in order. The stream ends exactly at the requested end, or with an
+/// error.
 pub type ByteRange = BoxStream<'static, Result<Bytes, ObjectError>>;
 
-/// What S3 says of an object without its bytes.
+/// The metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMeta {
-    /// How many bytes it has.
+    /// The object's size in bytes.
     pub bytes: u64,
-    /// Its entity tag, without quotes.
+    /// The entity tag, without quotes.
     pub etag: Option<String>,
-    /// The media type that it was dropped with.
+    /// The media type with which the object was put.
     pub content_type: Option<String>,
-    /// Its user metadata, without `x-amz-meta-`, in the order of the names.
+    /// The user metadata, without `x-amz-meta-`, ordered by name.
     pub metadata: Vec<(String, String)>,
 }
 
-/// The newest version of a key.
+/// A version of an object that was found by its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatestVersion {
-    /// The object, pinned to this version.
+    /// The object, pinned to the version.
     pub source: Source,
-    /// How many bytes it has.
+    /// The version's size in bytes.
     pub bytes: u64,
 }
 
-/// The buckets that the functions read.
+/// Access to objects in S3.
 #[derive(Debug, Clone)]
 pub struct Objects {
     client: Lazy<Client>,
 }
 
 impl Objects {
-    /// Takes S3's client.
+    /// Uses this S3 client.
     #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>) -> Self {
         Self { client: client.into() }
     }
 
-    /// Asks what an object is, pinned to its version.
+    /// Reads the metadata of an object, pinned to its version.
     pub async fn describe(&self, source: &Source) -> Result<ObjectMeta, ObjectError> {
-        let place = ObjectPath::of(source);
+        let path = ObjectPath::of(source);
         let (version_id, if_match) = pins(source);
         let head = self.client.head_object().bucket(&source.bucket).key(&source.key);
-        let answer = head.set_version_id(version_id).set_if_match(if_match).send().await;
-        let answer = answer.map_err(|error| place.error(TO_READ, AwsError::of(HEAD, &error)))?;
-        let bytes = length_of(&place, &answer)?;
-        let etag = answer.e_tag().map(|tag| tag.trim_matches('"').to_owned());
-        let mut metadata: Vec<_> = answer.metadata.unwrap_or_default().into_iter().collect();
+        let response = head.set_version_id(version_id).set_if_match(if_match).send().await;
+        let response = response.map_err(|error| path.error(HEAD, READ_PERMISSIONS, &error))?;
+        let bytes = length_of(&path, &response)?;
+        let etag = response.e_tag().map(|tag| tag.trim_matches('"').to_owned());
+        let mut metadata: Vec<_> = response.metadata.unwrap_or_default().into_iter().collect();
         metadata.sort();
-        Ok(ObjectMeta { bytes, etag, content_type: answer.content_type, metadata })
+        Ok(ObjectMeta { bytes, etag, content_type: response.content_type, metadata })
     }
 
-    /// Finds the newest version of a key; none where nothing is there, or
-    /// where it was deleted.
+    /// Finds the latest version of a key; none if there is no object, or if it was deleted.
     pub async fn current(&self, bucket: &str, key: &str) -> Result<Option<LatestVersion>, ObjectError> {
-        let place = ObjectPath::at(bucket, key);
-        let answer = match self.client.head_object().bucket(bucket).key(key).send().await {
-            Ok(answer) => answer,
-            Err(error) => match place.error(TO_READ, AwsError::of(HEAD, &error)) {
+        let path = ObjectPath::at(bucket, key);
+        let response = match self.client.head_object().bucket(bucket).key(key).send().await {
+            Ok(response) => response,
+            Err(error) => match path.error(HEAD, READ_PERMISSIONS, &error) {
                 ObjectError::Gone { .. } => return Ok(None),
                 error => return Err(error),
             },
         };
-        let bytes = length_of(&place, &answer)?;
-        let version = ObjectVersion::from_parts(answer.version_id(), answer.e_tag())
-            .ok_or_else(|| place.broken(HEAD, "the answer has neither version id nor entity tag"))?;
+        let bytes = length_of(&path, &response)?;
+        let version = ObjectVersion::from_parts(response.version_id(), response.e_tag())
+            .ok_or_else(|| path.unavailable(HEAD, "the response has neither version id nor entity tag"))?;
         let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
         Ok(Some(LatestVersion { source, bytes }))
     }
 
-    /// Finds an object as somebody names it: a version of a key, or the newest;
-    /// none where there is no such one, or never could be.
+    /// Finds the object that a caller names by its key and perhaps a version id; without a version id, the latest
+    /// version. Returns none if there is no such object, or if S3 rejects the key or the version id as malformed.
     pub async fn named(
         &self,
         bucket: &str,
@@ -127,8 +127,9 @@ impl Objects {
             None => self.current(bucket, key).await,
         };
         match found {
-            // 400 is what S3 says of what cannot be a key, or a version's id.
-            Err(ObjectError::Gone { .. } | ObjectError::Refused { .. }) => Ok(None),
+            Err(ObjectError::Gone { .. }) => Ok(None),
+            // S3 sends status 400 for a malformed key or version id.
+            Err(ObjectError::Aws(error)) if error.kind() == Kind::Rejected => Ok(None),
             found => found,
         }
     }
@@ -136,83 +137,85 @@ impl Objects {
     async fn version(&self, bucket: &str, key: &str, version: &str) -> Result<LatestVersion, ObjectError> {
         let version = ObjectVersion::Id(version.to_owned());
         let source = Source { bucket: bucket.to_owned(), key: key.to_owned(), version };
-        let described = self.describe(&source).await?;
-        Ok(LatestVersion { source, bytes: described.bytes })
+        let meta = self.describe(&source).await?;
+        Ok(LatestVersion { source, bytes: meta.bytes })
     }
 
-    /// Signs an address to which a whole object of this length and kind can be put.
+    /// Presigns a URL to which a whole object of this length and media type can be put.
     pub async fn presign_put(
         &self,
-        slot: PresignTarget<'_>,
+        target: PresignTarget<'_>,
         bytes: u64,
         content_type: &str,
     ) -> Result<SecretString, ObjectError> {
-        uploads::presign_put(&self.client, slot, bytes, content_type).await
+        uploads::presign_put(&self.client, target, bytes, content_type).await
     }
 
-    /// Signs an address to which a part of this length can be put.
+    /// Presigns a URL to which a part of this length can be put.
     pub async fn presign_part(
         &self,
-        slot: PresignTarget<'_>,
-        upload: &str,
+        target: PresignTarget<'_>,
+        upload_id: &str,
         number: i32,
         bytes: u64,
     ) -> Result<SecretString, ObjectError> {
-        uploads::presign_part(&self.client, slot, upload, number, bytes).await
+        uploads::presign_part(&self.client, target, upload_id, number, bytes).await
     }
 
-    /// Begins an upload in parts; answers with S3's name for it.
+    /// Begins a multipart upload and returns its id.
     pub async fn create_multipart_upload(
         &self,
         bucket: &str,
         key: &str,
         content_type: &str,
     ) -> Result<String, ObjectError> {
-        uploads::begin(&self.client, bucket, key, content_type).await
+        uploads::create(&self.client, bucket, key, content_type).await
     }
 
-    /// Lists the parts that are there; none where S3 knows no such upload, because
-    /// it was completed or given up.
-    pub async fn parts(&self, bucket: &str, key: &str, upload: &str) -> Result<Option<Vec<UploadedPart>>, ObjectError> {
-        uploads::parts(&self.client, bucket, key, upload).await
+    /// Lists the parts that S3 has; none if S3 does not know the upload, because it was completed or aborted.
+    pub async fn parts(
+        &self,
+        bucket: &str,
+        key: &str,
+        upload_id: &str,
+    ) -> Result<Option<Vec<UploadedPart>>, ObjectError> {
+        uploads::parts(&self.client, bucket, key, upload_id).await
     }
 
-    /// Makes one object of parts.
+    /// Makes one object of the parts.
     pub async fn complete_multipart_upload(
         &self,
         bucket: &str,
         key: &str,
-        upload: &str,
+        upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<(), ObjectError> {
-        uploads::complete(&self.client, bucket, key, upload, parts).await
+        uploads::complete(&self.client, bucket, key, upload_id, parts).await
     }
 
-    /// Gives an upload in parts up.
-    pub async fn abort_multipart_upload(&self, bucket: &str, key: &str, upload: &str) -> Result<(), ObjectError> {
-        uploads::abort(&self.client, bucket, key, upload).await
+    /// Aborts a multipart upload. Succeeds if S3 does not know the upload.
+    pub async fn abort_multipart_upload(&self, bucket: &str, key: &str, upload_id: &str) -> Result<(), ObjectError> {
+        uploads::abort(&self.client, bucket, key, upload_id).await
     }
 
-    /// Lists the keys that begin with a prefix, in S3's order: ten thousand at
-    /// the most.
+    /// Lists the keys that begin with a prefix, in S3's order: at most 10,000.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, ObjectError> {
         listing::keys(&self.client, bucket, prefix).await
     }
 
     /// Reads a range of an object, pinned to its version.
     ///
-    /// Where the connection breaks, or ends early, the stream goes on at the
-    /// very next byte, a few times; what it hands on is never short and never
-    /// another object's.
+    /// If the connection breaks or the body ends early, the stream resumes at the next byte, a limited number of
+    /// times. Its bytes are never incomplete, and never those of another object.
     ///
     /// # Errors
-    /// Before the first byte, where S3 does not answer with exactly this range.
+    /// S3 does not respond with exactly this range. Later errors are items of the stream.
     pub async fn read(&self, source: &Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
         range::open((*self.client).clone(), source.clone(), first, len).await
     }
 
-    /// Reads a video of this size, chunk after chunk, ahead of whoever takes
-    /// them: as many bytes at once as the window has, pinned to its version.
+    /// Reads a video of this size chunk by chunk, pinned to its version, and ahead of the consumer by at most the
+    /// window.
     #[must_use]
     pub fn read_ahead(&self, source: &Source, size: u64, window: Window) -> ReadAhead {
         ReadAhead::new((*self.client).clone(), source.clone(), size, window)
@@ -221,7 +224,7 @@ impl Objects {
     /// Reads a small range of an object into memory.
     ///
     /// # Errors
-    /// Refuses more than [`MAX_SMALL_READ`].
+    /// [`ObjectError::TooLarge`] for more than [`MAX_SMALL_READ`] bytes.
     pub async fn read_small(&self, source: &Source, first: u64, len: u64) -> Result<Bytes, ObjectError> {
         if len > MAX_SMALL_READ {
             return Err(ObjectPath::of(source).too_large(len, MAX_SMALL_READ));
@@ -234,41 +237,39 @@ impl Objects {
         Ok(bytes.freeze())
     }
 
-    /// Reads the file of options at a key; none where there is none.
+    /// Reads the sidecar at a key; none if there is no object.
     ///
     /// # Errors
-    /// Refuses a file of more than [`MAX_SIDECAR`] bytes before reading it.
+    /// [`ObjectError::TooLarge`] for an object of more than [`MAX_SIDECAR`] bytes, before it is read.
     pub async fn sidecar(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, ObjectError> {
         sidecar::read(&self.client, bucket, key).await
     }
 
-    /// Adds tags to an object, among those that others gave it.
+    /// Adds tags to an object and keeps its other tags.
     ///
-    /// In a bucket without versions the tags go to whatever object is at the
-    /// key now: S3 has no condition for them.
+    /// In a bucket without versioning, the tags are added to the object that is at the key now, because S3 has no
+    /// condition for tags.
     ///
     /// # Errors
-    /// Leaves the tags as they were.
+    /// The tags are unchanged.
     pub async fn tag(&self, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
         tags::add(&self.client, source, tags).await
     }
 }
 
-const HEAD: &str = "S3 HeadObject";
-
-/// What pins a request to the source's version: a version id, or `If-Match`.
+/// The version id or the `If-Match` header that pins a request to the source's version.
 fn pins(source: &Source) -> (Option<String>, Option<String>) {
     match &source.version {
         ObjectVersion::Id(id) => (Some(id.clone()), None),
         ObjectVersion::ETag(etag) => (None, Some(format!("\"{etag}\""))),
-        // No object has this tag: what is not there yet is not read.
+        // No object has this entity tag, so an object that has not been uploaded yet is never read.
         ObjectVersion::Awaited => (None, Some("\"awaited\"".to_owned())),
     }
 }
 
-fn length_of(place: &ObjectPath, answer: &HeadObjectOutput) -> Result<u64, ObjectError> {
-    let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
-    length.ok_or_else(|| place.broken(HEAD, "the answer has no length"))
+fn length_of(path: &ObjectPath, response: &HeadObjectOutput) -> Result<u64, ObjectError> {
+    let length = response.content_length().and_then(|length| u64::try_from(length).ok());
+    length.ok_or_else(|| path.unavailable(HEAD, "the response has no length"))
 }
 
 #[cfg(test)]

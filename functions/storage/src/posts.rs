@@ -1,11 +1,15 @@
-//! The posts: created once, changed only by who saw what they change, and found
-//! again when they are due.
+//! The posts table.
 //!
-//! The index `due` has a post only while it should be looked at by a certain
-//! time, in one of eight shards. What it says may lag behind: it names posts,
-//! and whoever works on one reads it first. The index `line` is as sparse: it has
-//! the posts that wait for their account's turn. The index `publish` finds the post
-//! of TikTok's id of a publish, from when it is stored: before the first byte leaves.
+//! A post is created once, and each later write is conditional on the revision that was read. Five indexes find
+//! posts; all are eventually consistent. Callers therefore read a post before they work on it.
+//!
+//! | index | entries | use |
+//! |---|---|---|
+//! | `due` | posts that have a due time, in eight shards | the poller's next work |
+//! | `account_queue` | posts that are in their account's queue | the order of uploads |
+//! | `publish` | posts that have a publish id, from before the first byte is sent | webhooks |
+//! | `account` | all posts of an account | a disconnect, a reconnect, lists |
+//! | `time` | all posts | lists |
 
 mod account_queue;
 mod by_account;
@@ -30,22 +34,22 @@ pub use change::change_of;
 pub use due::{DuePage, PageKey};
 pub use shard::Shard;
 
-use crate::table::{Condition, Item, Put, RecordError, SaveError, StoreError, Table, revision_of};
+use crate::table::{Condition, Item, Put, SaveError, StoreError, Table, versioned};
 use crate::versioned::{Revision, Versioned};
 
-/// How many posts of a page are read at once.
-const AT_ONCE: usize = 16;
+/// How many posts of a page are read at the same time.
+const MAX_CONCURRENT_READS: usize = 16;
 
-/// What became of a post that was to be created.
+/// The outcome of [`Posts::create`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// It was created.
+    /// The post was created.
     New(Versioned<Post>),
-    /// It was there already: its event came again, or late. It is as it was.
+    /// The post existed already, because its event was delivered again or late. It is unchanged.
     Already(Versioned<Post>),
 }
 
-/// A page of an account's posts that are not at an end.
+/// A page of an account's open posts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenPage {
     /// The posts, the oldest first.
@@ -54,10 +58,10 @@ pub struct OpenPage {
     pub next: Option<PageKey>,
 }
 
-/// A page of the posts that were looked for.
+/// A page of a list of posts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// The posts, the newest first; there may be none, and more behind.
+    /// The posts, the newest first. A page can be empty although later pages are not.
     pub posts: Vec<Versioned<Post>>,
     /// Where the next page begins, if there may be more.
     pub next: Option<Cursor>,
@@ -70,102 +74,87 @@ pub struct Posts {
 }
 
 impl Posts {
-    /// Takes the table by its name.
+    /// Uses the table with this name.
     #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), record::KEY) }
     }
 
-    /// Creates a post, unless it is there already.
+    /// Creates a post, unless it exists.
     ///
     /// # Errors
-    /// Where the table cannot be read or written: the post may then have been
-    /// created, and creating it again finds it.
+    /// The table cannot be read or written. The post may have been created; another call then finds it.
     pub async fn create(&self, post: &Post) -> Result<Created, StoreError> {
-        let item = self.item_of(post, post.created_at)?;
+        let id = post.id.as_str();
+        let item = record::item_of(post, post.created_at).map_err(|error| self.table.invalid(id, error))?;
         match self.table.put(item, Condition::Absent).await? {
-            Put::Done(revision) => Ok(Created::New(Versioned::new(post.clone(), revision))),
-            Put::Refused(Some(item)) => self.kept(&post.id, &item).map(Created::Already),
-            Put::Refused(None) => {
-                Err(StoreError::Deleted { table: self.table.name().to_owned(), key: post.id.as_str().to_owned() })
-            }
+            Put::Written(revision) => Ok(Created::New(Versioned::new(post.clone(), revision))),
+            Put::ConditionFailed(Some(item)) => self.table.read(id, &item).map(Created::Already),
+            Put::ConditionFailed(None) => Err(self.table.deleted(id)),
         }
     }
 
-    /// Reads a post as the last write left it.
+    /// Reads a post with a consistent read.
     pub async fn get(&self, id: &PostId) -> Result<Option<Versioned<Post>>, StoreError> {
-        let item = self.table.get(id.as_str()).await?;
-        item.map(|item| self.kept(id, &item)).transpose()
+        self.table.load(id.as_str()).await
     }
 
-    /// Stores a changed post, unless somebody wrote since it was read.
+    /// Stores a changed post, unless another writer changed it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] where somebody did: nothing was stored. With
-    /// [`StoreError::Unavailable`] it may have been stored, or not.
+    /// [`SaveError::Conflict`] if another writer did. Nothing was stored. After any other error with disposition
+    /// `Retry`, the post may have been stored.
     pub async fn save(
         &self,
-        was: impl Into<Revision>,
+        read: impl Into<Revision>,
         post: Post,
         now: Timestamp,
     ) -> Result<Versioned<Post>, SaveError> {
-        let item = self.item_of(&post, now)?;
-        match self.table.put(item, Condition::At(was.into())).await? {
-            Put::Done(revision) => Ok(Versioned::new(post, revision)),
-            Put::Refused(_) => Err(SaveError::Conflict),
-        }
+        let item = record::item_of(&post, now);
+        self.table.store(Condition::At(read.into()), post, item).await
     }
 
-    /// Finds posts of a shard that should be looked at by now, the longest due
-    /// first, a page at a time.
+    /// Finds the posts of a shard that are due, the longest due first, one page at a time.
     pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<PageKey>) -> Result<DuePage, StoreError> {
         due::page(&self.table, now, shard, after).await
     }
 
-    /// Finds an account's posts that are not at an end, the oldest first, a page
-    /// at a time. The index lags behind a little; a post is only written where
-    /// it still is what was found.
+    /// Finds an account's open posts, the oldest first, one page at a time. A post is open if it has a due time. A
+    /// published post has one while TikTok may still report its link or visibility. A post that is held for
+    /// review has none.
+    ///
+    /// The index is eventually consistent. A caller that saves a post gets a conflict if the post has changed.
     pub async fn open_of(&self, alias: &Alias, after: Option<PageKey>) -> Result<OpenPage, StoreError> {
         let (items, next) = by_account::page(&self.table, alias, after).await?;
-        let posts = items.iter().filter_map(|item| self.readable(item)).collect();
+        let posts = items.iter().filter_map(|item| self.valid(item)).collect();
         Ok(OpenPage { posts, next })
     }
 
-    /// Looks posts up, the newest first, at most so many. What an index says may
-    /// lag behind a little; a post that has left the state that was asked for is
-    /// not shown in it.
-    pub async fn list(&self, wanted: &PostFilter, after: Option<Cursor>, most: usize) -> Result<Listed, StoreError> {
-        let (items, next) = listing::page(&self.table, wanted, after, most).await?;
-        let posts = if wanted.account.is_some() {
-            items.iter().filter_map(|item| self.readable(item)).collect()
+    /// Lists the posts that match a filter, the newest first, at most `limit` per page.
+    ///
+    /// The indexes are eventually consistent. A post whose state no longer matches the filter is left out.
+    pub async fn list(&self, filter: &PostFilter, after: Option<Cursor>, limit: usize) -> Result<Listed, StoreError> {
+        let (items, next) = listing::page(&self.table, filter, after, limit).await?;
+        let posts = if filter.account.is_some() {
+            items.iter().filter_map(|item| self.valid(item)).collect()
         } else {
+            // The index `time` does not contain whole posts.
             let ids: Vec<_> = items.iter().filter_map(record::id_of).collect();
-            let posts = stream::iter(ids).map(|id| async move { self.get(&id).await }).buffered(AT_ONCE);
+            let posts = stream::iter(ids).map(|id| async move { self.get(&id).await }).buffered(MAX_CONCURRENT_READS);
             posts.try_filter_map(|post| std::future::ready(Ok(post))).try_collect::<Vec<_>>().await?
         };
-        let fits = |post: &Versioned<Post>| wanted.state.is_none_or(|state| post.state_name() == state);
-        Ok(Listed { posts: posts.into_iter().filter(fits).collect(), next })
+        let matches = |post: &Versioned<Post>| filter.state.is_none_or(|state| post.state_name() == state);
+        Ok(Listed { posts: posts.into_iter().filter(matches).collect(), next })
     }
 
-    /// Reads a post of an index; one that cannot be read is passed over, so that
-    /// it cannot keep the posts behind it from being found.
-    fn readable(&self, item: &Item) -> Option<Versioned<Post>> {
-        let read = || Ok(Versioned::new(record::post_of(item)?, revision_of(item)?));
-        read()
-            .inspect_err(|error: &RecordError| {
-                tracing::warn!(table = self.table.name(), error = %error, "an item of the account index is no post");
-            })
-            .ok()
-    }
-
-    /// Reads an account's line from its head up to those who were dropped by
-    /// `until`, in the order dropped; of a very long line, the front.
-    pub async fn line(&self, account: &Alias, until: Timestamp) -> Result<Vec<QueueEntry>, StoreError> {
+    /// Reads the entries of an account's queue that were dropped at `until` or before, in the order of their drop
+    /// times. Of a very long queue, only the front is read.
+    pub async fn account_queue(&self, account: &Alias, until: Timestamp) -> Result<Vec<QueueEntry>, StoreError> {
         account_queue::read(&self.table, account, until).await
     }
 
-    /// Reads the front of an account's line, in the order dropped, as far as it
-    /// takes to see who goes next in a mode; where none is named, the very front.
+    /// Reads the front of an account's queue, in the order of the drop times: as many entries as are needed to find
+    /// the next post of a mode. Without a mode, one page of the queue is enough.
     pub async fn front_of_account_queue(
         &self,
         account: &Alias,
@@ -174,23 +163,15 @@ impl Posts {
         account_queue::front(&self.table, account, mode).await
     }
 
-    /// Finds the posts whose newest publish has this id: one, or none. The index
-    /// lags behind a little: whoever works on one reads it first.
+    /// Finds the posts whose newest publish has this id: one or none. The index is eventually consistent.
     pub async fn of_publish(&self, id: &PublishId) -> Result<Vec<PostId>, StoreError> {
         by_publish::find(&self.table, id).await
     }
 
-    fn item_of(&self, post: &Post, now: Timestamp) -> Result<Item, StoreError> {
-        record::item_of(post, now).map_err(|error| self.unusable(&post.id, error))
-    }
-
-    fn kept(&self, id: &PostId, item: &Item) -> Result<Versioned<Post>, StoreError> {
-        let read = || Ok(Versioned::new(record::post_of(item)?, revision_of(item)?));
-        read().map_err(|error| self.unusable(id, error))
-    }
-
-    fn unusable(&self, id: &PostId, error: RecordError) -> StoreError {
-        StoreError::record(self.table.name(), id.as_str(), error)
+    /// Reads a post from an index entry. An invalid entry is skipped, so that it does not hide other posts.
+    fn valid(&self, item: &Item) -> Option<Versioned<Post>> {
+        let warn = |error: &_| tracing::warn!(table = self.table.name(), error = %error, "invalid post skipped");
+        versioned(item).inspect_err(warn).ok()
     }
 }
 

@@ -1,12 +1,12 @@
-//! A table whose items are never written over unseen.
+//! A DynamoDB table whose items are only written conditionally.
 //!
-//! Every item has a `revision`, which each write raises by one and is
-//! conditional on. It also has the `write_token` of the write that made it, so
-//! that a write whose answer was lost, and which the repetition therefore finds
-//! already made, is told from somebody else's ([`Table::put`]).
+//! Every item has a `revision`. Each write increments it, and is conditional on the revision that was read, so
+//! that no write replaces a change that its writer has not seen. Every item also has the `write_token` of its
+//! last write. If the response to a write is lost, the retry fails its condition; the token then shows whether
+//! the item was written by this write or by another one ([`Table::put`]).
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>
 //!
-//! It does not know what the items are about.
+//! This module does not know what the items contain: each store implements [`Record`] for its type.
 
 mod error;
 mod write_token;
@@ -16,50 +16,61 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 pub use error::{RecordError, SaveError, StoreError};
 
+use crate::attribute;
 use crate::aws::{AwsError, Kind};
-use crate::versioned::Revision;
+use crate::versioned::{Revision, Versioned};
 use write_token::WriteToken;
 
-/// An item as DynamoDB has it.
+/// An item as DynamoDB stores it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 const REVISION: &str = "revision";
 const WRITE_TOKEN: &str = "write_token";
-/// How often a write is repeated that may or may not have been made, on top of
-/// the SDK's own retries: a worker that gives up here loses its lease's time.
-const REPETITIONS: u32 = 2;
-/// The wait before the first repetition; it doubles.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// How many times a write is retried if its outcome is unknown, after the SDK's own retries. A worker that fails
+/// to store its post must wait until its lease has expired, so these retries save time.
+const MAX_RETRIES: u32 = 2;
+/// The wait before the first retry. It doubles with each retry.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// What a write is conditional on.
+/// A value that is stored as one item.
+pub(crate) trait Record: Sized {
+    /// The value of the table's key.
+    fn key(&self) -> &str;
+    /// Reads the value from attributes.
+    fn from_item(item: &Item) -> Result<Self, RecordError>;
+}
+
+/// The condition of a write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Condition {
-    /// There is no such item yet.
+    /// The item does not exist.
     Absent,
-    /// Nobody has written it since this revision.
+    /// The item is at this revision.
     At(Revision),
 }
 
-/// What became of a write that DynamoDB decided upon.
+/// The outcome of a write.
 #[derive(Debug)]
 pub(crate) enum Put {
-    /// It was made; this is the revision that it made.
-    Done(Revision),
-    /// The condition does not hold; this is the item that is there, if any.
-    Refused(Option<Item>),
+    /// The item was written and is at this revision.
+    Written(Revision),
+    /// The condition does not hold. This is the item in the table, if there is one.
+    ConditionFailed(Option<Item>),
 }
 
-/// Why one call did not write.
-enum NotPut {
+/// Why a single call did not write the item.
+enum PutFailure {
     Condition(Option<Item>),
-    Failed(AwsError),
+    Aws(AwsError),
 }
 
-/// A DynamoDB table with one text attribute as its key.
+/// A DynamoDB table whose key is one text attribute.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     client: Client,
@@ -80,78 +91,142 @@ impl Table {
         &self.name
     }
 
-    /// Reads the item as the last write left it.
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Item>, StoreError> {
-        let read = self.client.get_item().table_name(&self.name).consistent_read(true);
-        let read = read.key(self.key, AttributeValue::S(key.to_owned()));
-        let answer = read.send().await.map_err(|error| {
-            StoreError::of(&self.name, "dynamodb:GetItem", AwsError::of("DynamoDB GetItem", &error))
-        })?;
-        Ok(answer.item)
+    /// Reads a value with a consistent read.
+    pub(crate) async fn load<R: Record>(&self, key: &str) -> Result<Option<Versioned<R>>, StoreError> {
+        let item = self.get(key).await?;
+        item.map(|item| self.read(key, &item)).transpose()
     }
 
-    /// Writes a whole item where the condition holds.
+    /// Stores a value, whose attributes are `item`, if the condition holds.
+    pub(crate) async fn store<R: Record>(
+        &self,
+        condition: Condition,
+        value: R,
+        item: Result<Item, RecordError>,
+    ) -> Result<Versioned<R>, SaveError> {
+        let item = item.map_err(|error| self.invalid(value.key(), error))?;
+        match self.put(item, condition).await? {
+            Put::Written(revision) => Ok(Versioned::new(value, revision)),
+            Put::ConditionFailed(_) => Err(SaveError::Conflict),
+        }
+    }
+
+    /// Reads a value and its revision from an item with this key.
+    pub(crate) fn read<R: Record>(&self, key: &str, item: &Item) -> Result<Versioned<R>, StoreError> {
+        versioned(item).map_err(|error| self.invalid(key, error))
+    }
+
+    /// Makes the error for an item that cannot be written or read.
+    pub(crate) fn invalid(&self, key: &str, source: RecordError) -> StoreError {
+        StoreError::Record { table: self.name.clone(), key: key.to_owned(), source }
+    }
+
+    /// Makes the error for an item that was deleted between a failed condition and a read.
+    pub(crate) fn deleted(&self, key: &str) -> StoreError {
+        StoreError::Deleted { table: self.name.clone(), key: key.to_owned() }
+    }
+
+    /// Makes the error for a failed call.
+    pub(crate) fn error<E>(
+        &self,
+        operation: &'static str,
+        permission: &str,
+        error: &aws_sdk_dynamodb::error::SdkError<E>,
+    ) -> AwsError
+    where
+        E: aws_sdk_dynamodb::error::ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        AwsError::of(operation, &format!("table {}", self.name), permission, error)
+    }
+
+    /// Builds a query of an index.
+    pub(crate) fn query(&self, index: &str) -> QueryFluentBuilder {
+        self.client.query().table_name(&self.name).index_name(index)
+    }
+
+    /// Sends a query of an index.
+    pub(crate) async fn send(&self, index: &str, query: QueryFluentBuilder) -> Result<QueryOutput, StoreError> {
+        let sent = query.send().await;
+        sent.map_err(|error| {
+            let permission = format!("dynamodb:Query on index {index} of the table");
+            self.error("DynamoDB Query", &permission, &error).into()
+        })
+    }
+
+    /// Reads an item with a consistent read.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.name).consistent_read(true);
+        let response = get.key(self.key, AttributeValue::S(key.to_owned())).send().await;
+        let response =
+            response.map_err(|error| self.error("DynamoDB GetItem", "dynamodb:GetItem on the table", &error))?;
+        Ok(response.item)
+    }
+
+    /// Writes a whole item if the condition holds.
     ///
-    /// A call that may have taken effect although it failed is repeated with
-    /// the same token: where that finds its own token, the write was made.
+    /// If the outcome of a call is unknown, the same item is written again with the same token. If the condition
+    /// then fails and the item in the table has this token, the earlier call has written it.
     pub(crate) async fn put(&self, mut item: Item, condition: Condition) -> Result<Put, StoreError> {
         let revision = match condition {
             Condition::Absent => Revision::FIRST,
-            Condition::At(was) => was.next(),
+            Condition::At(read) => read.next(),
         };
         let token = WriteToken::unique();
         item.insert(REVISION.to_owned(), AttributeValue::N(revision.number().to_string()));
         item.insert(WRITE_TOKEN.to_owned(), AttributeValue::S(token.as_str().to_owned()));
 
-        let mut repetitions = 0;
+        let mut retries = 0;
         loop {
             match self.put_once(&item, condition).await {
-                Ok(()) => return Ok(Put::Done(revision)),
-                Err(NotPut::Condition(there)) => {
-                    let there = match there {
-                        Some(there) => Some(there),
-                        None => self.get(self.key_of(&item)).await?,
+                Ok(()) => return Ok(Put::Written(revision)),
+                Err(PutFailure::Condition(existing)) => {
+                    let existing = match existing {
+                        Some(existing) => Some(existing),
+                        None => self.get(attribute::text(&item, self.key)).await?,
                     };
-                    let own = there.as_ref().is_some_and(|there| token.made(there.get(WRITE_TOKEN)));
-                    return Ok(if own { Put::Done(revision) } else { Put::Refused(there) });
+                    let is_own = existing.as_ref().is_some_and(|existing| token.matches(existing.get(WRITE_TOKEN)));
+                    return Ok(if is_own { Put::Written(revision) } else { Put::ConditionFailed(existing) });
                 }
-                Err(NotPut::Failed(error)) if error.kind() == Kind::Unavailable && repetitions < REPETITIONS => {
-                    tracing::debug!(table = %self.name, error = %error, "a write is repeated");
-                    tokio::time::sleep(FIRST_WAIT * 2u32.pow(repetitions)).await;
-                    repetitions += 1;
+                Err(PutFailure::Aws(error)) if error.kind() == Kind::Unavailable && retries < MAX_RETRIES => {
+                    tracing::debug!(table = %self.name, error = %error, "write retried");
+                    tokio::time::sleep(FIRST_BACKOFF * 2u32.pow(retries)).await;
+                    retries += 1;
                 }
-                Err(NotPut::Failed(error)) => return Err(StoreError::of(&self.name, "dynamodb:PutItem", error)),
+                Err(PutFailure::Aws(error)) => return Err(error.into()),
             }
         }
     }
 
-    async fn put_once(&self, item: &Item, condition: Condition) -> Result<(), NotPut> {
+    async fn put_once(&self, item: &Item, condition: Condition) -> Result<(), PutFailure> {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item.clone()));
         let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match condition {
             Condition::Absent => {
                 put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", self.key)
             }
-            Condition::At(was) => put
-                .condition_expression("#revision = :was")
+            Condition::At(read) => put
+                .condition_expression("#revision = :read")
                 .expression_attribute_names("#revision", REVISION)
-                .expression_attribute_values(":was", AttributeValue::N(was.number().to_string())),
+                .expression_attribute_values(":read", AttributeValue::N(read.number().to_string())),
         };
         put.send().await.map(|_| ()).map_err(|error| match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refusal)) => NotPut::Condition(refusal.item().cloned()),
-            _ => NotPut::Failed(AwsError::of("DynamoDB PutItem", &error)),
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                PutFailure::Condition(failed.item().cloned())
+            }
+            _ => PutFailure::Aws(self.error("DynamoDB PutItem", "dynamodb:PutItem on the table", &error)),
         })
-    }
-
-    fn key_of<'a>(&self, item: &'a Item) -> &'a str {
-        item.get(self.key).and_then(|key| key.as_s().ok()).map_or("", String::as_str)
     }
 }
 
-/// The revision that an item is at.
+/// Reads a value and its revision from an item.
+pub(crate) fn versioned<R: Record>(item: &Item) -> Result<Versioned<R>, RecordError> {
+    Ok(Versioned::new(R::from_item(item)?, revision_of(item)?))
+}
+
+/// Reads the revision of an item.
 pub(crate) fn revision_of(item: &Item) -> Result<Revision, RecordError> {
     let number = item.get(REVISION).ok_or(RecordError::Missing { name: REVISION })?;
-    let number = number.as_n().map_err(|_| RecordError::invalid(REVISION, &"it is not a number"))?;
+    let number = number.as_n().map_err(|_| RecordError::invalid(REVISION, &"not a number"))?;
     number.parse().map(Revision::stored).map_err(|error| RecordError::invalid(REVISION, &error))
 }
 

@@ -1,12 +1,11 @@
-//! What is kept, together with the revision that it was read at.
+//! A stored value, with the revision at which it was read.
 //!
-//! A revision is only had by reading or by writing, so whoever saves says what
-//! they had seen; the table refuses the write where somebody wrote since.
+//! Callers get a revision only from a read or a write. A write names the revision that it replaces, and the
+//! table rejects the write if another writer has changed the item since.
 
 use std::ops::Deref;
 
-/// How often an item had been written when it was read: what the next write of
-/// it is conditional on.
+/// How many times an item had been written when it was read. The next write of the item is conditional on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revision(u64);
 
@@ -14,23 +13,23 @@ impl Revision {
     /// The revision of an item that was just created.
     pub(crate) const FIRST: Self = Self(1);
 
-    /// Takes a revision as it is stored.
+    /// Makes a revision from the stored number.
     pub(crate) fn stored(number: u64) -> Self {
         Self(number)
     }
 
-    /// The revision that the next write makes.
+    /// The revision after the next write.
     pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// The revision as it is stored.
+    /// The number to store.
     pub(crate) fn number(self) -> u64 {
         self.0
     }
 }
 
-/// A value and the revision that it was read, or written, at.
+/// A value with the revision at which it was read or written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned<T> {
     /// The value.
@@ -43,26 +42,26 @@ impl<T> Versioned<T> {
         Self { value, revision }
     }
 
-    /// The revision that the value was read at.
+    /// The revision at which the value was read or written.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Makes another value of it, still at the revision that was read.
+    /// Replaces the value and keeps the revision.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Versioned<U> {
         Versioned { value: f(self.value), revision: self.revision }
     }
 
-    /// Makes another value of it where that is possible.
+    /// Replaces the value, if `f` succeeds, and keeps the revision.
     ///
     /// # Errors
-    /// Hands on the error of `f`; the value is gone with it.
+    /// Returns the error of `f`. The value is lost.
     pub fn try_map<U, E>(self, f: impl FnOnce(T) -> Result<U, E>) -> Result<Versioned<U>, E> {
         Ok(Versioned { value: f(self.value)?, revision: self.revision })
     }
 
-    /// The value and the revision, apart.
+    /// Separates the value and the revision.
     #[must_use]
     pub fn into_parts(self) -> (T, Revision) {
         (self.value, self.revision)
@@ -77,14 +76,14 @@ impl<T> Deref for Versioned<T> {
 }
 
 impl<T> From<&Versioned<T>> for Revision {
-    fn from(kept: &Versioned<T>) -> Self {
-        kept.revision
+    fn from(versioned: &Versioned<T>) -> Self {
+        versioned.revision
     }
 }
 
 impl<T> From<Versioned<T>> for Revision {
-    fn from(kept: Versioned<T>) -> Self {
-        kept.revision
+    fn from(versioned: Versioned<T>) -> Self {
+        versioned.revision
     }
 }
 
@@ -93,9 +92,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_value_keeps_the_revision_that_was_read() {
-        let kept = Versioned::new(20, Revision::stored(7));
-        let changed = kept.map(|n| n + 1).try_map(u8::try_from).unwrap();
+    fn changed_value_keeps_revision() {
+        let read = Versioned::new(20, Revision::stored(7));
+        let changed = read.map(|n| n + 1).try_map(u8::try_from).unwrap();
         assert_eq!((*changed, changed.revision()), (21, Revision::stored(7)));
         assert_eq!(Revision::from(&changed).next(), Revision::stored(8));
     }

@@ -1,18 +1,18 @@
-//! The bell: a queue that is told which post somebody should work on, in the
-//! words of [`domain::wake_message`].
+//! The wake queue: messages that make Lambda invoke `publish` for a post.
 //!
-//! A bell that rings twice, late or not at all does no harm: the table is the
-//! truth.
+//! It is the intake queue, which also receives S3's notifications. `domain::wake_message` defines the message.
+//!
+//! A message that is delivered twice, late or never does no harm. The posts table decides what is due, and the
+//! poller finds due posts without a message.
 
 use aws_sdk_sqs::Client;
-use domain::failure::Disposition;
 use domain::identity::PostId;
 use domain::wake_message::message_of;
 
-use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+use crate::aws::AwsError;
 use crate::clients::Lazy;
 
-/// The queue that rings.
+/// The wake queue.
 #[derive(Debug, Clone)]
 pub struct WakeQueue {
     client: Lazy<Client>,
@@ -20,87 +20,29 @@ pub struct WakeQueue {
 }
 
 impl WakeQueue {
-    /// Takes the queue by its URL.
+    /// Uses the queue with this URL.
     #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, queue_url: impl Into<String>) -> Self {
         Self { client: client.into(), queue_url: queue_url.into() }
     }
 
-    /// Has somebody look at a post, soon.
-    pub async fn wake(&self, id: &PostId) -> Result<(), WakeError> {
-        let body = message_of(id);
-        let sent = self.client.send_message().queue_url(&self.queue_url).message_body(body).send().await;
-        sent.map(|_| ()).map_err(|error| self.error(AwsError::of("SQS SendMessage", &error)))
-    }
-
-    fn error(&self, source: AwsError) -> WakeError {
-        let queue = self.queue_url.clone();
-        match source.kind() {
-            Kind::Unavailable => WakeError::Unavailable { queue, source },
-            Kind::Denied => WakeError::Denied { queue, source },
-            Kind::Missing => WakeError::NoQueue { queue, source },
-            Kind::Condition | Kind::Refused => WakeError::Refused { queue, source },
-        }
-    }
-}
-
-/// The bell could not be rung.
-#[derive(Debug, thiserror::Error)]
-pub enum WakeError {
-    /// SQS is throttling, down, or did not answer. The bell may have rung.
-    #[error("queue {queue} cannot be reached now")]
-    Unavailable {
-        /// The queue.
-        queue: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// The function's role is not enough.
-    #[error("queue {queue} is closed to this function: grant its role sqs:SendMessage on the queue")]
-    Denied {
-        /// The queue.
-        queue: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// There is no such queue.
-    #[error("there is no queue {queue}: deploy the stack, or correct the queue's URL")]
-    NoQueue {
-        /// The queue.
-        queue: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// SQS does not take the message as it is.
-    #[error("queue {queue} refused the message")]
-    Refused {
-        /// The queue.
-        queue: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-}
-
-impl WakeError {
-    /// What to do about it.
-    #[must_use]
-    pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Unavailable { .. } => Disposition::Retry { after: AFTER_OUTAGE },
-            Self::Denied { .. } | Self::NoQueue { .. } => Disposition::NeedsUser,
-            Self::Refused { .. } => Disposition::GiveUp,
-        }
+    /// Sends a message that makes a worker work on a post soon.
+    ///
+    /// # Errors
+    /// The call failed. If its disposition is to retry, the message may have been sent.
+    pub async fn wake(&self, id: &PostId) -> Result<(), AwsError> {
+        let send = self.client.send_message().queue_url(&self.queue_url).message_body(message_of(id));
+        send.send().await.map(|_| ()).map_err(|error| {
+            let resource = format!("queue {}", self.queue_url);
+            AwsError::of("SQS SendMessage", &resource, "sqs:SendMessage on the queue", &error)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted_server::{Answer, ScriptedServer, say};
+    use crate::scripted_aws::{Reply, ScriptedAws, ScriptedServer, reply};
     use domain::source::ObjectVersion;
     use domain::wake_message::post_of;
 
@@ -108,26 +50,30 @@ mod tests {
         PostId::of_object("b", "drop/a.mp4", &ObjectVersion::Id("1".into()))
     }
 
-    #[tokio::test]
-    async fn what_rings_is_heard() {
-        let server = ScriptedServer::start([say(Answer::new(200, r#"{"MessageId":"m-1"}"#))]).await;
-        WakeQueue::new(server.sqs(), "http://queue/intake").wake(&id()).await.unwrap();
-        let asked = server.requests()[0].json();
-        assert_eq!(asked["QueueUrl"], "http://queue/intake");
-        assert_eq!(post_of(asked["MessageBody"].as_str().unwrap()), Some(id()));
+    fn queue(server: &ScriptedServer) -> WakeQueue {
+        WakeQueue::new(server.clients().sqs, "http://queue/intake")
     }
 
     #[tokio::test]
-    async fn a_bell_that_cannot_be_rung_says_why() {
+    async fn message_names_the_post() {
+        let server = ScriptedServer::start([reply(Reply::new(200, r#"{"MessageId":"m-1"}"#))]).await;
+        queue(&server).wake(&id()).await.unwrap();
+        let request = server.requests()[0].json();
+        assert_eq!(request["QueueUrl"], "http://queue/intake");
+        assert_eq!(post_of(request["MessageBody"].as_str().unwrap()), Some(id()));
+    }
+
+    #[tokio::test]
+    async fn failed_call_names_queue_and_cause() {
         let table = [
-            (Answer::new(400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#), "there is no queue"),
-            (Answer::new(403, r#"{"__type":"AccessDeniedException"}"#), "sqs:SendMessage"),
-            (Answer::new(500, "{}"), "cannot be reached"),
+            (Reply::new(400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#), "does not exist"),
+            (Reply::new(403, r#"{"__type":"AccessDeniedException"}"#), "sqs:SendMessage on the queue"),
+            (Reply::new(500, "{}"), "is unavailable"),
         ];
-        for (answer, named) in table {
-            let server = ScriptedServer::start([say(answer)]).await;
-            let error = WakeQueue::new(server.sqs(), "http://queue/intake").wake(&id()).await.unwrap_err();
-            assert!(error.to_string().contains(named), "{error}");
+        for (response, expected) in table {
+            let server = ScriptedServer::start([reply(response)]).await;
+            let error = queue(&server).wake(&id()).await.unwrap_err().to_string();
+            assert!(error.contains("queue http://queue/intake") && error.contains(expected), "{error}");
         }
     }
 }

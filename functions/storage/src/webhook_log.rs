@@ -1,7 +1,7 @@
-//! The inbox: what TikTok said by itself, and what came of it.
+//! The webhooks table: every webhook that TikTok sent, and what the API did with it.
 //!
-//! It is a record for people: nothing is decided by it. An item is known by its
-//! body, so that one that comes again is kept once, and goes after [`KEPT`].
+//! The table is a record for people. No decision depends on it. The key is the hash of the webhook's body, so a
+//! webhook that TikTok sends again is stored once. DynamoDB removes a record after [`KEPT`].
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use crate::table::{Condition, Put, StoreError, Table};
 
 /// The table's key.
 const KEY: &str = "body_sha256";
-/// How long an item is kept: far longer than TikTok goes on repeating.
+/// How long a record is kept: 30 days, far longer than TikTok sends a webhook again.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// Something that TikTok said, and what came of it.
+/// A webhook, and what the API did with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookRecord<'a> {
-    /// The body, as it came.
+    /// The body as it was received.
     pub body: &'a str,
-    /// The event's name, in TikTok's words.
+    /// TikTok's name of the event.
     pub event: &'a str,
-    /// Which publish it is about, if any.
+    /// The publish that the event is about, if any.
     pub publish_id: Option<&'a PublishId>,
-    /// Whom it concerns, where TikTok says so.
+    /// The TikTok user that the event is about, if the webhook names one.
     pub user: Option<&'a OpenId>,
-    /// When it came to be, by TikTok's clock.
+    /// When the event happened, by TikTok's clock.
     pub at: Timestamp,
-    /// Which post it was about, where one was found.
+    /// The post that the event is about, if one was found.
     pub post: Option<&'a PostId>,
-    /// What came of it, for people.
+    /// What the API did, for people.
     pub outcome: &'a str,
 }
 
-/// `remove_at` is DynamoDB's: seconds since 1970, after which it may remove the item.
+/// `remove_at` is the table's time-to-live attribute, in seconds since 1970: DynamoDB may remove the item after it.
 #[derive(Debug, Serialize, Deserialize)]
 struct WebhookItem {
     body_sha256: String,
@@ -53,43 +53,41 @@ struct WebhookItem {
     remove_at: i64,
 }
 
-/// The table of what TikTok said.
+/// The webhooks table.
 #[derive(Debug, Clone)]
 pub struct WebhookLog {
     table: Table,
 }
 
 impl WebhookLog {
-    /// Takes the table by its name.
+    /// Uses the table with this name.
     #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), KEY) }
     }
 
-    /// Keeps a letter. One that is there already stays as it is.
+    /// Stores a webhook. A record of the same body is left unchanged.
     ///
     /// # Errors
-    /// It may not be kept: also where it was there already, and is gone.
-    pub async fn keep(&self, letter: &WebhookRecord<'_>, now: Timestamp) -> Result<(), StoreError> {
+    /// The record was perhaps not stored. [`StoreError::Deleted`]: a record of the same body existed and was
+    /// removed during the call.
+    pub async fn keep(&self, webhook: &WebhookRecord<'_>, now: Timestamp) -> Result<(), StoreError> {
         let record = WebhookItem {
-            body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(letter.body)),
-            body: letter.body.to_owned(),
-            event: letter.event.to_owned(),
-            publish_id: letter.publish_id.cloned(),
-            user_open_id: letter.user.cloned(),
-            event_at: letter.at,
-            post_id: letter.post.cloned(),
-            outcome: letter.outcome.to_owned(),
+            body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(webhook.body)),
+            body: webhook.body.to_owned(),
+            event: webhook.event.to_owned(),
+            publish_id: webhook.publish_id.cloned(),
+            user_open_id: webhook.user.cloned(),
+            event_at: webhook.at,
+            post_id: webhook.post.cloned(),
+            outcome: webhook.outcome.to_owned(),
             received_at: now,
             remove_at: (now + KEPT).as_second(),
         };
-        let item = attribute::item_of(&record)
-            .map_err(|error| StoreError::record(self.table.name(), &record.body_sha256, error))?;
+        let item = attribute::item_of(&record).map_err(|error| self.table.invalid(&record.body_sha256, error))?;
         match self.table.put(item, Condition::Absent).await? {
-            Put::Done(_) | Put::Refused(Some(_)) => Ok(()),
-            Put::Refused(None) => {
-                Err(StoreError::Deleted { table: self.table.name().to_owned(), key: record.body_sha256 })
-            }
+            Put::Written(_) | Put::ConditionFailed(Some(_)) => Ok(()),
+            Put::ConditionFailed(None) => Err(self.table.deleted(&record.body_sha256)),
         }
     }
 }
@@ -97,36 +95,36 @@ impl WebhookLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted_server::{Answer, ScriptedServer, say};
+    use crate::scripted_aws::{Reply, Request, ScriptedAws, ScriptedServer, condition_failed, dynamodb_error, reply};
     use serde_json::json;
 
-    #[tokio::test]
-    async fn a_letter_that_comes_again_is_kept_once_and_for_a_month() {
-        let there = json!({ "__type": "ConditionalCheckFailedException",
-            "Item": { "body_sha256": { "S": "x" }, "write_token": { "S": "theirs" } } });
-        let script = [say(Answer::new(200, "{}")), say(Answer::new(400, there.to_string()))];
-        let server = ScriptedServer::start(script).await;
-        let inbox = WebhookLog::new(server.dynamodb(), "inbox");
+    fn webhook(body: &str) -> WebhookRecord<'_> {
         let at = Timestamp::UNIX_EPOCH;
-        let (body, event) = (r#"{"event":"x"}"#, "x");
-        let letter = WebhookRecord { body, event, publish_id: None, user: None, at, post: None, outcome: "nothing" };
-        inbox.keep(&letter, at).await.unwrap();
-        inbox.keep(&letter, at + Duration::from_secs(9)).await.unwrap();
-        let asked: Vec<_> = server.requests().iter().map(crate::scripted_server::Request::json).collect();
-        assert_eq!(asked[0]["Item"]["body_sha256"], asked[1]["Item"]["body_sha256"]);
-        assert_eq!(asked[0]["Item"]["remove_at"], json!({ "N": "2592000" }));
-        assert_eq!(asked[0]["Item"]["body"], json!({ "S": body }));
-        assert_eq!(asked[1]["ConditionExpression"], "attribute_not_exists(#key)");
+        WebhookRecord { body, event: "x", publish_id: None, user: None, at, post: None, outcome: "ignored" }
     }
+
     #[tokio::test]
-    async fn a_letter_that_was_there_and_is_gone_is_not_kept() {
-        let there = json!({ "__type": "ConditionalCheckFailedException" });
-        let script = [say(Answer::new(400, there.to_string())), say(Answer::new(200, "{}"))];
+    async fn repeated_webhook_is_stored_once_for_thirty_days() {
+        let existing = json!({ "body_sha256": { "S": "x" }, "write_token": { "S": "other" } });
+        let script = [reply(Reply::new(200, "{}")), reply(condition_failed(&existing))];
         let server = ScriptedServer::start(script).await;
-        let at = Timestamp::UNIX_EPOCH;
-        let letter =
-            WebhookRecord { body: "{}", event: "x", publish_id: None, user: None, at, post: None, outcome: "nothing" };
-        let kept = WebhookLog::new(server.dynamodb(), "inbox").keep(&letter, at).await;
+        let log = WebhookLog::new(server.dynamodb(), "webhooks");
+        let (at, body) = (Timestamp::UNIX_EPOCH, r#"{"event":"x"}"#);
+        log.keep(&webhook(body), at).await.unwrap();
+        log.keep(&webhook(body), at + Duration::from_secs(9)).await.unwrap();
+        let requests: Vec<_> = server.requests().iter().map(Request::json).collect();
+        assert_eq!(requests[0]["Item"]["body_sha256"], requests[1]["Item"]["body_sha256"]);
+        assert_eq!(requests[0]["Item"]["remove_at"], json!({ "N": "2592000" }));
+        assert_eq!(requests[0]["Item"]["body"], json!({ "S": body }));
+        assert_eq!(requests[1]["ConditionExpression"], "attribute_not_exists(#key)");
+    }
+
+    #[tokio::test]
+    async fn record_deleted_during_the_call_is_an_error() {
+        let script = [reply(dynamodb_error("ConditionalCheckFailedException")), reply(Reply::new(200, "{}"))];
+        let server = ScriptedServer::start(script).await;
+        let log = WebhookLog::new(server.dynamodb(), "webhooks");
+        let kept = log.keep(&webhook("{}"), Timestamp::UNIX_EPOCH).await;
         assert!(matches!(kept, Err(StoreError::Deleted { .. })), "{kept:?}");
     }
 }

@@ -1,55 +1,58 @@
-//! A refusal in TikTok's own words.
+//! An error that TikTok responded with, in TikTok's own words.
 
 use std::fmt;
 
 use domain::failure::{Failure, single_line};
 
-use crate::reaction;
+use crate::error_codes;
 
-/// How much of TikTok's message is kept, in characters.
-const LONGEST_MESSAGE: usize = 500;
-/// How much of a code or log id is kept, in characters.
-const LONGEST_WORD: usize = 128;
+/// The longest message of TikTok's that is kept, in characters.
+const MAX_MESSAGE: usize = 500;
+/// The longest code or log id that is kept, in characters.
+const MAX_CODE: usize = 128;
 
-/// What TikTok answered instead of doing what it was asked.
+/// An error response of TikTok's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// The answer's HTTP status. It may be 200.
+    /// The response's HTTP status. It may be 200.
     pub http: u16,
-    /// TikTok's word for why; empty where it gave none.
+    /// TikTok's error code; empty if the response has none.
     pub code: String,
-    /// TikTok's sentence for why; may be empty.
+    /// TikTok's message; may be empty.
     pub message: String,
-    /// TikTok's own id of the answer, for its support.
+    /// TikTok's id of the response, for its support.
     pub log_id: Option<String>,
 }
 
 impl ApiError {
-    /// States what is wrong, for people and programs, and what to do about it.
+    /// Returns the error as a failure, with meaning and advice from [`error_codes`].
     #[must_use]
     pub fn failure(&self) -> Failure {
-        let known = reaction::find(&self.code);
-        let meaning = known.map_or_else(|| reaction::meaning_of_status(self.http), |row| row.meaning);
-        let message = match self.message.as_str() {
-            "" => meaning.to_owned(),
-            words => format!("{meaning}; TikTok says: {words}"),
-        };
-        let code = if self.code.is_empty() { format!("http_{}", self.http) } else { self.code.clone() };
-        let advice = known.map_or_else(|| reaction::advice_of_status(self.http), |row| row.advice);
-        Failure { code, message, log_id: self.log_id.clone(), advice: advice.to_owned() }
+        let known = error_codes::find(&self.code).map(|row| (row.meaning, row.advice));
+        let (meaning, advice) = known.unwrap_or_else(|| error_codes::text_of_status(self.http));
+        self.failure_with(meaning, advice)
     }
 
-    /// Takes TikTok's words, bounded and in one line, without any of these
-    /// secrets: an answer may quote what it was sent.
-    pub(crate) fn sanitized(mut self, secrets: &[&str]) -> Self {
-        let tame = |text: &str, longest: usize| -> String {
-            let open = secrets.iter().filter(|secret| !secret.is_empty());
-            let hidden = open.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"));
-            single_line(&hidden, longest)
+    /// Returns the error as a failure with this meaning and advice. TikTok's own message is appended to the meaning.
+    pub(crate) fn failure_with(&self, meaning: &str, advice: &str) -> Failure {
+        let message = match self.message.as_str() {
+            "" => meaning.to_owned(),
+            message => format!("{meaning}; TikTok says: {message}"),
         };
-        self.code = tame(&self.code, LONGEST_WORD);
-        self.message = tame(&self.message, LONGEST_MESSAGE);
-        self.log_id = self.log_id.map(|id| tame(&id, LONGEST_WORD));
+        let code = if self.code.is_empty() { format!("http_{}", self.http) } else { self.code.clone() };
+        Failure { reason: code.into(), message, log_id: self.log_id.clone(), advice: advice.to_owned() }
+    }
+
+    /// Bounds TikTok's texts, makes each a single line, and removes these secrets: a response may quote its request.
+    pub(crate) fn sanitized(mut self, secrets: &[&str]) -> Self {
+        let sanitize = |text: &str, max: usize| -> String {
+            let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+            let redacted = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"));
+            single_line(&redacted, max)
+        };
+        self.code = sanitize(&self.code, MAX_CODE);
+        self.message = sanitize(&self.message, MAX_MESSAGE);
+        self.log_id = self.log_id.map(|id| sanitize(&id, MAX_CODE));
         self
     }
 }
@@ -72,35 +75,35 @@ impl fmt::Display for ApiError {
 mod tests {
     use super::*;
 
-    fn refusal(code: &str, message: &str) -> ApiError {
+    fn api_error(code: &str, message: &str) -> ApiError {
         ApiError { http: 403, code: code.into(), message: message.into(), log_id: Some("2026A".into()) }
     }
 
     #[test]
-    fn a_known_code_is_explained_and_tiktoks_own_words_are_kept() {
-        let failure = refusal("privacy_level_option_mismatch", "see the guidelines").failure();
-        assert_eq!(failure.code, "privacy_level_option_mismatch");
+    fn known_code_is_explained_and_keeps_tiktoks_message() {
+        let failure = api_error("privacy_level_option_mismatch", "see the guidelines").failure();
+        assert_eq!(failure.reason.code(), "privacy_level_option_mismatch");
         assert!(failure.message.ends_with("; TikTok says: see the guidelines"), "{failure}");
         assert_eq!(failure.log_id.as_deref(), Some("2026A"));
         assert!(!failure.advice.is_empty());
     }
 
     #[test]
-    fn an_answer_without_a_code_is_known_by_its_status() {
-        let failure = refusal("", "").failure();
-        assert_eq!(failure.code, "http_403");
+    fn error_without_code_is_named_by_its_status() {
+        let failure = api_error("", "").failure();
+        assert_eq!(failure.reason.code(), "http_403");
         assert!(!failure.message.is_empty() && !failure.message.contains("TikTok says"));
     }
 
     #[test]
-    fn secrets_and_line_breaks_in_tiktoks_words_do_not_pass() {
-        let heard = refusal("x", "token access-1\nis bad").sanitized(&["access-1", ""]);
-        assert_eq!(heard.message, "token [redacted] is bad");
-        assert_eq!(refusal("x", &"ü".repeat(900)).sanitized(&[]).message.chars().count(), LONGEST_MESSAGE);
+    fn sanitizing_removes_secrets_and_line_breaks() {
+        let sanitized = api_error("x", "token access-1\nis bad").sanitized(&["access-1", ""]);
+        assert_eq!(sanitized.message, "token [redacted] is bad");
+        assert_eq!(api_error("x", &"ü".repeat(900)).sanitized(&[]).message.chars().count(), MAX_MESSAGE);
     }
 
     #[test]
-    fn it_reads_as_one_line() {
-        assert_eq!(refusal("spam_risk", "no").to_string(), "HTTP 403, spam_risk: no (log id 2026A)");
+    fn display_is_one_line() {
+        assert_eq!(api_error("spam_risk", "no").to_string(), "HTTP 403, spam_risk: no (log id 2026A)");
     }
 }

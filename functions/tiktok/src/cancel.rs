@@ -1,4 +1,4 @@
-//! The end of a publish on our own word. TikTok promises no more than to try.
+//! The call that asks TikTok to cancel a publish. TikTok promises only to try.
 //! <https://developers.tiktok.com/doc/content-posting-api-get-started>
 
 use domain::identity::PublishId;
@@ -9,12 +9,12 @@ use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 
-/// What TikTok says to a wish to cancel.
+/// TikTok's response to a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancellation {
-    /// It tries; where it succeeds, the publish fails as `publish_cancelled`.
+    /// TikTok tries to cancel the publish. If it succeeds, the publish fails with the reason `publish_cancelled`.
     Requested,
-    /// It is too late, or it is not of a kind that can be cancelled.
+    /// It is too not_cancellable to cancel the publish, or TikTok cannot cancel this type of publish.
     NotCancellable,
 }
 
@@ -22,11 +22,11 @@ impl TikTok {
     /// Asks TikTok to cancel a publish.
     ///
     /// # Errors
-    /// The publish goes on as far as is known.
+    /// As far as is known, the publish continues.
     pub async fn cancel(&self, token: &AccessToken, id: &PublishId) -> Result<Cancellation, Error> {
         match self.call(Endpoint::Cancel, "", token, Some(json!({ "publish_id": id.as_str() }))).await {
             Ok(_) => Ok(Cancellation::Requested),
-            Err(error) if error.refusal().is_some_and(|refusal| refusal.code == "publish_not_cancellable") => {
+            Err(error) if error.refusal().is_some_and(|error| error.code == "publish_not_cancellable") => {
                 Ok(Cancellation::NotCancellable)
             }
             Err(error) => Err(error),
@@ -37,14 +37,14 @@ impl TikTok {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock_server::{MockServer, Reply, access};
+    use crate::scripted_tiktok::{Reply, ScriptedServer, ScriptedTikTok, access, ok};
 
     #[tokio::test]
-    async fn too_late_is_an_answer_and_no_error() {
-        let late = r#"{"error":{"code":"publish_not_cancellable","message":"","log_id":"l"}}"#;
-        let strange = r#"{"error":{"code":"invalid_publish_id","message":"","log_id":"l"}}"#;
-        let script = vec![Reply::ok(&json!({})), Reply::answer(400, late), Reply::answer(400, strange)];
-        let server = MockServer::start(script).await;
+    async fn not_cancellable_is_a_result_and_not_an_error() {
+        let not_cancellable = r#"{"error":{"code":"publish_not_cancellable","message":"","log_id":"l"}}"#;
+        let unknown_id = r#"{"error":{"code":"invalid_publish_id","message":"","log_id":"l"}}"#;
+        let script = [ok(&json!({})), Reply::new(400, not_cancellable), Reply::new(400, unknown_id)];
+        let server = ScriptedServer::with_replies(script).await;
         let (tiktok, id) = (server.client(), PublishId::new("p-1").unwrap());
         assert_eq!(tiktok.cancel(&access(), &id).await, Ok(Cancellation::Requested));
         assert_eq!(tiktok.cancel(&access(), &id).await, Ok(Cancellation::NotCancellable));

@@ -1,8 +1,7 @@
-//! The client: where TikTok is, and how it is connected to.
+//! The client: TikTok's address and how connections to it are made.
 //!
-//! It follows no redirect, uses no proxy of the environment, decompresses
-//! nothing, speaks HTTP/1.1 only and repeats nothing by itself: what this crate
-//! says was sent, was sent so, once, to that host.
+//! It follows no redirect, uses no proxy from the environment, decompresses nothing, speaks only HTTP/1.1 and never
+//! retries. So one call of this crate is one request, sent to that host exactly as built here.
 
 use std::sync::Arc;
 
@@ -13,43 +12,42 @@ use crate::timeouts::Timeouts;
 use crate::tls_roots;
 use crate::upload_hosts::UploadHosts;
 
-/// Where TikTok is.
+/// TikTok's addresses.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The API's base; TikTok's own is `https://open.tiktokapis.com`.
+    /// The API's base URL; TikTok's own is `https://open.tiktokapis.com`.
     pub api: Url,
-    /// The hosts that an upload URL may name.
+    /// The hosts that an upload URL may have.
     pub upload_hosts: UploadHosts,
 }
 
-/// A configuration that no client can be made of.
+/// Why no client can be made from a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The API's base is not `http` or `https`, or carries what no base carries.
+    /// The base URL is not `http` or `https`, or has a user, query or fragment.
     #[error("TikTok's API URL must be http(s)://host[:port][/path], without user, query or fragment")]
     Api,
-    /// The HTTP client could not be made, for lack of root certificates perhaps.
+    /// The HTTP client could not be made, for example because the host has no root certificates.
     #[error("the HTTP client cannot be made")]
     Client(#[source] reqwest::Error),
 }
 
-/// TikTok, as this crate speaks to it. Cheap to clone; clones share their
-/// connections.
+/// The client of TikTok's API. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct TikTok {
     pub(crate) http: reqwest::Client,
     pub(crate) hosts: Arc<UploadHosts>,
-    pub(crate) patience: Timeouts,
+    pub(crate) timeouts: Timeouts,
     base: Arc<str>,
 }
 
 impl TikTok {
-    /// Makes a client; connects to nothing yet.
+    /// Makes a client without connecting to TikTok.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         Self::with_timeouts(config, Timeouts::default())
     }
 
-    pub(crate) fn with_timeouts(config: Config, patience: Timeouts) -> Result<Self, ConfigError> {
+    pub(crate) fn with_timeouts(config: Config, timeouts: Timeouts) -> Result<Self, ConfigError> {
         let http = tls_roots::apply(reqwest::Client::builder(), &config.api)
             .user_agent(concat!("dropcast/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -57,29 +55,29 @@ impl TikTok {
             .referer(false)
             .no_proxy()
             .http1_only()
-            .connect_timeout(patience.connect)
-            .pool_idle_timeout(patience.pool);
-        // The client's own half a minute would end a chunk that TikTok pauses over.
+            .connect_timeout(timeouts.connect)
+            .pool_idle_timeout(timeouts.pool);
+        // reqwest's default of 30 seconds would end the connection while TikTok pauses during a chunk.
         #[cfg(target_os = "linux")]
-        let http = http.tcp_user_timeout(patience.idle);
+        let http = http.tcp_user_timeout(timeouts.idle);
         let http = http.build().map_err(|error| ConfigError::Client(error.without_url()))?;
         let (base, hosts) = (base_of(&config.api)?, Arc::new(config.upload_hosts));
-        Ok(Self { http, hosts, patience, base })
+        Ok(Self { http, hosts, timeouts, base })
     }
 
-    /// The address of one of TikTok's paths.
+    /// Returns the URL of one of TikTok's paths.
     pub(crate) fn address(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 }
 
 fn base_of(api: &Url) -> Result<Arc<str>, ConfigError> {
-    let plain = api.username().is_empty()
+    let is_plain = api.username().is_empty()
         && api.password().is_none()
         && api.query().is_none()
         && api.fragment().is_none()
         && api.has_host();
-    if plain && matches!(api.scheme(), "http" | "https") {
+    if is_plain && matches!(api.scheme(), "http" | "https") {
         Ok(Arc::from(api.as_str().trim_end_matches('/')))
     } else {
         Err(ConfigError::Api)
@@ -96,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_appended_whether_or_not_the_base_ends_in_a_slash() {
+    fn path_is_appended_to_base_with_or_without_slash() {
         for base in ["https://open.tiktokapis.com", "https://open.tiktokapis.com/"] {
             assert_eq!(
                 client(base).unwrap().address("/v2/oauth/token/"),
@@ -108,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_is_no_base_is_refused() {
+    fn invalid_base_url_is_rejected() {
         for base in
             ["ftp://host", "https://user@host", "https://:pw@host", "https://host?x=1", "https://host#x", "data:x"]
         {

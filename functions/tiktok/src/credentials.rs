@@ -1,7 +1,7 @@
-//! What TikTok knows us and a user by. All of it is secret.
+//! The tokens of a user and the credentials of our app.
 //!
-//! None of these types has `Display`, their `Debug` shows nothing, and they are
-//! compared in constant time. They do not know where they are kept.
+//! None of these types has `Display`, their `Debug` shows nothing, and tokens are compared in constant time. They do
+//! not know where they are stored.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the text as TikTok gave it.
+            /// Wraps the token as TikTok sent it.
             #[must_use]
             pub fn new(text: SecretString) -> Self {
                 Self(text)
             }
 
-            /// The text, for whoever keeps it.
+            /// Returns the token, for storage.
             #[must_use]
             pub fn secret(&self) -> &SecretString {
                 &self.0
@@ -49,16 +49,15 @@ macro_rules! secret {
 }
 
 secret!(
-    /// What calls on a user's behalf are made with.
+    /// Authorizes calls on a user's behalf.
     AccessToken
 );
 secret!(
-    /// What the next pair of tokens is had for. TikTok rotates it: once another
-    /// has been given for it, it is worth nothing.
+    /// Is exchanged for the next pair of tokens. TikTok rotates it: it is invalid once a new one was issued for it.
     RefreshToken
 );
 
-/// The app's own credentials, of TikTok's developer portal.
+/// Our app's credentials from TikTok's developer portal.
 #[derive(Clone)]
 pub struct AppCredentials {
     client_key: String,
@@ -66,19 +65,19 @@ pub struct AppCredentials {
 }
 
 impl AppCredentials {
-    /// Takes the pair as the portal shows it.
+    /// Wraps the pair as the portal shows it.
     #[must_use]
     pub fn new(client_key: impl Into<String>, client_secret: SecretString) -> Self {
         Self { client_key: client_key.into(), client_secret }
     }
 
-    /// TikTok's name for the app; in every authorize link, so no secret.
+    /// Returns TikTok's id of the app. It is part of every authorize URL, so it is not secret.
     #[must_use]
     pub fn client_key(&self) -> &str {
         &self.client_key
     }
 
-    /// The app's secret.
+    /// Returns the app's secret.
     #[must_use]
     pub fn client_secret(&self) -> &SecretString {
         &self.client_secret
@@ -96,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_is_redacted() {
         let app = AppCredentials::new("key-1", "secret-1".into());
         let all =
             format!("{:?} {:?} {app:?}", AccessToken::new("access-1".into()), RefreshToken::new("refresh-1".into()));
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_equal_when_their_texts_are() {
+    fn tokens_with_equal_text_are_equal() {
         assert_eq!(RefreshToken::new("refresh-1".into()), RefreshToken::new("refresh-1".into()));
         assert_ne!(RefreshToken::new("refresh-1".into()), RefreshToken::new("refresh-2".into()));
         assert_ne!(RefreshToken::new("refresh-1".into()), RefreshToken::new("refresh-11".into()));

@@ -1,6 +1,6 @@
-//! The calls of the v2 API: their paths, and what a log calls them.
+//! The endpoints of TikTok's v2 API.
 //!
-//! A path's trailing slash is part of it.
+//! The trailing slash is part of each path.
 //! <https://developers.tiktok.com/doc/content-posting-api-get-started>
 
 use std::fmt;
@@ -8,27 +8,27 @@ use std::fmt;
 use domain::options::Mode;
 use reqwest::Method;
 
-/// A call to TikTok's v2 API.
+/// An endpoint of TikTok's v2 API. Its `Display` is its path, which logs and errors show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
-    /// What a creator may post now.
+    /// Returns what a creator may post now.
     CreatorInfo,
-    /// The begin of a direct post.
+    /// Begins a direct post.
     DirectInit,
-    /// The begin of a draft.
+    /// Begins a draft.
     DraftInit,
-    /// Where a publish stands.
+    /// Returns a publish's status.
     StatusFetch,
-    /// The end of a publish, on our own word.
+    /// Cancels a publish.
     Cancel,
-    /// The links of public videos.
+    /// Returns the links of public videos.
     VideoQuery,
-    /// Who a token belongs to.
+    /// Returns the user of an access token.
     UserInfo,
 }
 
 impl Endpoint {
-    /// All calls.
+    /// All endpoints.
     pub const ALL: [Self; 7] = [
         Self::CreatorInfo,
         Self::DirectInit,
@@ -39,7 +39,7 @@ impl Endpoint {
         Self::UserInfo,
     ];
 
-    /// The init of a mode.
+    /// Returns the init endpoint of a mode.
     #[must_use]
     pub fn init(mode: Mode) -> Self {
         match mode {
@@ -48,7 +48,7 @@ impl Endpoint {
         }
     }
 
-    /// The path, with its trailing slash.
+    /// Returns the path, with its trailing slash.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {

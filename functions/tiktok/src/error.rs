@@ -1,101 +1,96 @@
-//! How a call to TikTok ends badly, and what that asks for.
+//! Why a call to TikTok failed, and what the caller should do.
 //!
-//! It knows nothing of how often a call was tried: [`Error::disposition`] is
-//! the same each time, and whoever repeats keeps the count.
-
-use std::time::Duration;
+//! An error does not know how often its call was tried: [`Error::disposition`] is the same each time. The caller
+//! counts its retries.
 
 use domain::failure::{Disposition, Failure};
+use domain::reason::Reason;
 
 use crate::api_error::ApiError;
 use crate::endpoint::Endpoint;
-use crate::reaction;
+use crate::error_codes::{self, RETRY_DELAY};
 
-/// The wait after an answer that did not come, or was none.
-pub(crate) const SHORTLY: Duration = Duration::from_secs(2);
-
-/// A call that did not succeed.
+/// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("TikTok call {call} failed")]
 pub struct Error {
-    /// Which call.
+    /// The call.
     pub call: Endpoint,
-    /// How it failed.
+    /// Why it failed.
     #[source]
     pub fault: ErrorKind,
 }
 
-/// How a call failed.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
-    /// TikTok answered, and refused; what follows stands in [`reaction`].
-    #[error("refused: {0}")]
+    /// TikTok responded with an error. [`error_codes`] states what to do.
+    #[error("TikTok responded with an error: {0}")]
     Refused(ApiError),
-    /// No connection: nothing was sent. Retried.
+    /// No connection was made, so nothing was sent. Retried.
     #[error("TikTok cannot be reached: {0}")]
     Unreachable(String),
-    /// It was sent, and no answer came: it may have taken effect. Retried,
-    /// because every call of this API is harmless to repeat: an init without
-    /// bytes publishes nothing.
-    #[error("TikTok did not answer: {0}")]
+    /// The request was sent and no response came, so the call may have taken effect. Retried: every call of this API
+    /// can be repeated without harm, because an init without bytes publishes nothing.
+    #[error("TikTok did not respond: {0}")]
     Unanswered(String),
-    /// What came was not TikTok's envelope. Treated by its status.
-    #[error("the answer (HTTP {http}) cannot be read: {why}")]
+    /// The response is not TikTok's envelope. Its HTTP status decides what to do.
+    #[error("TikTok's response (HTTP {http}) is invalid: {why}")]
     InvalidResponse {
-        /// The answer's HTTP status.
+        /// The response's HTTP status.
         http: u16,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         why: InvalidResponse,
     },
-    /// A token holds what no HTTP header can carry. Never retried.
-    #[error("the access token is no text that could be a token")]
+    /// The access token contains characters that no HTTP header can carry. Not retried.
+    #[error("the access token contains characters that no HTTP header can carry")]
     TokenUnusable,
-    /// The init's answer named a host that no video may be sent to. Never retried.
-    #[error("the upload URL names a host, port or scheme that is not among the upload hosts")]
+    /// The response to an init has an upload URL whose host is not allowed. Not retried.
+    #[error("the upload URL has a host, port or scheme that is not among the allowed upload hosts")]
     UploadHostRefused,
 }
 
-/// What is wrong with an answer. Its bytes are not kept: they may hold secrets.
+/// What is wrong with a response. Its bytes are not kept, because they may contain secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidResponse {
-    /// More than an answer of this API can have.
+    /// It is larger than any response of this API.
     #[error("it is larger than 1 MiB")]
     TooLarge,
-    /// The connection ended within it.
+    /// The connection ended before the whole body was received.
     #[error("it ends in the middle")]
     CutOff,
     /// It is not JSON.
     #[error("it is not JSON")]
     NotJson,
-    /// It is JSON without anything of the envelope.
+    /// It is JSON without any field of the envelope.
     #[error("it has neither data nor error")]
     NoEnvelope,
-    /// It says that all is well, under a status that says otherwise.
-    #[error("it says ok under a status of failure")]
+    /// Its error code is `ok`, but its HTTP status is not 2xx.
+    #[error("its error code is ok under an HTTP status that is not a success")]
     Contradiction,
-    /// It succeeds without saying what was asked for.
+    /// It is a success without a field that the call needs.
     #[error("its field {0} is missing or malformed")]
     Missing(&'static str),
 }
 
 impl Error {
-    /// Tells what to do about it.
+    /// Returns what the caller should do.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         self.fault.disposition()
     }
 
-    /// States what is wrong, for people and programs, and what to do about it.
+    /// Returns the error as a failure with code, message and advice.
     #[must_use]
     pub fn failure(&self) -> Failure {
         self.fault.failure()
     }
 
-    /// TikTok's refusal, where there was one.
+    /// Returns TikTok's own error, if TikTok responded with one.
     #[must_use]
     pub fn refusal(&self) -> Option<&ApiError> {
         match &self.fault {
-            ErrorKind::Refused(refusal) => Some(refusal),
+            ErrorKind::Refused(error) => Some(error),
             ErrorKind::Unreachable(_)
             | ErrorKind::Unanswered(_)
             | ErrorKind::InvalidResponse { .. }
@@ -108,32 +103,31 @@ impl Error {
 impl ErrorKind {
     fn disposition(&self) -> Disposition {
         match self {
-            Self::Refused(refusal) => reaction::of(&refusal.code, refusal.http),
-            Self::Unreachable(_) | Self::Unanswered(_) => Disposition::Retry { after: SHORTLY },
-            Self::InvalidResponse { http, .. } => reaction::of_status(*http),
+            Self::Refused(error) => error_codes::disposition(&error.code, error.http),
+            Self::Unreachable(_) | Self::Unanswered(_) => Disposition::Retry { after: RETRY_DELAY },
+            Self::InvalidResponse { http, .. } => error_codes::disposition_of_status(*http),
             Self::TokenUnusable => Disposition::NeedsReconnect,
             Self::UploadHostRefused => Disposition::GiveUp,
         }
     }
 
     pub(crate) fn failure(&self) -> Failure {
+        let reason = match self {
+            Self::Refused(error) => return error.failure(),
+            Self::Unreachable(_) => Reason::TikTokUnreachable,
+            Self::Unanswered(_) => Reason::TikTokTimeout,
+            Self::InvalidResponse { .. } => Reason::TikTokInvalidResponse,
+            Self::TokenUnusable => Reason::AccessTokenUnusable,
+            Self::UploadHostRefused => Reason::UploadHostNotAllowed,
+        };
+        Failure::of(reason, self.to_string())
+    }
+
+    /// Removes these secrets from TikTok's own texts.
+    pub(crate) fn sanitized(self, secrets: &[&str]) -> Self {
         match self {
-            Self::Refused(refusal) => refusal.failure(),
-            Self::Unreachable(_) => {
-                Failure::new("tiktok_unreachable", self.to_string(), "Dropcast tries again by itself.")
-            }
-            Self::Unanswered(_) => Failure::new("tiktok_timeout", self.to_string(), "Dropcast tries again by itself."),
-            Self::InvalidResponse { http, .. } => {
-                Failure::new("tiktok_invalid_response", self.to_string(), reaction::advice_of_status(*http))
-            }
-            Self::TokenUnusable => {
-                Failure::new("access_token_unusable", self.to_string(), "Connect the account again.")
-            }
-            Self::UploadHostRefused => Failure::new(
-                "upload_host_not_allowed",
-                self.to_string(),
-                "If this host is meant, name it in the stack's TikTokUploadHosts; then drop the video again.",
-            ),
+            Self::Refused(error) => Self::Refused(error.sanitized(secrets)),
+            other => other,
         }
     }
 }
@@ -147,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn what_got_no_answer_is_tried_again() {
+    fn missing_response_is_retried() {
         for fault in [ErrorKind::Unreachable("refused".into()), ErrorKind::Unanswered("reset".into())] {
-            assert_eq!(error(fault).disposition(), Disposition::Retry { after: SHORTLY });
+            assert_eq!(error(fault).disposition(), Disposition::Retry { after: RETRY_DELAY });
         }
     }
 
     #[test]
-    fn a_garbled_answer_is_treated_by_its_status() {
+    fn invalid_response_is_handled_by_status() {
         let invalid_response =
             |http| error(ErrorKind::InvalidResponse { http, why: InvalidResponse::NotJson }).disposition();
         assert_eq!(invalid_response(401), Disposition::Refresh);
@@ -166,10 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_stated_with_a_code_and_advice() {
-        let refusal = ApiError { http: 400, code: "invalid_params".into(), message: "no".into(), log_id: None };
+    fn every_error_kind_has_code_and_advice() {
+        let api_error = ApiError { http: 400, code: "invalid_params".into(), message: "no".into(), log_id: None };
         for (fault, code) in [
-            (ErrorKind::Refused(refusal), "invalid_params"),
+            (ErrorKind::Refused(api_error), "invalid_params"),
             (ErrorKind::Unreachable("refused".into()), "tiktok_unreachable"),
             (ErrorKind::Unanswered("reset".into()), "tiktok_timeout"),
             (ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::CutOff }, "tiktok_invalid_response"),
@@ -177,13 +171,13 @@ mod tests {
             (ErrorKind::UploadHostRefused, "upload_host_not_allowed"),
         ] {
             let failure = error(fault).failure();
-            assert_eq!(failure.code, code);
+            assert_eq!(failure.reason.code(), code);
             assert!(!failure.message.is_empty() && failure.advice.ends_with('.'), "{failure}");
         }
     }
 
     #[test]
-    fn what_only_a_person_can_change_is_not_tried_again() {
+    fn error_that_only_a_person_can_fix_is_not_retried() {
         assert_eq!(error(ErrorKind::TokenUnusable).disposition(), Disposition::NeedsReconnect);
         assert_eq!(error(ErrorKind::UploadHostRefused).disposition(), Disposition::GiveUp);
     }

@@ -1,17 +1,19 @@
-//! How TikTok is spoken to: its Content Posting API and OAuth, over HTTP.
+//! TikTok's API client: the Content Posting API and OAuth over HTTP.
 //!
-//! This is the only crate that knows TikTok's JSON, its paths and its codes.
-//! It knows no AWS, no database and no clock, decides nothing about a post and
-//! repeats no call by itself: it says what TikTok said, and what that asks for
-//! ([`Error::disposition`], [`ChunkOutcome`], [`OAuthError::disposition`]).
+//! This is the only crate that knows TikTok's JSON, paths and error codes. It does not know AWS, databases or clocks.
+//! It makes each call once: it never retries, and it decides nothing about a post. A failed call states what the
+//! caller, the crate `posting`, should do: [`Error::disposition`], [`ChunkOutcome`], [`OAuthError::disposition`].
 //!
-//! No token, client secret or upload URL is ever in an error, a `Debug` or a
-//! log event of this crate.
+//! Invariant: no error, `Debug` output or log event of this crate contains an access token, a refresh token, the
+//! client secret or an upload URL.
 //!
-//! In reading order: [`TikTok`] is the client, with a method a call; [`Error`]
-//! is how a call ends badly, [`reaction`] what to do then, as one table;
-//! [`upload::answer`] is the same for the upload URL, [`oauth::reaction`] for
-//! OAuth. [`Webhook`] is what TikTok says unasked.
+//! Reading order:
+//!
+//! - [`TikTok`] is the client. It has one method per call.
+//! - [`Error`] is a failed call; [`error_codes`] is the table of TikTok's error codes.
+//! - [`upload`] sends chunks; [`upload::response`] is the table of the upload URL's responses.
+//! - [`oauth`] gets and revokes tokens; [`oauth::error_codes`] is the table of OAuth's error codes.
+//! - [`Webhook`] is a notification that TikTok sends to us.
 
 mod client;
 mod credentials;
@@ -26,13 +28,13 @@ mod transport;
 
 mod api_error;
 mod error;
-pub mod reaction;
+pub mod error_codes;
 
-mod begin;
 mod cancel;
 mod creator;
+mod init;
 mod links;
-mod report;
+mod status;
 pub mod upload;
 mod user;
 
@@ -41,19 +43,19 @@ pub mod oauth;
 mod webhook;
 
 #[cfg(test)]
-mod mock_server;
+mod scripted_tiktok;
 
 pub use api_error::ApiError;
-pub use begin::Ticket;
 pub use cancel::Cancellation;
 pub use client::{Config, ConfigError, TikTok};
 pub use credentials::{AccessToken, AppCredentials, RefreshToken};
 pub use endpoint::Endpoint;
 pub use error::{Error, ErrorKind, InvalidResponse};
+pub use init::Ticket;
 pub use oauth::{
     AUTHORIZE_HOST, AuthorizationError, AuthorizationResponse, AuthorizeUrl, Decision, InvalidAuthorizeUrl,
 };
-pub use oauth::{Grant, OAuthCall, OAuthError};
+pub use oauth::{OAuthCall, OAuthError, TokenResponse};
 pub use upload::{ChunkOutcome, SourceFault, UploadUrl};
 pub use upload_hosts::{InvalidUploadHosts, UploadHosts};
 pub use user::User;

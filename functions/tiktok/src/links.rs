@@ -1,5 +1,4 @@
-//! The links of a public video, for which TikTok has a call of its own (scope
-//! `video.list`).
+//! The call that returns the links of a public video. It needs the scope `video.list`.
 //! <https://developers.tiktok.com/doc/tiktok-api-v2-video-query>
 
 use domain::identity::VideoId;
@@ -11,40 +10,39 @@ use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::fields::text_or_digits;
-use crate::report::links;
+use crate::status::links_of;
 
 impl TikTok {
-    /// Asks for a video's links; those that TikTok does not name stay unknown.
+    /// Returns a video's links. A link that TikTok does not return stays absent.
     ///
     /// # Errors
-    /// Nothing was changed. Without the scope `video.list` TikTok refuses, and
-    /// the video is published nonetheless.
+    /// Nothing was changed. Without the scope `video.list` TikTok rejects the call; the video is published anyway.
     pub async fn links(&self, token: &AccessToken, id: &VideoId) -> Result<Links, Error> {
         let filter = json!({ "filters": { "video_ids": [id.as_str()] } });
-        let answer =
+        let response =
             self.call(Endpoint::VideoQuery, "?fields=id,share_url,cover_image_url", token, Some(filter)).await?;
-        let videos = answer.data.get("videos").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let videos = response.data.get("videos").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let video = videos.iter().find(|video| text_or_digits(video, "id").as_deref() == Some(id.as_str()));
-        Ok(video.map(links).unwrap_or_default())
+        Ok(video.map(links_of).unwrap_or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock_server::{MockServer, Reply, access};
+    use crate::scripted_tiktok::{ScriptedServer, ScriptedTikTok, access, ok};
 
     fn id() -> VideoId {
         VideoId::new("7678907398077074696").unwrap()
     }
 
     #[tokio::test]
-    async fn the_fields_are_named_in_the_query_and_the_video_in_the_body() {
+    async fn query_has_fields_and_body_has_video_id() {
         let data = json!({ "videos": [
             { "id": "1", "share_url": "https://s.example/1", "cover_image_url": "https://c.example/1" },
             { "id": "7678907398077074696", "share_url": "https://s.example/7", "cover_image_url": "https://c.example/7" },
         ], "cursor": 0, "has_more": false });
-        let server = MockServer::start(vec![Reply::ok(&data)]).await;
+        let server = ScriptedServer::with_replies([ok(&data)]).await;
         let links = server.client().links(&access(), &id()).await.unwrap();
         assert_eq!(links.share_url.as_deref(), Some("https://s.example/7"));
         assert_eq!(links.cover_url.as_deref(), Some("https://c.example/7"));
@@ -57,9 +55,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_video_that_tiktok_does_not_list_has_no_links() {
+    async fn video_absent_from_response_has_no_links() {
         for data in [json!({ "videos": [] }), json!({ "videos": [{ "id": "1", "share_url": "x" }] }), json!({})] {
-            let server = MockServer::start(vec![Reply::ok(&data)]).await;
+            let server = ScriptedServer::with_replies([ok(&data)]).await;
             assert_eq!(server.client().links(&access(), &id()).await, Ok(Links::default()), "{data}");
         }
     }

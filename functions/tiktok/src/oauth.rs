@@ -1,18 +1,18 @@
-//! TikTok's OAuth: a user's consent, tokens for its code, for a refresh token, and
-//! their end.
+//! TikTok's OAuth: authorizing a user, exchanging a code or a refresh token for new tokens, and revoking them.
 //!
-//! TikTok rotates the refresh token: once a [`Grant`] has been given for one, the
-//! old one is worth nothing, and a lost answer is a lost grant. So whoever calls
-//! [`TikTok::refresh`] is alone in it, and stores the grant before using it.
-//! Lifetimes are obeyed as they come: TikTok has changed them before.
+//! TikTok rotates refresh tokens: once it has issued a [`TokenResponse`] for one, that refresh token is invalid. If the
+//! response is lost, so are the new tokens. So only one caller at a time may call [`TikTok::refresh`] for an account,
+//! and it must store the new tokens before it uses them; `functions/posting/src/tokens` does both.
+//! Token lifetimes are taken from each response, because TikTok has changed them before.
 //! <https://developers.tiktok.com/doc/oauth-user-access-token-management>
 //!
-//! It does not know what time it is or where tokens are kept.
+//! This module does not know the time or where tokens are stored.
 
 mod authorize;
+mod call;
 mod error;
-mod grant;
-pub mod reaction;
+pub mod error_codes;
+mod token_response;
 
 use domain::secret::ExposeSecret;
 use tracing::debug;
@@ -20,86 +20,94 @@ use tracing::debug;
 pub use self::authorize::{
     AUTHORIZE_HOST, AuthorizationError, AuthorizationResponse, AuthorizeUrl, Decision, InvalidAuthorizeUrl,
 };
-pub use self::error::{OAuthCall, OAuthError};
-pub use self::grant::Grant;
+pub use self::call::OAuthCall;
+pub use self::error::OAuthError;
+pub use self::token_response::TokenResponse;
 use crate::client::TikTok;
 use crate::credentials::{AccessToken, AppCredentials, RefreshToken};
-use crate::envelope::Raw;
+use crate::envelope::RawResponse;
 use crate::error::ErrorKind;
 
-const TOKEN: &str = "/v2/oauth/token/";
-const REVOKE: &str = "/v2/oauth/revoke/";
+const TOKEN_PATH: &str = "/v2/oauth/token/";
+const REVOKE_PATH: &str = "/v2/oauth/revoke/";
 
 impl TikTok {
-    /// Exchanges a refresh token for a new pair.
+    /// Exchanges a refresh token for a new pair of tokens.
     ///
     /// # Errors
-    /// If TikTok refused, the old pair stands as it stood. If it did not answer,
-    /// the old refresh token may be spent: trying it once more tells.
-    pub async fn refresh(&self, app: &AppCredentials, refresh: &RefreshToken) -> Result<Grant, OAuthError> {
+    /// If TikTok responded with an error, the old pair is unchanged. If no response came, the old refresh token may be
+    /// invalid; the next attempt with it shows whether it is.
+    pub async fn refresh(&self, app: &AppCredentials, refresh: &RefreshToken) -> Result<TokenResponse, OAuthError> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-        self.grant(OAuthCall::Refresh, app, &form, refresh.expose()).await
+        self.request_tokens(OAuthCall::Refresh, app, &form, refresh.expose()).await
     }
 
-    /// Exchanges the code of a consent for the first pair. The code is the one
-    /// of the redirect, URL-decoded, and works once; the redirect URI is the one
-    /// that the consent was asked with, to the byte.
-    pub async fn exchange(&self, app: &AppCredentials, code: &str, redirect_uri: &str) -> Result<Grant, OAuthError> {
+    /// Exchanges an authorization code for the first pair of tokens.
+    ///
+    /// `code` is the URL-decoded code of the redirect; it works once. `redirect_uri` must be byte for byte the one of
+    /// the authorization request.
+    pub async fn exchange(
+        &self,
+        app: &AppCredentials,
+        code: &str,
+        redirect_uri: &str,
+    ) -> Result<TokenResponse, OAuthError> {
         let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri)];
-        self.grant(OAuthCall::Exchange, app, &form, code).await
+        self.request_tokens(OAuthCall::Exchange, app, &form, code).await
     }
 
-    /// Ends a user's consent.
+    /// Revokes a user's authorization.
     ///
     /// # Errors
-    /// The consent may go on.
+    /// The authorization may still be valid.
     pub async fn revoke(&self, app: &AppCredentials, token: &AccessToken) -> Result<(), OAuthError> {
-        let failed = |fault| OAuthError { call: OAuthCall::Revoke, fault };
-        let raw = self.post(OAuthCall::Revoke, REVOKE, app, &[("token", token.expose())]).await?;
-        // Success is an empty answer, or an empty object.
+        let call = OAuthCall::Revoke;
+        let raw = self.post_form(call, REVOKE_PATH, app, &[("token", token.expose())]).await?;
+        // A success has an empty body or an empty object.
         if raw.is_success() && raw.body.is_empty() {
             return Ok(());
         }
         let secrets = [app.client_secret().expose_secret(), token.expose()];
-        raw.open_flat().map(drop).map_err(|fault| failed(fault.without(&secrets)))
+        raw.oauth_response().map(drop).map_err(|fault| OAuthError { call, fault: fault.sanitized(&secrets) })
     }
 
-    async fn grant(
+    /// Requests tokens with a form that contains `secret`, which is removed from errors.
+    async fn request_tokens(
         &self,
         call: OAuthCall,
         app: &AppCredentials,
         form: &[(&str, &str)],
-        spent: &str,
-    ) -> Result<Grant, OAuthError> {
-        let raw = self.post(call, TOKEN, app, form).await?;
-        let grant = raw
-            .open_flat()
-            .and_then(|body| Grant::read(&body).map_err(|why| ErrorKind::InvalidResponse { http: raw.http, why }));
-        grant.map_err(|fault| OAuthError { call, fault: fault.without(&[app.client_secret().expose_secret(), spent]) })
+        secret: &str,
+    ) -> Result<TokenResponse, OAuthError> {
+        let raw = self.post_form(call, TOKEN_PATH, app, form).await?;
+        let invalid = |why| ErrorKind::InvalidResponse { http: raw.http, why };
+        let tokens = raw.oauth_response().and_then(|body| TokenResponse::read(&body).map_err(invalid));
+        let secrets = [app.client_secret().expose_secret(), secret];
+        tokens.map_err(|fault| OAuthError { call, fault: fault.sanitized(&secrets) })
     }
 
-    async fn post(
+    async fn post_form(
         &self,
         call: OAuthCall,
         path: &str,
         app: &AppCredentials,
         form: &[(&str, &str)],
-    ) -> Result<Raw, OAuthError> {
+    ) -> Result<RawResponse, OAuthError> {
         let mut fields = vec![("client_key", app.client_key()), ("client_secret", app.client_secret().expose_secret())];
         fields.extend_from_slice(form);
-        let answer = self.fetch(self.http.post(self.address(path)).form(&fields)).await;
-        match &answer {
-            Ok(raw) => debug!(tiktok.call = %call, http.status = raw.http, "TikTok answered"),
-            Err(fault) => debug!(tiktok.call = %call, error = %fault, "TikTok gave no answer"),
+        let response = self.fetch(self.http.post(self.address(path)).form(&fields)).await;
+        match &response {
+            Ok(raw) => debug!(tiktok.call = %call, http.status = raw.http, "TikTok responded to an OAuth call"),
+            Err(fault) => debug!(tiktok.call = %call, error = %fault, "TikTok did not respond to an OAuth call"),
         }
-        answer.map_err(|fault| OAuthError { call, fault })
+        response.map_err(|fault| OAuthError { call, fault })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock_server::{MockServer, Reply, access};
+    use crate::scripted_tiktok::{Reply, ScriptedServer, ScriptedTikTok, access, form};
     use domain::failure::Disposition;
     use serde_json::json;
     use std::time::Duration;
@@ -112,7 +120,7 @@ mod tests {
         RefreshToken::new("refresh-1 +&=".into())
     }
 
-    fn granted() -> String {
+    fn token_response() -> String {
         json!({
             "open_id": "open-1", "scope": "user.info.basic,video.publish", "access_token": "access-2",
             "expires_in": 7200, "refresh_token": "refresh-2", "refresh_expires_in": 15_552_000, "token_type": "Bearer",
@@ -125,22 +133,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refresh_sends_a_form_and_brings_the_next_pair() {
-        let server = MockServer::start(vec![Reply::answer(200, &granted())]).await;
-        let grant = server.client().refresh(&app(), &refresh_token()).await.unwrap();
-        assert_eq!(grant.open_id.as_str(), "open-1");
-        assert_eq!(grant.access.secret().expose_secret(), "access-2");
-        assert_eq!(grant.refresh.secret().expose_secret(), "refresh-2");
-        assert_eq!(grant.access_lifetime, Duration::from_hours(2));
-        assert_eq!(grant.refresh_lifetime, Duration::from_hours(180 * 24));
-        assert!(grant.scopes.allow("video.publish"));
+    async fn refresh_sends_form_and_returns_new_tokens() {
+        let server = ScriptedServer::with_replies([Reply::new(200, token_response())]).await;
+        let tokens = server.client().refresh(&app(), &refresh_token()).await.unwrap();
+        assert_eq!(tokens.open_id.as_str(), "open-1");
+        assert_eq!(tokens.access.secret().expose_secret(), "access-2");
+        assert_eq!(tokens.refresh.secret().expose_secret(), "refresh-2");
+        assert_eq!(tokens.access_lifetime, Duration::from_hours(2));
+        assert_eq!(tokens.refresh_lifetime, Duration::from_hours(180 * 24));
+        assert!(tokens.scopes.allow("video.publish"));
 
         let request = server.only_request();
         assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/v2/oauth/token/"));
         assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
         assert_eq!(request.header("authorization"), None);
         assert_eq!(
-            request.form(),
+            form(&request),
             pairs(&[
                 ("client_key", "key-1"),
                 ("client_secret", "secret-1"),
@@ -151,11 +159,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_exchange_names_the_code_and_the_redirect_uri() {
-        let server = MockServer::start(vec![Reply::answer(200, &granted())]).await;
+    async fn exchange_sends_code_and_redirect_uri() {
+        let server = ScriptedServer::with_replies([Reply::new(200, token_response())]).await;
         server.client().exchange(&app(), "code*1!", "https://a.example/callback/").await.unwrap();
         assert_eq!(
-            server.only_request().form(),
+            form(&server.only_request()),
             pairs(&[
                 ("client_key", "key-1"),
                 ("client_secret", "secret-1"),
@@ -167,10 +175,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_answer_to_a_revocation_is_success() {
-        let refusal = r#"{"error":"invalid_client","error_description":"secret-1 is wrong","log_id":"l"}"#;
-        let script = vec![Reply::answer(200, ""), Reply::answer(200, "{}"), Reply::answer(401, refusal)];
-        let server = MockServer::start(script).await;
+    async fn empty_response_to_revoke_is_a_success() {
+        let error_body = r#"{"error":"invalid_client","error_description":"secret-1 is wrong","log_id":"l"}"#;
+        let script = [Reply::new(200, ""), Reply::new(200, "{}"), Reply::new(401, error_body)];
+        let server = ScriptedServer::with_replies(script).await;
         let tiktok = server.client();
         assert_eq!(tiktok.revoke(&app(), &access()).await, Ok(()));
         assert_eq!(tiktok.revoke(&app(), &access()).await, Ok(()));
@@ -180,33 +188,33 @@ mod tests {
         let request = &server.requests()[0];
         assert_eq!(request.target, "/v2/oauth/revoke/");
         assert_eq!(
-            request.form(),
+            form(request),
             pairs(&[("client_key", "key-1"), ("client_secret", "secret-1"), ("token", "access-1")])
         );
     }
 
     #[tokio::test]
-    async fn a_refusal_under_http_200_is_a_refusal() {
+    async fn error_under_http_200_is_an_error() {
         let body =
             r#"{"error":"invalid_grant","error_description":"Refresh token is invalid or expired.","log_id":"2026A"}"#;
-        let server = MockServer::start(vec![Reply::answer(200, body)]).await;
+        let server = ScriptedServer::with_replies([Reply::new(200, body)]).await;
         let error = server.client().refresh(&app(), &refresh_token()).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Reconcile);
         assert_eq!(error.failure().log_id.as_deref(), Some("2026A"));
     }
 
     #[tokio::test]
-    async fn half_a_grant_is_no_grant() {
+    async fn incomplete_token_response_is_retried_and_redacted() {
         let server =
-            MockServer::start(vec![Reply::answer(200, r#"{"access_token":"access-2","open_id":"open-1"}"#)]).await;
+            ScriptedServer::with_replies([Reply::new(200, r#"{"access_token":"access-2","open_id":"open-1"}"#)]).await;
         let error = server.client().refresh(&app(), &refresh_token()).await.unwrap_err();
         assert!(matches!(error.disposition(), Disposition::Retry { .. }), "{error:?}");
         assert!(!format!("{error:?} {}", error.failure()).contains("access-2"));
     }
 
     #[tokio::test]
-    async fn a_lost_answer_is_tried_again_with_the_same_token() {
-        let server = MockServer::start(vec![Reply::Close]).await;
+    async fn lost_response_is_retried() {
+        let server = ScriptedServer::with_replies([Reply::hang_up()]).await;
         let error = server.client().refresh(&app(), &refresh_token()).await.unwrap_err();
         assert!(matches!(error.fault, ErrorKind::Unanswered(_)));
         assert!(matches!(error.disposition(), Disposition::Retry { .. }));

@@ -1,24 +1,23 @@
-//! How long TikTok is waited for: every timeout of this crate, in one place.
+//! Every timeout of this crate.
 //!
-//! A chunk has no timeout as a whole, because 64 MB over a slow line is not an
-//! error; what it must do is move.
+//! A chunk has no total timeout, because sending 64 MB over a slow connection is not an error. It has an idle timeout.
 
 use std::time::Duration;
 
-/// The waits after which a call is given up.
+/// The times after which a call fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// For a connection, TLS included.
+    /// Until a connection is made, including TLS.
     pub(crate) connect: Duration,
-    /// For a JSON call as a whole, from the connection to the answer's end.
+    /// For a whole JSON call, from the connection to the end of the response.
     pub(crate) call: Duration,
-    /// For a chunk's next bytes to move.
+    /// Until the next bytes of a chunk are sent.
     pub(crate) idle: Duration,
-    /// For the answer, after a chunk's last byte has been handed to the socket.
-    /// The socket's buffers still hold some megabytes then.
+    /// Until the response, after a chunk's last byte was handed to the socket. The socket's buffers still hold some
+    /// megabytes at that moment.
     pub(crate) answer: Duration,
-    /// For a connection to be used again. A connection that slept longer, as
-    /// in a frozen function, is likelier dead than alive.
+    /// How long an idle connection is kept for reuse. A connection that was idle for longer, for example while Lambda
+    /// had frozen the function, has probably been closed by TikTok.
     pub(crate) pool: Duration,
 }
 

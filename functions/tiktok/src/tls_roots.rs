@@ -1,10 +1,11 @@
-//! Whose certificates are believed.
+//! The root certificates that the client trusts.
 //!
-//! TikTok is a site of the public web: for it, these are the roots that browsers
-//! have, compiled in. Measurement and parsing a host's own bundle is the longest part
-//! of a function's cold start, and would be done for nobody else: AWS's SDK does
-//! it by itself. Where an operator points to something else over https, its
-//! certificate may be of the operator's own making, and the host's bundle counts.
+//! TikTok is a site of the public web, so for TikTok the client trusts the roots that browsers trust, compiled in.
+//! Reading and parsing the host's own certificate bundle would be the longest part of a function's cold start, and
+//! nothing else needs it: the AWS SDK loads its roots itself (`functions/runtime/src/aws/tls_roots.rs`).
+//!
+//! If an operator configures another host over https, its certificate may be issued by the operator's own authority.
+//! Then the client trusts the host's bundle.
 
 use std::sync::Arc;
 
@@ -13,22 +14,25 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-/// The hosts whose certificates are of the public web.
-const TIKTOKS: &str = ".tiktokapis.com";
+/// The suffix of the hosts whose certificates are issued by a public authority.
+const TIKTOK_HOSTS: &str = ".tiktokapis.com";
 
-/// Has a client believe what there is to be believed for this API.
+/// Configures a client with the roots to trust for this API.
 pub(crate) fn apply(builder: ClientBuilder, api: &Url) -> ClientBuilder {
-    let Some(config) = Some(api).filter(|api| !is_a_stand_in_over_tls(api)).and_then(|_| of_the_web()) else {
+    if is_other_https_host(api) {
         return builder;
-    };
-    builder.tls_backend_preconfigured(config)
+    }
+    match web_roots() {
+        Some(config) => builder.tls_backend_preconfigured(config),
+        None => builder,
+    }
 }
 
-fn is_a_stand_in_over_tls(api: &Url) -> bool {
-    api.scheme() == "https" && !api.host_str().is_some_and(|host| host.ends_with(TIKTOKS))
+fn is_other_https_host(api: &Url) -> bool {
+    api.scheme() == "https" && !api.host_str().is_some_and(|host| host.ends_with(TIKTOK_HOSTS))
 }
 
-fn of_the_web() -> Option<ClientConfig> {
+fn web_roots() -> Option<ClientConfig> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
@@ -40,23 +44,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_another_host_over_tls_is_believed_as_the_host_believes_it() {
-        for (api, stand_in) in [
+    fn only_other_https_hosts_use_the_hosts_bundle() {
+        for (api, expected) in [
             ("https://open.tiktokapis.com", false),
             ("http://127.0.0.1:4000", false),
             ("https://tiktok.example.com", true),
             ("https://open.tiktokapis.com.example.com", true),
         ] {
-            assert_eq!(is_a_stand_in_over_tls(&api.parse().unwrap()), stand_in, "{api}");
+            assert_eq!(is_other_https_host(&api.parse().unwrap()), expected, "{api}");
         }
     }
 
     #[test]
-    fn the_roots_of_the_web_are_there_and_the_client_takes_them() {
-        let config = of_the_web().unwrap();
+    fn client_accepts_the_compiled_in_roots() {
+        let config = web_roots().unwrap();
         assert!(config.crypto_provider().signature_verification_algorithms.all.len() > 5);
         assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 50);
-        // A configuration of another rustls than reqwest's would be refused here.
+        // `build` fails if the configuration is of another rustls version than reqwest's.
         assert!(reqwest::Client::builder().tls_backend_preconfigured(config).build().is_ok());
     }
 }

@@ -1,11 +1,9 @@
-//! One request, one answer: sending a call, and telling what became of it when
-//! no answer came.
+//! Sends one request and reads one response, or states why no response came.
 //!
-//! It repeats nothing and knows no field of any answer. Its invariant: no
-//! error that leaves here holds a URL, a header or a byte of an answer.
+//! It retries nothing and knows no field of any response. Invariant: no error of this module contains a URL, a header
+//! or a byte of a response.
 
-use std::error::Error as _;
-
+use domain::failure::error_chain;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -14,22 +12,22 @@ use tracing::debug;
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
-use crate::envelope::{Answer, Raw};
+use crate::envelope::{ApiResponse, RawResponse};
 use crate::error::{Error, ErrorKind, InvalidResponse};
 
-/// The most that an answer may have, in bytes. The largest known has some hundreds.
-const LARGEST_ANSWER: usize = 1024 * 1024;
+/// The largest response that is read, in bytes. The largest known response has some hundred bytes.
+const MAX_RESPONSE: usize = 1024 * 1024;
 const JSON: &str = "application/json; charset=UTF-8";
 
 impl TikTok {
-    /// Makes a call on a user's behalf. `query` is appended to the path.
+    /// Makes a call of the v2 API on a user's behalf. `query` is appended to the call's path.
     pub(crate) async fn call(
         &self,
         call: Endpoint,
         query: &str,
         token: &AccessToken,
         body: Option<Value>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<ApiResponse, Error> {
         let failed = |fault| Error { call, fault };
         let mut request = self
             .http
@@ -37,64 +35,47 @@ impl TikTok {
             .header(AUTHORIZATION, bearer(token).map_err(failed)?);
         if call.method() == reqwest::Method::POST {
             let body = body.map(|body| body.to_string()).unwrap_or_default();
-            // Body also where it is 0, which HTTP clients leave out and some gateways miss.
+            // HTTP clients omit a Content-Length of 0, but some gateways require it.
             request = request.header(CONTENT_TYPE, JSON).header(CONTENT_LENGTH, body.len()).body(body);
         }
         let raw = self.fetch(request).await.map_err(failed)?;
-        let answer = raw.open().map_err(|fault| failed(fault.without(&[token.expose()])));
-        match &answer {
-            Ok(answer) => {
-                debug!(tiktok.call = %call, http.status = raw.http, tiktok.log_id = answer.log_id.as_deref(), "TikTok answered");
+        let response = raw.api_response().map_err(|fault| failed(fault.sanitized(&[token.expose()])));
+        match &response {
+            Ok(response) => {
+                debug!(tiktok.call = %call, http.status = raw.http, tiktok.log_id = response.log_id.as_deref(), "TikTok call succeeded");
             }
             Err(error) => {
-                debug!(tiktok.call = %call, http.status = raw.http, error = %error.fault, "TikTok did not say ok");
+                debug!(tiktok.call = %call, http.status = raw.http, error = %error.fault, "TikTok responded with an error");
             }
         }
-        answer
+        response
     }
 
-    /// Sends a request and reads the answer whole, within the time for a call.
-    pub(crate) async fn fetch(&self, request: RequestBuilder) -> Result<Raw, ErrorKind> {
-        match request.timeout(self.patience.call).send().await {
+    /// Sends a request and reads the whole response, within the timeout of a call.
+    pub(crate) async fn fetch(&self, request: RequestBuilder) -> Result<RawResponse, ErrorKind> {
+        match request.timeout(self.timeouts.call).send().await {
             Ok(response) => read(response).await,
-            Err(error) if was_not_sent(&error) => Err(ErrorKind::Unreachable(in_words(error))),
-            Err(error) => Err(ErrorKind::Unanswered(in_words(error))),
+            Err(error) if was_not_sent(&error) => Err(ErrorKind::Unreachable(chain_without_url(error))),
+            Err(error) => Err(ErrorKind::Unanswered(chain_without_url(error))),
         }
     }
 }
 
-impl ErrorKind {
-    /// The same, without these secrets in TikTok's words.
-    pub(crate) fn without(self, secrets: &[&str]) -> Self {
-        match self {
-            Self::Refused(refusal) => Self::Refused(refusal.sanitized(secrets)),
-            other => other,
-        }
-    }
-}
-
-/// Tells whether an error arose before a byte of the request was sent.
+/// Returns whether an error occurred before any byte of the request was sent.
 pub(crate) fn was_not_sent(error: &reqwest::Error) -> bool {
     error.is_connect() || error.is_builder()
 }
 
-/// A network error and its causes, in words, without the URL.
-pub(crate) fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
+/// Returns a network error and its causes as text, without the URL.
+pub(crate) fn chain_without_url(error: reqwest::Error) -> String {
+    error_chain(&error.without_url())
 }
 
 fn bearer(token: &AccessToken) -> Result<HeaderValue, ErrorKind> {
-    let plain = !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic());
+    let is_printable = !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic());
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
     match value {
-        Ok(mut value) if plain => {
+        Ok(mut value) if is_printable => {
             value.set_sensitive(true);
             Ok(value)
         }
@@ -102,16 +83,16 @@ fn bearer(token: &AccessToken) -> Result<HeaderValue, ErrorKind> {
     }
 }
 
-async fn read(mut response: Response) -> Result<Raw, ErrorKind> {
+async fn read(mut response: Response) -> Result<RawResponse, ErrorKind> {
     let http = response.status().as_u16();
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(part)) if body.len() + part.len() > LARGEST_ANSWER => {
+            Ok(Some(part)) if body.len() + part.len() > MAX_RESPONSE => {
                 return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::TooLarge });
             }
             Ok(Some(part)) => body.extend_from_slice(&part),
-            Ok(None) => return Ok(Raw { http, body }),
+            Ok(None) => return Ok(RawResponse { http, body }),
             Err(_) => return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::CutOff }),
         }
     }
@@ -120,33 +101,34 @@ async fn read(mut response: Response) -> Result<Raw, ErrorKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock_server::{MockServer, Reply};
+    use crate::scripted_tiktok::{Reply, ScriptedServer, ScriptedTikTok};
     use std::time::Duration;
 
-    async fn fetch_from(server: &MockServer) -> Result<Raw, ErrorKind> {
+    async fn fetch_from(server: &ScriptedServer) -> Result<RawResponse, ErrorKind> {
         let tiktok = server.client();
         tiktok.fetch(tiktok.http.get(tiktok.address("/x?token=access-1"))).await
     }
 
     #[tokio::test]
-    async fn a_redirect_is_not_followed() {
-        let elsewhere = MockServer::start(vec![]).await;
-        let location = format!("location: {}\r\n", elsewhere.url("/"));
-        let server = MockServer::start(vec![Reply::answer(307, "").with_headers(&location)]).await;
+    async fn redirect_is_not_followed() {
+        let other_server = ScriptedServer::with_replies([]).await;
+        let location = other_server.url("/");
+        let server = ScriptedServer::with_replies([Reply::new(307, "").header("location", &location)]).await;
         assert_eq!(fetch_from(&server).await.unwrap().http, 307);
-        assert!(elsewhere.requests().is_empty());
+        assert!(other_server.requests().is_empty());
     }
 
     #[tokio::test]
-    async fn an_answer_of_over_a_mebibyte_is_refused() {
-        let server = MockServer::start(vec![Reply::answer(200, &"x".repeat(LARGEST_ANSWER + 1))]).await;
+    async fn response_over_one_mebibyte_is_rejected() {
+        let server = ScriptedServer::with_replies([Reply::new(200, "x".repeat(MAX_RESPONSE + 1))]).await;
         let fault = fetch_from(&server).await.unwrap_err();
         assert_eq!(fault, ErrorKind::InvalidResponse { http: 200, why: InvalidResponse::TooLarge });
     }
 
     #[tokio::test]
-    async fn an_answer_that_ends_in_the_middle_keeps_its_status() {
-        let server = MockServer::start(vec![Reply::CutOff { status: 200, declared: 100, body: "{\"da".into() }]).await;
+    async fn truncated_response_keeps_its_status() {
+        let server =
+            ScriptedServer::with_replies([Reply::new(200, "{\"da").header("content-length", "100").cut_at(4)]).await;
         assert_eq!(
             fetch_from(&server).await.unwrap_err(),
             ErrorKind::InvalidResponse { http: 200, why: InvalidResponse::CutOff }
@@ -154,23 +136,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_ends_after_the_request_is_no_answer() {
-        let server = MockServer::start(vec![Reply::Close]).await;
+    async fn connection_closed_after_request_is_unanswered() {
+        let server = ScriptedServer::with_replies([Reply::hang_up()]).await;
         assert!(matches!(fetch_from(&server).await.unwrap_err(), ErrorKind::Unanswered(_)));
         assert_eq!(server.requests().len(), 1);
     }
 
     #[tokio::test]
-    async fn silence_is_no_answer() {
-        let server = MockServer::start(vec![Reply::Silence]).await;
-        let tiktok = server.impatient_client(|patience| patience.call = Duration::from_millis(50));
+    async fn timeout_is_unanswered() {
+        let server = ScriptedServer::with_replies([Reply::silence()]).await;
+        let tiktok = server.client_with_timeouts(|timeouts| timeouts.call = Duration::from_millis(50));
         let fault = tiktok.fetch(tiktok.http.get(tiktok.address("/x"))).await.unwrap_err();
         assert!(matches!(fault, ErrorKind::Unanswered(_)), "{fault}");
     }
 
     #[tokio::test]
-    async fn a_closed_port_is_unreachable_and_the_error_names_no_url() {
-        let server = MockServer::start(vec![]).await;
+    async fn closed_port_is_unreachable_without_url_in_error() {
+        let server = ScriptedServer::with_replies([]).await;
         let tiktok = server.client();
         let request = tiktok.http.get(format!("http://127.0.0.1:{}/x?token=access-1", closed_port().await));
         let fault = tiktok.fetch(request).await.unwrap_err();
@@ -179,8 +161,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_no_header_can_carry_is_not_sent() {
-        let server = MockServer::start(vec![]).await;
+    async fn token_invalid_in_a_header_is_not_sent() {
+        let server = ScriptedServer::with_replies([]).await;
         for token in ["", "access 1", "access-1\n", "access-ü"] {
             let token = AccessToken::new(token.into());
             let error = server.client().call(Endpoint::CreatorInfo, "", &token, None).await.unwrap_err();
@@ -190,9 +172,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_that_quotes_the_token_does_not_pass_it_on() {
+    async fn token_quoted_by_tiktok_is_redacted() {
         let body = r#"{"error":{"code":"access_token_invalid","message":"Bearer access-1 is bad"}}"#;
-        let server = MockServer::start(vec![Reply::answer(401, body)]).await;
+        let server = ScriptedServer::with_replies([Reply::new(401, body)]).await;
         let token = AccessToken::new("access-1".into());
         let error = server.client().call(Endpoint::CreatorInfo, "", &token, None).await.unwrap_err();
         assert!(!format!("{error:?} {} {}", error.fault, error.failure()).contains("access-1"), "{error:?}");

@@ -1,63 +1,63 @@
-//! The hosts that an upload URL may name.
+//! The list of hosts that an upload URL may have.
 //!
-//! A video goes wherever the answer to an init says. This list is what keeps a
-//! forged answer from sending it anywhere else. It knows nothing of uploads.
+//! A video is sent to the URL that the response to an init contains. This list prevents a forged response from sending
+//! the video to any other host. This module knows nothing of uploads.
 //!
-//! Hosts of TikTok's own domain are held to `https`, its usual port and no
-//! user; whoever names another host, as the local cloud does, may use `http`.
+//! A host of TikTok's domain must use `https`, the default port and no user. Any other listed host may use `http`; the
+//! local cloud's does.
 
 use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// TikTok's domain, whose hosts must be spoken to by `https`.
-const TIKTOKS: &str = "tiktokapis.com";
+/// TikTok's domain. Its hosts must use `https`.
+const TIKTOK_DOMAIN: &str = "tiktokapis.com";
 
-/// A list of hosts: `.suffix`, `host` or `host:port`, comma-separated.
+/// A list of allowed hosts, parsed from comma-separated entries: `.suffix`, `host` or `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadHosts(Vec<Allowed>);
+pub struct UploadHosts(Vec<AllowedHost>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Allowed {
+struct AllowedHost {
     name: Name,
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
-    /// Any host below this domain: the text, with its leading dot.
-    Below(String),
-    /// This host.
-    Exactly(Host<String>),
+    /// Any subdomain: a suffix with its leading dot.
+    Suffix(String),
+    /// Exactly this host.
+    Exact(Host<String>),
 }
 
-/// A list that names no hosts.
+/// An entry that is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("upload hosts must be a comma-separated list of .suffix, host or host:port, and {0:?} is none")]
+#[error("upload hosts must be a comma-separated list of .suffix, host or host:port; {0:?} is none of these")]
 pub struct InvalidUploadHosts(String);
 
 impl UploadHosts {
-    /// TikTok's own hosts.
+    /// The list that allows TikTok's own hosts.
     pub const TIKTOKS_OWN: &str = ".tiktokapis.com";
 
-    /// Reads a list.
+    /// Parses a list.
     ///
     /// # Errors
-    /// Names the entry that is no host; an empty list is an error, too.
+    /// Returns the first entry that is not a host. An empty list is an error, too.
     pub fn parse(list: &str) -> Result<Self, InvalidUploadHosts> {
         let entries: Result<Vec<_>, _> = list
             .split(',')
             .map(str::trim)
-            .map(|entry| Allowed::parse(entry).ok_or_else(|| InvalidUploadHosts(entry.to_owned())))
+            .map(|entry| AllowedHost::parse(entry).ok_or_else(|| InvalidUploadHosts(entry.to_owned())))
             .collect();
         entries.map(Self)
     }
 
-    /// Tells whether a video may be sent to this URL.
+    /// Returns whether a video may be sent to this URL.
     #[must_use]
     pub fn allow(&self, url: &Url) -> bool {
-        let anonymous = url.username().is_empty() && url.password().is_none();
-        anonymous && url.host().is_some_and(|host| self.0.iter().any(|allowed| allowed.covers(url, &host)))
+        let has_no_user = url.username().is_empty() && url.password().is_none();
+        has_no_user && url.host().is_some_and(|host| self.0.iter().any(|allowed| allowed.matches(url, &host)))
     }
 }
 
@@ -68,45 +68,46 @@ impl FromStr for UploadHosts {
     }
 }
 
-impl Allowed {
+impl AllowedHost {
     fn parse(entry: &str) -> Option<Self> {
         let (name, port) = match entry.rsplit_once(':') {
+            // A `]` ends an IPv6 address that has no port.
             Some((name, port)) if !port.ends_with(']') => (name, Some(port.parse().ok()?)),
             _ => (entry, None),
         };
         let (dot, domain) = name.strip_prefix('.').map_or(("", name), |domain| (".", domain));
         let host = Host::parse(domain).ok()?;
         let name = match (dot, host) {
-            (".", Host::Domain(domain)) => Name::Below(format!(".{domain}")),
+            (".", Host::Domain(domain)) => Name::Suffix(format!(".{domain}")),
             (".", Host::Ipv4(_) | Host::Ipv6(_)) => return None,
-            (_, host) => Name::Exactly(host),
+            (_, host) => Name::Exact(host),
         };
         Some(Self { name, port })
     }
 
-    fn covers(&self, url: &Url, host: &Host<&str>) -> bool {
-        let named = match (&self.name, host) {
-            (Name::Below(suffix), Host::Domain(domain)) => {
+    fn matches(&self, url: &Url, host: &Host<&str>) -> bool {
+        let is_named = match (&self.name, host) {
+            (Name::Suffix(suffix), Host::Domain(domain)) => {
                 domain.len() > suffix.len() && domain.ends_with(suffix.as_str())
             }
-            (Name::Below(_), Host::Ipv4(_) | Host::Ipv6(_)) => false,
-            (Name::Exactly(only), host) => only.to_string() == host.to_string(),
+            (Name::Suffix(_), Host::Ipv4(_) | Host::Ipv6(_)) => false,
+            (Name::Exact(name), host) => name.to_string() == host.to_string(),
         };
-        let usual_port = url.port().is_none();
-        let port = self.port.map_or(usual_port, |port| url.port_or_known_default() == Some(port));
-        let scheme = match url.scheme() {
-            "https" => !is_tiktoks(host) || usual_port,
-            "http" => !is_tiktoks(host),
+        let is_default_port = url.port().is_none();
+        let is_port_allowed = self.port.map_or(is_default_port, |port| url.port_or_known_default() == Some(port));
+        let is_scheme_allowed = match url.scheme() {
+            "https" => !is_tiktok_domain(host) || is_default_port,
+            "http" => !is_tiktok_domain(host),
             _ => false,
         };
-        named && port && scheme
+        is_named && is_port_allowed && is_scheme_allowed
     }
 }
 
-fn is_tiktoks(host: &Host<&str>) -> bool {
+fn is_tiktok_domain(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(domain) => {
-            domain.strip_suffix(TIKTOKS).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+            domain.strip_suffix(TIKTOK_DOMAIN).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
         }
         Host::Ipv4(_) | Host::Ipv6(_) => false,
     }
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn tiktoks_own_hosts_are_allowed_by_https_alone() {
+    fn https_url_on_tiktoks_host_is_allowed() {
         for url in [
             "https://open-upload.tiktokapis.com/video/?upload_id=1&upload_token=x",
             "https://upload.us.tiktokapis.com/upload",
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn any_other_url_is_rejected() {
         for url in [
             "http://open-upload.tiktokapis.com/video/",
             "https://open-upload.tiktokapis.com:8443/video/",
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_named_on_purpose_may_be_plain_http_on_its_port() {
+    fn other_listed_host_may_use_http_on_its_port() {
         assert!(allowed("127.0.0.1:4010", "http://127.0.0.1:4010/upload?token=x"));
         assert!(allowed(".tiktokapis.com, localhost:80", "http://localhost/upload"));
         assert!(allowed("[::1]:4010", "http://[::1]:4010/upload"));
@@ -164,15 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn naming_tiktoks_domain_again_does_not_open_it_to_http_or_other_ports() {
+    fn listed_tiktok_host_still_requires_https_and_default_port() {
         assert!(!allowed("open-upload.tiktokapis.com", "http://open-upload.tiktokapis.com/"));
         assert!(!allowed(".com", "http://open-upload.tiktokapis.com/"));
         assert!(!allowed("open-upload.tiktokapis.com:8443", "https://open-upload.tiktokapis.com:8443/"));
     }
 
     #[test]
-    fn an_entry_that_is_no_host_is_named() {
-        for (list, named) in [
+    fn error_names_the_entry_that_is_no_host() {
+        for (list, invalid) in [
             ("", ""),
             ("a.example,", ""),
             ("a.example,b c", "b c"),
@@ -181,7 +182,7 @@ mod tests {
             (".127.0.0.1", ".127.0.0.1"),
             ("https://a.example", "https://a.example"),
         ] {
-            assert_eq!(UploadHosts::parse(list), Err(InvalidUploadHosts(named.to_owned())), "{list}");
+            assert_eq!(UploadHosts::parse(list), Err(InvalidUploadHosts(invalid.to_owned())), "{list}");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What wakes `publish`, in every form that it comes in: a message of the intake
-//! queue, a bare S3 notification, an S3 event of `EventBridge`, our own bell.
+//! Parses the events that invoke `publish`: messages of the intake queue, S3 notifications, S3 events of EventBridge,
+//! and the wake message of [`domain::wake_message`], with which the functions ask for work on a post.
 //!
-//! It reads and does nothing else; it knows no bucket, no queue and no table.
-//! Its invariant: whatever the bytes are, it answers, and a call that cannot be
-//! read keeps no other from being read.
+//! This crate only parses. It knows no bucket, queue or table. Invariant: no input makes it panic, and an invalid
+//! record does not prevent the other records of its event from being read.
 
 use aws_lambda_events::s3::{S3Event, S3EventRecord};
 use aws_lambda_events::sqs::SqsEvent;
@@ -15,97 +14,99 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How much is said of what is wrong, in characters: it may quote what was sent.
-const LONGEST_WHY: usize = 300;
+/// The longest explanation in an error, in characters. The explanation may quote the input.
+const MAX_EXPLANATION: usize = 300;
 
-/// Something to do.
+/// Work for `publish`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WakeUp {
-    /// An object arrived.
+    /// An object was put into the bucket.
     Arrival(Arrival),
-    /// A post wants work.
-    WakeQueue(PostId),
+    /// A post is to be worked on.
+    Post(PostId),
 }
 
-/// What the function was invoked with.
+/// The payload of an invocation.
 #[derive(Debug)]
 pub enum Trigger {
-    /// Messages of the intake queue.
+    /// A batch of messages of the intake queue. [`read_body`] parses each.
     Queue(SqsEvent),
-    /// One event, by hand or from a bus.
+    /// One event, from EventBridge or from a person who invokes the function.
     Event(WakeUps),
 }
 
-/// The calls of an event, each as far as it can be read.
+/// The work that an event asks for. A record that cannot be parsed is an error of its own.
 pub type WakeUps = Vec<Result<WakeUp, UnknownEvent>>;
 
-/// Something that is none of the events that the function knows.
+/// A payload that is not one of the known events, or an invalid record.
 #[derive(Debug, thiserror::Error)]
 pub enum UnknownEvent {
-    /// It is not even JSON.
-    #[error("the message is no JSON: expected an S3 notification, an EventBridge S3 event or {{\"post_id\": …}}")]
+    /// The message is not JSON.
+    #[error("the message is not JSON: expected an S3 notification, an EventBridge S3 event or {{\"post_id\": …}}")]
     NotJson(#[source] serde_json::Error),
-    /// It is JSON of another kind.
-    #[error("the event is none of: S3 notification, EventBridge S3 event, SQS event, {{\"post_id\": …}}")]
+    /// The JSON is not one of the known events.
+    #[error("unknown event: expected an S3 notification, an EventBridge S3 event, an SQS event or {{\"post_id\": …}}")]
     Kind,
-    /// It is of a known kind, and not whole.
-    #[error("the {kind} cannot be read: {why}")]
+    /// The event is of a known kind, and invalid.
+    #[error("invalid {kind}: {why}")]
     Malformed {
-        /// What it was taken for.
+        /// The kind of the event.
         kind: &'static str,
-        /// What is wrong with it.
+        /// Why it is invalid.
         why: String,
     },
 }
 
 impl Trigger {
-    /// Reads the payload of an invocation.
+    /// Parses the payload of an invocation. The messages of a batch are not parsed yet.
     ///
     /// # Errors
-    /// Says what was expected; of a batch, the messages are still to be read.
+    /// The payload is not one of the known events.
     pub fn read(payload: Value) -> Result<Self, UnknownEvent> {
         if payload.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs") {
             return serde_json::from_value(payload).map(Self::Queue).map_err(|e| malformed("SQS event", &e));
         }
-        calls_of(payload).map(Self::Event)
+        wake_ups_of(payload).map(Self::Event)
     }
 }
 
-/// Reads the body of a message of the intake queue.
+/// Parses the body of a message of the intake queue.
 ///
 /// # Errors
-/// Says what was expected where the whole message is none of the events.
+/// The body is not one of the known events.
 pub fn read_body(body: &str) -> Result<WakeUps, UnknownEvent> {
-    calls_of(serde_json::from_str(body).map_err(UnknownEvent::NotJson)?)
+    wake_ups_of(serde_json::from_str(body).map_err(UnknownEvent::NotJson)?)
 }
 
-fn calls_of(event: Value) -> Result<WakeUps, UnknownEvent> {
+fn wake_ups_of(event: Value) -> Result<WakeUps, UnknownEvent> {
     if event.get("post_id").is_some() {
         let id = wake_message::post_of(&event.to_string());
-        let id = id.ok_or(UnknownEvent::Malformed { kind: "bell", why: "post_id is no post's id".to_owned() });
-        return Ok(vec![id.map(WakeUp::WakeQueue)]);
+        let id = id
+            .ok_or(UnknownEvent::Malformed { kind: "wake message", why: "post_id is not the id of a post".to_owned() });
+        return Ok(vec![id.map(WakeUp::Post)]);
     }
     if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
-        tracing::info!("test event received: the bucket can reach the queue");
+        tracing::info!("S3 test event received: the bucket can send to the queue");
         return Ok(vec![]);
     }
     if event.get("source").and_then(Value::as_str) == Some("aws.s3") {
-        return of_event_bridge(event);
+        return event_bridge_wake_ups(event);
     }
     if event.get("Records").is_some() {
         let event: S3Event = serde_json::from_value(event).map_err(|e| malformed("S3 notification", &e))?;
-        return Ok(event.records.into_iter().filter_map(|record| of_record(record).transpose()).collect());
+        return Ok(event.records.into_iter().filter_map(|record| record_wake_up(record).transpose()).collect());
     }
     Err(UnknownEvent::Kind)
 }
 
-fn of_record(record: S3EventRecord) -> Result<Option<WakeUp>, UnknownEvent> {
+/// Parses a record of an S3 notification; none if no object was created.
+fn record_wake_up(record: S3EventRecord) -> Result<Option<WakeUp>, UnknownEvent> {
     let name = record.event_name.unwrap_or_default();
     if !name.starts_with("ObjectCreated:") {
-        tracing::info!(event.name = name, "event ignored: nothing was created");
+        tracing::info!(event.name = name, "event ignored: no object was created");
         return Ok(None);
     }
-    let missing = |what| UnknownEvent::Malformed { kind: "S3 notification", why: format!("it names no {what}") };
+    let missing = |what| UnknownEvent::Malformed { kind: "S3 notification", why: format!("it has no {what}") };
     let at = record.event_time.timestamp_millis();
     let object = record.s3.object;
     let key = object.key.ok_or_else(|| missing("key"))?;
@@ -120,7 +121,7 @@ fn of_record(record: S3EventRecord) -> Result<Option<WakeUp>, UnknownEvent> {
     })))
 }
 
-/// Notifications encode keys as HTML forms do: `+` is a space.
+/// Decodes a key of an S3 notification, which is encoded as in an HTML form: `+` is a space.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 fn decoded(key: &str) -> Result<String, UnknownEvent> {
     let spaced = key.replace('+', " ");
@@ -158,12 +159,12 @@ struct BridgeObject {
     version_id: Option<String>,
 }
 
-/// EventBridge writes keys as they are.
+/// Parses an S3 event of EventBridge, whose keys are not encoded.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
-fn of_event_bridge(event: Value) -> Result<WakeUps, UnknownEvent> {
+fn event_bridge_wake_ups(event: Value) -> Result<WakeUps, UnknownEvent> {
     let event: BridgeEvent = serde_json::from_value(event).map_err(|e| malformed("EventBridge S3 event", &e))?;
     if event.detail_type != "Object Created" {
-        tracing::info!(event.name = event.detail_type, "event ignored: nothing was created");
+        tracing::info!(event.name = event.detail_type, "event ignored: no object was created");
         return Ok(vec![]);
     }
     let BridgeDetail { bucket, object } = event.detail;
@@ -179,7 +180,7 @@ fn of_event_bridge(event: Value) -> Result<WakeUps, UnknownEvent> {
 }
 
 fn malformed(kind: &'static str, error: &serde_json::Error) -> UnknownEvent {
-    UnknownEvent::Malformed { kind, why: single_line(&error.to_string(), LONGEST_WHY) }
+    UnknownEvent::Malformed { kind, why: single_line(&error.to_string(), MAX_EXPLANATION) }
 }
 
 #[cfg(test)]
@@ -191,30 +192,30 @@ mod tests {
         serde_json::from_slice(&std::fs::read(&path).expect(&path)).expect(&path)
     }
 
-    fn calls(name: &str) -> Vec<WakeUp> {
-        let calls: WakeUps = match Trigger::read(recorded(name)).unwrap() {
-            Trigger::Event(calls) => calls,
+    fn wake_ups(name: &str) -> Vec<WakeUp> {
+        let wake_ups: WakeUps = match Trigger::read(recorded(name)).unwrap() {
+            Trigger::Event(wake_ups) => wake_ups,
             Trigger::Queue(event) => {
                 let bodies = event.records.iter().map(|m| m.body.as_deref().unwrap_or_default());
                 bodies.flat_map(|body| read_body(body).unwrap()).collect()
             }
         };
-        calls.into_iter().map(Result::unwrap).collect()
+        wake_ups.into_iter().map(Result::unwrap).collect()
     }
 
     fn keys(name: &str) -> Vec<String> {
-        let key = |call| match call {
+        let key = |wake_up| match wake_up {
             WakeUp::Arrival(arrival) => arrival.key,
-            WakeUp::WakeQueue(id) => id.to_string(),
+            WakeUp::Post(id) => id.to_string(),
         };
-        calls(name).into_iter().map(key).collect()
+        wake_ups(name).into_iter().map(key).collect()
     }
 
     #[test]
-    fn every_recorded_drop_is_understood() {
+    fn recorded_s3_events_are_parsed() {
         for name in ["s3-put.json", "sqs-s3-put.json", "eventbridge-s3-object-created.json"] {
-            let calls = calls(name);
-            let [WakeUp::Arrival(arrival)] = calls.as_slice() else { panic!("{name}: {calls:?}") };
+            let wake_ups = wake_ups(name);
+            let [WakeUp::Arrival(arrival)] = wake_ups.as_slice() else { panic!("{name}: {wake_ups:?}") };
             assert!(arrival.key.starts_with("drop/"), "{name}: {arrival:?}");
             assert!(!arrival.key.contains(['%', '+']), "{name}: the key is decoded: {}", arrival.key);
             let at = arrival.at.map(|at| at.to_string());
@@ -224,59 +225,59 @@ mod tests {
     }
 
     #[test]
-    fn several_records_are_several_calls_and_their_keys_are_decoded() {
+    fn each_record_becomes_a_wake_up_with_decoded_key() {
         let keys = keys("sqs-several-records.json");
         assert!(keys.len() > 1, "{keys:?}");
         assert!(keys.iter().any(|key| !key.is_ascii()), "{keys:?}");
     }
 
     #[test]
-    fn a_test_event_is_nothing_to_do_and_no_fault() {
-        assert_eq!(calls("sqs-s3-test.json"), vec![]);
+    fn test_event_asks_for_no_work() {
+        assert_eq!(wake_ups("sqs-s3-test.json"), vec![]);
     }
 
     #[test]
-    fn a_bell_names_its_post() {
-        let calls = calls("sqs-post-due.json");
-        assert!(matches!(calls.as_slice(), [WakeUp::WakeQueue(_)]), "{calls:?}");
+    fn wake_message_names_its_post() {
+        let wake_ups = wake_ups("sqs-post-due.json");
+        assert!(matches!(wake_ups.as_slice(), [WakeUp::Post(_)]), "{wake_ups:?}");
     }
 
     #[test]
-    fn what_is_no_event_is_refused_with_what_was_expected() {
+    fn unknown_event_is_rejected_with_the_expected_kinds() {
         for body in ["", "hello", "{}", "[]", "null", r#"{"post_id":"short"}"#, r#"{"Records":[{}]}"#] {
-            let read = read_body(body).and_then(|calls| calls.into_iter().collect::<Result<Vec<_>, _>>());
+            let read = read_body(body).and_then(|wake_ups| wake_ups.into_iter().collect::<Result<Vec<_>, _>>());
             let error = read.unwrap_err().to_string();
-            assert!(error.contains("S3 notification") || error.contains("bell"), "{body}: {error}");
+            assert!(error.contains("S3 notification") || error.contains("wake message"), "{body}: {error}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_one_short_line_whatever_was_sent() {
+    fn error_is_one_short_line_for_any_input() {
         let mut event = recorded("eventbridge-s3-object-created.json");
         event["detail"]["object"]["size"] = "x\n".repeat(60_000).into();
-        let error = calls_of(event).unwrap_err().to_string();
+        let error = wake_ups_of(event).unwrap_err().to_string();
         assert!(error.len() < 500 && !error.contains('\n'), "{error}");
     }
 
     #[test]
-    fn a_removal_is_nothing_to_do() {
+    fn removed_object_asks_for_no_work() {
         let mut event = recorded("s3-put.json");
         event["Records"][0]["eventName"] = "ObjectRemoved:Delete".into();
-        assert!(calls_of(event).unwrap().is_empty());
+        assert!(wake_ups_of(event).unwrap().is_empty());
     }
 
     #[test]
-    fn a_record_that_cannot_be_read_keeps_no_other_from_being_read() {
+    fn invalid_record_does_not_hide_other_records() {
         let mut event = recorded("s3-put.json");
         let mut broken = event["Records"][0].clone();
         broken["s3"]["object"]["key"] = "drop/%FF.mp4".into();
         event["Records"].as_array_mut().unwrap().insert(0, broken);
-        let calls = calls_of(event).unwrap();
-        assert!(calls[0].is_err() && calls[1].is_ok(), "{calls:?}");
+        let wake_ups = wake_ups_of(event).unwrap();
+        assert!(wake_ups[0].is_err() && wake_ups[1].is_ok(), "{wake_ups:?}");
     }
 
     #[test]
-    fn a_key_is_decoded_as_forms_are() {
+    fn key_is_decoded_like_a_form() {
         assert_eq!(decoded("drop/a+b%2Bc%C3%BC%201.mp4").unwrap(), "drop/a b+cü 1.mp4");
         assert!(decoded("drop/%FF.mp4").is_err());
     }

@@ -96,8 +96,8 @@ async fn posts(cloud: &Cloud) -> Result<Answers> {
         said.push(("what is due", format!("{:?}", due.ids)));
     }
     said.push(("what is not due yet", told(&cloud.posts.due(later(0), Shard::of(&post(2).id), None).await)));
-    said.push(("the line", told(&cloud.posts.line(&anna, later(60)).await)));
-    said.push(("the line up to somebody", told(&cloud.posts.line(&anna, later(0)).await)));
+    said.push(("the line", told(&cloud.posts.account_queue(&anna, later(60)).await)));
+    said.push(("the line up to somebody", told(&cloud.posts.account_queue(&anna, later(0)).await)));
     said.push(("the front of the line", told(&cloud.posts.front_of_account_queue(&anna, None).await)));
     let open = cloud.posts.open_of(&anna, None).await?;
     said.push(("an account's open posts", format!("{:?}", ids(&open.posts))));

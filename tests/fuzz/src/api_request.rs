@@ -47,9 +47,9 @@ pub fn api_request(input: &[u8]) {
 /// Checks a list query: the page size is bounded, and the cursor can be read back.
 fn check_list(query: &str) {
     match ListPosts::read(query) {
-        Ok(ListPosts { listing, after, most }) => {
-            assert!((1..=100).contains(&most), "the page size is {most}");
-            if let Some(alias) = listing.account {
+        Ok(ListPosts { filter, after, limit }) => {
+            assert!((1..=100).contains(&limit), "the page size is {limit}");
+            if let Some(alias) = filter.account {
                 assert_eq!(Alias::new(alias.as_str()), Ok(alias));
             }
             if let Some(cursor) = after {

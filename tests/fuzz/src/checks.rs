@@ -15,9 +15,9 @@ pub(crate) fn check_error(error: &dyn Error) {
 
 /// Checks a failure, which is stored with its post.
 pub(crate) fn check_failure(failure: &Failure) {
-    assert!(!failure.code.is_empty() && !failure.advice.is_empty(), "{failure:?}");
+    assert!(!failure.reason.code().is_empty() && !failure.advice.is_empty(), "{failure:?}");
     check_text(&failure.to_string());
-    check_text(&failure.code);
+    check_text(failure.reason.code());
 }
 
 /// Checks a text that may contain external input.

@@ -38,7 +38,7 @@ fn check_wake_ups(wake_ups: Result<WakeUps, UnknownEvent>) {
 
 fn check_wake_up(wake_up: &Result<WakeUp, UnknownEvent>) {
     match wake_up {
-        Ok(WakeUp::WakeQueue(id)) => {
+        Ok(WakeUp::Post(id)) => {
             assert_eq!(wake_message::post_of(&wake_message::message_of(id)).as_ref(), Some(id));
         }
         Ok(WakeUp::Arrival(arrival)) => check_arrival(arrival),

@@ -33,7 +33,7 @@ pub fn preferences(input: &[u8]) {
     let stack = defaults(TitleLimit::MAX);
     match Preferences::default().changed(input, &stack) {
         Ok(updated) => {
-            let shown = serde_json::to_vec(&updated.form()).expect("preferences can be serialized");
+            let shown = serde_json::to_vec(&updated).expect("preferences can be serialized");
             let read_back = Preferences::default().changed(&shown, &stack);
             assert_eq!(read_back.as_ref(), Ok(&updated), "the preferences change when they are read back");
             assert_eq!(updated.changed(b"{}", &stack).as_ref(), Ok(&updated), "an empty update has an effect");

@@ -17,7 +17,7 @@ use domain::secret::ExposeSecret;
 use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
 use domain::title::TitleLimit;
-use tiktok::{AccessToken, AppCredentials, Grant, RefreshToken, TikTok};
+use tiktok::{AccessToken, AppCredentials, RefreshToken, TikTok, TokenResponse};
 
 use crate::checks::{check_error, check_failure, check_no_secret, check_text};
 use crate::fake_tiktok::with_response;
@@ -59,7 +59,7 @@ async fn make_call(tiktok: &TikTok, call: &str) {
         "creator" => check(tiktok.creator(&access).await, &[ACCESS_TOKEN], Error::failure, check_creator),
         "direct" => check(begin(tiktok, &access, Mode::Direct).await, &[ACCESS_TOKEN], Error::failure, no_content),
         "draft" => check(begin(tiktok, &access, Mode::Draft).await, &[ACCESS_TOKEN], Error::failure, no_content),
-        "report" => check(tiktok.report(&access, &publish).await, &[ACCESS_TOKEN], Error::failure, check_report),
+        "report" => check(tiktok.fetch_status(&access, &publish).await, &[ACCESS_TOKEN], Error::failure, check_report),
         "cancel" => check(tiktok.cancel(&access, &publish).await, &[ACCESS_TOKEN], Error::failure, no_content),
         "links" => {
             let id = VideoId::new("7678907398077074696").expect("the video id is valid");
@@ -114,7 +114,7 @@ async fn begin(tiktok: &TikTok, access: &AccessToken, mode: Mode) -> Result<(), 
     let plan = ChunkPlan::new(size, ChunkCeiling::new(10_000_025).expect("the ceiling is valid"));
     let stack = StackDefaults { mode, privacy_level: PrivacyLevel::SelfOnly, title_limit: TitleLimit::default() };
     let settings = Settings::resolve(&PostOptions::default(), "clip.mp4", &stack).expect("the defaults are valid");
-    let ticket = tiktok.begin(access, &settings, &plan).await?;
+    let ticket = tiktok.init_publish(access, &settings, &plan).await?;
     let url = ticket.upload_url.secret().expose_secret();
     assert!(url.len() <= MAX_SEALED_BYTES, "the upload URL has {} bytes", url.len());
     check_no_secret(&format!("{ticket:?}"), &[url]);
@@ -126,7 +126,7 @@ fn check_report(report: &StatusReport) {
     assert!(id_bytes <= MAX_STORED_BYTES, "the video ids have {id_bytes} bytes");
     check_links(&report.links);
     check_text(report.log_id.as_deref().unwrap_or_default());
-    match &report.standing {
+    match &report.status {
         PublishStatus::Failed { reason: text } | PublishStatus::Unknown { status: text } => {
             assert!(!text.is_empty());
             check_text(text);
@@ -149,7 +149,7 @@ fn check_creator(creator: &Creator) {
     assert_ne!(creator.max_duration_s, Some(0));
 }
 
-fn check_grant(grant: &Grant) {
+fn check_grant(grant: &TokenResponse) {
     let (access, refresh) = (grant.access.secret().expose_secret(), grant.refresh.secret().expose_secret());
     for token in [access, refresh] {
         assert!((1..=MAX_SEALED_BYTES).contains(&token.len()), "the token has {} bytes", token.len());

@@ -77,7 +77,7 @@ fn check_webhook(webhook: &Webhook) {
     check_text(&webhook.name);
     let Event::Publish(event) = &webhook.event else { return };
     assert_eq!(event.at, webhook.at);
-    match &event.tidings {
+    match &event.kind {
         EventKind::Status(PublishStatus::Failed { reason }) => {
             assert!(!reason.is_empty());
             check_text(reason);

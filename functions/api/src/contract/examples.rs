@@ -1,4 +1,4 @@
-//! Answers as they are given, made by the types that are answered with.
+//! Example responses in the `OpenAPI` document, serialized from values of the response types.
 
 use domain::account::{Account, Scopes, TokenPair};
 use domain::identity::{Alias, OpenId};
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::problem::Problem;
 use crate::{accounts, posts};
 
-/// An example for each of the schemas that are answered with most, by its name.
-pub(super) fn answers() -> [(&'static str, Value); 3] {
+/// The names of the most frequent response schemas, each with an example.
+pub(super) fn responses() -> [(&'static str, Value); 3] {
     let anna = Alias::new("anna").unwrap();
     let at: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();
     let source = Source {

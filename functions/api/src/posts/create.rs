@@ -1,13 +1,12 @@
-//! Asking for posts: of an object that is in the bucket, or of a video that is yet
-//! to be uploaded.
+//! Creating posts: from an object in the bucket, or for a video that the caller uploads afterwards.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
+use axum::response::IntoResponse;
 use domain::request::IdempotencyKey;
 use domain::secret::ExposeSecret;
 use jiff::Timestamp;
@@ -20,68 +19,68 @@ use crate::paths::PostPath;
 use crate::problem::{Problem, capitalised};
 use crate::trace_header::TraceHeader;
 
-/// A post that waits for its video, and where that goes.
+/// A post that is held for its video, and where to upload the video.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CreatedUpload"))]
 pub(crate) struct CreatedUploadView {
     post: PostView,
-    /// Nowhere any more, if the video is there or the time is over.
+    /// Null if the video has arrived or the upload has expired.
     upload: Option<UploadTargetView>,
 }
 
-/// Where a video goes.
+/// Where to upload a video.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Upload"))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "UploadTarget"))]
 #[serde(untagged)]
 pub(crate) enum UploadTargetView {
-    /// As a whole, by this request.
+    /// The whole video in one request.
     Whole {
         method: &'static str,
-        /// A secret: whoever has it can write there.
+        /// A secret: anyone who has it can upload there.
         url: String,
-        headers: Headers,
-        /// Until when the request can be begun.
-        #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
+        headers: UploadHeaders,
+        /// When the URL expires. A request that has started can finish later.
         expires_at: Timestamp,
     },
-    /// In parts, by a request for each; then the upload is completed.
+    /// The video in parts, one request each. Then the caller completes the upload.
     Parts {
         method: &'static str,
         parts: Vec<PartTargetView>,
-        /// Where it is completed, by a POST.
+        /// The path to POST to after the last part.
         complete: String,
-        /// Until when the requests can be begun.
-        #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
+        /// When the URLs expire. A request that has started can finish later.
         expires_at: Timestamp,
     },
 }
 
-/// What the PUT must say of the video, to the letter.
+/// The headers that the PUT must have, with these exact values.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "UploadHeaders"))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct Headers {
+pub(crate) struct UploadHeaders {
     content_type: String,
     content_length: String,
 }
 
-/// Where a part of a video goes.
+/// Where to upload one part of a video.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Part"))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PartTarget"))]
 pub(crate) struct PartTargetView {
     part_number: i32,
+    /// The offset of the part in the video, in bytes.
     first_byte: u64,
+    /// The length of the part, in bytes.
     bytes: u64,
     url: String,
 }
 
 impl CreatedUploadView {
-    fn of(asked: &CreatedUpload) -> Self {
-        let upload = asked.offer.as_ref().map(|offer| match offer {
+    fn of(created: &CreatedUpload) -> Self {
+        let upload = created.offer.as_ref().map(|target| match target {
             UploadTarget::Whole { url, bytes, content_type, until } => UploadTargetView::Whole {
                 method: "PUT",
                 url: url.expose_secret().to_owned(),
-                headers: Headers { content_type: content_type.clone(), content_length: bytes.to_string() },
+                headers: UploadHeaders { content_type: content_type.clone(), content_length: bytes.to_string() },
                 expires_at: *until,
             },
             UploadTarget::Parts { parts, until } => UploadTargetView::Parts {
@@ -95,63 +94,64 @@ impl CreatedUploadView {
                         url: part.url.expose_secret().to_owned(),
                     })
                     .collect(),
-                complete: format!("/uploads/{}/complete", asked.post.id),
+                complete: format!("/uploads/{}/complete", created.post.id),
                 expires_at: *until,
             },
         });
-        Self { post: PostView::of(&asked.post), upload }
+        Self { post: PostView::of(&created.post), upload }
     }
 }
 
-/// The name of a request, where it has one.
+/// The request's `Idempotency-Key`, if it has one.
 pub(crate) struct IdempotencyHeader(Option<IdempotencyKey>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyHeader {
     type Rejection = Problem;
 
+    /// Rejects a repeated or malformed header.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         let key = value.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default();
-        IdempotencyKey::parse(key).map(|key| Self(Some(key))).map_err(|why| {
-            let advice = "Send one such header; a UUID will do.";
-            Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_malformed", &capitalised(&why.to_string()), advice)
+        IdempotencyKey::parse(key).map(|key| Self(Some(key))).map_err(|invalid| {
+            let (title, advice) = (capitalised(&invalid.to_string()), "Send one such header, for example with a UUID.");
+            Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_malformed", &title, advice)
         })
     }
 }
 
 /// `POST /posts`: posts an object that is in the bucket.
-pub(crate) async fn post(
-    State(connecting): State<Arc<Connections>>,
-    Extension(intake): Extension<Arc<Intake>>,
-    IdempotencyHeader(name): IdempotencyHeader,
+pub(crate) async fn create(
+    State(connections): State<Arc<Connections>>,
+    State(intake): State<Arc<Intake>>,
+    IdempotencyHeader(key): IdempotencyHeader,
     TraceHeader(trace): TraceHeader,
     Body(body): Body,
-) -> Result<Response, Problem> {
-    let post = connecting.posting.create_post(&intake, name.as_ref(), trace, &body).await?;
+) -> Result<impl IntoResponse, Problem> {
+    let post = connections.posting.create_post(&intake, key.as_ref(), trace, &body).await?;
     let location = format!("/posts/{}", post.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(PostView::of(&post))).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(PostView::of(&post))))
 }
 
-/// `POST /uploads`: hands out where a video goes that is posted when it is there.
-pub(crate) async fn upload(
-    State(connecting): State<Arc<Connections>>,
-    Extension(intake): Extension<Arc<Intake>>,
-    IdempotencyHeader(name): IdempotencyHeader,
+/// `POST /uploads`: creates a post and returns the presigned URLs for its video.
+pub(crate) async fn create_upload(
+    State(connections): State<Arc<Connections>>,
+    State(intake): State<Arc<Intake>>,
+    IdempotencyHeader(key): IdempotencyHeader,
     TraceHeader(trace): TraceHeader,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let random_bytes = runtime::random::random_bytes().map_err(|_| Problem::no_randomness())?;
-    let asked = connecting.posting.create_upload(&intake, name.as_ref(), &random_bytes, trace, &body).await?;
-    let location = format!("/posts/{}", asked.post.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(CreatedUploadView::of(&asked))).into_response())
+    let created = connections.posting.create_upload(&intake, key.as_ref(), &random_bytes, trace, &body).await?;
+    let location = format!("/posts/{}", created.post.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(CreatedUploadView::of(&created))))
 }
 
-/// `POST /uploads/{id}/complete`: makes one object of the parts.
-pub(crate) async fn complete(
-    State(connecting): State<Arc<Connections>>,
+/// `POST /uploads/{id}/complete`: combines the uploaded parts into one object.
+pub(crate) async fn complete_upload(
+    State(connections): State<Arc<Connections>>,
     PostPath(id): PostPath,
-) -> Result<Response, Problem> {
-    let post = connecting.posting.complete_upload(&id).await?;
-    Ok((StatusCode::ACCEPTED, Json(PostView::of(&post))).into_response())
+) -> Result<impl IntoResponse, Problem> {
+    let post = connections.posting.complete_upload(&id).await?;
+    Ok((StatusCode::ACCEPTED, Json(PostView::of(&post))))
 }

@@ -1,8 +1,7 @@
-//! A post as it is shown: where it stands, what it waits for, what came of it. Its
-//! upload URL, a secret, is not among that, and neither is who works on it.
+//! The JSON form of a post. It does not contain the upload URL, which is a secret, nor the worker's name.
 
 use domain::options::PostOptions;
-use domain::post::{Approval, HistoryEntry, HoldReason, Outcome, Post, PostState};
+use domain::post::{Approval, HistoryEntry, HoldReason, Outcome, Post, PostState, StateName};
 use domain::rate::Rate;
 use domain::settings::Settings;
 use domain::source::ObjectVersion;
@@ -14,66 +13,63 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Post"))]
 pub(crate) struct PostView {
     id: String,
+    /// The account's alias.
     account: String,
-    #[cfg_attr(test, schemars(with = "crate::contract::State"))]
-    state: &'static str,
+    state: StateName,
+    /// The caption: the resolved title, or the title of the request before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<String>,
     source: SourceView,
+    /// The size of the video, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
-    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
     created_at: Timestamp,
-    /// When somebody looks at it next.
+    /// When the poller or a worker next handles the post.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     due_at: Option<Timestamp>,
-    /// What it waits for a person for.
+    /// What a held post waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::contract::HeldFor>"))]
     hold_reason: Option<HoldReason>,
-    #[cfg_attr(test, schemars(with = "crate::contract::Approval"))]
     approval: Approval,
-    /// Not before this time.
+    /// When a scheduled post is published.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     publish_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deferral: Option<DeferralView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<ProgressView>,
+    /// TikTok's id of the newest publish.
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_id: Option<String>,
+    /// TikTok's ids of the public videos.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     video_ids: Vec<String>,
+    /// TikTok's link to the video.
     #[serde(skip_serializing_if = "Option::is_none")]
     share_url: Option<String>,
+    /// TikTok's link to the cover image.
     #[serde(skip_serializing_if = "Option::is_none")]
     cover_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureView>,
-    /// When what became of it was learnt.
+    /// When Dropcast learned that the post is published, delivered, failed or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::contract::Time>"))]
     ended_at: Option<Timestamp>,
-    /// What the request said; sidecar, metadata, account and stack fill in the rest.
-    #[cfg_attr(test, schemars(with = "crate::contract::Options"))]
+    /// The options of the request. Sidecar, metadata, account and stack supply the others.
     options: PostOptions,
-    /// What it goes out with, once settled.
+    /// The settings of the upload, resolved from all sources of options.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::contract::Settings>"))]
     settings: Option<Settings>,
-    /// How many workers took it up.
+    /// Number of times that a worker claimed the post.
     attempt: u32,
-    /// How many uploads TikTok was asked for.
+    /// Number of uploads that were requested from TikTok.
     inits: u32,
-    /// What happened, the oldest first; not in lists.
+    /// The changes of the post, the oldest first. A list omits them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<Vec<crate::contract::HistoryEntry>>"))]
     history: Option<Vec<HistoryEntry>>,
 }
 
-/// The object that is posted; without a version, its bytes are on their way.
+/// The object in the bucket. Before the upload arrives, it has neither version nor `ETag`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Source"))]
 pub(crate) struct SourceView {
@@ -85,124 +81,111 @@ pub(crate) struct SourceView {
     etag: Option<String>,
 }
 
-/// Why a post waits, and until when.
+/// Why a post waits.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Deferral"))]
 pub(crate) struct DeferralView {
+    /// A stable code for programs.
     code: String,
+    /// The reason, for people.
     message: String,
-    #[cfg_attr(test, schemars(with = "crate::contract::Time"))]
+    /// The earliest time at which a worker tries the post again.
     not_before: Timestamp,
+    /// How many times in a row the post was deferred for this reason.
     count: u32,
 }
 
-/// How far an upload is.
+/// The progress of an upload.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Progress"))]
 pub(crate) struct ProgressView {
-    /// What TikTok has accepted.
+    /// The bytes that TikTok has accepted.
     bytes_sent: u64,
+    /// The size of the video.
     bytes_total: u64,
+    /// The measured throughput of the upload.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes_per_second: Option<u64>,
+    /// The estimated remaining time of the upload, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     eta_seconds: Option<u64>,
 }
 
-/// Why a post failed, and what to do.
+/// Why a post failed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Failure"))]
 pub(crate) struct FailureView {
+    /// A stable code for programs, or TikTok's own code.
     code: String,
+    /// The reason, for people.
     message: String,
+    /// What to do.
     advice: String,
+    /// TikTok's id of its answer, for TikTok's support.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_id: Option<String>,
-    /// Whether it can be tried again, or may be posted all the same.
-    #[cfg_attr(test, schemars(with = "crate::contract::Outcome"))]
+    /// Whether TikTok may have posted the video. If not, the post can be retried.
     outcome: Outcome,
 }
 
 impl PostView {
-    /// A post among others, without its history.
+    /// The view of a post in a list, without its history.
     pub(crate) fn in_list(post: &Post) -> Self {
         Self { history: None, ..Self::of(post) }
     }
 
-    /// A post with all that there is to say of it.
+    /// The view of a post, with its history.
     pub(crate) fn of(post: &Post) -> Self {
         let (version_id, etag) = match post.source.version.clone() {
             ObjectVersion::Id(id) => (Some(id), None),
             ObjectVersion::ETag(etag) => (None, Some(etag)),
             ObjectVersion::Awaited => (None, None),
         };
-        let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
-        let shown = Self {
+        let title = post.settings.as_ref().map(|settings| settings.title.as_str());
+        let fields = post.state.fields();
+        let links = fields.links.cloned().unwrap_or_default();
+        Self {
             id: post.id.to_string(),
             account: post.account.to_string(),
-            state: post.state_name().as_str(),
-            title: settled.or(post.request.title.as_deref()).map(str::to_owned),
+            state: post.state_name(),
+            title: title.or(post.request.title.as_deref()).map(str::to_owned),
             source: SourceView { bucket: post.source.bucket.clone(), key: post.source.key.clone(), version_id, etag },
             bytes: post.bytes,
             created_at: post.created_at,
             due_at: post.due_at,
-            hold_reason: None,
+            hold_reason: fields.hold_reason,
             approval: post.approval,
-            publish_at: None,
-            deferral: None,
+            publish_at: fields.publish_at,
+            // An uploading post may still have the deferral of its last wait, but no `not_before`: it waits no more.
+            deferral: fields.deferral.zip(fields.not_before).map(|(deferral, not_before)| DeferralView {
+                code: deferral.reason.code().to_owned(),
+                message: deferral.message.clone(),
+                not_before,
+                count: deferral.count,
+            }),
             progress: progress_of(post),
-            publish_id: post.publish_id().map(ToString::to_string),
-            video_ids: Vec::new(),
-            share_url: None,
-            cover_url: None,
-            failure: None,
-            ended_at: None,
+            publish_id: fields.publish_id.map(ToString::to_string),
+            video_ids: fields.video_ids.iter().map(ToString::to_string).collect(),
+            share_url: links.share_url,
+            cover_url: links.cover_url,
+            failure: fields.failure.zip(fields.outcome).map(|(failure, outcome)| FailureView {
+                code: failure.reason.code().to_owned(),
+                message: failure.message.clone(),
+                advice: failure.advice.clone(),
+                log_id: failure.log_id.clone(),
+                outcome,
+            }),
+            ended_at: fields.ended_at,
             options: post.request.clone(),
             settings: post.settings.clone(),
             attempt: post.attempt,
             inits: post.inits,
             history: Some(post.history.clone()),
-        };
-        shown.in_state(&post.state)
-    }
-
-    fn in_state(self, state: &PostState) -> Self {
-        match state {
-            PostState::Held { reason } => Self { hold_reason: Some(*reason), ..self },
-            PostState::Scheduled { publish_at } => Self { publish_at: Some(*publish_at), ..self },
-            PostState::Queued { not_before, deferral, .. } => {
-                let deferral = deferral.as_ref().map(|deferral| DeferralView {
-                    code: deferral.code.clone(),
-                    message: deferral.message.clone(),
-                    not_before: *not_before,
-                    count: deferral.count,
-                });
-                Self { deferral, ..self }
-            }
-            PostState::Uploading { .. } | PostState::Processing { .. } => self,
-            PostState::Published { at, video_ids, links, .. } => Self {
-                ended_at: Some(*at),
-                video_ids: video_ids.iter().map(ToString::to_string).collect(),
-                share_url: links.share_url.clone(),
-                cover_url: links.cover_url.clone(),
-                ..self
-            },
-            PostState::Failed { failure, outcome, at, .. } => {
-                let failure = FailureView {
-                    code: failure.code.clone(),
-                    message: failure.message.clone(),
-                    advice: failure.advice.clone(),
-                    log_id: failure.log_id.clone(),
-                    outcome: *outcome,
-                };
-                Self { failure: Some(failure), ended_at: Some(*at), ..self }
-            }
-            PostState::Delivered { at, .. } | PostState::Cancelled { at, .. } => Self { ended_at: Some(*at), ..self },
         }
     }
 }
 
-/// How far the upload is: of one under way, and of one that TikTok has whole.
+/// The progress of a running upload, or of a complete one.
 fn progress_of(post: &Post) -> Option<ProgressView> {
     if let Some(upload) = post.upload() {
         return Some(ProgressView {
@@ -212,9 +195,9 @@ fn progress_of(post: &Post) -> Option<ProgressView> {
             eta_seconds: upload.eta().map(|eta| eta.as_secs()),
         });
     }
-    let is_whole =
+    let is_complete =
         matches!(post.state, PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. });
-    let bytes = post.bytes.filter(|_| is_whole)?;
+    let bytes = post.bytes.filter(|_| is_complete)?;
     Some(ProgressView { bytes_sent: bytes, bytes_total: bytes, bytes_per_second: None, eta_seconds: None })
 }
 
@@ -254,38 +237,38 @@ mod tests {
         begun.progress(10_000_000, Some(Rate::new(2_000_000)), Timestamp::UNIX_EPOCH).unwrap()
     }
 
-    fn shown(post: &Post) -> Value {
+    fn view(post: &Post) -> Value {
         serde_json::to_value(PostView::of(post)).unwrap()
     }
 
     #[test]
-    fn an_upload_shows_how_far_it_is_and_neither_its_url_nor_its_worker() {
-        let shown = shown(&uploading());
+    fn upload_shows_progress_and_hides_url_and_worker() {
+        let view = view(&uploading());
         assert_eq!(
-            shown["progress"],
+            view["progress"],
             json!({ "bytes_sent": 10_000_000, "bytes_total": 30_000_000, "bytes_per_second": 2_000_000,
                 "eta_seconds": 10 })
         );
-        assert_eq!((&shown["state"], &shown["publish_id"]), (&json!("uploading"), &json!("v_pub_file~v2-1.7")));
-        assert_eq!(shown["created_at"], "1970-01-01T00:00:00Z");
-        let text = shown.to_string();
+        assert_eq!((&view["state"], &view["publish_id"]), (&json!("uploading"), &json!("v_pub_file~v2-1.7")));
+        assert_eq!(view["created_at"], "1970-01-01T00:00:00Z");
+        let text = view.to_string();
         assert!(!text.contains("url") && !text.contains("request-1"), "{text}");
     }
 
     #[test]
-    fn a_post_that_waits_says_for_what_and_until_when() {
-        let waiting =
+    fn deferred_post_shows_reason_and_time() {
+        let deferred =
             claimed().defer("posts_per_day", "the day is full", Duration::from_mins(1), Timestamp::UNIX_EPOCH);
         assert_eq!(
-            shown(&waiting.unwrap())["deferral"],
+            view(&deferred.unwrap())["deferral"],
             json!({ "code": "posts_per_day", "message": "the day is full", "count": 1,
                 "not_before": "1970-01-01T00:01:00Z" })
         );
     }
 
     #[test]
-    fn a_list_leaves_the_history_out() {
+    fn list_omits_history() {
         let listed = serde_json::to_value(PostView::in_list(&claimed())).unwrap();
-        assert!(listed.get("history").is_none() && shown(&claimed())["history"].is_array());
+        assert!(listed.get("history").is_none() && view(&claimed())["history"].is_array());
     }
 }

@@ -1,6 +1,6 @@
-//! How an account's posts go out where they do not say it themselves, and how an
-//! operator says so: one flat JSON object, of which a change names only what it
-//! changes.
+//! The preferences of an account: presets for its posts.
+//!
+//! In JSON, preferences are one flat object:
 //!
 //! ```json
 //! {
@@ -12,132 +12,188 @@
 //! }
 //! ```
 //!
-//! A change is a merge patch (<https://www.rfc-editor.org/rfc/rfc7396>): what it
-//! leaves out stays, and `null` takes it back. What would make every post of the
-//! account fail is refused here, when it is said, and not when a video is dropped.
+//! The object has the options of [`PostOptions`], except [`PER_POST`], and the fields of
+//! [`AccountFields`]. An operator changes it with a
+//! [merge patch](https://www.rfc-editor.org/rfc/rfc7396): a missing field keeps its value, and
+//! `null` removes it. A change with which every post of the account would fail is rejected
+//! when it is made.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::Requirement;
-use crate::options::{Mode, OptionsError, PostOptions, PrivacyLevel, from_object};
+use crate::options::{OptionsError, PostOptions, apply_patch, fields_of, from_object};
 use crate::publish_at::Zone;
 use crate::settings::{Settings, SettingsError, StackDefaults};
 use crate::title::TitleFrame;
 
-/// What a change is called in messages.
-const PLACE: &str = "account's preferences";
+/// The name of a patch in [`OptionsError::input`].
+const INPUT: &str = "account's preferences";
+/// The options that only a post has. An account cannot preset them.
+const PER_POST: [&str; 3] = ["title", "cover_timestamp_ms", "publish_at"];
 
-/// How an account's posts go out where they do not say it themselves.
+/// The preferences of an account. [`Serialize`] writes the flat JSON object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preferences {
-    /// What its posts say where they do not say it themselves.
+    /// The options of posts whose request, sidecar and metadata do not set them.
     pub defaults: PostOptions,
-    /// Whether a video waits for its sidecar.
+    /// Whether a dropped video waits for its sidecar.
     pub sidecar: Requirement,
-    /// Whether a post waits for somebody's approval.
+    /// Whether a post waits for an approval.
     pub review: Requirement,
-    /// What stands around each title.
+    /// The prefix and suffix of each title.
     pub title_frame: TitleFrame,
-    /// Whose clocks a `publish_at` without an offset is read on.
+    /// The time zone of a `publish_at` without an offset.
     pub time_zone: Option<Zone>,
 }
 
-/// A change that cannot be made; the preferences are as they were.
+/// Why preferences were not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PreferencesError {
-    /// It cannot be read.
+    /// The patch cannot be parsed.
     #[error(transparent)]
     Malformed(#[from] OptionsError),
-    /// No post could go out so.
-    #[error("no post could go out with these preferences")]
+    /// Every post of the account would fail with the changed preferences.
+    #[error("every post would fail with these preferences")]
     Refused(#[from] SettingsError),
 }
 
-/// The preferences as an operator writes them.
+/// How an account's posts are published unless they state otherwise. In a change, a missing
+/// field keeps its value and null removes it.
+// The API's OpenAPI document shows the comments of this struct and its fields.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(example = serde_json::json!({ "mode": "direct", "review": "required", "time_zone": "Europe/Berlin" }))
+)]
 #[serde(deny_unknown_fields, default)]
-struct Form {
-    mode: Option<Mode>,
-    privacy_level: Option<PrivacyLevel>,
-    disable_comment: Option<bool>,
-    disable_duet: Option<bool>,
-    disable_stitch: Option<bool>,
-    brand_content: Option<bool>,
-    brand_organic: Option<bool>,
-    ai_generated: Option<bool>,
+struct AccountFields {
+    /// Whether a dropped video waits for its sidecar, or for options in a request.
     sidecar: Option<Requirement>,
+    /// Whether a post waits for an approval.
     review: Option<Requirement>,
+    /// The text before each title.
     title_prefix: Option<String>,
+    /// The text after each title.
     title_suffix: Option<String>,
+    /// The IANA time zone of a `publish_at` without an offset.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     time_zone: Option<Zone>,
 }
 
+impl AccountFields {
+    fn of(preferences: &Preferences) -> Self {
+        let Preferences { defaults: _, sidecar, review, title_frame, time_zone } = preferences;
+        let non_empty = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Self {
+            sidecar: Some(*sidecar),
+            review: Some(*review),
+            title_prefix: non_empty(title_frame.prefix()),
+            title_suffix: non_empty(title_frame.suffix()),
+            time_zone: time_zone.clone(),
+        }
+    }
+}
+
 impl Preferences {
-    /// The preferences after a change, as JSON, under the stack's defaults.
+    /// Returns these preferences with a merge patch applied.
     ///
     /// # Errors
-    /// Names the field that is unknown or malformed, or the contradiction that
-    /// every post of the account would fail of.
-    pub fn changed(&self, change: &[u8], stack: &StackDefaults) -> Result<Self, PreferencesError> {
-        // Read by itself first, so that what is wrong is said of what was written.
-        let _: Form = from_object(change, PLACE)?;
-        let change: Map<String, Value> = from_object(change, PLACE)?;
-        let mut form = self.form();
-        form.extend(change);
-        let changed = self.reformed(from_object(Value::Object(form).to_string().as_bytes(), PLACE)?);
-        Settings::resolve_framed(&changed.defaults, "video.mp4", stack, &changed.title_frame)?;
-        Ok(changed)
+    /// [`PreferencesError::Malformed`] with the field that is unknown or invalid.
+    /// [`PreferencesError::Refused`] if no post could be resolved with the stack's defaults.
+    pub fn changed(&self, patch: &[u8], stack: &StackDefaults) -> Result<Self, PreferencesError> {
+        let Patch { options, account } = from_object(patch, INPUT)?;
+        let defaults = apply_patch(&self.defaults, options, INPUT)?;
+        let AccountFields { sidecar, review, title_prefix, title_suffix, time_zone } =
+            apply_patch(&AccountFields::of(self), account, INPUT)?;
+        let title_frame = TitleFrame::new(&title_prefix.unwrap_or_default(), &title_suffix.unwrap_or_default());
+        Settings::resolve_framed(&defaults, "video.mp4", stack, &title_frame)?;
+        let (sidecar, review) = (sidecar.unwrap_or_default(), review.unwrap_or_default());
+        Ok(Self { defaults, sidecar, review, title_frame, time_zone })
+    }
+}
+
+impl Serialize for Preferences {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = preset_options(&self.defaults);
+        fields.extend(fields_of(&AccountFields::of(self)));
+        fields.serialize(serializer)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Preferences {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Preferences".into()
     }
 
-    /// The preferences as JSON, each field by its name, for people and programs.
-    #[must_use]
-    pub fn form(&self) -> Map<String, Value> {
-        let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let defaults = &self.defaults;
-        let form = Form {
-            mode: defaults.mode,
-            privacy_level: defaults.privacy_level,
-            disable_comment: defaults.disable_comment,
-            disable_duet: defaults.disable_duet,
-            disable_stitch: defaults.disable_stitch,
-            brand_content: defaults.brand_content,
-            brand_organic: defaults.brand_organic,
-            ai_generated: defaults.ai_generated,
-            sidecar: Some(self.sidecar),
-            review: Some(self.review),
-            title_prefix: said(self.title_frame.prefix()),
-            title_suffix: said(self.title_frame.suffix()),
-            time_zone: self.time_zone.clone(),
-        };
-        match serde_json::to_value(form) {
-            Ok(Value::Object(form)) => form,
-            _ => Map::new(),
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = AccountFields::json_schema(generator);
+        let options = PostOptions::json_schema(generator).remove("properties");
+        if let (Some(Value::Object(fields)), Some(Value::Object(options))) = (schema.get_mut("properties"), options) {
+            fields.extend(options.into_iter().filter(|(name, _)| !PER_POST.contains(&name.as_str())));
         }
+        schema
     }
+}
 
-    /// These preferences with everything that a form says.
-    fn reformed(&self, form: Form) -> Self {
-        Self {
-            defaults: PostOptions {
-                mode: form.mode,
-                privacy_level: form.privacy_level,
-                disable_comment: form.disable_comment,
-                disable_duet: form.disable_duet,
-                disable_stitch: form.disable_stitch,
-                brand_content: form.brand_content,
-                brand_organic: form.brand_organic,
-                ai_generated: form.ai_generated,
-                ..self.defaults.clone()
-            },
-            sidecar: form.sidecar.unwrap_or_default(),
-            review: form.review.unwrap_or_default(),
-            title_frame: TitleFrame::new(
-                form.title_prefix.as_deref().unwrap_or_default(),
-                form.title_suffix.as_deref().unwrap_or_default(),
-            ),
-            time_zone: form.time_zone,
+/// Returns the options that an account can preset, `null` for those without a value.
+fn preset_options(options: &PostOptions) -> Map<String, Value> {
+    let mut fields = fields_of(options);
+    fields.retain(|name, _| !PER_POST.contains(&name.as_str()));
+    fields
+}
+
+/// A merge patch, divided by the struct that has the field. Its values are not checked yet.
+#[derive(Default)]
+struct Patch {
+    /// Fields of [`PostOptions`].
+    options: Map<String, Value>,
+    /// Fields of [`AccountFields`].
+    account: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Patch {
+    /// Rejects unknown and repeated fields, as derived code does. `#[serde(flatten)]` would do
+    /// so as well, but its errors do not name the field of an invalid value.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PatchVisitor;
+
+        impl<'de> Visitor<'de> for PatchVisitor {
+            type Value = Patch;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Patch, A::Error> {
+                let options = preset_options(&PostOptions::default());
+                let account = fields_of(&AccountFields::default());
+                let mut patch = Patch::default();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    let fields = match &name {
+                        name if options.contains_key(name) => &mut patch.options,
+                        name if account.contains_key(name) => &mut patch.account,
+                        name => {
+                            let known: Vec<_> = options.keys().chain(account.keys()).map(String::as_str).collect();
+                            let known = known.join(", ");
+                            return Err(A::Error::custom(format!("unknown field `{name}`, expected one of {known}")));
+                        }
+                    };
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(patch)
+            }
         }
+
+        deserializer.deserialize_map(PatchVisitor)
     }
 }
 
@@ -146,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::options::{Mode, PrivacyLevel};
     use crate::title::TitleLimit;
 
     fn stack() -> StackDefaults {
@@ -153,11 +210,11 @@ mod tests {
         StackDefaults { mode: Mode::Direct, privacy_level: PrivacyLevel::SelfOnly, title_limit }
     }
 
-    fn change(preferences: &Preferences, change: &str) -> Result<Preferences, PreferencesError> {
-        preferences.changed(change.as_bytes(), &stack())
+    fn change(preferences: &Preferences, patch: &str) -> Result<Preferences, PreferencesError> {
+        preferences.changed(patch.as_bytes(), &stack())
     }
 
-    fn everything() -> Value {
+    fn all_fields() -> Value {
         json!({
             "mode": "direct", "privacy_level": "PUBLIC_TO_EVERYONE", "disable_comment": true, "disable_duet": true,
             "disable_stitch": false, "brand_content": false, "brand_organic": true, "ai_generated": true,
@@ -167,65 +224,82 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_said_is_kept_and_shown() {
-        let preferences = change(&Preferences::default(), &everything().to_string()).unwrap();
-        assert_eq!(Value::Object(preferences.form()), everything());
+    fn all_fields_are_changed_and_shown() {
+        let preferences = change(&Preferences::default(), &all_fields().to_string()).unwrap();
+        assert_eq!(json!(preferences), all_fields());
         assert_eq!(preferences.title_frame, TitleFrame::new("A: ", " #a"));
         assert_eq!((preferences.sidecar, preferences.review), (Requirement::Required, Requirement::Required));
         assert_eq!(preferences.defaults.brand_organic, Some(true));
     }
 
     #[test]
-    fn a_change_leaves_the_rest_and_null_takes_back() {
-        let before = change(&Preferences::default(), &everything().to_string()).unwrap();
+    fn default_preferences_are_shown_with_all_fields() {
+        let shown = json!(Preferences::default());
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&shown), names(&all_fields()));
+        assert_eq!((&shown["mode"], &shown["review"]), (&Value::Null, &json!("optional")));
+    }
+
+    #[test]
+    fn missing_field_keeps_value_and_null_removes() {
+        let before = change(&Preferences::default(), &all_fields().to_string()).unwrap();
         let after =
             change(&before, r#"{"mode":"draft","privacy_level":null,"review":null,"title_prefix":null}"#).unwrap();
-        let frame = TitleFrame::new("", " #a");
+        let title_frame = TitleFrame::new("", " #a");
         let defaults = PostOptions { mode: Some(Mode::Draft), privacy_level: None, ..before.defaults.clone() };
-        assert_eq!(
-            after,
-            Preferences { defaults, review: Requirement::Optional, title_frame: frame, ..before.clone() }
-        );
+        assert_eq!(after, Preferences { defaults, review: Requirement::Optional, title_frame, ..before.clone() });
         assert_eq!(change(&before, "{}").unwrap(), before);
     }
 
     #[test]
-    fn what_the_form_does_not_name_stays() {
+    fn change_keeps_stored_options_that_no_patch_can_set() {
         let defaults = PostOptions { title: Some("ours".into()), ..PostOptions::default() };
         let before = Preferences { defaults, ..Preferences::default() };
         assert_eq!(change(&before, r#"{"mode":"draft"}"#).unwrap().defaults.title.as_deref(), Some("ours"));
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn error_names_invalid_field() {
         let table = [
             (r#"{"privacy_levle":"SELF_ONLY"}"#, "privacy_levle"),
             (r#"{"title":"for all"}"#, "title"),
             (r#"{"sidecar":true}"#, "sidecar"),
+            (r#"{"disable_duet":"maybe"}"#, "disable_duet"),
             (r#"{"time_zone":"Berlin"}"#, "Europe/Berlin"),
             (r#"{"mode":"draft","mode":"direct"}"#, "duplicate"),
             ("[]", "JSON object"),
         ];
-        for (json, named) in table {
+        for (json, expected) in table {
             let error = change(&Preferences::default(), json).unwrap_err();
             assert!(matches!(error, PreferencesError::Malformed(_)), "{json}: {error}");
-            assert!(error.to_string().contains(named), "{json}: {error}");
+            assert!(error.to_string().contains(expected), "{json}: {error}");
         }
     }
 
     #[test]
-    fn what_would_fail_every_post_is_refused() {
+    fn change_that_fails_every_post_is_rejected() {
         let table = [
             (r#"{"title_prefix":"0123456789","title_suffix":"0123456789!"}"#, "TitleFrame"),
             (r#"{"brand_content":true}"#, "BrandedContentIsPrivate"),
             (r#"{"brand_content":true,"privacy_level":"SELF_ONLY"}"#, "BrandedContentIsPrivate"),
         ];
-        for (json, named) in table {
+        for (json, expected) in table {
             let error = change(&Preferences::default(), json).unwrap_err();
-            assert!(format!("{error:?}").contains(named), "{json}: {error:?}");
+            assert!(format!("{error:?}").contains(expected), "{json}: {error:?}");
         }
         assert!(
             change(&Preferences::default(), r#"{"title_prefix":"0123456789","title_suffix":"0123456789"}"#).is_ok()
         );
+    }
+
+    #[cfg(feature = "schema")]
+    #[test]
+    fn schema_has_the_fields_that_are_shown() {
+        let schema = schemars::schema_for!(Preferences).to_value();
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&schema["properties"]), names(&all_fields()));
+        assert_eq!(schema["additionalProperties"], false);
+        let example = schema["examples"][0].to_string();
+        assert!(change(&Preferences::default(), &example).is_ok());
     }
 }

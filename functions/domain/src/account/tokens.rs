@@ -1,9 +1,9 @@
-//! A pair of tokens: how long each lives, and when the pair is exchanged.
+//! An account's access token and refresh token: how long each is used, and when the pair is
+//! refreshed.
 //!
-//! Lifetimes are TikTok's, as it stated them with the pair; nothing here knows
-//! how long they usually are. Each margin is at most half of the lifetime that
-//! it is taken from, so that no lifetime is too short to be used.
-//! <https://developers.tiktok.com/doc/oauth-user-access-token-management>
+//! TikTok states the lifetimes with each pair, and no usual lifetime is assumed. Each margin
+//! is at most half of its token's lifetime, so that a token with any lifetime can be used.
+//! Lifetimes: [TikTok's token management page](https://developers.tiktok.com/doc/oauth-user-access-token-management).
 
 use std::time::Duration;
 
@@ -11,48 +11,48 @@ use jiff::Timestamp;
 
 use crate::secret::Sealed;
 
-/// What an access token has to outlive to be used for a single call, and
-/// whatever is asked about it soon after.
-const CALL: Duration = Duration::from_mins(15);
-/// What it has to outlive for an upload to be begun: the hour of the upload's
-/// URL. The bytes need no token, but asking what became of them does.
-const UPLOAD: Duration = Duration::from_hours(1);
-/// How long before the end of its refresh token an idle pair is exchanged: two
-/// weeks in which TikTok, AWS and an operator's mistakes may be mended.
-const IDLE: Duration = Duration::from_hours(14 * 24);
-/// The wait before an exchange that failed is tried again for an idle account.
-const RENEW_AGAIN: Duration = Duration::from_hours(1);
+/// The minimum remaining lifetime of the access token for a call and the calls that follow it.
+const CALL_MARGIN: Duration = Duration::from_mins(15);
+/// The minimum remaining lifetime of the access token to begin an upload. The upload URL is
+/// valid for one hour. Chunks need no token, but the poll for the upload's status does.
+const UPLOAD_MARGIN: Duration = Duration::from_hours(1);
+/// How long before the end of its refresh token an idle account's pair is refreshed. In
+/// these two weeks, TikTok, AWS or the operator can solve a problem.
+const IDLE_MARGIN: Duration = Duration::from_hours(14 * 24);
+/// The wait before an idle account's refresh that failed is retried.
+const IDLE_RETRY_DELAY: Duration = Duration::from_hours(1);
 
-/// What a token is wanted for, and so how long it must live.
+/// The purpose for which an access token is needed. It determines the remaining lifetime
+/// that the token must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenUse {
     /// A call.
     Call,
-    /// An upload from its init on, which may take an hour.
+    /// An upload from its init on. It can take one hour.
     Upload,
-    /// Nothing now: the account is idle, and its refresh token must not run out.
+    /// No call: the account is idle, and its refresh token must not expire.
     Renewal,
 }
 
-/// A pair of tokens, each sealed, with the lifetimes that TikTok gave them.
+/// An access token and its refresh token, both sealed, with their lifetimes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenPair {
-    /// What calls are made with.
+    /// The access token, which calls send to TikTok.
     pub access: Sealed,
-    /// When it ends.
+    /// The end of the access token.
     pub access_expires_at: Timestamp,
-    /// What the next pair is had for; TikTok rotates it.
+    /// The refresh token, which is exchanged for the next pair. TikTok can replace it.
     pub refresh: Sealed,
-    /// When it ends; then the user must connect again.
+    /// The end of the refresh token. After it, the user must connect the account again.
     pub refresh_expires_at: Timestamp,
-    /// When TikTok granted the pair.
+    /// When TikTok issued the pair.
     pub granted_at: Timestamp,
-    /// When the pair is exchanged although nobody needs it.
+    /// When the pair is refreshed if the account is idle.
     pub renew_at: Timestamp,
 }
 
 impl TokenPair {
-    /// Takes a pair that TikTok has granted for these lifetimes from now on.
+    /// Creates a pair that TikTok issued at `now`. Each token comes with its lifetime.
     #[must_use]
     pub fn granted(access: (Sealed, Duration), refresh: (Sealed, Duration), now: Timestamp) -> Self {
         let end = |lifetime: Duration| now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
@@ -67,63 +67,67 @@ impl TokenPair {
         }
     }
 
-    /// What is left of a pair that was forgotten: nothing that opens, at an end.
+    /// Creates the pair of a disconnected account. Its tokens are empty and expired.
     #[must_use]
     pub fn forgotten(at: Timestamp) -> Self {
-        let nothing = || (Sealed::new(Vec::new()), Duration::ZERO);
-        Self::granted(nothing(), nothing(), at)
+        let empty = || (Sealed::new(Vec::new()), Duration::ZERO);
+        Self::granted(empty(), empty(), at)
     }
 
-    /// Tells whether the pair was forgotten.
+    /// Tells whether the pair is that of a disconnected account.
     #[must_use]
     pub fn is_forgotten(&self) -> bool {
         self.access.ciphertext().is_empty() && self.refresh.ciphertext().is_empty()
     }
 
-    /// When a pair of these times is exchanged although nobody needs it.
+    /// Returns when a pair is refreshed if the account is idle: two weeks before its refresh
+    /// token expires, or after half of the refresh token's lifetime if that is later.
     #[must_use]
     pub fn renewal(granted_at: Timestamp, refresh_expires_at: Timestamp) -> Timestamp {
-        before(refresh_expires_at, IDLE, between(granted_at, refresh_expires_at))
+        before(refresh_expires_at, IDLE_MARGIN, between(granted_at, refresh_expires_at))
     }
 
-    /// Tells whether the pair can be used as it is, or should be exchanged first.
+    /// Tells whether the pair can be used for this purpose without a refresh.
     #[must_use]
-    pub fn lasts(&self, need: TokenUse, now: Timestamp) -> bool {
+    pub fn lasts(&self, token_use: TokenUse, now: Timestamp) -> bool {
         let lifetime = between(self.granted_at, self.access_expires_at);
-        now < match need {
-            TokenUse::Call => before(self.access_expires_at, CALL, lifetime),
-            TokenUse::Upload => before(self.access_expires_at, UPLOAD, lifetime),
+        now < match token_use {
+            TokenUse::Call => before(self.access_expires_at, CALL_MARGIN, lifetime),
+            TokenUse::Upload => before(self.access_expires_at, UPLOAD_MARGIN, lifetime),
             TokenUse::Renewal => self.renew_at,
         }
     }
 
-    /// Tells whether a call can be made with the access token although it should
-    /// be exchanged: it lives for as long as this.
+    /// Tells whether the access token expires later than `time` from now. A call can then use
+    /// it although the pair should be refreshed.
     #[must_use]
     pub fn lives_for(&self, time: Duration, now: Timestamp) -> bool {
         between(now, self.access_expires_at) > time
     }
 
-    /// The pair, whose exchange is tried now: should that come to nothing, it is tried
-    /// again in an hour where nobody needs it, or sooner where the refresh token ends
-    /// sooner. So one that is never exchanged is not in the others' way.
+    /// Returns the pair with its `renew_at` postponed if it is due. Called when a refresh
+    /// begins.
+    ///
+    /// If the refresh fails and no call needs the token, the next refresh is one hour later,
+    /// or after a quarter of the refresh token's remaining lifetime if that is sooner. An
+    /// account that can never be refreshed therefore does not delay the other idle accounts.
     #[must_use]
     pub fn renewed_later(self, now: Timestamp) -> Self {
         if self.lasts(TokenUse::Renewal, now) {
             return self;
         }
-        let wait = RENEW_AGAIN.min(between(now, self.refresh_expires_at) / 4);
-        let renew_at = self.renew_at.max(now.checked_add(wait).unwrap_or(Timestamp::MAX));
+        let delay = IDLE_RETRY_DELAY.min(between(now, self.refresh_expires_at) / 4);
+        let renew_at = self.renew_at.max(now.checked_add(delay).unwrap_or(Timestamp::MAX));
         Self { renew_at, ..self }
     }
 }
 
-/// This long before an end, or half of the lifetime where that is less.
+/// Returns the time that is `margin` before `end`, or half of `lifetime` if that is less.
 fn before(end: Timestamp, margin: Duration, lifetime: Duration) -> Timestamp {
     end.checked_sub(margin.min(lifetime / 2)).unwrap_or(Timestamp::MIN)
 }
 
-/// The time from one moment to a later one; none, where it is not later.
+/// Returns the time from `from` to `to`, or zero if `to` is earlier.
 fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
@@ -140,19 +144,21 @@ mod tests {
         Timestamp::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
+    /// Returns a pair whose tokens live for these numbers of seconds.
     fn pair(access: u64, refresh: u64) -> TokenPair {
         let sealed = |byte| Sealed::new(vec![byte]);
         let (access, refresh) = (Duration::from_secs(access), Duration::from_secs(refresh));
         TokenPair::granted((sealed(1), access), (sealed(2), refresh), at(0))
     }
 
-    /// The first second at which the pair does not last any more.
-    fn lasts_until(pair: &TokenPair, need: TokenUse) -> u64 {
-        (0..).step_by(30).find(|&second| !pair.lasts(need, at(second))).unwrap()
+    /// Returns the second at which the pair must be refreshed, rounded up to 30 seconds.
+    fn lasts_until(pair: &TokenPair, token_use: TokenUse) -> u64 {
+        (0..).step_by(30).find(|&second| !pair.lasts(token_use, at(second))).unwrap()
     }
 
     #[test]
-    fn a_token_is_exchanged_a_quarter_of_an_hour_before_its_end_and_an_hour_before_an_upload() {
+    fn token_is_refreshed_earlier_for_upload_than_for_call() {
+        // 15 minutes before the end for a call and one hour for an upload, or half of the lifetime.
         for (access, call, upload) in [
             (24 * HOUR, 24 * HOUR - 15 * MINUTE, 23 * HOUR),
             (2 * HOUR, 105 * MINUTE, HOUR),
@@ -168,29 +174,30 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_pair_lasts_for_every_need_however_short_its_lifetimes_are() {
+    fn new_pair_is_usable_with_any_lifetime() {
         for (access, refresh) in [(1, 1), (60, 30), (HOUR, DAY), (u64::MAX / 4, u64::MAX / 4)] {
             let pair = pair(access, refresh);
-            for need in [TokenUse::Call, TokenUse::Upload, TokenUse::Renewal] {
-                assert!(pair.lasts(need, at(0)), "{access} s, {refresh} s: {need:?}");
+            for token_use in [TokenUse::Call, TokenUse::Upload, TokenUse::Renewal] {
+                assert!(pair.lasts(token_use, at(0)), "{access} s, {refresh} s: {token_use:?}");
             }
         }
     }
 
     #[test]
-    fn an_idle_pair_is_exchanged_two_weeks_before_its_end_or_at_half_its_life() {
+    fn idle_pair_is_refreshed_two_weeks_before_expiry() {
+        // Or after half of the refresh token's lifetime, if that is later.
         for (refresh, renewal) in [(365 * DAY, 351 * DAY), (180 * DAY, 166 * DAY), (DAY, 12 * HOUR)] {
             assert_eq!(pair(HOUR, refresh).renew_at, at(renewal));
         }
     }
 
     #[test]
-    fn an_exchange_that_failed_is_tried_again_before_the_refresh_token_ends() {
+    fn failed_refresh_is_retried_before_refresh_token_expires() {
         let pair = pair(HOUR, DAY);
         assert_eq!(pair.clone().renewed_later(at(12 * HOUR)).renew_at, at(13 * HOUR));
         assert_eq!(pair.clone().renewed_later(at(DAY - 4 * MINUTE)).renew_at, at(DAY - 3 * MINUTE));
         for not_due in [0, 12 * HOUR - 1] {
-            assert_eq!(pair.clone().renewed_later(at(not_due)), pair, "one that is not due stays as it is");
+            assert_eq!(pair.clone().renewed_later(at(not_due)), pair, "a pair that is not due does not change");
         }
     }
 }

@@ -1,31 +1,32 @@
-//! The line of an account's posts that could be begun, and are not.
-//! [`crate::rate_limit`] tells what it is for.
+//! Which posts are in their account's queue: those that could begin an upload and have not.
+//!
+//! [`crate::rate_limit`] explains the queue. `storage` keeps an index of it, which it writes from
+//! [`Post::is_in_account_queue`].
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::claim::WORKER_LOST;
 use super::{Post, PostState};
 use crate::failure::Deferral;
 use crate::options::Mode;
-use crate::rate_limit;
+use crate::reason::Reason;
 
-/// For less than this nobody is woken earlier.
-const WORTH_IT: Duration = Duration::from_secs(1);
-/// How many workers in a row may vanish with a post before it steps aside: one
-/// may have been stopped by random; a post that stops them all must not stop the line.
-const MOST_LOST: u32 = 2;
+/// A post is not woken early if it would gain less than this.
+const MIN_WAKE_GAIN: Duration = Duration::from_secs(1);
+/// After this many workers in a row stopped while they had the post, it leaves the queue. One worker can stop by chance,
+/// but a post that stops every worker must not block the queue.
+const MAX_LOST_WORKERS: u32 = 2;
 
 impl Post {
-    /// Tells whether the post waits for its turn, or is about to take it. One
-    /// that backs off for a reason of its own has stepped aside, and so has one
-    /// that no worker survives.
+    /// Tells whether the post waits for a limit or is about to begin its upload.
+    ///
+    /// A post that is deferred for another reason has left the queue. So has one whose workers keep stopping.
     #[must_use]
     pub fn is_in_account_queue(&self) -> bool {
         match &self.state {
             PostState::Queued { upload: None, deferral, .. } => {
-                deferral.as_ref().is_none_or(|deferral| rate_limit::is_limit(&deferral.code))
+                deferral.as_ref().is_none_or(|deferral| deferral.reason.is_limit())
             }
             PostState::Uploading { upload: None, deferral, .. } => !deferral.as_ref().is_some_and(stops_its_workers),
             PostState::Queued { upload: Some(_), .. }
@@ -40,13 +41,13 @@ impl Post {
         }
     }
 
-    /// Which of the account's limits the post goes by, once its options are known.
+    /// The post's mode, which decides its limits; `None` until its options are resolved.
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
         self.settings.as_ref().map(|settings| settings.mode)
     }
 
-    /// When the post tries next, where it sleeps until then.
+    /// Until when the post is deferred, if it is.
     #[must_use]
     pub fn queue_not_before(&self) -> Option<Timestamp> {
         match &self.state {
@@ -55,13 +56,14 @@ impl Post {
         }
     }
 
-    /// Calls a post up that was told to wait longer than it has to; none, where
-    /// it waits for something else, or is to come by then anyway.
+    /// Ends a wait for a limit early, because the limit allows the post earlier than estimated.
+    ///
+    /// Returns `None` if the post waits for something else, or not much longer than `at`.
     #[must_use]
     pub fn woken_early(mut self, at: Timestamp) -> Option<Self> {
         match &mut self.0.state {
             PostState::Queued { not_before, deferral: Some(deferral), upload: None }
-                if rate_limit::is_limit(&deferral.code) && *not_before > at + WORTH_IT =>
+                if deferral.reason.is_limit() && *not_before > at + MIN_WAKE_GAIN =>
             {
                 *not_before = at;
                 self.0.due_at = Some(at);
@@ -73,7 +75,7 @@ impl Post {
 }
 
 fn stops_its_workers(deferral: &Deferral) -> bool {
-    deferral.code == WORKER_LOST && deferral.count >= MOST_LOST
+    deferral.reason == Reason::WorkerLost && deferral.count >= MAX_LOST_WORKERS
 }
 
 #[cfg(test)]
@@ -81,7 +83,6 @@ mod tests {
     use super::*;
     use crate::identity::Alias;
     use crate::post::HoldReason;
-    use crate::rate_limit::POSTS;
     use crate::source::{ObjectVersion, Source};
 
     const DAY: Duration = Duration::from_hours(24);
@@ -94,50 +95,50 @@ mod tests {
         let version = ObjectVersion::Id("1".into());
         let source = Source { bucket: "intake".into(), key: "drop/anna/clip.mp4".into(), version };
         let post = Post::submit(Alias::new("anna").unwrap(), source, None, start());
-        assert!(post.is_in_account_queue(), "from the moment it is stored");
+        assert!(post.is_in_account_queue(), "a new post is queued");
         post.claim("worker-1", start()).unwrap()
     }
 
     #[test]
-    fn a_post_stands_in_line_until_it_waits_for_something_of_its_own() {
+    fn post_is_queued_unless_deferred_for_other_reason() {
         let post = claimed();
         assert!(post.is_in_account_queue());
-        assert!(post.clone().defer(POSTS, "", DAY, start()).unwrap().is_in_account_queue());
-        assert!(!post.clone().defer("source_unreadable", "", DAY, start()).unwrap().is_in_account_queue());
+        assert!(post.clone().defer(Reason::PostsPerDay, "", DAY, start()).unwrap().is_in_account_queue());
+        assert!(!post.clone().defer(Reason::SourceUnreadable, "", DAY, start()).unwrap().is_in_account_queue());
         assert!(!post.hold(HoldReason::Sidecar, start()).unwrap().is_in_account_queue());
     }
 
     #[test]
-    fn a_post_that_no_worker_survives_steps_aside() {
+    fn post_that_stops_two_workers_leaves_queue() {
         let later = |n: u32| start() + super::super::LEASE_TERM * n;
         let once = claimed().claim("worker-2", later(1)).unwrap();
-        assert!(once.is_in_account_queue(), "a worker may be stopped by random");
+        assert!(once.is_in_account_queue(), "one worker can stop by chance");
         let twice = once.clone().claim("worker-3", later(2)).unwrap();
         assert!(!twice.is_in_account_queue(), "{:?}", twice.state);
-        let survived = twice.defer(POSTS, "", DAY, later(2)).unwrap();
-        assert!(survived.is_in_account_queue(), "it has its place again once a worker got through");
+        let survived = twice.defer(Reason::PostsPerDay, "", DAY, later(2)).unwrap();
+        assert!(survived.is_in_account_queue(), "a worker that got further resets the count");
         let again = survived.claim("worker-4", later(2) + DAY).unwrap();
-        assert!(again.claim("worker-5", later(3) + DAY).unwrap().is_in_account_queue(), "it counts those in a row");
+        assert!(again.claim("worker-5", later(3) + DAY).unwrap().is_in_account_queue(), "only workers in a row count");
     }
 
     #[test]
-    fn a_post_whose_account_is_connected_again_has_its_place_before_anybody_takes_it_up() {
-        let awaiting_reconnect = claimed().defer("needs_reconnect", "", DAY, start()).unwrap();
-        assert!(!awaiting_reconnect.is_in_account_queue(), "the others hear of it themselves");
-        let freed = awaiting_reconnect.reconnected("needs_reconnect", start()).unwrap();
-        assert!(freed.is_in_account_queue(), "{:?}", freed.state);
+    fn reconnected_post_is_queued_before_a_worker_claims_it() {
+        let awaiting_reconnect = claimed().defer(Reason::NeedsReconnect, "", DAY, start()).unwrap();
+        assert!(!awaiting_reconnect.is_in_account_queue(), "later posts may pass it");
+        let reconnected = awaiting_reconnect.reconnected(start()).unwrap();
+        assert!(reconnected.is_in_account_queue(), "{:?}", reconnected.state);
     }
 
     #[test]
-    fn only_who_waits_for_a_limit_longer_than_needed_is_called_up() {
-        let waiting = claimed().defer(POSTS, "", DAY, start()).unwrap();
-        let called = waiting.clone().woken_early(start()).unwrap();
-        assert_eq!(called.due_at, Some(start()));
-        assert!(called.clone().claim("worker-2", start()).is_ok());
-        assert_eq!(called.woken_early(start()), None);
+    fn only_post_deferred_for_limit_is_woken_early() {
+        let waiting = claimed().defer(Reason::PostsPerDay, "", DAY, start()).unwrap();
+        let woken = waiting.clone().woken_early(start()).unwrap();
+        assert_eq!(woken.due_at, Some(start()));
+        assert!(woken.clone().claim("worker-2", start()).is_ok());
+        assert_eq!(woken.woken_early(start()), None);
         assert_eq!(waiting.woken_early(start() + DAY), None);
-        assert_eq!(claimed().woken_early(start()), None, "somebody has it");
-        let aside = claimed().defer("source_unreadable", "", DAY, start()).unwrap();
-        assert_eq!(aside.woken_early(start()), None);
+        assert_eq!(claimed().woken_early(start()), None, "a worker has it");
+        let outage = claimed().defer(Reason::SourceUnreadable, "", DAY, start()).unwrap();
+        assert_eq!(outage.woken_early(start()), None);
     }
 }

@@ -1,9 +1,8 @@
-//! Claims: one worker at a time, and what a late one may not do any more.
+//! Claims: how one worker at a time gets the right to work on a post.
 //!
-//! A lease says who works on a post and until when. The attempt number grows
-//! with every claim; since each write is conditional on the version that was
-//! read, a worker whose lease ran out and was taken cannot write any more, and
-//! stops at its next checkpoint.
+//! A lease names the worker and has an expiry time. Each claim increments the attempt number. Each write is conditional
+//! on the revision that was read. So a worker whose lease expired and was taken over can no longer write; it stops at
+//! its next checkpoint.
 
 use std::time::Duration;
 
@@ -11,51 +10,47 @@ use jiff::Timestamp;
 
 use super::{HoldReason, Post, PostState, StateName};
 use crate::failure::Deferral;
+use crate::reason::Reason;
 
-/// How long a lease lasts unless it is renewed. A crashed worker's post is
-/// taken up again after this.
+/// How long a lease lasts unless the worker renews it. If the worker crashes, another one claims the post after this.
 pub const LEASE_TERM: Duration = Duration::from_mins(2);
 
-/// What a post is put off by whose worker vanished before it had begun an upload.
-pub(super) const WORKER_LOST: &str = "worker_lost";
-
-/// Who works on a post, and until when.
+/// A worker's right to work on a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The worker.
     pub owner: String,
-    /// The end; from then on anybody may claim the post.
+    /// The expiry time. From then on any worker may claim the post.
     pub expires_at: Timestamp,
 }
 
-/// Why a post cannot be worked on now. None of these is a fault: the event or
-/// the bell came a second time, or early.
+/// Why a post cannot be claimed now. This is normal: events and wake messages can arrive early or twice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotClaimable {
-    /// Somebody works on it.
-    #[error("{owner} works on it until {until}")]
+    /// Another worker has a lease.
+    #[error("worker {owner} has a lease until {until}")]
     Leased {
-        /// Who.
+        /// The other worker.
         owner: String,
-        /// Until when.
+        /// When the lease expires.
         until: Timestamp,
     },
-    /// It waits for its time.
-    #[error("it is not due before {until}")]
+    /// The post is deferred or scheduled.
+    #[error("the post is not due before {until}")]
     NotDue {
-        /// When it is.
+        /// When it is due.
         until: Timestamp,
     },
-    /// It waits for a person.
-    #[error("it is held until its {reason:?} is there")]
+    /// The post is held.
+    #[error("the post is held ({reason:?})")]
     Held {
-        /// What for.
+        /// What it waits for.
         reason: HoldReason,
     },
-    /// Its bytes are sent, or it is at an end.
-    #[error("it is {state} already")]
+    /// Every byte was sent, or the post has ended.
+    #[error("the post is {state} already")]
     Past {
-        /// Where it stands.
+        /// The post's state.
         state: StateName,
     },
 }
@@ -64,7 +59,7 @@ impl Post {
     /// Claims the post for a worker until `now` + [`LEASE_TERM`].
     ///
     /// # Errors
-    /// Tells why nobody can work on it now; the post is left as it is.
+    /// The post cannot be claimed now; it stays as it is.
     pub fn claim(self, owner: &str, now: Timestamp) -> Result<Self, NotClaimable> {
         let (deferral, upload, note) = match &self.state {
             PostState::Queued { not_before, .. } if *not_before > now => {
@@ -84,8 +79,8 @@ impl Post {
             | PostState::Cancelled { .. } => {
                 return Err(NotClaimable::Past { state: self.state_name() });
             }
-            PostState::Scheduled { .. } => (None, None, "its time has come"),
-            PostState::Queued { deferral, upload, .. } => (deferral.clone(), upload.clone(), "taken up"),
+            PostState::Scheduled { .. } => (None, None, "its publication time was reached"),
+            PostState::Queued { deferral, upload, .. } => (deferral.clone(), upload.clone(), "claimed by a worker"),
             PostState::Uploading { deferral, upload: None, .. } => {
                 (Some(lost_again(deferral.as_ref())), None, "taken over from a worker that stopped")
             }
@@ -100,9 +95,9 @@ impl Post {
         Ok(post)
     }
 
-    /// Tells whether the post needs its bell rung: somebody should work on it.
+    /// Tells whether a worker can claim the post now, so that a wake message is worth sending.
     #[must_use]
-    pub fn wants_work(&self, now: Timestamp) -> bool {
+    pub fn is_claimable(&self, now: Timestamp) -> bool {
         match &self.state {
             PostState::Queued { not_before, .. } => *not_before <= now,
             PostState::Scheduled { publish_at } => *publish_at <= now,
@@ -116,10 +111,9 @@ impl Post {
         }
     }
 
-    /// How long it has been waiting for somebody to look at it. That the bell was
-    /// rung meanwhile makes no difference.
+    /// For how long the post has been due. Wake messages that were sent meanwhile make no difference.
     #[must_use]
-    pub fn waited(&self, now: Timestamp) -> Duration {
+    pub fn overdue_by(&self, now: Timestamp) -> Duration {
         let since = match &self.state {
             PostState::Queued { not_before, .. } => Some(*not_before),
             PostState::Scheduled { publish_at } => Some(*publish_at),
@@ -130,18 +124,19 @@ impl Post {
         since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default()
     }
 
-    /// Notes that the bell was rung, so that it is not rung again before
-    /// `until` unless the post changes in the meantime.
+    /// Makes the post due again at `until`, because a wake message was sent or a poll failed.
+    ///
+    /// Only `due_at` changes: a transition in the meantime sets it again.
     #[must_use]
-    pub fn woken(mut self, until: Timestamp) -> Self {
+    pub fn due_again_at(mut self, until: Timestamp) -> Self {
         self.0.due_at = Some(until);
         self
     }
 }
 
-/// Counts the workers in a row that vanished before the post's upload was begun.
+/// The deferral of a post whose worker stopped before it began an upload. It counts such workers in a row.
 fn lost_again(before: Option<&Deferral>) -> Deferral {
-    let count = before.filter(|deferral| deferral.code == WORKER_LOST).map_or(0, |deferral| deferral.count);
+    let count = before.filter(|deferral| deferral.reason == Reason::WorkerLost).map_or(0, |deferral| deferral.count);
     let message = "its worker stopped before an upload was begun".to_owned();
-    Deferral { code: WORKER_LOST.to_owned(), message, count: count.saturating_add(1) }
+    Deferral { reason: Reason::WorkerLost, message, count: count.saturating_add(1) }
 }

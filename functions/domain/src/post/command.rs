@@ -1,11 +1,9 @@
-//! What people ask of a post: to let it go out, to stop it, to say otherwise how
-//! it goes out, to try it again.
+//! Commands of people: approve a post, cancel it, change its options, retry it.
 //!
-//! A wish is granted only where nobody can be deceived by it. A post is stopped
-//! only while TikTok cannot have every byte of it; it is tried again only where
-//! it cannot have been posted. Whoever works on it meanwhile loses it at the
-//! next write, and the last chunk leaves only after one
-//! ([`LastChunk::MayBeSent`](crate::upload::LastChunk)).
+//! A command never risks a second post. A post is cancelled only while TikTok cannot have every byte. It is retried only
+//! if it cannot have been posted. A worker that has the post when a command is stored loses it: its next conditional
+//! write fails. The last chunk is sent only after such a write ([`LastChunk::MayBeSent`](crate::upload::LastChunk)), so
+//! a cancelled post is never published.
 
 use jiff::Timestamp;
 
@@ -13,34 +11,34 @@ use super::{Approval, HoldReason, InvalidTransition, Outcome, Post, PostState, S
 use crate::options::PostOptions;
 use crate::upload::Upload;
 
-/// Why a person's wish cannot be granted; the post is as it was.
+/// Why a command was rejected. The post stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CommandRejected {
-    /// It was to be approved, and nobody has to.
-    #[error("it is {0} and does not wait for an approval")]
+    /// Approve: the post does not wait for an approval.
+    #[error("the post is {0} and does not wait for an approval")]
     NotForReview(StateName),
-    /// It was to be stopped, and TikTok may publish it any moment.
-    #[error("TikTok may have every byte of it and publishes it without asking again")]
+    /// Cancel: TikTok may have every byte, so it may publish the video.
+    #[error("TikTok may have every byte of the video, and then publishes it")]
     MayBePosted,
-    /// It was to be stopped or changed, and is past that.
-    #[error("it is {0} already")]
+    /// Cancel or change: the post has ended.
+    #[error("the post is {0} already")]
     AtAnEnd(StateName),
-    /// It was to be changed, and TikTok has been told how it goes out.
-    #[error("its upload is under way, and TikTok was told how it goes out before the first byte")]
+    /// Change: the upload was begun, and TikTok got the options with the first request.
+    #[error("the post's upload was begun, and TikTok got its options before the first byte")]
     UnderWay,
-    /// It was to be tried again, and has not failed.
-    #[error("it is {0} and has not failed")]
+    /// Retry: the post has not failed.
+    #[error("the post is {0} and has not failed")]
     NotFailed(StateName),
-    /// It was to be tried again, and its bytes never came.
-    #[error("its video was never uploaded")]
+    /// Retry: the video was never uploaded to S3.
+    #[error("the post's video was never uploaded")]
     NoBytes,
-    /// It was to be tried again, and may be posted.
-    #[error("TikTok may have had every byte and never said what became of them, so a second try could post it twice")]
+    /// Retry: the video may have been posted.
+    #[error("TikTok may have had every byte and never reported a result, so a retry could post the video twice")]
     OutcomeUnknown,
 }
 
 impl CommandRejected {
-    /// A stable word for programs.
+    /// The stable code.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -54,19 +52,19 @@ impl CommandRejected {
         }
     }
 
-    /// What can be done instead.
+    /// What the caller can do instead.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
             Self::NotForReview(_) => "Only a post that is held for its review can be approved.",
             Self::MayBePosted => {
-                "TikTok cancels nothing that was uploaded to it. Wait for its verdict; a video that is posted can be \
-                 deleted in the TikTok app."
+                "TikTok does not cancel a complete upload. Wait for its result; a posted video can be deleted in the \
+                 TikTok app."
             }
-            Self::AtAnEnd(_) => "Nothing more happens to it by itself.",
+            Self::AtAnEnd(_) => "Dropcast does nothing more with this post.",
             Self::UnderWay => "Cancel it while that is possible, then post the video again with other options.",
-            Self::NotFailed(_) => "Only a post that has failed can be tried again.",
-            Self::NoBytes => "Ask for a new upload, and send the video there.",
+            Self::NotFailed(_) => "Only a failed post can be retried.",
+            Self::NoBytes => "Create a new upload and send the video there.",
             Self::OutcomeUnknown => {
                 "Look at the account's profile. If the video is not there, post it again as another post."
             }
@@ -77,7 +75,7 @@ impl CommandRejected {
 type CommandResult = Result<Post, CommandRejected>;
 
 impl Post {
-    /// Approves of a post that waits for a review.
+    /// Approves a post that is held for a review.
     pub fn approve(mut self, now: Timestamp) -> CommandResult {
         match &self.state {
             PostState::Held { reason: HoldReason::Review } => {
@@ -88,8 +86,7 @@ impl Post {
         }
     }
 
-    /// Stops a post for good, while that is possible: an upload without its last
-    /// chunk publishes nothing.
+    /// Cancels a post while TikTok cannot have every byte. TikTok publishes nothing without the last chunk.
     pub fn cancel(self, now: Timestamp) -> CommandResult {
         match &self.state {
             PostState::Held { .. } | PostState::Scheduled { .. } => {}
@@ -108,23 +105,25 @@ impl Post {
         Ok(self.enter(PostState::Cancelled { publish_id, at: now }, None, now, "cancelled on request"))
     }
 
-    /// Tries a post again from the beginning that has failed and cannot have
-    /// been posted. It keeps its id, its history and its place in the line.
+    /// Retries a failed post from the beginning, if it cannot have been posted.
+    ///
+    /// The post keeps its id, its history and its place in the account queue.
     pub fn retry(mut self, now: Timestamp) -> CommandResult {
         match &self.state {
             PostState::Failed { .. } if !self.source.version.is_known() => Err(CommandRejected::NoBytes),
             PostState::Failed { outcome: Outcome::NotPosted, .. } => {
                 (self.0.inits, self.0.publish_failures, self.0.settings) = (0, 0, None);
-                Ok(self.queue(now, None, None, now, "tried again on request"))
+                Ok(self.queue(now, None, None, now, "retried on request"))
             }
             PostState::Failed { outcome: Outcome::Unknown, .. } => Err(CommandRejected::OutcomeUnknown),
             _ => Err(CommandRejected::NotFailed(self.state_name())),
         }
     }
 
-    /// Says otherwise how a post goes out, before TikTok hears of it, or before it
-    /// is tried again. An approval was of the post as it was, and is taken back;
-    /// what waits looks at once whether it still has to.
+    /// Replaces the options of the API request, before an upload is begun or before a retry.
+    ///
+    /// An approval applied to the old options, so it is withdrawn. A waiting post is queued, because the new options
+    /// may no longer hold or schedule it.
     pub fn with_options(mut self, request: PostOptions, now: Timestamp) -> CommandResult {
         let note = "its options were changed";
         let stays = match &self.state {
@@ -133,7 +132,7 @@ impl Post {
             PostState::Held { reason: HoldReason::Sidecar }
             | PostState::Scheduled { .. }
             | PostState::Queued { upload: None, .. }
-            // Whoever works on it may have read the options already: it is taken away from them.
+            // The worker may have read the old options already, so it loses the post.
             | PostState::Uploading { upload: None, .. } => false,
             PostState::Queued { .. } | PostState::Uploading { .. } | PostState::Processing { .. } => {
                 return Err(CommandRejected::UnderWay);
@@ -151,16 +150,16 @@ impl Post {
         Ok(self.queue(now, None, None, now, note))
     }
 
-    /// Lets a post go on that waits for what its account does not ask for any more.
+    /// Releases a post that is held for something that its account no longer requires.
     ///
     /// # Errors
-    /// Refuses where it does not wait for this.
-    pub fn no_longer_held(self, wanted: HoldReason, now: Timestamp) -> Result<Self, InvalidTransition> {
+    /// The post is not held for this reason.
+    pub fn release_hold(self, wanted: HoldReason, now: Timestamp) -> Result<Self, InvalidTransition> {
         match &self.state {
             PostState::Held { reason } if *reason == wanted => {
-                Ok(self.queue(now, None, None, now, "its account does not ask for this any more"))
+                Ok(self.queue(now, None, None, now, "its account no longer requires this"))
             }
-            _ => Err(self.not("released")),
+            _ => Err(self.invalid("released")),
         }
     }
 }

@@ -1,10 +1,8 @@
-//! Posts that are asked for over HTTP: of an object that is there already, or of
-//! one whose bytes are on their way.
+//! Posts that an API request creates: of an object in the bucket, or of a video that the caller will upload.
 //!
-//! The second kind exists before its bytes do, so that whoever asked knows its id.
-//! It is held for them and due when the address that they go to has ended: then it
-//! fails, visibly. The first version that arrives is the one that it is pinned to;
-//! whatever arrives at the same address after it is nobody's.
+//! The second kind exists before its bytes do, so that the caller knows its id. It is held for its bytes and is due when
+//! its upload address has expired; then it fails with [`Reason::UploadExpired`]. The first object version that arrives
+//! is the one that is posted. Later versions at the same address are ignored.
 
 use std::time::Duration;
 
@@ -14,123 +12,125 @@ use super::{HoldReason, InvalidTransition, Outcome, Post, PostState};
 use crate::failure::Failure;
 use crate::identity::{Alias, PostId};
 use crate::options::PostOptions;
+use crate::reason::Reason;
 use crate::request::RequestDigest;
 use crate::size::VideoSize;
 use crate::source::{ObjectVersion, Source};
 use crate::trace::TraceId;
 
-/// How long a post is held for bytes that left in time: the address ends when a
-/// request begins, and not when it is through.
-const ON_THEIR_WAY: Duration = Duration::from_hours(1);
-/// The least time that there is to upload.
-const LEAST_TERM: Duration = Duration::from_hours(1);
-/// The slowest line that is thought of, in bytes a second.
-const SLOWEST: u64 = 1_000_000;
+/// How long after its upload address expires a post is still held. S3 checks the expiry when a request begins, and a
+/// request that began in time can take long.
+const UPLOAD_GRACE: Duration = Duration::from_hours(1);
+/// The minimum lifetime of an upload address.
+const MIN_UPLOAD_TERM: Duration = Duration::from_hours(1);
+/// The slowest upload rate that the lifetime allows for, in bytes per second.
+const MIN_UPLOAD_RATE: u64 = 1_000_000;
 
-/// What a request says of the post that it asks for.
+/// An API request to create a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The post's id, which follows from the request's name where it has one.
+    /// The post's id. It is derived from the idempotency key, if the request has one.
     pub id: PostId,
-    /// Whose it is to be.
+    /// The account to post for.
     pub account: Alias,
-    /// How it is to go out; the most specific source there is.
+    /// The options. They override every other source of options.
     pub options: PostOptions,
-    /// What the request asked for.
+    /// The digest of the request, to recognize a different request with the same idempotency key.
     pub digest: RequestDigest,
-    /// The trace that it came in.
+    /// The request's trace.
     pub trace: Option<TraceId>,
 }
 
-/// How long the address lives to which a video of this size is uploaded: an hour,
-/// and as long as a slow line takes.
+/// How long the upload address of a video of this size is valid: one hour, plus the time of a slow upload.
 #[must_use]
 pub fn upload_term(size: VideoSize) -> Duration {
-    LEAST_TERM + Duration::from_secs(size.bytes() / SLOWEST)
+    MIN_UPLOAD_TERM + Duration::from_secs(size.bytes() / MIN_UPLOAD_RATE)
 }
 
 impl Post {
-    /// Takes a request to post an object: a new post, due at once.
+    /// Creates the post of an object in the bucket, which is due immediately.
     #[must_use]
-    pub fn ask(request: Request, source: Source, bytes: u64, now: Timestamp) -> Self {
-        Self::submit(request.account.clone(), source, Some(bytes), now).asked_for(request, "asked for")
+    pub fn create(request: Request, source: Source, bytes: u64, now: Timestamp) -> Self {
+        Self::submit(request.account.clone(), source, Some(bytes), now).requested(request, "requested through the API")
     }
 
-    /// Takes a request to post a video whose bytes are to arrive at a key; it is
-    /// held for them. `parts` is S3's name for an upload in parts.
+    /// Creates a post that is held until a video arrives at the given bucket and key.
+    ///
+    /// `multipart_upload_id` is S3's id, if the video is uploaded in parts.
     #[must_use]
     pub fn await_upload(
         request: Request,
         (bucket, key): (String, String),
         size: VideoSize,
-        parts: Option<String>,
+        multipart_upload_id: Option<String>,
         now: Timestamp,
     ) -> Self {
         let source = Source { bucket, key, version: ObjectVersion::Awaited };
         let mut post = Self::submit(request.account.clone(), source, Some(size.bytes()), now);
-        post.0.multipart_upload_id = parts;
-        let mut post = post.asked_for(request, "asked for: waits for its bytes");
+        post.0.multipart_upload_id = multipart_upload_id;
+        let mut post = post.requested(request, "requested through the API: waits for its bytes");
         post.0.state = PostState::Held { reason: HoldReason::Upload };
-        post.0.due_at = Some(now + upload_term(size) + ON_THEIR_WAY);
-        if let Some(line) = post.0.history.first_mut() {
-            line.state = post.0.state.name();
+        post.0.due_at = Some(now + upload_term(size) + UPLOAD_GRACE);
+        if let Some(entry) = post.0.history.first_mut() {
+            entry.state = post.0.state.name();
         }
         post
     }
 
-    fn asked_for(mut self, request: Request, note: &str) -> Self {
+    fn requested(mut self, request: Request, note: &str) -> Self {
         let Request { id, options, digest, trace, .. } = request;
         (self.0.id, self.0.request, self.0.request_digest, self.0.trace) = (id, options, Some(digest), trace);
-        if let Some(line) = self.0.history.first_mut() {
-            note.clone_into(&mut line.note);
+        if let Some(entry) = self.0.history.first_mut() {
+            note.clone_into(&mut entry.note);
         }
         self
     }
 
-    /// Tells whether the post waits for its bytes.
+    /// Tells whether the post is held for its bytes.
     #[must_use]
     pub fn awaits_bytes(&self) -> bool {
         matches!(self.state, PostState::Held { reason: HoldReason::Upload })
     }
 
-    /// Until when the bytes of a post that waits for them can be sent: a whole second.
+    /// When the upload address of a post that is held for its bytes expires, in whole seconds.
     #[must_use]
     pub fn upload_until(&self) -> Option<Timestamp> {
         let size = VideoSize::new(self.bytes?).ok().filter(|_| self.awaits_bytes())?;
         Timestamp::from_second((self.created_at + upload_term(size)).as_second()).ok()
     }
 
-    /// Pins a post to the bytes that have arrived for it. They may come after it
-    /// was given up; then it goes on all the same.
+    /// Pins a post to the object version that arrived for it.
+    ///
+    /// A version that arrives after the post has failed for missing bytes is accepted too.
     ///
     /// # Errors
-    /// Refuses where it has its bytes already, or was cancelled.
-    pub fn arrived(
+    /// The post has its bytes already, or was cancelled.
+    pub fn attach_object(
         mut self,
         version: ObjectVersion,
         bytes: Option<u64>,
         now: Timestamp,
     ) -> Result<Self, InvalidTransition> {
-        let given_up = matches!(self.state, PostState::Failed { .. }) && self.source.version == ObjectVersion::Awaited;
-        if !self.awaits_bytes() && !given_up {
-            return Err(self.not("given its bytes"));
+        let expired = matches!(self.state, PostState::Failed { .. }) && self.source.version == ObjectVersion::Awaited;
+        if !self.awaits_bytes() && !expired {
+            return Err(self.invalid("given its bytes"));
         }
         self.0.source.version = version;
         self.0.bytes = bytes.or(self.0.bytes);
         self.0.dropped_at = now;
-        Ok(self.queue(now, None, None, now, "its bytes are there"))
+        Ok(self.queue(now, None, None, now, "its bytes arrived"))
     }
 
-    /// Gives a post up whose bytes never came.
+    /// Fails a post whose bytes did not arrive in time.
     ///
     /// # Errors
-    /// Refuses where it does not wait for them, or where they may come yet.
-    pub fn never_arrived(self, now: Timestamp) -> Result<Self, InvalidTransition> {
+    /// The post does not wait for bytes, or they may still arrive.
+    pub fn expire_upload(self, now: Timestamp) -> Result<Self, InvalidTransition> {
         if !self.awaits_bytes() || self.due_at.is_some_and(|due| due > now) {
-            return Err(self.not("given up for want of its bytes"));
+            return Err(self.invalid("expired"));
         }
         let message = "the video was not uploaded in time";
-        let failure = Failure::new("upload_expired", message, "Ask for a new upload, and send the video there.");
+        let failure = Failure::of(Reason::UploadExpired, message);
         Ok(self.end_in_failure(failure, Outcome::NotPosted, now))
     }
 }

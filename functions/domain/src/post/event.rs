@@ -1,51 +1,49 @@
-//! What TikTok says by itself, heeded.
+//! How a webhook of TikTok's changes a post.
 //!
-//! A word comes at least once, in any order, and hours late. It counts only for
-//! the publish that it names, where that is the post's newest; then it goes the
-//! way of every report, [`Post::apply_report`]. What that cannot know, who can see a
-//! video, goes by when TikTok said it and not by when it was heard: a word that
-//! is older than what is known changes nothing.
+//! TikTok delivers a webhook at least once, in any order, and possibly hours late. A webhook applies only if it names
+//! the post's newest publish. A status then goes through [`Post::apply_report`], as a poll's answer does. A change of
+//! visibility is known only from webhooks. Such changes are ordered by TikTok's timestamp, not by arrival: one that is
+//! older than the known change of the same video is ignored.
 
 use jiff::Timestamp;
 
 use super::{Post, PostState};
-use crate::identity::{PublishId, VideoId};
+use crate::identity::VideoId;
 use crate::report::{EventKind, Links, PublishStatus, StatusReport, Visibility, VisibilityChange, WebhookEvent};
 
-/// Why a word changes nothing.
+/// Why a webhook changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EventIgnored {
-    /// It is about another publish than the post's newest.
-    #[error("it is about a publish that the post has given up")]
+    /// The webhook is about a publish other than the post's newest.
+    #[error("the webhook is about a publish that the post has abandoned")]
     OtherPublish,
-    /// The post knows as much, or better.
-    #[error("the post knows it")]
+    /// The post has this information or newer information.
+    #[error("the post has this information already")]
     KnownAlready,
 }
 
 impl Post {
-    /// Heeds what TikTok says by itself.
+    /// Applies a webhook.
     ///
     /// # Errors
-    /// Tells why the word changes nothing; the post is left as it is.
-    pub fn apply_event(self, word: &WebhookEvent, now: Timestamp) -> Result<Self, EventIgnored> {
-        if self.publish_id() != Some(&word.publish_id) {
+    /// The webhook changes nothing; the post stays as it is.
+    pub fn apply_event(self, event: &WebhookEvent, now: Timestamp) -> Result<Self, EventIgnored> {
+        if self.publish_id() != Some(&event.publish_id) {
             return Err(EventIgnored::OtherPublish);
         }
         let before = self.clone();
-        let heeded = match &word.tidings {
-            EventKind::Status(standing) if self.knows(standing) => return Err(EventIgnored::KnownAlready),
-            EventKind::Status(standing) => {
-                self.apply_report(&said(standing.clone()), now).map_err(|_| EventIgnored::OtherPublish)?
+        let changed = match &event.kind {
+            EventKind::Status(status) if self.knows(status) => return Err(EventIgnored::KnownAlready),
+            EventKind::Status(status) => {
+                self.apply_report(&status_only(status.clone()), now).map_err(|_| EventIgnored::OtherPublish)?
             }
-            EventKind::Public(video) => self.sighted(&word.publish_id, video, Visibility::Public, word.at, now),
-            EventKind::Withdrawn(video) => self.sighted(&word.publish_id, video, Visibility::Withdrawn, word.at, now),
+            EventKind::Public(video) => self.change_visibility(event, video, Visibility::Public, now),
+            EventKind::Withdrawn(video) => self.change_visibility(event, video, Visibility::Withdrawn, now),
         };
-        if heeded == before { Err(EventIgnored::KnownAlready) } else { Ok(heeded) }
+        if changed == before { Err(EventIgnored::KnownAlready) } else { Ok(changed) }
     }
 
-    /// Notes that what is known of a published post is all that there will be:
-    /// nobody needs to look again.
+    /// Stops polling a published post that has its link, because TikTok reveals nothing more about it.
     #[must_use]
     pub fn finalize(self) -> Self {
         match &self.state {
@@ -54,13 +52,12 @@ impl Post {
         }
     }
 
-    /// Tells whether a standing is no news: it is an end of the publish, and the
-    /// post has come to that end or to a better one.
-    fn knows(&self, standing: &PublishStatus) -> bool {
+    /// Tells whether a status adds nothing: the post has reached this result of the publish, or a better one.
+    fn knows(&self, status: &PublishStatus) -> bool {
         match &self.state {
             PostState::Published { .. } => true,
-            PostState::Delivered { .. } => matches!(standing, PublishStatus::InInbox | PublishStatus::Failed { .. }),
-            PostState::Failed { .. } | PostState::Cancelled { .. } => matches!(standing, PublishStatus::Failed { .. }),
+            PostState::Delivered { .. } => matches!(status, PublishStatus::InInbox | PublishStatus::Failed { .. }),
+            PostState::Failed { .. } | PostState::Cancelled { .. } => matches!(status, PublishStatus::Failed { .. }),
             PostState::Held { .. }
             | PostState::Scheduled { .. }
             | PostState::Queued { .. }
@@ -69,35 +66,32 @@ impl Post {
         }
     }
 
-    /// Everybody can see a video of the publish, or not any more: either way it was posted.
-    fn sighted(
-        self,
-        publish_id: &PublishId,
-        video: &VideoId,
-        visibility: Visibility,
-        at: Timestamp,
-        now: Timestamp,
-    ) -> Self {
-        let (since, mut seen) = self.seen(now);
-        if seen.visibility.iter().any(|known| known.video == *video && (known.at, known.visibility) >= (at, visibility))
+    /// Applies a change of a video's visibility. Either kind of change proves that the video was posted.
+    fn change_visibility(self, event: &WebhookEvent, video: &VideoId, visibility: Visibility, now: Timestamp) -> Self {
+        let at = event.at;
+        let (since, mut publication) = self.publication(now);
+        if publication
+            .visibility
+            .iter()
+            .any(|known| known.video == *video && (known.at, known.visibility) >= (at, visibility))
         {
             return self;
         }
-        seen.visibility.retain(|known| known.video != *video);
-        seen.visibility.push(VisibilityChange { video: video.clone(), visibility, at });
-        seen.video_ids.retain(|known| known != video);
+        publication.visibility.retain(|known| known.video != *video);
+        publication.visibility.push(VisibilityChange { video: video.clone(), visibility, at });
+        publication.video_ids.retain(|known| known != video);
         match visibility {
-            Visibility::Public => seen.video_ids.push(video.clone()),
-            Visibility::Withdrawn if seen.links.lead_to(video) || seen.video_ids.is_empty() => {
-                seen.links = Links::default();
+            Visibility::Public => publication.video_ids.push(video.clone()),
+            Visibility::Withdrawn if publication.links.belong_to(video) || publication.video_ids.is_empty() => {
+                publication.links = Links::default();
             }
             Visibility::Withdrawn => {}
         }
-        self.publish(publish_id.clone(), since, seen, now)
+        self.publish(event.publish_id.clone(), since, publication, now)
     }
 }
 
-/// A report that says no more than where the publish stands.
-fn said(standing: PublishStatus) -> StatusReport {
-    StatusReport { standing, uploaded: None, video_ids: Vec::new(), links: Links::default(), log_id: None }
+/// A report that contains only a status, as a webhook does.
+fn status_only(status: PublishStatus) -> StatusReport {
+    StatusReport { status, uploaded: None, video_ids: Vec::new(), links: Links::default(), log_id: None }
 }

@@ -1,7 +1,7 @@
-//! What TikTok's word does to a post.
+//! How TikTok's report of a publish changes a post.
 //!
-//! The poller and the webhook feed the same [`Post::apply_report`]; a report may come
-//! twice, late, or in any order, and the post ends in the same place.
+//! The poller and the webhooks (`event`) both use [`Post::apply_report`]. Reports can arrive twice, late and in any
+//! order; the post ends in the same state.
 
 use std::time::Duration;
 
@@ -11,59 +11,60 @@ use super::{InvalidTransition, Outcome, Post, PostState, Receipt};
 use crate::failure::{Deferral, Failure, backoff};
 use crate::identity::{PublishId, VideoId};
 use crate::options::{Mode, PrivacyLevel};
-use crate::polling::{next_look, next_poll};
+use crate::polling::{next_link_poll, next_poll};
+use crate::reason::Reason;
 use crate::report::{FailReaction, FailReason, Links, PublishStatus, StatusReport, Visibility, VisibilityChange};
 use crate::settings::Settings;
 use crate::upload::Upload;
 
-/// How often a publish that TikTok failed by its own fault is begun anew, before
-/// a person must look.
-const MOST_REFUSALS: u32 = 3;
-/// The wait after the creator's daily number of posts is used up.
-const A_DAY: Duration = Duration::from_hours(24);
+/// How many publishes that failed because of TikTok's own error are followed by a new upload. After that the post fails.
+const MAX_PUBLISH_RETRIES: u32 = 3;
+/// The wait after the creator's daily number of posts is reached, and the time after which a post fails if TikTok does
+/// not say whether it has every byte.
+const DAY: Duration = Duration::from_hours(24);
 
-/// What a worker does with an upload under way, after asking TikTok.
+/// What a worker does with an unfinished upload, after it fetched the publish's status from TikTok.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reconciled {
-    /// It goes on at this offset, a boundary of the plan.
+    /// Send the video from this offset, a chunk boundary.
     SendFrom(u64),
-    /// TikTok has every byte.
+    /// Nothing: TikTok has every byte.
     AllThere,
-    /// TikTok has come to an end: settle the report.
+    /// Apply the report: the publish has ended.
     Ended,
-    /// It cannot end well any more, and cannot have ended: begin anew.
+    /// Begin a new upload: this one cannot be completed, and TikTok cannot have every byte.
     Abandon,
-    /// It can be sent no more, and may have ended: wait for TikTok's word,
-    /// which [`Post::apply_report`] then applies.
+    /// Wait for TikTok's report: this upload cannot be continued, and TikTok may have every byte.
     Wait,
 }
 
-/// Which position is believed where TikTok's report and the post differ.
+/// Which position counts if TikTok's report and the post differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrustOffset {
-    /// The further one: a report may lag behind what TikTok acknowledged.
+    /// The larger one: a report can lag behind what TikTok acknowledged.
     Further,
-    /// The report's: the upload URL itself said that the post's is wrong.
+    /// The report's: the upload URL itself answered that the post's position is wrong.
     StatusReport,
 }
 
-/// Decides how an upload goes on. `needed` is the least time that the URL must
-/// live for it to be worth sending more.
+/// Decides how a worker continues an unfinished upload.
+///
+/// `needed` is the time for which the URL must still be valid to continue.
 #[must_use]
 pub fn reconcile(
     upload: &Upload,
     report: &StatusReport,
-    believe: TrustOffset,
+    trust: TrustOffset,
     now: Timestamp,
     needed: Duration,
 ) -> Reconciled {
-    let told = match report.standing {
+    let reported = match report.status {
         PublishStatus::InInbox | PublishStatus::Published | PublishStatus::Failed { .. } => return Reconciled::Ended,
-        PublishStatus::Uploading => told(upload, report),
+        PublishStatus::Uploading => reported_offset(upload, report),
         PublishStatus::Processing | PublishStatus::Unknown { .. } => None,
     };
-    let further = told.unwrap_or(0).max(upload.offset);
-    match (told, believe) {
+    let further = reported.unwrap_or(0).max(upload.offset);
+    match (reported, trust) {
         (Some(at), _) if at == upload.plan.size().bytes() => Reconciled::AllThere,
         (Some(at), TrustOffset::StatusReport) if upload.can_send(now, needed) => Reconciled::SendFrom(at),
         _ if upload.can_send(now, needed) => Reconciled::SendFrom(further),
@@ -72,81 +73,83 @@ pub fn reconcile(
     }
 }
 
-/// The position that a report names, if it is one of the plan's.
-fn told(upload: &Upload, report: &StatusReport) -> Option<u64> {
+/// The position in a report, if it is a chunk boundary.
+fn reported_offset(upload: &Upload, report: &StatusReport) -> Option<u64> {
     report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded))
 }
 
-/// Tells whether a report says that bytes are missing, however it counts.
-fn is_short(upload: &Upload, report: &StatusReport) -> bool {
+/// Tells whether a report says that bytes are missing, whether it has a number of bytes or the last byte's index.
+fn misses_bytes(upload: &Upload, report: &StatusReport) -> bool {
     report.uploaded.is_some_and(|uploaded| uploaded.saturating_add(1) < upload.plan.size().bytes())
 }
 
-/// What people can see of a published post.
+/// The public part of a published post.
 #[derive(Debug, Default)]
-pub(super) struct SeenVideos {
+pub(super) struct Publication {
     pub(super) video_ids: Vec<VideoId>,
     pub(super) links: Links,
     pub(super) visibility: Vec<VisibilityChange>,
 }
 
-impl SeenVideos {
+impl Publication {
     fn is_withdrawn(&self, id: &VideoId) -> bool {
         self.visibility.iter().any(|known| known.video == *id && known.visibility == Visibility::Withdrawn)
     }
 }
 
 impl Post {
-    /// Applies TikTok's report of the post's publish.
+    /// Applies TikTok's report of the post's newest publish.
     ///
     /// # Errors
-    /// Refuses where no publish was ever begun: the report is another post's.
+    /// The post has no publish, so the report is not about it.
     pub fn apply_report(self, report: &StatusReport, now: Timestamp) -> Result<Self, InvalidTransition> {
         let Some(publish_id) = self.publish_id().cloned() else {
-            return Err(self.not("settled"));
+            return Err(self.invalid("given a report"));
         };
-        Ok(match &report.standing {
+        Ok(match &report.status {
             PublishStatus::Published => self.published(publish_id, report, now),
             PublishStatus::InInbox => self.delivered(publish_id, now),
-            PublishStatus::Failed { reason } => self.refused(reason, report, now),
+            PublishStatus::Failed { reason } => self.publish_failed(reason, report, now),
             PublishStatus::Uploading | PublishStatus::Processing | PublishStatus::Unknown { .. } => {
                 self.still_processing(report, now)
             }
         })
     }
 
-    /// Adds links that were found elsewhere to a published post.
+    /// Adds links to a published post that the report did not contain.
     pub fn linked(self, links: Links, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self.state.clone() {
             PostState::Published { publish_id, at, video_ids, links: known, visibility } => {
-                let seen = SeenVideos { video_ids, links: known.or(links), visibility };
+                let seen = Publication { video_ids, links: known.or(links), visibility };
                 Ok(self.publish(publish_id, at, seen, now))
             }
-            _ => Err(self.not("linked")),
+            _ => Err(self.invalid("given links")),
         }
     }
 
-    /// Notes that TikTok could not be asked now: not before this wait again.
-    /// Where only a link is missing, that is not looked for for ever.
+    /// Postpones the next poll by at least `wait`, because the status could not be fetched.
+    ///
+    /// A post that only misses a link is polled for a week.
     #[must_use]
-    pub fn ask_later(self, wait: Duration, now: Timestamp) -> Self {
+    pub fn postpone_poll(self, wait: Duration, now: Timestamp) -> Self {
         let until = match &self.state {
             PostState::Published { at, .. } | PostState::Delivered { at, .. } => {
-                next_look(*at, now).map(|look| look.max(now + wait))
+                next_link_poll(*at, now).map(|poll| poll.max(now + wait))
             }
             _ => Some(now + wait),
         };
         match until {
-            Some(until) => self.woken(until),
+            Some(until) => self.due_again_at(until),
             None => self.clear_due(),
         }
     }
 
-    /// Notes that TikTok will not speak of the publish any more. What is known
-    /// stays; what was open ends as a failure that a person must look into,
-    /// since nothing may be begun anew on a guess.
+    /// Applies that TikTok no longer reports the publish.
+    ///
+    /// A post without a result fails with [`Outcome::Unknown`]: a new upload could post the video twice, so a person
+    /// must look. A post with a result keeps it and is not polled again.
     #[must_use]
-    pub fn forgotten(self, failure: Failure, now: Timestamp) -> Self {
+    pub fn publish_lost(self, failure: Failure, now: Timestamp) -> Self {
         match self.state {
             PostState::Processing { .. } => self.end_in_failure(failure, Outcome::Unknown, now),
             _ => self.clear_due(),
@@ -154,42 +157,42 @@ impl Post {
     }
 
     fn published(self, publish_id: PublishId, report: &StatusReport, now: Timestamp) -> Self {
-        let (at, mut seen) = self.seen(now);
+        let (at, mut seen) = self.publication(now);
         for id in &report.video_ids {
             if !seen.video_ids.contains(id) && !seen.is_withdrawn(id) {
                 seen.video_ids.push(id.clone());
             }
         }
-        let gone =
-            seen.visibility.iter().any(|known| seen.is_withdrawn(&known.video) && report.links.lead_to(&known.video));
-        if !gone {
+        let withdrawn =
+            seen.visibility.iter().any(|known| seen.is_withdrawn(&known.video) && report.links.belong_to(&known.video));
+        if !withdrawn {
             seen.links = report.links.clone().or(seen.links);
         }
         self.publish(publish_id, at, seen, now)
     }
 
-    /// Since when the post is known to be published, and what is seen of it.
-    pub(super) fn seen(&self, now: Timestamp) -> (Timestamp, SeenVideos) {
+    /// When Dropcast learned that the post is published, or `now`; and the public part of the post.
+    pub(super) fn publication(&self, now: Timestamp) -> (Timestamp, Publication) {
         match &self.state {
             PostState::Published { publish_id: _, at, video_ids, links, visibility } => {
                 let (video_ids, links, visibility) = (video_ids.clone(), links.clone(), visibility.clone());
-                (*at, SeenVideos { video_ids, links, visibility })
+                (*at, Publication { video_ids, links, visibility })
             }
-            _ => (now, SeenVideos::default()),
+            _ => (now, Publication::default()),
         }
     }
 
-    pub(super) fn publish(mut self, publish_id: PublishId, at: Timestamp, seen: SeenVideos, now: Timestamp) -> Self {
-        let SeenVideos { video_ids, links, visibility } = seen;
-        let own = |s: &Settings| s.mode == Mode::Direct && s.privacy_level == PrivacyLevel::SelfOnly;
-        let private = self.settings.as_ref().is_some_and(own);
+    pub(super) fn publish(mut self, publish_id: PublishId, at: Timestamp, seen: Publication, now: Timestamp) -> Self {
+        let Publication { video_ids, links, visibility } = seen;
+        let is_private = |s: &Settings| s.mode == Mode::Direct && s.privacy_level == PrivacyLevel::SelfOnly;
+        let private = self.settings.as_ref().is_some_and(is_private);
         let complete = links.share_url.is_some() && links.cover_url.is_some();
-        let gone = video_ids.is_empty() && !visibility.is_empty();
-        let due_at = if complete || private || gone { None } else { next_look(at, now) };
+        let withdrawn = video_ids.is_empty() && !visibility.is_empty();
+        let due_at = if complete || private || withdrawn { None } else { next_link_poll(at, now) };
         let note = match &links.share_url {
             Some(url) => format!("published: {url}"),
-            None if gone => "published, and not public any more".to_owned(),
-            None if private => "published, for its creator alone: there is no public link".to_owned(),
+            None if withdrawn => "published, and no longer public".to_owned(),
+            None if private => "published, visible to its creator only: there is no public link".to_owned(),
             None => "published; its link is not known yet".to_owned(),
         };
         let state = PostState::Published { publish_id, at, video_ids, links, visibility };
@@ -204,17 +207,22 @@ impl Post {
         match self.state {
             PostState::Published { .. } => self,
             PostState::Delivered { at, .. } => {
-                self.0.due_at = next_look(at, now);
+                self.0.due_at = next_link_poll(at, now);
                 self
             }
             _ => {
                 let state = PostState::Delivered { publish_id, at: now };
-                self.enter(state, next_look(now, now), now, "in the creator's inbox: open the notice in the TikTok app")
+                self.enter(
+                    state,
+                    next_link_poll(now, now),
+                    now,
+                    "in the creator's TikTok inbox: the creator posts it in the app",
+                )
             }
         }
     }
 
-    fn refused(self, code: &str, report: &StatusReport, now: Timestamp) -> Self {
+    fn publish_failed(self, code: &str, report: &StatusReport, now: Timestamp) -> Self {
         match self.state {
             PostState::Published { .. }
             | PostState::Delivered { .. }
@@ -235,35 +243,38 @@ impl Post {
                 Failure::new(
                     code,
                     "TikTok failed the post",
-                    "Look the reason up in TikTok's pages, then drop the video again.",
+                    "Find the code in TikTok's documentation, then drop the video again.",
                 )
             },
             |reason| Failure::new(code, reason.meaning, reason.advice),
         );
         failure.log_id.clone_from(&report.log_id);
-        let again = |mut post: Self, wait: Duration| {
+        let retry = |mut post: Self, wait: Duration| {
             post.0.publish_failures = post.publish_failures.saturating_add(1);
-            let deferral =
-                Deferral { code: code.to_owned(), message: failure.message.clone(), count: post.publish_failures };
+            let deferral = Deferral {
+                reason: failure.reason.clone(),
+                message: failure.message.clone(),
+                count: post.publish_failures,
+            };
             let note = format!("{} ({code}): a new upload follows", failure.message);
             post.queue(now + wait, Some(deferral), None, now, &note)
         };
-        match known.map_or(FailReaction::Never, |reason| reason.reaction) {
-            FailReaction::Again if self.publish_failures < MOST_REFUSALS => {
+        match known.map_or(FailReaction::Fail, |reason| reason.reaction) {
+            FailReaction::Retry if self.publish_failures < MAX_PUBLISH_RETRIES => {
                 let wait = backoff(self.publish_failures + 4);
-                again(self, wait)
+                retry(self, wait)
             }
-            // A cap is no fault of the post's: it does not count.
-            FailReaction::Tomorrow => {
-                let mut post = again(self, A_DAY);
+            // The daily limit is not the post's fault, so it does not count against the maximum of retries and uploads.
+            FailReaction::RetryNextDay => {
+                let mut post = retry(self, DAY);
                 (post.0.publish_failures, post.0.inits) = (0, 0);
                 post
             }
-            FailReaction::Cancelled => {
+            FailReaction::Cancel => {
                 let publish_id = self.publish_id().cloned();
                 self.enter(PostState::Cancelled { publish_id, at: now }, None, now, "cancelled")
             }
-            FailReaction::Again | FailReaction::ConsentGone | FailReaction::Never => {
+            FailReaction::Retry | FailReaction::AuthorizationLost | FailReaction::Fail => {
                 self.end_in_failure(failure, Outcome::NotPosted, now)
             }
         }
@@ -279,7 +290,7 @@ impl Post {
                 }
             }
             PostState::Published { at, .. } | PostState::Delivered { at, .. } => {
-                self.0.due_at = next_look(at, now);
+                self.0.due_at = next_link_poll(at, now);
                 self
             }
             PostState::Queued { .. } | PostState::Uploading { .. } => self,
@@ -290,9 +301,9 @@ impl Post {
         }
     }
 
-    /// The last chunk may or may not have come through, and TikTok has not
-    /// come to an end: what its report says decides, and where it says nothing
-    /// for a day, a person must look.
+    /// Applies a report without a result to a post of which TikTok may or may not have the last chunk.
+    ///
+    /// The report's position decides. After a day without a usable position the post fails with [`Outcome::Unknown`].
     fn still_unconfirmed(
         self,
         publish_id: PublishId,
@@ -301,25 +312,24 @@ impl Post {
         report: &StatusReport,
         now: Timestamp,
     ) -> Self {
-        let named = if report.standing == PublishStatus::Uploading { told(&upload, report) } else { None };
-        let short = report.standing == PublishStatus::Uploading && is_short(&upload, report);
-        match named {
+        let is_uploading = report.status == PublishStatus::Uploading;
+        let reported = if is_uploading { reported_offset(&upload, report) } else { None };
+        match reported {
             Some(at) if at == upload.plan.size().bytes() => {
                 let due = self.due_at;
                 let state = PostState::Processing { publish_id, receipt: Receipt::Confirmed, since };
-                self.enter(state, due, now, "TikTok has every byte and works on it")
+                self.enter(state, due, now, "TikTok has every byte and processes the video")
             }
             Some(at) if upload.can_send(now, Duration::ZERO) => {
                 let upload = Upload { offset: at, ..upload };
-                self.queue(now, None, Some(upload), now, "bytes are missing: sending goes on")
+                self.queue(now, None, Some(upload), now, "bytes are missing: the upload continues")
             }
-            _ if short && upload.is_dead(now) => {
-                self.queue(now, None, None, now, "the upload was lost on its way: a new one follows")
+            _ if is_uploading && misses_bytes(&upload, report) && upload.has_expired(now) => {
+                self.queue(now, None, None, now, "TikTok does not have the whole video: a new upload follows")
             }
-            _ if now > since + A_DAY => {
-                let message = "TikTok never said whether it has got the whole video";
-                let advice = "It may have been posted: look at the account's profile before you drop the video again.";
-                self.end_in_failure(Failure::new("upload_unconfirmed", message, advice), Outcome::Unknown, now)
+            _ if now > since + DAY => {
+                let message = "TikTok never said whether it has the whole video";
+                self.end_in_failure(Failure::of(Reason::UploadUnconfirmed, message), Outcome::Unknown, now)
             }
             _ => self,
         }

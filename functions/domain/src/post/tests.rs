@@ -1,4 +1,4 @@
-//! What a post's life promises, told as sentences.
+//! Tests of single transitions. `histories` tests random sequences of them.
 
 mod command;
 mod create;
@@ -37,7 +37,7 @@ fn claimed() -> Post {
     submitted().claim("worker-1", start()).unwrap()
 }
 
-fn ticket(issued_at: Timestamp) -> Upload {
+fn granted_upload(issued_at: Timestamp) -> Upload {
     let plan = ChunkPlan::new(VideoSize::new(SIZE).unwrap(), ChunkCeiling::new(10_000_000).unwrap());
     Upload {
         publish_id: PublishId::new("v_pub_file~v2-1.1").unwrap(),
@@ -51,10 +51,10 @@ fn ticket(issued_at: Timestamp) -> Upload {
 }
 
 fn uploading(offset: u64) -> Post {
-    claimed().begin(ticket(start()), start()).unwrap().progress(offset, None, start()).unwrap()
+    claimed().begin(granted_upload(start()), start()).unwrap().progress(offset, None, start()).unwrap()
 }
 
-/// An upload whose last chunk is about to leave.
+/// An upload whose last chunk is about to be sent.
 fn committed() -> Post {
     uploading(20_000_000).commit(start()).unwrap()
 }
@@ -67,8 +67,8 @@ fn processing() -> Post {
     committed().sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
-fn report(standing: PublishStatus) -> StatusReport {
-    StatusReport { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: Some("log-1".into()) }
+fn report(status: PublishStatus) -> StatusReport {
+    StatusReport { status, uploaded: None, video_ids: vec![], links: Links::default(), log_id: Some("log-1".into()) }
 }
 
 fn failed(reason: &str) -> StatusReport {
@@ -80,16 +80,16 @@ fn video_id(id: &str) -> VideoId {
 }
 
 #[test]
-fn one_worker_at_a_time() {
+fn second_worker_claims_only_after_lease_expires() {
     let post = claimed();
     let refused = post.clone().claim("worker-2", start() + SECOND).unwrap_err();
     assert!(matches!(refused, NotClaimable::Leased { ref owner, .. } if owner == "worker-1"));
     let taken_over = post.claim("worker-2", start() + LEASE_TERM).unwrap();
-    assert_eq!(taken_over.attempt, 2, "the fencing number grew");
+    assert_eq!(taken_over.attempt, 2, "the attempt number grew");
 }
 
 #[test]
-fn a_second_bell_does_not_wake_a_post_that_waits_for_a_limit() {
+fn deferred_post_is_not_claimed_before_its_time() {
     let waiting = claimed().defer("rate_limit_exceeded", "too many calls", 60 * SECOND, start()).unwrap();
     let until = start() + 60 * SECOND;
     assert_eq!(waiting.clone().claim("w", start() + SECOND), Err(NotClaimable::NotDue { until }));
@@ -98,7 +98,7 @@ fn a_second_bell_does_not_wake_a_post_that_waits_for_a_limit() {
 }
 
 #[test]
-fn a_late_worker_goes_on_where_the_upload_stands() {
+fn next_worker_continues_upload_at_its_offset() {
     let post = uploading(10_000_000).claim("worker-2", start() + LEASE_TERM).unwrap();
     assert_eq!(post.upload().unwrap().next_chunk().unwrap().first, 10_000_000);
     let handed_over = uploading(10_000_000).hand_over(start()).unwrap();
@@ -107,12 +107,12 @@ fn a_late_worker_goes_on_where_the_upload_stands() {
 }
 
 #[test]
-fn once_the_last_chunk_may_be_sent_nothing_but_tiktoks_word_leads_back() {
+fn committed_upload_is_not_abandoned_or_failed() {
     assert!(!uploading(20_000_000).upload().unwrap().may_be_complete());
-    let at_last = committed();
-    assert!(at_last.upload().unwrap().may_be_complete());
-    assert!(at_last.clone().abandon(start(), "slow").is_err());
-    assert!(at_last.clone().fail(Failure::new("x", "x", "x"), start()).is_err());
+    let committed = committed();
+    assert!(committed.upload().unwrap().may_be_complete());
+    assert!(committed.clone().abandon(start(), "slow").is_err());
+    assert!(committed.clone().fail(Failure::new("x", "x", "x"), start()).is_err());
     assert!(processing().claim("w", start() + 1000 * SECOND).is_err());
     let before = uploading(10_000_000);
     assert!(before.clone().abandon(start(), "slow").unwrap().upload().is_none());
@@ -120,7 +120,7 @@ fn once_the_last_chunk_may_be_sent_nothing_but_tiktoks_word_leads_back() {
 }
 
 #[test]
-fn an_earlier_position_does_not_take_the_commit_back() {
+fn earlier_offset_keeps_commit_mark() {
     let behind = committed().progress(10_000_000, None, start()).unwrap();
     assert!(behind.upload().unwrap().may_be_complete());
     assert!(behind.abandon(start(), "404").is_err());
@@ -131,20 +131,20 @@ fn an_earlier_position_does_not_take_the_commit_back() {
 }
 
 #[test]
-fn a_last_chunk_that_tiktok_itself_refused_was_not_sent() {
+fn rejected_last_chunk_removes_commit_mark() {
     let refused = committed().uncommit(start()).unwrap();
     assert!(refused.clone().abandon(start(), "403").is_ok());
     assert!(refused.fail(Failure::new("x", "x", "x"), start()).is_ok());
 }
 
 #[test]
-fn only_tiktoks_own_errors_lead_to_another_upload_and_not_for_ever() {
+fn only_tiktoks_own_errors_are_retried_three_times() {
     let mut post = processing();
     for round in 0..3u32 {
         post = post.apply_report(&failed("internal"), start()).unwrap();
         assert_eq!(post.state_name(), StateName::Queued, "round {round}");
         let now = post.due_at.unwrap();
-        post = post.claim("w", now).unwrap().begin(ticket(now), now).unwrap();
+        post = post.claim("w", now).unwrap().begin(granted_upload(now), now).unwrap();
         post = post.commit(now).unwrap().sent(SentReceipt::Confirmed, now).unwrap();
     }
     let ended = post.apply_report(&failed("internal"), start()).unwrap();
@@ -152,26 +152,26 @@ fn only_tiktoks_own_errors_lead_to_another_upload_and_not_for_ever() {
 
     let never = processing().apply_report(&failed("file_format_check_failed"), start()).unwrap();
     let PostState::Failed { failure, .. } = &never.state else { panic!("{never:?}") };
-    assert_eq!((failure.code.as_str(), failure.log_id.as_deref()), ("file_format_check_failed", Some("log-1")));
+    assert_eq!((failure.reason.code(), failure.log_id.as_deref()), ("file_format_check_failed", Some("log-1")));
     assert!(!failure.advice.is_empty());
 }
 
 #[test]
-fn a_daily_cap_defers_and_never_fails() {
+fn daily_limit_defers_post_for_a_day() {
     let post = processing().apply_report(&failed("spam_risk_too_many_posts"), start()).unwrap();
     assert_eq!(post.state_name(), StateName::Queued);
     assert_eq!(post.due_at, Some(start() + 86_400 * SECOND));
-    assert_eq!((post.inits, post.publish_failures), (0, 0), "a cap is not held against the post");
+    assert_eq!((post.inits, post.publish_failures), (0, 0), "the limit is not the post's fault");
 }
 
 #[test]
-fn a_reason_that_nobody_knows_is_shown_as_it_is() {
+fn undocumented_fail_reason_is_kept() {
     let post = processing().apply_report(&failed("new_reason"), start()).unwrap();
-    assert!(matches!(&post.state, PostState::Failed { failure, .. } if failure.code == "new_reason"));
+    assert!(matches!(&post.state, PostState::Failed { failure, .. } if failure.reason.code() == "new_reason"));
 }
 
 #[test]
-fn a_published_post_keeps_looking_for_its_link_and_then_rests() {
+fn published_post_is_polled_until_links_are_known() {
     let published = processing().apply_report(&report(PublishStatus::Published), start()).unwrap();
     assert_eq!(published.state_name(), StateName::Published);
     assert!(published.due_at.is_some(), "its link is not known yet");
@@ -186,7 +186,7 @@ fn a_published_post_keeps_looking_for_its_link_and_then_rests() {
 }
 
 #[test]
-fn a_private_post_has_no_link_to_wait_for() {
+fn private_direct_post_is_not_polled_for_link() {
     let stack =
         StackDefaults { mode: Mode::Direct, privacy_level: PrivacyLevel::SelfOnly, title_limit: TitleLimit::default() };
     let published = |mode| {
@@ -196,11 +196,11 @@ fn a_private_post_has_no_link_to_wait_for() {
         Post::restore(facts).apply_report(&report(PublishStatus::Published), start()).unwrap()
     };
     assert_eq!(published(Mode::Direct).due_at, None);
-    assert!(published(Mode::Draft).due_at.is_some(), "the creator chose who may see a draft, in the app");
+    assert!(published(Mode::Draft).due_at.is_some(), "the creator chooses a draft's privacy level in the app");
 }
 
 #[test]
-fn a_draft_is_delivered_and_may_be_published_later_but_not_the_other_way() {
+fn delivered_draft_becomes_published_but_not_back() {
     let delivered = processing().apply_report(&report(PublishStatus::InInbox), start()).unwrap();
     assert_eq!(delivered.state_name(), StateName::Delivered);
     let published = delivered.apply_report(&report(PublishStatus::Published), start()).unwrap();
@@ -211,63 +211,63 @@ fn a_draft_is_delivered_and_may_be_published_later_but_not_the_other_way() {
 }
 
 #[test]
-fn an_unanswered_last_chunk_is_lost_only_when_bytes_are_missing_and_the_url_is_dead() {
-    let unsure = unconfirmed();
-    let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
-    let mut told = report(PublishStatus::Uploading);
+fn unconfirmed_upload_is_lost_if_bytes_missing_after_expiry() {
+    let unconfirmed = unconfirmed();
+    let expired = start() + URL_LIFETIME + URL_MARGIN + SECOND;
+    let mut polled = report(PublishStatus::Uploading);
 
-    let silent = unsure.clone().apply_report(&told, dead).unwrap();
-    assert_eq!(silent.state_name(), StateName::Processing, "nobody said that bytes are missing");
+    let silent = unconfirmed.clone().apply_report(&polled, expired).unwrap();
+    assert_eq!(silent.state_name(), StateName::Processing, "TikTok did not say that bytes are missing");
 
-    told.uploaded = Some(20_000_000);
-    let resumed = unsure.clone().apply_report(&told, start() + SECOND).unwrap();
-    assert_eq!(resumed.upload().map(|u| u.offset), Some(20_000_000), "the URL lives: sending goes on");
+    polled.uploaded = Some(20_000_000);
+    let resumed = unconfirmed.clone().apply_report(&polled, start() + SECOND).unwrap();
+    assert_eq!(resumed.upload().map(|u| u.offset), Some(20_000_000), "the URL is valid: the upload continues");
 
-    let waiting = unsure.clone().apply_report(&told, start() + URL_LIFETIME + SECOND).unwrap();
-    assert_eq!(waiting.state_name(), StateName::Processing, "clocks differ: not yet");
+    let waiting = unconfirmed.clone().apply_report(&polled, start() + URL_LIFETIME + SECOND).unwrap();
+    assert_eq!(waiting.state_name(), StateName::Processing, "TikTok's clock may be behind");
 
     for missing in [20_000_000, 12_345] {
-        told.uploaded = Some(missing);
-        let lost = unsure.clone().apply_report(&told, dead).unwrap();
+        polled.uploaded = Some(missing);
+        let lost = unconfirmed.clone().apply_report(&polled, expired).unwrap();
         assert_eq!((lost.state_name(), lost.upload()), (StateName::Queued, None), "{missing}");
     }
 
-    told.uploaded = Some(SIZE);
-    let whole = unsure.apply_report(&told, dead).unwrap();
+    polled.uploaded = Some(SIZE);
+    let whole = unconfirmed.apply_report(&polled, expired).unwrap();
     assert!(matches!(whole.state, PostState::Processing { receipt: Receipt::Confirmed, .. }));
 }
 
 #[test]
-fn only_an_upload_that_tiktok_calls_one_can_miss_bytes() {
-    let dead = start() + URL_LIFETIME + URL_MARGIN + SECOND;
-    for standing in [PublishStatus::Processing, PublishStatus::Unknown { status: "IN_REVIEW".into() }] {
-        let told = StatusReport { uploaded: Some(0), ..report(standing) };
-        for now in [start() + SECOND, dead] {
-            let post = unconfirmed().apply_report(&told, now).unwrap();
-            assert_eq!(post.state_name(), StateName::Processing, "{told:?}");
+fn only_uploading_status_can_mean_missing_bytes() {
+    let expired = start() + URL_LIFETIME + URL_MARGIN + SECOND;
+    for status in [PublishStatus::Processing, PublishStatus::Unknown { status: "IN_REVIEW".into() }] {
+        let polled = StatusReport { uploaded: Some(0), ..report(status) };
+        for now in [start() + SECOND, expired] {
+            let post = unconfirmed().apply_report(&polled, now).unwrap();
+            assert_eq!(post.state_name(), StateName::Processing, "{polled:?}");
         }
     }
 }
 
 #[test]
-fn a_publish_that_tiktok_never_speaks_of_ends_with_a_person_and_not_with_a_second_upload() {
-    let told = report(PublishStatus::Uploading);
-    let post = unconfirmed().apply_report(&told, start() + 90_000 * SECOND).unwrap();
+fn unconfirmed_upload_without_report_fails_as_unknown_after_day() {
+    let polled = report(PublishStatus::Uploading);
+    let post = unconfirmed().apply_report(&polled, start() + 90_000 * SECOND).unwrap();
     let PostState::Failed { failure, publish_id, .. } = &post.state else { panic!("{post:?}") };
     assert!(failure.advice.contains("profile") && publish_id.is_some());
     let late = post.apply_report(&report(PublishStatus::Published), start() + 100_000 * SECOND).unwrap();
-    assert_eq!(late.state_name(), StateName::Published, "the truth still comes through");
+    assert_eq!(late.state_name(), StateName::Published, "a later result still applies");
 }
 
 #[test]
-fn a_sidecar_takes_its_post_away_from_a_worker_that_has_begun_nothing() {
+fn sidecar_queues_claimed_post_without_upload() {
     let taken = claimed().options_arrived(start()).unwrap();
     assert_eq!((taken.state_name(), taken.due_at), (StateName::Queued, Some(start())));
-    assert!(uploading(0).options_arrived(start()).is_err(), "an upload under way goes on as it is");
+    assert!(uploading(0).options_arrived(start()).is_err(), "an upload that was begun continues with its options");
 }
 
 #[test]
-fn a_held_post_is_released_by_what_it_waits_for_only() {
+fn held_post_is_released_only_by_its_hold_reason() {
     let for_review = claimed().hold(HoldReason::Review, start()).unwrap();
     assert_eq!(for_review.due_at, None);
     assert!(for_review.clone().options_arrived(start()).is_err());
@@ -278,56 +278,56 @@ fn a_held_post_is_released_by_what_it_waits_for_only() {
 }
 
 #[test]
-fn a_scheduled_post_is_due_at_its_time_and_not_before() {
+fn scheduled_post_is_claimable_at_its_time() {
     let at = start() + 3600 * SECOND;
     let post = claimed().schedule(at, start()).unwrap();
     assert_eq!(post.due_at, Some(at));
     assert_eq!(post.clone().claim("w", start()), Err(NotClaimable::NotDue { until: at }));
-    assert!(post.wants_work(at) && post.claim("w", at).is_ok());
+    assert!(post.is_claimable(at) && post.claim("w", at).is_ok());
 }
 
 #[test]
-fn a_post_with_an_upload_is_not_held_back_any_more() {
+fn post_with_upload_is_not_held_or_scheduled() {
     assert!(uploading(0).hold(HoldReason::Review, start()).is_err());
     assert!(uploading(0).schedule(start(), start()).is_err());
-    assert!(uploading(0).begin(ticket(start()), start()).is_err());
+    assert!(uploading(0).begin(granted_upload(start()), start()).is_err());
 }
 
 #[test]
-fn waiting_for_the_same_thing_again_is_counted_and_progress_resets_it() {
+fn repeated_deferrals_are_counted_until_progress() {
     let now = start();
     let once = claimed().defer("internal_error", "x", SECOND, now).unwrap().claim("w", now + SECOND).unwrap();
     let twice = once.defer("internal_error", "x", SECOND, now).unwrap();
     assert!(matches!(&twice.state, PostState::Queued { deferral: Some(d), .. } if d.count == 2));
-    let begun = twice.claim("w", now + SECOND).unwrap().begin(ticket(now), now).unwrap();
+    let begun = twice.claim("w", now + SECOND).unwrap().begin(granted_upload(now), now).unwrap();
     let anew = begun.defer("internal_error", "x", SECOND, now).unwrap();
     assert!(matches!(&anew.state, PostState::Queued { deferral: Some(d), .. } if d.count == 1));
 }
 
 #[test]
-fn an_interrupted_upload_goes_on_where_tiktok_says_it_is() {
+fn reconcile_continues_at_reported_or_stored_offset() {
     let upload = uploading(10_000_000).upload().unwrap().clone();
-    let mut told = report(PublishStatus::Uploading);
-    let decide = |told: &StatusReport, now| reconcile(&upload, told, TrustOffset::Further, now, 10 * SECOND);
-    assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000));
-    told.uploaded = Some(19_999_999);
-    assert_eq!(decide(&told, start()), Reconciled::SendFrom(20_000_000), "the last byte's index, too");
-    told.uploaded = Some(0);
-    assert_eq!(decide(&told, start()), Reconciled::SendFrom(10_000_000), "a report may lag");
-    let out_of_step = reconcile(&upload, &told, TrustOffset::StatusReport, start(), SECOND);
-    assert_eq!(out_of_step, Reconciled::SendFrom(0), "after a 416 it is believed");
-    told.uploaded = Some(SIZE);
-    assert_eq!(decide(&told, start()), Reconciled::AllThere);
-    told.uploaded = Some(10_000_000);
-    assert_eq!(decide(&told, start() + URL_LIFETIME), Reconciled::Abandon);
+    let mut polled = report(PublishStatus::Uploading);
+    let decide = |polled: &StatusReport, now| reconcile(&upload, polled, TrustOffset::Further, now, 10 * SECOND);
+    assert_eq!(decide(&polled, start()), Reconciled::SendFrom(10_000_000));
+    polled.uploaded = Some(19_999_999);
+    assert_eq!(decide(&polled, start()), Reconciled::SendFrom(20_000_000), "the number can be the last byte's index");
+    polled.uploaded = Some(0);
+    assert_eq!(decide(&polled, start()), Reconciled::SendFrom(10_000_000), "a report can lag behind");
+    let after_416 = reconcile(&upload, &polled, TrustOffset::StatusReport, start(), SECOND);
+    assert_eq!(after_416, Reconciled::SendFrom(0), "after a 416 the report counts");
+    polled.uploaded = Some(SIZE);
+    assert_eq!(decide(&polled, start()), Reconciled::AllThere);
+    polled.uploaded = Some(10_000_000);
+    assert_eq!(decide(&polled, start() + URL_LIFETIME), Reconciled::Abandon);
     let committed = Upload { last_chunk: LastChunk::MayBeSent, ..upload.clone() };
-    let late = reconcile(&committed, &told, TrustOffset::StatusReport, start() + URL_LIFETIME, SECOND);
+    let late = reconcile(&committed, &polled, TrustOffset::StatusReport, start() + URL_LIFETIME, SECOND);
     assert_eq!(late, Reconciled::Wait);
     assert_eq!(decide(&failed("internal"), start()), Reconciled::Ended);
 }
 
 #[test]
-fn a_long_history_keeps_its_beginning_and_its_end() {
+fn long_history_keeps_first_and_newest_entries() {
     let mut post = submitted();
     for _ in 0..100 {
         post = post.claim("w", start()).unwrap().hand_over(start()).unwrap();
@@ -338,27 +338,27 @@ fn a_long_history_keeps_its_beginning_and_its_end() {
 }
 
 #[test]
-fn a_post_that_waits_for_its_account_goes_on_at_once_when_it_is_connected_again() {
+fn reconnect_queues_post_deferred_for_it() {
     let later = start() + 10 * SECOND;
-    let awaiting_reconnect = uploading(10_000_000).defer("needs_reconnect", "connect", 900 * SECOND, start()).unwrap();
-    let freed = awaiting_reconnect.reconnected("needs_reconnect", later).unwrap();
-    assert_eq!(freed.due_at, Some(later));
-    assert!(freed.wants_work(later));
-    assert_eq!(freed.upload().map(|upload| upload.offset), Some(10_000_000), "what TikTok has stays sent");
+    let waiting = uploading(10_000_000).defer("needs_reconnect", "connect", 900 * SECOND, start()).unwrap();
+    let resumed = waiting.reconnected(later).unwrap();
+    assert_eq!(resumed.due_at, Some(later));
+    assert!(resumed.is_claimable(later));
+    assert_eq!(resumed.upload().map(|upload| upload.offset), Some(10_000_000), "the upload is kept");
 }
 
 #[test]
-fn a_post_that_waits_for_something_else_goes_on_waiting() {
+fn reconnect_leaves_other_deferrals() {
     let limited = claimed().defer("rate_limit_exceeded", "a minute", 60 * SECOND, start()).unwrap();
     for post in [limited, submitted(), claimed()] {
-        assert!(post.clone().reconnected("needs_reconnect", start()).is_err(), "{:?}", post.state);
+        assert!(post.clone().reconnected(start()).is_err(), "{:?}", post.state);
     }
 }
 
 #[test]
-fn tiktok_is_asked_at_once_about_what_could_not_be_asked_about() {
-    let awaiting_reconnect = unconfirmed().ask_later(900 * SECOND, start());
+fn reconnect_polls_processing_post_immediately() {
+    let waiting = unconfirmed().postpone_poll(900 * SECOND, start());
     let later = start() + SECOND;
-    let asked = awaiting_reconnect.reconnected("needs_reconnect", later).unwrap();
-    assert_eq!((asked.due_at, asked.state_name()), (Some(later), StateName::Processing));
+    let resumed = waiting.reconnected(later).unwrap();
+    assert_eq!((resumed.due_at, resumed.state_name()), (Some(later), StateName::Processing));
 }

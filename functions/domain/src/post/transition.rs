@@ -1,4 +1,7 @@
-//! The steps of a post under a claim, and those that what it waits for makes it take.
+//! The steps that a worker with a claim takes, and the steps that end a wait: options or a reconnect.
+//!
+//! Each step fails with [`InvalidTransition`] if the state does not allow it. Errors of single methods are documented
+//! only if they have a further condition.
 
 use std::time::Duration;
 
@@ -8,102 +11,105 @@ use super::{HistoryEntry, HoldReason, LEASE_TERM, Lease, Outcome, Post, PostStat
 use crate::failure::{Deferral, Failure};
 use crate::polling::next_poll;
 use crate::rate::Rate;
+use crate::reason::Reason;
 use crate::settings::Settings;
 use crate::upload::{LastChunk, Upload};
 use crate::video::VideoFacts;
 
-/// How many lines of history are kept: the first, and the newest.
-const HISTORY: usize = 50;
+/// The maximum number of history entries. The first one is kept, and then the newest ones.
+const MAX_HISTORY: usize = 50;
 
-/// A step that is not possible from where the post stands.
+/// A step that the post's state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a post that is {from} cannot be {step}")]
 pub struct InvalidTransition {
-    /// Where the post stands.
+    /// The post's state.
     pub from: StateName,
-    /// What was asked of it.
+    /// The step, as a participle: "a post that is failed cannot be held".
     pub step: &'static str,
 }
 
 type Transition = Result<Post, InvalidTransition>;
 
 impl Post {
-    /// Puts a claimed post aside until a person acts.
+    /// Holds a claimed post until a person acts.
     pub fn hold(self, reason: HoldReason, now: Timestamp) -> Transition {
-        let (_, _, None) = self.clone().working("held")? else {
-            return Err(self.not("held"));
+        let (_, _, None) = self.clone().require_lease("held")? else {
+            return Err(self.invalid("held"));
         };
         let note = match reason {
             HoldReason::Review => "waits for approval",
             HoldReason::Sidecar => "waits for its sidecar",
-            // Its bytes are there: somebody has it.
-            HoldReason::Upload => return Err(self.not("held for its bytes")),
+            // A claimed post has its bytes.
+            HoldReason::Upload => return Err(self.invalid("held for its bytes")),
         };
         Ok(self.enter(PostState::Held { reason }, None, now, note))
     }
 
-    /// Puts a claimed post aside until its time.
+    /// Schedules a claimed post for its publication time.
     pub fn schedule(self, publish_at: Timestamp, now: Timestamp) -> Transition {
-        let (_, _, None) = self.clone().working("scheduled")? else {
-            return Err(self.not("scheduled"));
+        let (_, _, None) = self.clone().require_lease("scheduled")? else {
+            return Err(self.invalid("scheduled"));
         };
         let note = format!("waits for {publish_at}");
         Ok(self.enter(PostState::Scheduled { publish_at }, Some(publish_at), now, &note))
     }
 
-    /// Releases a post whose options have changed or arrived, so that they are
-    /// read again. One that waits for a limit goes on waiting.
+    /// Queues a post whose sidecar arrived or changed, so that a worker reads the options again.
+    ///
+    /// # Errors
+    /// The post is in another state. A deferred post reads its options anyway when its wait ends.
     pub fn options_arrived(self, now: Timestamp) -> Transition {
         match &self.state {
-            // A worker that has begun no upload yet may have looked before the
-            // sidecar was there: the post is taken away from it.
+            // A worker that has not begun the upload may have read the options before the sidecar arrived, so it loses
+            // the post.
             PostState::Held { reason: HoldReason::Sidecar }
             | PostState::Scheduled { .. }
-            | PostState::Uploading { upload: None, .. } => Ok(self.queue(now, None, None, now, "its sidecar is there")),
-            _ => Err(self.not("given options")),
+            | PostState::Uploading { upload: None, .. } => Ok(self.queue(now, None, None, now, "its sidecar arrived")),
+            _ => Err(self.invalid("given options")),
         }
     }
 
-    /// Lets a post go on at once whose account is connected again: one that
-    /// waits to be worked on, or that TikTok is to be asked about.
+    /// Resumes a post whose account was connected again: queues one that was deferred for the reconnect, and polls one
+    /// that is processing.
     ///
     /// # Errors
-    /// Refuses where it does not wait for its account (`code` is what such a
-    /// wait is called).
-    pub fn reconnected(mut self, code: &str, now: Timestamp) -> Transition {
+    /// The post does not wait for its account.
+    pub fn reconnected(mut self, now: Timestamp) -> Transition {
         match &self.state {
-            // What it waited for is over: it stands in its account's line from now on, not only once it is taken up.
-            PostState::Queued { deferral: Some(deferral), upload, .. } if deferral.code == code => {
+            // Without a deferral the post is in the account queue from now on, before a worker claims it.
+            PostState::Queued { deferral: Some(deferral), upload, .. } if deferral.reason.resumes_on_reconnect() => {
                 let upload = upload.clone();
-                Ok(self.queue(now, None, upload, now, "its account is connected again"))
+                Ok(self.queue(now, None, upload, now, "its account was connected again"))
             }
             PostState::Processing { .. } if self.due_at.is_some_and(|due| due > now) => {
                 self.0.due_at = Some(now);
                 Ok(self)
             }
-            _ => Err(self.not("continued")),
+            _ => Err(self.invalid("resumed")),
         }
     }
 
-    /// Has a post that waits to be worked on wait for its account instead, whose
-    /// consent is gone (`code` is what such a wait is called). An upload under way is kept.
+    /// Defers a queued post until its account, whose authorization is lost, is connected again.
+    ///
+    /// An unfinished upload is kept. `wait` is the time after which a worker checks the account in any case.
     ///
     /// # Errors
-    /// Refuses where it does not wait to be worked on, or waits for its account already.
-    pub fn awaiting_reconnect(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Transition {
+    /// The post is not queued, or waits for its account already.
+    pub fn awaiting_reconnect(self, message: &str, wait: Duration, now: Timestamp) -> Transition {
         match self.state.clone() {
             PostState::Queued { deferral, upload, .. }
-                if deferral.as_ref().is_none_or(|deferral| deferral.code != code) =>
+                if deferral.as_ref().is_none_or(|deferral| !deferral.reason.resumes_on_reconnect()) =>
             {
                 let until = now + wait;
-                let deferral = Deferral { code: code.to_owned(), message: message.to_owned(), count: 1 };
+                let deferral = Deferral { reason: Reason::NeedsReconnect, message: message.to_owned(), count: 1 };
                 Ok(self.queue(until, Some(deferral), upload, now, &format!("waits until {until}: {message}")))
             }
-            _ => Err(self.not("awaiting_reconnect")),
+            _ => Err(self.invalid("deferred for a reconnect")),
         }
     }
 
-    /// Notes what the post goes out with. It stays where it is.
+    /// Stores the resolved options, the facts of the video and its size in bytes. The state stays.
     #[must_use]
     pub fn described(mut self, settings: Settings, video: VideoFacts, bytes: u64) -> Self {
         self.0.settings = Some(settings);
@@ -112,109 +118,111 @@ impl Post {
         self
     }
 
-    /// Notes that TikTok gave a ticket. To be stored before the first byte leaves.
+    /// Begins an upload that TikTok granted. To be stored before the first byte is sent.
     pub fn begin(self, upload: Upload, now: Timestamp) -> Transition {
-        let (lease, _, None) = self.clone().working("begun")? else {
-            return Err(self.not("begun"));
+        let (lease, _, None) = self.clone().require_lease("begun")? else {
+            return Err(self.invalid("begun"));
         };
-        let note = format!("TikTok awaits {} chunks as {}", upload.plan.count(), upload.publish_id);
+        let note = format!("upload begun in {} chunks, with publish id {}", upload.plan.count(), upload.publish_id);
         let mut post = self.leased(lease, None, Some(upload), now);
         post.0.inits = post.0.inits.saturating_add(1);
         post.note(now, &note);
         Ok(post)
     }
 
-    /// Notes how many bytes TikTok has, and how fast it takes them where that
-    /// was measured; renews the lease with it.
+    /// Records how many bytes TikTok has accepted, and the rate if it was measured. Renews the lease.
     pub fn progress(self, offset: u64, rate: Option<Rate>, now: Timestamp) -> Transition {
-        let (lease, _, Some(upload)) = self.clone().working("carried on")? else {
-            return Err(self.not("carried on"));
+        let (lease, _, Some(upload)) = self.clone().require_lease("advanced")? else {
+            return Err(self.invalid("advanced"));
         };
         Ok(self.leased(lease, None, Some(Upload { offset, rate: rate.or(upload.rate), ..upload }), now))
     }
 
-    /// Notes that the last chunk is about to leave. To be stored before it does.
+    /// Sets the commit mark: the last chunk is about to be sent. To be stored before it is sent.
     pub fn commit(self, now: Timestamp) -> Transition {
-        self.marked(LastChunk::MayBeSent, now)
+        self.set_last_chunk(LastChunk::MayBeSent, now)
     }
 
-    /// Takes the note back. Only the worker that made it may, and only where
-    /// TikTok itself refused the one and only try.
+    /// Removes the commit mark.
+    ///
+    /// Only the worker that set the mark may remove it, and only if it sent the last chunk once and TikTok rejected it.
+    /// Otherwise TikTok may have every byte, and a new upload could post the video twice.
     pub fn uncommit(self, now: Timestamp) -> Transition {
-        self.marked(LastChunk::NotSent, now)
+        self.set_last_chunk(LastChunk::NotSent, now)
     }
 
-    fn marked(self, last_chunk: LastChunk, now: Timestamp) -> Transition {
-        let (lease, deferral, Some(upload)) = self.clone().working("committed")? else {
-            return Err(self.not("committed"));
+    fn set_last_chunk(self, last_chunk: LastChunk, now: Timestamp) -> Transition {
+        let (lease, deferral, Some(upload)) = self.clone().require_lease("committed")? else {
+            return Err(self.invalid("committed"));
         };
         Ok(self.leased(lease, deferral, Some(Upload { last_chunk, ..upload }), now))
     }
 
     /// Renews the lease.
     pub fn renew(self, now: Timestamp) -> Transition {
-        let (lease, deferral, upload) = self.clone().working("renewed")?;
+        let (lease, deferral, upload) = self.clone().require_lease("renewed")?;
         Ok(self.leased(lease, deferral, upload, now))
     }
 
-    /// Notes that the last chunk is sent.
+    /// Ends the upload: the last chunk was sent.
     pub fn sent(self, receipt: SentReceipt, now: Timestamp) -> Transition {
-        let (_, _, Some(upload)) = self.clone().working("sent")? else {
-            return Err(self.not("sent"));
+        let (_, _, Some(upload)) = self.clone().require_lease("sent")? else {
+            return Err(self.invalid("sent"));
         };
         let publish_id = upload.publish_id.clone();
         let (receipt, note) = match receipt {
-            SentReceipt::Confirmed => (Receipt::Confirmed, "TikTok has every byte and works on it".to_owned()),
-            SentReceipt::Unconfirmed { why } => {
-                (Receipt::Unconfirmed(upload), format!("TikTok may have every byte, and is being asked ({why})"))
-            }
+            SentReceipt::Confirmed => (Receipt::Confirmed, "TikTok has every byte and processes the video".to_owned()),
+            SentReceipt::Unconfirmed { why } => (
+                Receipt::Unconfirmed(upload),
+                format!("TikTok may have every byte and is asked for the status ({why})"),
+            ),
         };
         let state = PostState::Processing { publish_id, receipt, since: now };
         Ok(self.enter(state, Some(next_poll(now, now)), now, &note))
     }
 
-    /// Puts a claimed post back, to be taken up after a wait. An upload under
-    /// way is kept, to go on with.
-    pub fn defer(self, code: &str, message: &str, wait: Duration, now: Timestamp) -> Transition {
-        let (_, before, upload) = self.clone().working("deferred")?;
-        let count = before.filter(|d| d.code == code).map_or(0, |d| d.count).saturating_add(1);
-        let deferral = Deferral { code: code.to_owned(), message: message.to_owned(), count };
+    /// Defers a claimed post for `wait`. An unfinished upload is kept and continued later.
+    pub fn defer(self, reason: impl Into<Reason>, message: &str, wait: Duration, now: Timestamp) -> Transition {
+        let reason = reason.into();
+        let (_, before, upload) = self.clone().require_lease("deferred")?;
+        let count = before.filter(|d| d.reason == reason).map_or(0, |d| d.count).saturating_add(1);
+        let deferral = Deferral { reason, message: message.to_owned(), count };
         let until = now + wait;
         let note = format!("waits until {until}: {message}");
         Ok(self.queue(until, Some(deferral), upload, now, &note))
     }
 
-    /// Hands a claimed post over to the next worker, at once.
+    /// Queues a claimed post for the next invocation, which continues immediately.
     pub fn hand_over(self, now: Timestamp) -> Transition {
-        let (_, deferral, upload) = self.clone().working("handed over")?;
+        let (_, deferral, upload) = self.clone().require_lease("handed over")?;
         Ok(self.queue(now, deferral, upload, now, "handed over to the next invocation"))
     }
 
-    /// Drops an upload that can no longer end well, and that cannot have ended.
+    /// Abandons an upload that cannot be completed. The worker may then begin a new one.
     ///
     /// # Errors
-    /// Refuses where TikTok may have every byte: then only TikTok's word counts.
+    /// TikTok may have every byte: then only TikTok's report decides.
     pub fn abandon(self, now: Timestamp, why: &str) -> Transition {
-        match self.clone().working("begun anew")? {
+        match self.clone().require_lease("restarted")? {
             (lease, deferral, Some(upload)) if !upload.may_be_complete() => {
                 let mut post = self.leased(lease, deferral, None, now);
-                post.note(now, &format!("upload {} given up: {why}", upload.publish_id));
+                post.note(now, &format!("upload {} abandoned: {why}", upload.publish_id));
                 Ok(post)
             }
-            _ => Err(self.not("begun anew")),
+            _ => Err(self.invalid("restarted")),
         }
     }
 
-    /// Ends a post that will not be posted by itself.
+    /// Fails a post that TikTok cannot have posted.
     ///
     /// # Errors
-    /// Refuses where TikTok may have every byte: it may be posted yet.
+    /// TikTok may have every byte: the video may still be posted.
     pub fn fail(self, failure: Failure, now: Timestamp) -> Transition {
         let may_be_complete = self.upload().is_some_and(Upload::may_be_complete);
         match &self.state {
             PostState::Held { .. } | PostState::Scheduled { .. } => {}
             PostState::Queued { .. } | PostState::Uploading { .. } if !may_be_complete => {}
-            _ => return Err(self.not("failed")),
+            _ => return Err(self.invalid("failed")),
         }
         Ok(self.end_in_failure(failure, Outcome::NotPosted, now))
     }
@@ -244,7 +252,7 @@ impl Post {
     }
 
     pub(super) fn note(&mut self, at: Timestamp, note: &str) {
-        if self.history.len() >= HISTORY {
+        if self.history.len() >= MAX_HISTORY {
             self.0.history.remove(1);
         }
         let state = self.state_name();
@@ -258,26 +266,26 @@ impl Post {
         self
     }
 
-    fn working(self, step: &'static str) -> Result<(Lease, Option<Deferral>, Option<Upload>), InvalidTransition> {
+    fn require_lease(self, step: &'static str) -> Result<(Lease, Option<Deferral>, Option<Upload>), InvalidTransition> {
         match self.0.state {
             PostState::Uploading { lease, deferral, upload } => Ok((lease, deferral, upload)),
-            _ => Err(self.not(step)),
+            _ => Err(self.invalid(step)),
         }
     }
 
-    pub(super) fn not(&self, step: &'static str) -> InvalidTransition {
+    pub(super) fn invalid(&self, step: &'static str) -> InvalidTransition {
         InvalidTransition { from: self.state_name(), step }
     }
 }
 
-/// How the last chunk was answered.
+/// How TikTok answered to the last chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SentReceipt {
-    /// TikTok said that it has every byte.
+    /// TikTok confirmed that it has every byte.
     Confirmed,
-    /// The answer was lost, or none could be had.
+    /// The response was lost, or the chunk could not be sent to its end.
     Unconfirmed {
-        /// What happened instead, for people.
+        /// What happened, for people.
         why: String,
     },
 }

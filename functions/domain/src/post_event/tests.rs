@@ -1,4 +1,4 @@
-//! What is told in each state, held against the examples that users are shown.
+//! Compares the event of each state with the examples in `events/notices`.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::chunk::{ChunkCeiling, ChunkPlan};
 use crate::options::{PostOptions, PrivacyLevel};
 use crate::post::SentReceipt;
 use crate::rate::Rate;
+use crate::report::Links;
 use crate::report::{PublishStatus, StatusReport};
 use crate::secret::Sealed;
 use crate::settings::{Settings, StackDefaults};
@@ -57,10 +58,10 @@ fn processing(mode: Mode) -> Post {
     begun(mode).commit(after(3)).unwrap().sent(SentReceipt::Confirmed, after(4)).unwrap()
 }
 
-fn settled(mode: Mode, standing: PublishStatus) -> Post {
-    let published = standing == PublishStatus::Published;
+fn reported(mode: Mode, status: PublishStatus) -> Post {
+    let published = status == PublishStatus::Published;
     let report = StatusReport {
-        standing,
+        status,
         uploaded: None,
         video_ids: published.then(|| VideoId::new(ID).unwrap()).into_iter().collect(),
         links: Links::default(),
@@ -71,7 +72,7 @@ fn settled(mode: Mode, standing: PublishStatus) -> Post {
 
 fn linked() -> Post {
     let link = Links::of_video("anna", &VideoId::new(ID).unwrap());
-    settled(Mode::Direct, PublishStatus::Published).linked(link, after(5)).unwrap()
+    reported(Mode::Direct, PublishStatus::Published).linked(link, after(5)).unwrap()
 }
 
 fn covered() -> Post {
@@ -80,12 +81,12 @@ fn covered() -> Post {
 }
 
 fn failed(reason: &str) -> Post {
-    settled(Mode::Direct, PublishStatus::Failed { reason: reason.into() })
+    reported(Mode::Direct, PublishStatus::Failed { reason: reason.into() })
 }
 
-fn told(before: Option<Post>, after: Post, sequence: u64, at: Timestamp) -> Option<(PostEventKind, Value)> {
-    let notice = Change { before, after, sequence, at }.notice("dropcast");
-    notice.map(|(kind, notice)| (kind, serde_json::to_value(notice).unwrap()))
+fn event_of(before: Option<Post>, after: Post, sequence: u64, at: Timestamp) -> Option<(PostEventKind, Value)> {
+    let event = Change { before, after, sequence, at }.event("dropcast");
+    event.map(|(kind, event)| (kind, serde_json::to_value(event).unwrap()))
 }
 
 fn example(name: &str) -> Value {
@@ -94,7 +95,7 @@ fn example(name: &str) -> Value {
 }
 
 #[test]
-fn each_state_is_told_as_the_examples_show() {
+fn event_of_each_state_equals_its_example() {
     let limit = "TikTok's rate limit is met";
     let deferred = claimed().defer("rate_limit_exceeded", limit, Duration::from_mins(1), after(2)).unwrap();
     let scheduled = claimed().schedule("2026-12-24T16:00:00Z".parse().unwrap(), after(2)).unwrap();
@@ -108,11 +109,11 @@ fn each_state_is_told_as_the_examples_show() {
         ("processing", Some(begun(Mode::Direct)), processing(Mode::Direct), 5, 4),
         ("published", direct(), linked(), 6, 5),
         ("linked", Some(linked()), covered(), 7, 6),
-        ("delivered", draft(), settled(Mode::Draft, PublishStatus::InInbox), 6, 5),
+        ("delivered", draft(), reported(Mode::Draft, PublishStatus::InInbox), 6, 5),
         ("failed", direct(), failed("spam_risk"), 6, 5),
         ("cancelled", direct(), failed("publish_cancelled"), 6, 5),
     ] {
-        let (kind, detail) = told(before, post, sequence, after(second)).unwrap();
+        let (kind, detail) = event_of(before, post, sequence, after(second)).unwrap();
         let example = example(name);
         assert_eq!(detail, example["detail"], "{name}: {detail:#}");
         assert_eq!(kind.as_str(), example["detail-type"], "{name}");
@@ -120,35 +121,31 @@ fn each_state_is_told_as_the_examples_show() {
 }
 
 #[test]
-fn what_concerns_nobody_is_not_told() {
+fn internal_changes_publish_no_event() {
     let begun = begun(Mode::Direct);
     let moved = begun.clone().progress(SIZE, Some(Rate::new(9)), after(3)).unwrap();
     let renewed = begun.clone().renew(after(60)).unwrap();
     let committed = begun.clone().commit(after(3)).unwrap();
     for next in [moved, renewed, committed, begun.clone()] {
-        assert_eq!(told(Some(begun.clone()), next, 4, after(60)), None);
+        assert_eq!(event_of(Some(begun.clone()), next, 4, after(60)), None);
     }
-    assert_eq!(told(Some(submitted()), submitted().woken(after(9)), 2, after(1)), None);
+    assert_eq!(event_of(Some(submitted()), submitted().due_again_at(after(9)), 2, after(1)), None);
 }
 
 #[test]
-fn a_ticket_and_a_wait_for_something_else_are_told_though_the_state_stays() {
-    let (kind, ticket) = told(Some(claimed()), begun(Mode::Direct), 3, after(2)).unwrap();
-    assert_eq!((kind, &ticket["state"]), (PostEventKind::Updated, &ticket["previous_state"]));
-    assert!(ticket["publish_id"].is_string());
-    let awaiting_reconnect =
-        submitted().awaiting_reconnect("needs_reconnect", "connect it", Duration::from_mins(15), after(2)).unwrap();
-    let (kind, awaiting_reconnect) = told(Some(submitted()), awaiting_reconnect, 2, after(2)).unwrap();
-    assert_eq!(
-        (kind, &awaiting_reconnect["deferral"]["code"]),
-        (PostEventKind::Updated, &Value::from("needs_reconnect"))
-    );
+fn new_publish_id_and_new_deferral_publish_update() {
+    let (kind, begun) = event_of(Some(claimed()), begun(Mode::Direct), 3, after(2)).unwrap();
+    assert_eq!((kind, &begun["state"]), (PostEventKind::Updated, &begun["previous_state"]));
+    assert!(begun["publish_id"].is_string());
+    let waiting = submitted().awaiting_reconnect("connect it", Duration::from_mins(15), after(2)).unwrap();
+    let (kind, waiting) = event_of(Some(submitted()), waiting, 2, after(2)).unwrap();
+    assert_eq!((kind, &waiting["deferral"]["code"]), (PostEventKind::Updated, &Value::from("needs_reconnect")));
 }
 
 #[test]
-fn no_state_tells_of_the_upload_url_or_of_who_works() {
+fn no_event_contains_upload_url_or_worker() {
     for post in [claimed(), begun(Mode::Direct), processing(Mode::Direct), linked(), failed("internal")] {
-        let (_, detail) = told(None, post, 1, after(9)).unwrap();
+        let (_, detail) = event_of(None, post, 1, after(9)).unwrap();
         let text = detail.to_string();
         for hidden in ["sealed", "url\":\"c2", "publish/1", "lease", "115,101,97"] {
             assert!(!text.contains(hidden), "{text}");

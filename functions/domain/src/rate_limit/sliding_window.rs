@@ -1,35 +1,34 @@
-//! A sliding minute: when the last calls of a kind were made.
+//! A counter of calls within a sliding minute.
 //! <https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit>
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// TikTok's window, and five seconds: a call is written down here a little
-/// before it arrives there, and not always by the same little.
+/// TikTok's minute, plus 5 seconds. A call is counted here before it reaches TikTok, and the delay varies.
 pub(super) const WINDOW: Duration = Duration::from_secs(65);
 
 /// A kind of call that TikTok limits for each account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallKind {
-    /// What a creator may post now.
+    /// Queries what a creator may post now.
     CreatorInfo,
-    /// Where a publish stands.
+    /// Queries the status of a publish.
     StatusFetch,
 }
 
 impl CallKind {
-    /// How many TikTok takes a minute.
+    /// How many calls TikTok accepts per minute and account.
     /// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
     #[must_use]
-    pub fn a_minute(self) -> usize {
+    pub fn per_minute(self) -> usize {
         match self {
             Self::CreatorInfo => 20,
             Self::StatusFetch => 30,
         }
     }
 
-    /// Its name, as keys have it.
+    /// The kind's name, as it appears in the limits table's keys and in messages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,54 +38,54 @@ impl CallKind {
     }
 }
 
-/// The calls of the last minute, and who comes when it is full.
+/// The calls within the last minute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlidingWindow {
-    /// When calls were made, oldest first; of old ones, as many as may matter.
+    /// The times of the newest calls, oldest first: at most as many as the limit.
     pub calls: Vec<Timestamp>,
-    /// The last time at which somebody was told to come again.
+    /// The latest time that a refused caller was told to retry at.
     pub reserved_until: Option<Timestamp>,
-    /// TikTok takes no call before this.
+    /// The end of the block after TikTok refused a call.
     pub blocked_until: Option<Timestamp>,
 }
 
 impl SlidingWindow {
-    /// When there is room for a call, from `now` on.
+    /// The earliest time from `now` on at which fewer than `limit` calls are in the window and no block applies.
     #[must_use]
-    pub fn free_at(&self, most: usize, now: Timestamp) -> Timestamp {
-        let window = self.calls.len().checked_sub(most).and_then(|oldest| self.calls.get(oldest));
-        let window = window.map_or(now, |&oldest| oldest + WINDOW);
-        window.max(now).max(self.blocked_until.unwrap_or(now))
+    pub fn free_at(&self, limit: usize, now: Timestamp) -> Timestamp {
+        let oldest = self.calls.len().checked_sub(limit).and_then(|index| self.calls.get(index));
+        let free = oldest.map_or(now, |&oldest| oldest + WINDOW);
+        free.max(now).max(self.blocked_until.unwrap_or(now))
     }
 
-    /// Writes a call down.
+    /// Records a call, if there is room.
     ///
     /// # Errors
-    /// There is no room. Nothing is written but when the asker should come again:
-    /// each is told another time, so that they do not come together.
-    pub fn take(mut self, most: usize, now: Timestamp) -> Result<Self, (Self, Timestamp)> {
-        let free = self.free_at(most, now);
+    /// There is no room. The error has the counter to store and the time to retry at. Each caller gets another time,
+    /// so that they do not all retry at once.
+    pub fn try_record(mut self, limit: usize, now: Timestamp) -> Result<Self, (Self, Timestamp)> {
+        let free = self.free_at(limit, now);
         if free <= now {
-            self.write_down(most, now);
+            self.record(limit, now);
             return Ok(self);
         }
-        let behind = self.reserved_until.map_or(free, |last| last + WINDOW / u32::try_from(most.max(1)).unwrap_or(1));
-        let again = behind.max(free);
-        self.reserved_until = Some(again);
-        Err((self, again))
+        let spacing = WINDOW / u32::try_from(limit.max(1)).unwrap_or(1);
+        let retry_at = self.reserved_until.map_or(free, |last| last + spacing).max(free);
+        self.reserved_until = Some(retry_at);
+        Err((self, retry_at))
     }
 
-    /// Writes a call down. Where clocks differ, the later one counts.
-    pub(super) fn write_down(&mut self, most: usize, now: Timestamp) {
+    /// Records a call. Workers' clocks differ, so a time before the last call's counts as the last call's.
+    pub(super) fn record(&mut self, limit: usize, now: Timestamp) {
         let at = self.calls.last().map_or(now, |&last| last.max(now));
         self.calls.push(at);
-        let old = self.calls.len().saturating_sub(most);
+        let old = self.calls.len().saturating_sub(limit);
         self.calls.drain(..old);
     }
 
-    /// Notes that TikTok refused: nothing before a whole window has passed.
+    /// Blocks calls for a whole window, because TikTok refused one.
     #[must_use]
-    pub fn refused(mut self, now: Timestamp) -> Self {
+    pub fn block(mut self, now: Timestamp) -> Self {
         self.blocked_until = self.blocked_until.max(Some(now + WINDOW));
         self
     }

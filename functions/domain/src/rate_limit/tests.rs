@@ -1,4 +1,4 @@
-//! What the books promise, over random histories.
+//! Properties of the counters, over random histories.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -26,10 +26,10 @@ fn alias(name: &str) -> Alias {
 }
 
 fn behind(posts: usize) -> QueuePosition {
-    QueuePosition { posts, head_sleeps_until: None }
+    QueuePosition { posts, head_not_before: None }
 }
 
-/// The most that happened within any window that begins with one of them.
+/// The maximum number of times within any window that begins at one of them.
 fn most_within(window: Duration, times: &[Timestamp]) -> usize {
     let within = |begin: Timestamp| times.iter().filter(|&&time| time >= begin && time < begin + window).count();
     times.iter().map(|&begin| within(begin)).max().unwrap_or(0)
@@ -39,208 +39,212 @@ fn limits(posts_per_day: u32) -> QuotaLimits {
     QuotaLimits::of(Mode::Direct, posts_per_day)
 }
 
-/// Posts of a line, each trying when it was told to, until all have gone: when
-/// each went, and how often they tried in all.
-fn drive(line: usize, posts_per_day: u32, mut turns: UploadQuota) -> (Vec<(usize, Timestamp)>, usize) {
-    let mut sleeping: Vec<(Timestamp, usize)> = (0..line).map(|n| (at(0), n)).collect();
-    let (mut gone, mut tries) = (Vec::new(), 0);
-    while let Some(next) = sleeping.iter().min().copied() {
-        sleeping.retain(|it| *it != next);
+/// Runs a queue of posts, each of which tries at the time that it was deferred to, until all have begun. Requota when
+/// each began, and the number of tries.
+fn drive(queue: usize, posts_per_day: u32, mut quota: UploadQuota) -> (Vec<(usize, Timestamp)>, usize) {
+    let mut deferred: Vec<(Timestamp, usize)> = (0..queue).map(|n| (at(0), n)).collect();
+    let (mut begun, mut tries) = (Vec::new(), 0);
+    while let Some(next) = deferred.iter().min().copied() {
+        deferred.retain(|it| *it != next);
         let (now, n) = next;
-        let ahead = sleeping.iter().filter(|(_, other)| *other < n).count();
-        let head_sleeps_until = sleeping.iter().filter(|(_, other)| *other < n).min_by_key(|it| it.1).map(|it| it.0);
+        let ahead = deferred.iter().filter(|(_, other)| *other < n).count();
+        let head_not_before = deferred.iter().filter(|(_, other)| *other < n).min_by_key(|it| it.1).map(|it| it.0);
         tries += 1;
-        assert!(tries < 1000 + line * 20, "they knock for ever");
-        match turns.place(limits(posts_per_day), QueuePosition { posts: ahead, head_sleeps_until }, now) {
+        assert!(tries < 1000 + queue * 20, "the posts try without end");
+        match quota.check(limits(posts_per_day), QueuePosition { posts: ahead, head_not_before }, now) {
             Ok(()) => {
-                turns = turns.take(post(n), now);
-                gone.push((n, now));
+                quota = quota.reserve(post(n), now);
+                begun.push((n, now));
             }
             Err(wait) => {
                 assert!(wait.until > now, "{wait:?} at {now}");
-                sleeping.push((wait.until, n));
+                deferred.push((wait.until, n));
             }
         }
     }
-    (gone, tries)
+    (begun, tries)
 }
 
 proptest! {
     #[test]
-    fn no_sliding_minute_ever_has_more_calls_than_tiktok_takes(
-        gaps in prop::collection::vec(0u64..30_000, 1..400), most in 1usize..31
+    fn no_sliding_minute_has_more_calls_than_limit(
+        gaps in prop::collection::vec(0u64..30_000, 1..400), limit in 1usize..31
     ) {
         let (mut minute, mut now, mut made) = (SlidingWindow::default(), 0, Vec::new());
         for gap in gaps {
             now += gap;
-            minute = match minute.take(most, at(now)) {
-                Ok(taken) => { made.push(at(now)); taken }
-                Err((booked, _)) => booked,
+            minute = match minute.try_record(limit, at(now)) {
+                Ok(recorded) => { made.push(at(now)); recorded }
+                Err((counted, _)) => counted,
             };
-            prop_assert!(minute.calls.len() <= most);
+            prop_assert!(minute.calls.len() <= limit);
         }
-        prop_assert!(most_within(MINUTE, &made) <= most);
+        prop_assert!(most_within(MINUTE, &made) <= limit);
     }
 
     #[test]
-    fn a_call_is_refused_only_while_the_window_is_full(gaps in prop::collection::vec(0u64..30_000, 1..200)) {
+    fn call_is_refused_only_while_window_is_full(gaps in prop::collection::vec(0u64..30_000, 1..200)) {
         let (mut minute, mut now, mut made) = (SlidingWindow::default(), 0, Vec::new());
         for gap in gaps {
             now += gap;
-            minute = match minute.take(6, at(now)) {
-                Ok(taken) => { made.push(now); taken }
-                Err((booked, again)) => {
+            minute = match minute.try_record(6, at(now)) {
+                Ok(recorded) => { made.push(now); recorded }
+                Err((counted, retry_at)) => {
                     let recent = made.iter().filter(|&&call| call + 65_000 > now).count();
-                    prop_assert!(recent == 6 && again > at(now), "{recent} calls, again at {}", again);
-                    booked
+                    prop_assert!(recent == 6 && retry_at > at(now), "{recent} calls, retry at {}", retry_at);
+                    counted
                 }
             };
         }
     }
 
     #[test]
-    fn a_line_goes_in_order_within_every_limit_and_nobody_knocks_for_ever(
-        line in 1usize..80, posts_per_day in 1u32..20, before in prop::collection::vec(0u64..80_000_000, 0..20)
+    fn queue_begins_in_order_within_limits_in_few_tries(
+        queue in 1usize..80, posts_per_day in 1u32..20, before in prop::collection::vec(0u64..80_000_000, 0..20)
     ) {
         let mut past: Vec<u64> = before;
         past.sort_unstable();
         let earlier = |ms: u64| Timestamp::UNIX_EPOCH - Duration::from_millis(80_000_000 - ms);
-        let mut turns = UploadQuota::default();
+        let mut quota = UploadQuota::default();
         let mut times = Vec::new();
         for (n, &ms) in past.iter().enumerate() {
-            if turns.place(limits(posts_per_day), QueuePosition::default(), earlier(ms)).is_ok() {
-                turns = turns.take(post(1000 + n), earlier(ms));
+            if quota.check(limits(posts_per_day), QueuePosition::default(), earlier(ms)).is_ok() {
+                quota = quota.reserve(post(1000 + n), earlier(ms));
                 times.push(earlier(ms));
             }
         }
-        let (gone, tries) = drive(line, posts_per_day, turns);
-        prop_assert!(gone.iter().map(|(n, _)| *n).eq(0..line), "in the order dropped");
-        times.extend(gone.iter().map(|(_, time)| *time));
+        let (begun, tries) = drive(queue, posts_per_day, quota);
+        prop_assert!(begun.iter().map(|(n, _)| *n).eq(0..queue), "in the order of the drops");
+        times.extend(begun.iter().map(|(_, time)| *time));
         prop_assert!(most_within(MINUTE, &times) <= 6);
         prop_assert!(most_within(A_DAY, &times) <= usize::try_from(posts_per_day).unwrap());
-        prop_assert!(tries <= 3 * line, "{tries} tries for {line} posts");
-        let days = (line + times.len()).div_ceil(usize::try_from(posts_per_day).unwrap()) as u64 + 1;
-        let last = gone.last().unwrap().1;
+        prop_assert!(tries <= 3 * queue, "{tries} tries for {queue} posts");
+        let days = (queue + times.len()).div_ceil(usize::try_from(posts_per_day).unwrap()) as u64 + 1;
+        let last = begun.last().unwrap().1;
         prop_assert!(last < at(0) + (A_DAY + Duration::from_mins(10)) * u32::try_from(days).unwrap(), "the last at {}", last);
     }
 }
 
 #[test]
-fn an_account_at_rest_goes_at_once() {
-    assert_eq!(UploadQuota::default().place(limits(15), QueuePosition::default(), at(0)), Ok(()));
+fn unused_quota_lets_upload_begin() {
+    assert_eq!(UploadQuota::default().check(limits(15), QueuePosition::default(), at(0)), Ok(()));
 }
 
 #[test]
-fn the_seventh_of_a_minute_waits_and_says_for_what() {
-    let turns = (0..6).fold(UploadQuota::default(), |turns, n| turns.take(post(n), at(0)));
-    let wait = turns.place(limits(15), QueuePosition::default(), at(1000)).unwrap_err();
-    assert_eq!((wait.code.as_str(), wait.until), (UPLOADS, at(65_000)));
+fn seventh_upload_of_minute_waits_for_minute() {
+    let quota = (0..6).fold(UploadQuota::default(), |quota, n| quota.reserve(post(n), at(0)));
+    let wait = quota.check(limits(15), QueuePosition::default(), at(1000)).unwrap_err();
+    assert_eq!((wait.reason, wait.until), (Reason::UploadsPerMinute, at(65_000)));
     assert!(wait.message.contains("6 uploads"), "{}", wait.message);
-    assert_eq!(turns.place(limits(15), QueuePosition::default(), at(65_000)), Ok(()));
+    assert_eq!(quota.check(limits(15), QueuePosition::default(), at(65_000)), Ok(()));
 }
 
 #[test]
-fn the_sixteenth_of_a_day_waits_for_the_day_of_the_first() {
-    let turns = (0..15).fold(UploadQuota::default(), |turns, n| turns.take(post(n), at(n as u64 * 100_000)));
-    let wait = turns.place(limits(15), behind(1), at(2_000_000)).unwrap_err();
-    assert_eq!(wait.code, POSTS);
-    assert_eq!(wait.until, at(100_000) + A_DAY + MINUTE, "behind one other, it is the second that must lapse");
-    let asleep = QueuePosition { posts: 1, head_sleeps_until: Some(at(100_000) + A_DAY) };
-    assert_eq!(turns.place(limits(15), asleep, at(2_000_000)).unwrap_err().code, POSTS, "whoever sleeps before it");
+fn sixteenth_post_of_day_waits_for_first_to_lapse() {
+    let quota = (0..15).fold(UploadQuota::default(), |quota, n| quota.reserve(post(n), at(n as u64 * 100_000)));
+    let wait = quota.check(limits(15), behind(1), at(2_000_000)).unwrap_err();
+    assert_eq!(wait.reason, Reason::PostsPerDay);
+    assert_eq!(wait.until, at(100_000) + A_DAY + MINUTE, "one post is before it, so the second reservation must lapse");
+    let deferred = QueuePosition { posts: 1, head_not_before: Some(at(100_000) + A_DAY) };
+    assert_eq!(
+        quota.check(limits(15), deferred, at(2_000_000)).unwrap_err().reason,
+        Reason::PostsPerDay,
+        "also if the post before it is deferred"
+    );
     assert!(wait.message.contains("15 times") && wait.message.contains("1 video"), "{}", wait.message);
 }
 
 #[test]
-fn who_stands_far_behind_is_told_the_day_and_that_it_is_the_days_that_are_full() {
-    let turns = UploadQuota::default().take(post(1), at(0));
-    for head_sleeps_until in [None, Some(at(5000))] {
-        let wait = turns.place(limits(15), QueuePosition { posts: 198, head_sleeps_until }, at(1000)).unwrap_err();
-        assert_eq!(wait.code, POSTS, "{wait:?}");
+fn post_far_behind_waits_for_posts_per_day() {
+    let quota = UploadQuota::default().reserve(post(1), at(0));
+    for head_not_before in [None, Some(at(5000))] {
+        let wait = quota.check(limits(15), QueuePosition { posts: 198, head_not_before }, at(1000)).unwrap_err();
+        assert_eq!(wait.reason, Reason::PostsPerDay, "{wait:?}");
         assert!((at(0) + A_DAY * 13..at(0) + A_DAY * 14).contains(&wait.until), "{wait:?}");
     }
 }
 
 #[test]
-fn who_stands_behind_another_waits_for_it_even_where_there_is_room() {
-    let wait = UploadQuota::default().place(limits(15), behind(2), at(0)).unwrap_err();
-    assert_eq!((wait.code.as_str(), wait.until), (TURN, at(20_000)), "no two are woken at once");
-    let head = QueuePosition { posts: 1, head_sleeps_until: Some(at(90_000)) };
-    assert_eq!(UploadQuota::default().place(limits(15), head, at(0)).unwrap_err().until, at(100_000));
+fn post_behind_another_waits_although_quota_has_room() {
+    let wait = UploadQuota::default().check(limits(15), behind(2), at(0)).unwrap_err();
+    assert_eq!((wait.reason, wait.until), (Reason::QueuedBehind, at(20_000)), "each post gets its own time");
+    let head = QueuePosition { posts: 1, head_not_before: Some(at(90_000)) };
+    assert_eq!(UploadQuota::default().check(limits(15), head, at(0)).unwrap_err().until, at(100_000));
 }
 
 #[test]
-fn a_turn_given_back_is_room_for_another_though_the_call_is_spent() {
-    let turns = (0..5).fold(UploadQuota::default(), |turns, n| turns.take(post(n), at(0)));
+fn released_reservation_frees_place_but_not_call() {
+    let quota = (0..5).fold(UploadQuota::default(), |quota, n| quota.reserve(post(n), at(0)));
     let drafts = QuotaLimits::of(Mode::Draft, 15);
-    assert_eq!(turns.place(drafts, QueuePosition::default(), at(1)).unwrap_err().code, INBOX);
-    let turns = turns.release(&post(3)).unwrap();
-    assert_eq!(turns.place(drafts, QueuePosition::default(), at(1)), Ok(()));
-    let turns = turns.take(post(9), at(1)).release(&post(9)).unwrap();
-    assert_eq!(turns.place(drafts, QueuePosition::default(), at(2)).unwrap_err().code, UPLOADS);
-    assert_eq!(turns.release(&post(9)), None);
+    assert_eq!(quota.check(drafts, QueuePosition::default(), at(1)).unwrap_err().reason, Reason::DraftsPending);
+    let quota = quota.release(&post(3)).unwrap();
+    assert_eq!(quota.check(drafts, QueuePosition::default(), at(1)), Ok(()));
+    let quota = quota.reserve(post(9), at(1)).release(&post(9)).unwrap();
+    assert_eq!(quota.check(drafts, QueuePosition::default(), at(2)).unwrap_err().reason, Reason::UploadsPerMinute);
+    assert_eq!(quota.release(&post(9)), None);
 }
 
 #[test]
-fn tiktoks_own_word_closes_the_books_and_a_shorter_one_does_not_open_them() {
-    let closed = |until, code: &str| Cooldown { until: at(until), code: code.to_owned(), message: "full".to_owned() };
-    let turns = UploadQuota::default().close(closed(9000, "spam_risk_too_many_posts")).close(closed(5000, "other"));
-    let wait = turns.place(limits(15), QueuePosition::default(), at(0)).unwrap_err();
-    assert_eq!((wait.code.as_str(), wait.until), ("spam_risk_too_many_posts", at(9000)));
-    assert_eq!(turns.place(limits(15), QueuePosition::default(), at(9000)), Ok(()));
+fn longer_cooldown_applies() {
+    let pause = |until, code: &str| Cooldown { until: at(until), reason: code.into(), message: "full".to_owned() };
+    let quota = UploadQuota::default().pause(pause(9000, "spam_risk_too_many_posts")).pause(pause(5000, "other"));
+    let wait = quota.check(limits(15), QueuePosition::default(), at(0)).unwrap_err();
+    assert_eq!((wait.reason.code(), wait.until), ("spam_risk_too_many_posts", at(9000)));
+    assert_eq!(quota.check(limits(15), QueuePosition::default(), at(9000)), Ok(()));
 }
 
 #[test]
-fn a_refused_call_closes_the_minute_for_more_than_a_minute() {
-    let minute = SlidingWindow::default().refused(at(0));
-    let (_, again) = minute.clone().take(30, at(59_000)).unwrap_err();
-    assert!(again > at(60_000));
-    assert!(minute.take(30, again).is_ok());
+fn refused_call_blocks_for_more_than_a_minute() {
+    let minute = SlidingWindow::default().block(at(0));
+    let (_, retry_at) = minute.clone().try_record(30, at(59_000)).unwrap_err();
+    assert!(retry_at > at(60_000));
+    assert!(minute.try_record(30, retry_at).is_ok());
 }
 
 #[test]
-fn those_who_find_the_minute_full_are_told_different_times() {
-    let mut minute = (0..30).fold(SlidingWindow::default(), |minute, _| minute.take(30, at(0)).unwrap());
-    let mut told = Vec::new();
+fn callers_of_full_window_get_different_retry_times() {
+    let mut minute = (0..30).fold(SlidingWindow::default(), |minute, _| minute.try_record(30, at(0)).unwrap());
+    let mut retries = Vec::new();
     for _ in 0..60 {
-        let (booked, again) = minute.take(30, at(1000)).unwrap_err();
-        told.push(again);
-        minute = booked;
+        let (counted, retry_at) = minute.try_record(30, at(1000)).unwrap_err();
+        retries.push(retry_at);
+        minute = counted;
     }
-    assert!(told.is_sorted());
-    assert!(most_within(MINUTE, &told) <= 30, "{told:?}");
+    assert!(retries.is_sorted());
+    assert!(most_within(MINUTE, &retries) <= 30, "{retries:?}");
 }
 
 #[test]
-fn a_post_that_has_just_taken_its_turn_is_known_by_it() {
-    let turns = UploadQuota::default().take(post(1), at(0));
-    assert!(turns.has_taken(&post(1), at(1000)) && !turns.has_taken(&post(2), at(1000)));
-    assert!(!turns.has_taken(&post(1), at(1_000_000)), "it may stand in the line anew");
+fn post_with_recent_reservation_is_recognized() {
+    let quota = UploadQuota::default().reserve(post(1), at(0));
+    assert!(quota.has_reserved(&post(1), at(1000)) && !quota.has_reserved(&post(2), at(1000)));
+    assert!(!quota.has_reserved(&post(1), at(1_000_000)), "it may be queued again");
 }
 
 #[test]
-fn the_sixth_user_of_an_app_for_five_waits_for_the_first_to_lapse() {
-    let most = NonZeroU32::new(5);
+fn sixth_user_of_five_waits_for_first_to_lapse() {
+    let limit = NonZeroU32::new(5);
     let mut users = PostingUsers::default();
     for (n, name) in ["a", "b", "c", "d", "e"].iter().enumerate() {
-        match users.admit(&alias(name), Posted::NotToday, most, at(n as u64)).unwrap() {
-            Admitted::Written(written) => users = written,
-            Admitted::AsKnown => unreachable!("{name} is new"),
+        match users.admit(&alias(name), Posted::NotToday, limit, at(n as u64)).unwrap() {
+            Admitted::Changed(changed) => users = changed,
+            Admitted::Unchanged => unreachable!("{name} is new"),
         }
     }
-    assert_eq!(users.admit(&alias("c"), Posted::Today, most, at(10)), Ok(Admitted::AsKnown));
-    let wait = users.admit(&alias("f"), Posted::NotToday, most, at(10)).unwrap_err();
-    assert_eq!(wait.code, USERS);
-    assert!(wait.until >= at(0) + A_DAY && users.admit(&alias("f"), Posted::NotToday, most, wait.until).is_ok());
+    assert_eq!(users.admit(&alias("c"), Posted::Today, limit, at(10)), Ok(Admitted::Unchanged));
+    let wait = users.admit(&alias("f"), Posted::NotToday, limit, at(10)).unwrap_err();
+    assert_eq!(wait.reason, Reason::PostingUsersPerDay);
+    assert!(wait.until >= at(0) + A_DAY && users.admit(&alias("f"), Posted::NotToday, limit, wait.until).is_ok());
 }
 
 #[test]
-fn a_user_who_goes_on_is_written_down_once_an_hour_and_never_lapses_within_a_day_of_a_post() {
-    let (most, anna) = (NonZeroU32::new(5), alias("anna"));
+fn active_user_is_stored_once_per_hour_and_never_lapses() {
+    let (limit, anna) = (NonZeroU32::new(5), alias("anna"));
     let (mut users, mut writes) = (PostingUsers::default(), 0);
     for minute in 0..600 {
         let now = at(minute * 60_000);
-        if let Admitted::Written(written) = users.admit(&anna, Posted::Today, most, now).unwrap() {
-            users = written;
+        if let Admitted::Changed(changed) = users.admit(&anna, Posted::Today, limit, now).unwrap() {
+            users = changed;
             writes += 1;
         }
         assert!(users.until[&anna] > now + A_DAY);
@@ -249,9 +253,9 @@ fn a_user_who_goes_on_is_written_down_once_an_hour_and_never_lapses_within_a_day
 }
 
 #[test]
-fn tiktoks_word_on_users_stops_only_those_who_have_not_posted() {
-    let users = PostingUsers::default().close(at(9000));
-    assert_eq!(users.admit(&alias("a"), Posted::Today, None, at(0)), Ok(Admitted::AsKnown));
+fn block_of_users_stops_only_new_users() {
+    let users = PostingUsers::default().block_until(at(9000));
+    assert_eq!(users.admit(&alias("a"), Posted::Today, None, at(0)), Ok(Admitted::Unchanged));
     assert_eq!(users.admit(&alias("b"), Posted::NotToday, None, at(0)).unwrap_err().until, at(9000));
-    assert_eq!(users.admit(&alias("b"), Posted::NotToday, None, at(9000)), Ok(Admitted::AsKnown));
+    assert_eq!(users.admit(&alias("b"), Posted::NotToday, None, at(9000)), Ok(Admitted::Unchanged));
 }

@@ -1,10 +1,8 @@
-//! UploadQuota: the uploads that an account has begun in one mode, and when the next
-//! posts of its line can begin theirs.
+//! The counter of the uploads that an account has begun in one mode.
 //!
-//! An upload costs one of the minute's calls, and one of the day's posts or one of the inbox's
-//! places, whichever the mode has. The call is spent whatever TikTok answers;
-//! the post is given back where TikTok says that it came to nothing, or that a
-//! draft was posted.
+//! An upload uses one of TikTok's calls per minute. A direct post also uses one of the account's posts per day, and a
+//! draft one of the places in the creator's inbox. The call is used whatever TikTok answers. The post or place is
+//! released if TikTok says that the upload created nothing, or that the creator posted the draft.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,46 +10,47 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::sliding_window::WINDOW;
-use super::{INBOX, POSTS, SlidingWindow, TURN, UPLOADS, Wait};
+use super::{SlidingWindow, Wait};
 use crate::identity::PostId;
 use crate::options::Mode;
 use crate::post::LEASE_TERM;
+use crate::reason::Reason;
 
-/// How many uploads TikTok lets an account begin a minute, in each mode.
+/// How many uploads TikTok lets an account begin per minute, in each mode.
 /// <https://developers.tiktok.com/doc/content-posting-api-reference-direct-post>
-const UPLOADS_A_MINUTE: usize = 6;
-/// How many drafts TikTok lets wait in an inbox.
+const UPLOADS_PER_MINUTE: usize = 6;
+/// How many pending drafts TikTok allows in a creator's inbox.
 /// <https://developers.tiktok.com/doc/content-posting-api-reference-upload-video>
 const PENDING_DRAFTS: usize = 5;
-/// The rolling day, and a minute: TikTok's clock is not ours.
+/// TikTok's rolling day, plus a minute because TikTok's clock differs from ours.
 pub(super) const DAY: Duration = Duration::from_mins(24 * 60 + 1);
-/// How far apart those who wait for one another are told to come: about as far as
-/// TikTok's minute lets them go. Told to come closer together, all would be woken by
-/// one look at what is due, and all but the first in vain; whoever goes calls up the
-/// next in any case.
+/// The distance between the estimated times of successive posts in an account queue.
+///
+/// It is about the pace that TikTok's limit per minute allows. With a shorter distance, one run of the poller would wake
+/// many posts, and all but the first would wait again. Each post that begins wakes the next one in any case.
 const SPACING: Duration = Duration::from_secs(10);
 
-/// An upload that was begun, or was about to be.
+/// An upload that a post has begun, or is about to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// When.
+    /// When it was reserved.
     pub at: Timestamp,
-    /// For which post.
+    /// The post.
     pub post: PostId,
 }
 
-/// TikTok's own word that there is no room.
+/// A pause after TikTok reported a limit although our counter had room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cooldown {
-    /// Nothing before this.
+    /// The end of the pause.
     pub until: Timestamp,
-    /// TikTok's code.
-    pub code: String,
-    /// What it means, for people.
+    /// The limit that TikTok reported.
+    pub reason: Reason,
+    /// What the limit means, for people.
     pub message: String,
 }
 
-/// What an account may do in one mode.
+/// How many uploads an account may begin in one mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLimits {
     mode: Mode,
@@ -59,8 +58,7 @@ pub struct QuotaLimits {
 }
 
 impl QuotaLimits {
-    /// The limits of a mode. Of the creator's posts a day, TikTok says "typically
-    /// around 15"; of drafts, five.
+    /// The limits of a mode. `posts_per_day` applies to direct posts, for which TikTok states "typically around 15".
     #[must_use]
     pub fn of(mode: Mode, posts_per_day: u32) -> Self {
         let posts = match mode {
@@ -70,10 +68,10 @@ impl QuotaLimits {
         Self { mode, posts }
     }
 
-    fn code(self) -> &'static str {
+    fn reason(self) -> Reason {
         match self.mode {
-            Mode::Direct => POSTS,
-            Mode::Draft => INBOX,
+            Mode::Direct => Reason::PostsPerDay,
+            Mode::Draft => Reason::DraftsPending,
         }
     }
 
@@ -81,66 +79,66 @@ impl QuotaLimits {
         match self.mode {
             Mode::Direct => format!("the account has posted {} times within 24 hours", self.posts),
             Mode::Draft => {
-                format!("{} drafts wait in the creator's inbox: post or discard some in the app", self.posts)
+                format!("{} drafts are pending in the creator's inbox: post or discard some in the app", self.posts)
             }
         }
     }
 }
 
-/// Who stands before a post in its line.
+/// A post's place in its account queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueuePosition {
-    /// How many.
+    /// How many posts are before it.
     pub posts: usize,
-    /// When the first of them will try, where it sleeps until then.
-    pub head_sleeps_until: Option<Timestamp>,
+    /// Until when the first post of the queue is deferred, if it is.
+    pub head_not_before: Option<Timestamp>,
 }
 
-/// The turns that an account's posts have taken in one mode.
+/// The uploads that an account has begun in one mode.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadQuota {
-    /// The calls that begin uploads.
+    /// The calls to begin an upload within the last minute.
     pub minute: SlidingWindow,
-    /// The uploads of the day, or the drafts that may be in the inbox.
-    pub grants: Vec<Reservation>,
-    /// TikTok's own word against all this.
-    pub closed: Option<Cooldown>,
+    /// The direct posts within a day, or the drafts that may be in the inbox; oldest first.
+    pub reservations: Vec<Reservation>,
+    /// The pause that TikTok caused.
+    pub cooldown: Option<Cooldown>,
 }
 
 impl UploadQuota {
-    /// Tells whether a post may begin its upload now.
+    /// Checks whether the post at this place in the queue may begin its upload now.
     ///
     /// # Errors
-    /// It may not, or others go first; the wait says what for, and until when
-    /// by what is known now.
-    pub fn place(&self, limits: QuotaLimits, ahead: QueuePosition, now: Timestamp) -> Result<(), Wait> {
-        let closed = self.closed.as_ref().map_or(now, |closed| closed.until.max(now));
-        let open = closed.max(self.minute.free_at(usize::MAX, now));
-        let (soonest, full) = self.nth_from(open, limits, ahead.posts);
-        if soonest <= now && ahead.posts == 0 {
+    /// A limit is reached, or other posts go first. The error's time is an estimate from what is known now.
+    pub fn check(&self, limits: QuotaLimits, position: QueuePosition, now: Timestamp) -> Result<(), Wait> {
+        let cooldown_end = self.cooldown.as_ref().map_or(now, |cooldown| cooldown.until.max(now));
+        let open = cooldown_end.max(self.minute.free_at(usize::MAX, now));
+        let (earliest, full) = self.estimate(open, limits, position.posts);
+        if earliest <= now && position.posts == 0 {
             return Ok(());
         }
-        let until = match ahead.head_sleeps_until {
-            Some(sleeps) if sleeps > open => self.nth_from(sleeps, limits, ahead.posts).0,
-            _ => soonest,
+        let until = match position.head_not_before {
+            Some(not_before) if not_before > open => self.estimate(not_before, limits, position.posts).0,
+            _ => earliest,
         };
-        Err(self.wait(limits, ahead, full, until, now))
+        Err(self.wait(limits, position, full, until, now))
     }
 
-    /// When the post behind so many others can begin, where the first of them may
-    /// from `start` on, and the longest of the limits that they meet on the way.
-    fn nth_from(&self, start: Timestamp, limits: QuotaLimits, others: usize) -> (Timestamp, Option<Limit>) {
+    /// Estimates when a post can begin that has `others` before it, if the first of them may begin at `start`.
+    ///
+    /// Also returns the longest limit that delays any of them.
+    fn estimate(&self, start: Timestamp, limits: QuotaLimits, others: usize) -> (Timestamp, Option<Limit>) {
         let mut calls: VecDeque<_> = self.minute.calls.iter().copied().collect();
-        let mut posts: VecDeque<_> = self.grants.iter().map(|grant| grant.at).collect();
+        let mut posts: VecDeque<_> = self.reservations.iter().map(|reservation| reservation.at).collect();
         let (mut at, mut full) = (start, None);
         for before in 0..=others {
             if before > 0 {
                 at += SPACING;
             }
             for (past, most, window, limit) in
-                [(&calls, UPLOADS_A_MINUTE, WINDOW, Limit::SlidingWindow), (&posts, limits.posts, DAY, Limit::Posts)]
+                [(&calls, UPLOADS_PER_MINUTE, WINDOW, Limit::Calls), (&posts, limits.posts, DAY, Limit::Posts)]
             {
-                let oldest = past.len().checked_sub(most).and_then(|oldest| past.get(oldest));
+                let oldest = past.len().checked_sub(most).and_then(|index| past.get(index));
                 if let Some(free) = oldest.map(|&oldest| oldest + window).filter(|&free| free > at) {
                     at = free;
                     full = full.max(Some(limit));
@@ -155,75 +153,79 @@ impl UploadQuota {
     fn wait(
         &self,
         limits: QuotaLimits,
-        ahead: QueuePosition,
+        position: QueuePosition,
         full: Option<Limit>,
         until: Timestamp,
         now: Timestamp,
     ) -> Wait {
-        let closed = self.closed.as_ref().filter(|closed| closed.until > now);
-        let (code, message) = match (full, closed) {
-            (Some(Limit::Posts), _) => (limits.code(), limits.message()),
-            (_, Some(closed)) => (closed.code.as_str(), closed.message.clone()),
-            (Some(Limit::SlidingWindow), None) => {
-                (UPLOADS, format!("the account has begun {UPLOADS_A_MINUTE} uploads within a minute"))
+        let cooldown = self.cooldown.as_ref().filter(|cooldown| cooldown.until > now);
+        let (reason, message) = match (full, cooldown) {
+            (Some(Limit::Posts), _) => (limits.reason(), limits.message()),
+            (_, Some(cooldown)) => (cooldown.reason.clone(), cooldown.message.clone()),
+            (Some(Limit::Calls), None) => {
+                let message = format!("the account has begun {UPLOADS_PER_MINUTE} uploads within a minute");
+                (Reason::UploadsPerMinute, message)
             }
-            (None, None) if ahead.posts > 0 => (TURN, "others of the account's go first".to_owned()),
-            (None, None) => (UPLOADS, "TikTok's rate limit was met".to_owned()),
+            (None, None) if position.posts > 0 => {
+                (Reason::QueuedBehind, "other videos of the account go first".to_owned())
+            }
+            (None, None) => (Reason::UploadsPerMinute, "TikTok's rate limit is reached".to_owned()),
         };
-        let message = match ahead.posts {
+        let message = match position.posts {
             0 => message,
             1 => format!("{message}; 1 video that was dropped before goes first"),
             more => format!("{message}; {more} videos that were dropped before go first"),
         };
-        Wait { code: code.to_owned(), message, until }
+        Wait { reason, message, until }
     }
 
-    /// Writes a turn down, before it is used.
+    /// Reserves an upload for a post. To be stored before TikTok is called.
     #[must_use]
-    pub fn take(mut self, post: PostId, now: Timestamp) -> Self {
-        self.minute.write_down(UPLOADS_A_MINUTE, now);
-        self.grants.retain(|grant| grant.at + DAY > now);
-        let at = self.grants.last().map_or(now, |last| last.at.max(now));
-        self.grants.push(Reservation { at, post });
+    pub fn reserve(mut self, post: PostId, now: Timestamp) -> Self {
+        self.minute.record(UPLOADS_PER_MINUTE, now);
+        self.reservations.retain(|reservation| reservation.at + DAY > now);
+        let at = self.reservations.last().map_or(now, |last| last.at.max(now));
+        self.reservations.push(Reservation { at, post });
         self
     }
 
-    /// Gives a post's newest turn back: it came to nothing, or the draft is no
-    /// longer in the inbox. The call stays spent. None, where there is none.
+    /// Releases a post's newest reservation: its upload created nothing, or its draft left the inbox.
+    ///
+    /// The call stays counted. Returns `None` if the post has no reservation.
     #[must_use]
     pub fn release(mut self, post: &PostId) -> Option<Self> {
-        let newest = self.grants.iter().rposition(|grant| grant.post == *post)?;
-        self.grants.remove(newest);
+        let newest = self.reservations.iter().rposition(|reservation| reservation.post == *post)?;
+        self.reservations.remove(newest);
         Some(self)
     }
 
-    /// Notes TikTok's own word that there is no room, where it is the longer one.
+    /// Pauses uploads because TikTok reported a limit. The longer of two pauses applies.
     #[must_use]
-    pub fn close(mut self, closed: Cooldown) -> Self {
-        if self.closed.as_ref().is_none_or(|known| known.until < closed.until) {
-            self.closed = Some(closed);
+    pub fn pause(mut self, cooldown: Cooldown) -> Self {
+        if self.cooldown.as_ref().is_none_or(|known| known.until < cooldown.until) {
+            self.cooldown = Some(cooldown);
         }
         self
     }
 
-    /// Tells whether a post has just taken a turn, so that it may still seem to
-    /// stand in the line.
+    /// Tells whether a post made a reservation within a lease's term, so that the account queue may still list it.
     #[must_use]
-    pub fn has_taken(&self, post: &PostId, now: Timestamp) -> bool {
-        self.grants.iter().any(|grant| grant.post == *post && grant.at + LEASE_TERM > now)
+    pub fn has_reserved(&self, post: &PostId, now: Timestamp) -> bool {
+        self.reservations.iter().any(|reservation| reservation.post == *post && reservation.at + LEASE_TERM > now)
     }
 
-    /// Tells whether the account has posted within a day.
+    /// Tells whether the account posted within a day, so that TikTok counts it as a posting user.
+    ///
+    /// The day is 23 hours here: when the answer is yes, TikTok certainly counts the account.
     #[must_use]
     pub fn has_posted(&self, now: Timestamp) -> bool {
-        // A day of TikTok's, rather less than more: the account counts for it surely.
-        self.grants.iter().any(|grant| grant.at + Duration::from_hours(23) > now)
+        self.reservations.iter().any(|reservation| reservation.at + Duration::from_hours(23) > now)
     }
 }
 
-/// Which of an account's own limits a turn waits for, the longer one last.
+/// One of the account's own limits; the longer one is the greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Limit {
-    SlidingWindow,
+    Calls,
     Posts,
 }

@@ -1,6 +1,6 @@
 //! Every way in which a connecting can end without an account.
 
-use domain::failure::{Disposition, Failure};
+use domain::failure::{Disposition, Rejection};
 use domain::identity::{Alias, InvalidId};
 use jiff::Timestamp;
 use storage::{AppSecretError, CipherError, SaveError, StoreError};
@@ -92,10 +92,10 @@ impl ConnectError {
     /// States what happened, for programs and for people; without anything
     /// that is not the reader's business.
     #[must_use]
-    pub fn failure(&self) -> Failure {
-        let own = |code: &str, advice: &str| Failure::new(code, capitalised(&self.to_string()), advice);
+    pub fn failure(&self) -> Rejection {
+        let own = |code: &str, advice: &str| Rejection::new(code, capitalised(&self.to_string()), advice);
         match self {
-            Self::Alias(why) => Failure::new("alias_invalid", why.to_string(), "Choose another alias."),
+            Self::Alias(why) => Rejection::new("alias_invalid", why.to_string(), "Choose another alias."),
             Self::UnknownAccount(_) => own("account_not_found", "GET /accounts lists those that there are."),
             Self::Malformed => own("callback_malformed", "Open the link that leads to TikTok, and answer there."),
             Self::StateUnknown => own("state_not_found", START_AGAIN),
@@ -105,8 +105,8 @@ impl ConnectError {
             Self::StateExpired { .. } => own("state_expired", START_AGAIN),
             Self::Denied(denial) => {
                 let told = denial.failure();
-                let code = if denial.is_the_users() { "consent_denied" } else { "consent_refused" };
-                Failure::new(code, format!("{} ({})", told.message, told.code), told.advice)
+                let code = if denial.is_user_denial() { "authorization_denied" } else { "authorization_rejected" };
+                Rejection::new(code, format!("{} ({})", told.message, told.reason), told.advice)
             }
             Self::ScopeMissing { .. } => {
                 own("scope_missing", "Start again with a new link, and leave everything ticked that is asked for.")
@@ -126,8 +126,8 @@ impl ConnectError {
                     Disposition::Retry { .. } => "Start again with a new link in some minutes.".to_owned(),
                     _ => told.advice,
                 };
-                let message = format!("{} ({})", told.message, told.code);
-                Failure { code: "code_refused".into(), message, advice, ..told }
+                let message = format!("{} ({})", told.message, told.reason);
+                Rejection { log_id: told.log_id, ..Rejection::new("code_refused", message, advice) }
             }
             Self::Unanswered(_) => {
                 own("exchange_timeout", "The code can be used once and may be spent. Start again with a new link.")
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_users_no_and_tiktoks_no_are_told_apart() {
-        assert_eq!(denial(None).failure().code, "consent_denied");
+        assert_eq!(denial(None).failure().code, "authorization_denied");
         let refused = denial(Some("non_sandbox_target")).failure();
-        assert_eq!(refused.code, "consent_refused");
+        assert_eq!(refused.code, "authorization_rejected");
         assert!(refused.message.contains("non_sandbox_target"), "{refused}");
     }
 

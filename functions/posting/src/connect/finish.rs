@@ -8,7 +8,7 @@ use domain::identity::Alias;
 use domain::secret::{ExposeSecret, Sealed, SecretString};
 use jiff::Timestamp;
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
-use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, Grant, OAuthError};
+use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, OAuthError, TokenResponse};
 
 use super::{ConnectError, Connections};
 
@@ -75,7 +75,7 @@ impl Connections {
     }
 
     /// Holds the grant against the request, and against the accounts there are.
-    async fn check(&self, request: &AuthorizationRequest, grant: &Grant) -> Result<(), ConnectError> {
+    async fn check(&self, request: &AuthorizationRequest, grant: &TokenResponse) -> Result<(), ConnectError> {
         let alias = &request.alias;
         let known = self.posting.accounts.get(alias).await?;
         let as_it_is_now = known.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
@@ -93,7 +93,7 @@ impl Connections {
     }
 
     /// Another account that this user is connected as.
-    async fn elsewhere(&self, alias: &Alias, grant: &Grant) -> Result<Option<Alias>, ConnectError> {
+    async fn elsewhere(&self, alias: &Alias, grant: &TokenResponse) -> Result<Option<Alias>, ConnectError> {
         for other in self.posting.accounts.aliases_of(&grant.open_id).await? {
             if other == *alias {
                 continue;
@@ -109,7 +109,7 @@ impl Connections {
 
     /// Gives a grant back that nobody wants. Not where the user is connected:
     /// that would end a consent which is in use.
-    async fn discard(&self, app: &AppCredentials, grant: &Grant) {
+    async fn discard(&self, app: &AppCredentials, grant: &TokenResponse) {
         match self.posting.accounts.aliases_of(&grant.open_id).await {
             Ok(aliases) if aliases.is_empty() => {}
             Ok(_) => return,
@@ -125,7 +125,11 @@ impl Connections {
 
     /// Stores the grant: before it is used for anything, and under whatever
     /// else became of the account meanwhile.
-    async fn store(&self, request: &AuthorizationRequest, grant: &Grant) -> Result<Versioned<Account>, ConnectError> {
+    async fn store(
+        &self,
+        request: &AuthorizationRequest,
+        grant: &TokenResponse,
+    ) -> Result<Versioned<Account>, ConnectError> {
         let (alias, now) = (&request.alias, self.posting.now());
         let access = self.seal(Purpose::AccessToken, alias, grant.access.secret()).await?;
         let refresh = self.seal(Purpose::RefreshToken, alias, grant.refresh.secret()).await?;
@@ -156,7 +160,7 @@ impl Connections {
     }
 }
 
-fn is_expected(expected: &ExpectedUser, grant: &Grant) -> bool {
+fn is_expected(expected: &ExpectedUser, grant: &TokenResponse) -> bool {
     match expected {
         ExpectedUser::Anybody => true,
         ExpectedUser::User(open_id) => *open_id == grant.open_id,

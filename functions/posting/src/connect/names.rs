@@ -7,7 +7,7 @@ use domain::account::Account;
 use domain::failure::error_chain;
 use jiff::Timestamp;
 use storage::Versioned;
-use tiktok::Grant;
+use tiktok::TokenResponse;
 
 use super::Connections;
 
@@ -23,7 +23,12 @@ struct Names {
 
 impl Connections {
     /// The account with its user's names, as far as TikTok tells them.
-    pub(super) async fn named(&self, stored: Versioned<Account>, grant: &Grant, deadline: Timestamp) -> Account {
+    pub(super) async fn named(
+        &self,
+        stored: Versioned<Account>,
+        grant: &TokenResponse,
+        deadline: Timestamp,
+    ) -> Account {
         let left = Duration::try_from(deadline.duration_since(self.posting.now())).unwrap_or_default();
         let told = tokio::time::timeout(PATIENCE.min(left), self.names(grant)).await.unwrap_or_else(|_| {
             tracing::warn!(account = %stored.alias, "TikTok did not tell the user's names in time");
@@ -49,7 +54,7 @@ impl Connections {
 
     /// Asks for the user, and where that does not tell the name in links and the
     /// scopes allow it, for the creator.
-    async fn names(&self, grant: &Grant) -> Names {
+    async fn names(&self, grant: &TokenResponse) -> Names {
         let mut names = Names::default();
         match self.posting.tiktok.user(&grant.access, &grant.scopes).await {
             Ok(user) => names = Names { username: user.username, display_name: user.display_name },

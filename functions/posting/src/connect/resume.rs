@@ -11,7 +11,6 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use storage::Versioned;
 
-use crate::exit::NEEDS_RECONNECT;
 use crate::posting::Posting;
 
 /// How many posts are written at once.
@@ -49,7 +48,7 @@ impl Posting {
     /// Lets one post go on, if it waits for its account; tells where it stands then.
     async fn free(&self, kept: Versioned<Post>) -> Option<(PostId, StateName)> {
         let (id, now) = (kept.id.clone(), self.now());
-        let freed = kept.value.clone().reconnected(NEEDS_RECONNECT, now).ok()?;
+        let freed = kept.value.clone().reconnected(now).ok()?;
         // What somebody else has written meanwhile waits no more, or looks soon.
         let saved = self.posts.save(kept, freed, now).await.inspect_err(|error| {
             tracing::debug!(post.id = %id, error = error_chain(error), "waiting post left to its next look");

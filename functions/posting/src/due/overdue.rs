@@ -68,7 +68,7 @@ impl Posting {
     /// stored over this.
     pub(super) async fn postpone(&self, kept: Versioned<Post>) -> Result<Next, StoreError> {
         let now = self.now();
-        let later = kept.value.clone().ask_later(PUT_OFF, now);
+        let later = kept.value.clone().postpone_poll(PUT_OFF, now);
         match self.posts.save(kept, later, now).await {
             Ok(kept) => {
                 tracing::info!(post.id = %kept.id, "post is late: put off, and asked about now");

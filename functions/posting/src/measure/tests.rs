@@ -72,8 +72,8 @@ fn processing() -> Post {
     committed.sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
-fn told(standing: PublishStatus) -> StatusReport {
-    StatusReport { standing, uploaded: None, video_ids: vec![], links: Links::default(), log_id: None }
+fn told(status: PublishStatus) -> StatusReport {
+    StatusReport { status, uploaded: None, video_ids: vec![], links: Links::default(), log_id: None }
 }
 
 fn counts(reading: &Measurement, metric: Metric) -> Option<f64> {
@@ -100,36 +100,11 @@ fn what_tiktok_has_whole_is_counted_in_bytes() {
 }
 
 #[test]
-fn every_reason_that_the_code_gives_is_told_apart() {
-    let sources = [
-        include_str!("../exit.rs"),
-        include_str!("../tokens.rs"),
-        include_str!("../tokens/refresh.rs"),
-        include_str!("../options.rs"),
-        include_str!("../upload.rs"),
-        include_str!("../upload/begin.rs"),
-        include_str!("../upload/conclude.rs"),
-        include_str!("../upload/react.rs"),
-        include_str!("../upload/send.rs"),
-        include_str!("../../../domain/src/rate_limit.rs"),
-        include_str!("../../../domain/src/post/report.rs"),
-    ];
-    let given: BTreeSet<&str> = sources.iter().flat_map(|source| codes_in(source)).collect();
-    assert!(given.len() > 15, "{given:?}");
-    for code in given {
-        assert_eq!(bounded(code), code);
+fn every_own_and_documented_code_is_its_own_metric_label() {
+    let documented = error_codes::ERROR_CODES.iter().map(|row| Reason::parse(row.code));
+    for reason in Reason::ALL.iter().cloned().chain(documented) {
+        assert_eq!(label(&reason), reason.code());
     }
-}
-
-/// The codes that a source names where it makes a wait, a failure or a limit.
-fn codes_in(source: &str) -> Vec<&str> {
-    let product = source.split("#[cfg(test)]").next().unwrap();
-    ["Exit::defer(\"", "Self::defer(\"", "Failure::new(\"", ".defer(\"", "&str = \""]
-        .iter()
-        .flat_map(|before| product.split(before).skip(1))
-        .filter_map(|rest| rest.split('"').next())
-        .filter(|word| word.contains('_') || *word == "queued_behind")
-        .collect()
 }
 
 /// The metrics of our namespace that the template names, wherever it does.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use domain::identity::Alias;
 use domain::options::Mode;
-use domain::rate_limit::{BUSY, PostingUsers, QueuePosition, UploadQuota, Wait};
+use domain::rate_limit::{PostingUsers, QueuePosition, UploadQuota, Wait};
+use domain::reason::Reason;
 use futures::try_join;
 use storage::{Counter, LimitKey, SaveError, StoreError, StoredCounter};
 
@@ -31,21 +32,21 @@ impl Posting {
     pub(crate) async fn books(&self, alias: &Alias, mode: Mode) -> Result<AccountLimits, StoreError> {
         let users = async {
             match mode {
-                Mode::Direct => self.limits.open(LimitKey::users()).await.map(Some),
+                Mode::Direct => self.limits.get(LimitKey::posting_users()).await.map(Some),
                 Mode::Draft => Ok(None),
             }
         };
-        let (turns, users) = try_join!(self.limits.open(LimitKey::turns(alias, mode)), users)?;
+        let (turns, users) = try_join!(self.limits.get(LimitKey::upload_quota(alias, mode)), users)?;
         Ok(AccountLimits { mode, turns, users })
     }
 
     /// Makes sure that nothing but other posts keeps the account from beginning an
     /// upload now: of its own limits, and the app's.
     pub(crate) fn has_room(&self, alias: &Alias, books: &AccountLimits, ahead: QueuePosition) -> Result<(), Wait> {
-        let (now, turns) = (self.now(), &books.turns.book);
-        turns.place(self.limits(books.mode), ahead, now)?;
+        let (now, turns) = (self.now(), &books.turns.value);
+        turns.check(self.limits(books.mode), ahead, now)?;
         let admit = |users: &StoredCounter<PostingUsers>| {
-            users.book.admit(alias, has_posted(turns, now), self.posting_users, now).map(|_| ())
+            users.value.admit(alias, has_posted(turns, now), self.posting_users, now).map(|_| ())
         };
         books.users.as_ref().map_or(Ok(()), admit)
     }
@@ -69,10 +70,10 @@ impl Posting {
         for _ in 0..TRIES {
             let opened = match read.take() {
                 Some(opened) => opened,
-                None => self.limits.open::<B>(key.clone()).await?,
+                None => self.limits.get::<B>(key.clone()).await?,
             };
-            let Some(next) = change(&opened.book)? else { return Ok(()) };
-            match self.limits.write(opened, &next, self.now()).await {
+            let Some(next) = change(&opened.value)? else { return Ok(()) };
+            match self.limits.save(opened, &next, self.now()).await {
                 Ok(()) => return Ok(()),
                 Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),
@@ -80,7 +81,7 @@ impl Posting {
         }
         let message = "many workers use the account's budget at once";
         Err(Exit::rate_limited(Wait {
-            code: BUSY.to_owned(),
+            reason: Reason::RateLimitContended,
             message: message.to_owned(),
             until: self.now() + BUSY_WAIT,
         }))

@@ -14,7 +14,7 @@ use domain::failure::{Disposition, error_chain};
 use domain::identity::Alias;
 use domain::secret::{Sealed, SecretString};
 use storage::{EncryptionContext, Purpose, SaveError, StoreError, Versioned};
-use tiktok::{AppCredentials, ErrorKind, Grant, RefreshToken};
+use tiktok::{AppCredentials, ErrorKind, RefreshToken, TokenResponse};
 
 use super::{OpenedToken, unknown_account};
 use crate::exit::Exit;
@@ -66,7 +66,7 @@ impl Posting {
     /// Stores a new pair, and only then hands out its token. A pair is never
     /// dropped: not because somebody changed the account meanwhile, nor for a
     /// passing error.
-    async fn keep_grant(&self, mut kept: Versioned<Account>, grant: Grant) -> Result<OpenedToken, Exit> {
+    async fn keep_grant(&self, mut kept: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
         let now = self.now();
         let alias = kept.alias.clone();
         let access = self.seal_surely(Purpose::AccessToken, &alias, grant.access.secret()).await?;
@@ -163,7 +163,7 @@ async fn not_stored_yet(alias: &Alias, error: StoreError) -> Result<(), StoreErr
 
 /// The account with a new pair. A grant is newer than any refusal, and one that
 /// does not name its scopes has not lost any.
-fn renewed(account: &Account, tokens: &TokenPair, grant: &Grant) -> Account {
+fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Account {
     let named = grant.scopes.iter().next().is_some();
     let scopes = if named { grant.scopes.clone() } else { account.scopes.clone() };
     let (tokens, connection) = (tokens.clone(), Connection::Connected);

@@ -59,7 +59,7 @@ impl Posting {
             Box::pin(self.objects.describe(&post.source)),
             Box::pin(self.sidecar(&post.source)),
             Box::pin(self.header_as_told(post)),
-            Box::pin(self.posts.line(&post.account, post.dropped_at)),
+            Box::pin(self.posts.account_queue(&post.account, post.dropped_at)),
         );
         let account = account?.ok_or_else(|| unknown_account(&post.account))?;
         let object = object?;
@@ -133,7 +133,7 @@ impl Posting {
     ) -> Result<(Upload, UploadUrl), Exit> {
         // The URL's hour is counted from before TikTok was asked, the earliest that it can have begun.
         let issued_at = self.now();
-        let begin = async |token| self.tiktok.begin(&token, settings, &plan).await;
+        let begin = async |token| self.tiktok.init_publish(&token, settings, &plan).await;
         let ticket = self.in_turn(post, books, bearer, begin).await?;
         let context = EncryptionContext::new(Purpose::UploadUrl, &post.account);
         let url = self.cipher.seal(&context, ticket.upload_url.secret()).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::failure::{backoff, error_chain};
 use domain::post::{InvalidTransition, Post, PostState, SentReceipt};
+use domain::reason::Reason;
 use domain::upload::Upload;
 use futures::join;
 use storage::StoreError;
@@ -59,9 +60,9 @@ impl Posting {
                 post.sent(SentReceipt::Unconfirmed { why: failure.message }, now)
             }
             Exit::Fail(failure) => post.fail(failure, now),
-            Exit::Defer { code, message, after } => {
-                let wait = after.max(backoff(times(&post, &code))) + spread(&post);
-                post.defer(&code, &message, wait, now)
+            Exit::Defer { reason, message, after } => {
+                let wait = after.max(backoff(times(&post, &reason))) + spread(&post);
+                post.defer(reason, &message, wait, now)
             }
             Exit::RateLimited(limited) => {
                 let Limited { wait, described } = *limited;
@@ -70,7 +71,7 @@ impl Posting {
                     None => post,
                 };
                 let after = Duration::try_from(wait.until.duration_since(now)).unwrap_or_default();
-                post.defer(&wait.code, &wait.message, after, now)
+                post.defer(wait.reason, &wait.message, after, now)
             }
             Exit::Hold(reason) => post.hold(reason, now),
             Exit::Schedule(at) => post.schedule(at, now),
@@ -104,9 +105,9 @@ fn set_aside(post: Post, fault: InvalidTransition, now: jiff::Timestamp) -> Post
 }
 
 /// How often in a row the post now waits for this.
-fn times(post: &Post, code: &str) -> u32 {
+fn times(post: &Post, reason: &Reason) -> u32 {
     match &post.state {
-        PostState::Uploading { deferral: Some(deferral), .. } if deferral.code == code => deferral.count + 1,
+        PostState::Uploading { deferral: Some(deferral), .. } if deferral.reason == *reason => deferral.count + 1,
         _ => 1,
     }
 }

@@ -105,7 +105,7 @@ mod tests {
         match pace.room_for(64_000_000, &worker, since + Duration::from_mins(minutes)) {
             Ok(()) => "goes on".into(),
             Err(Exit::Yield) => "hands over".into(),
-            Err(Exit::Defer { code, .. }) => code,
+            Err(Exit::Defer { reason, .. }) => reason.code().to_owned(),
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -14,7 +14,7 @@ use storage::{SaveError, Versioned};
 use tiktok::Webhook;
 
 use super::{ReceiveError, TRIES};
-use crate::exit::{Exit, NEEDS_RECONNECT, RECONNECT_LOOK};
+use crate::exit::{Exit, RECONNECT_LOOK};
 use crate::measure::Measurement;
 use crate::posting::Posting;
 
@@ -92,9 +92,7 @@ impl Posting {
 
     async fn park_one(&self, kept: Versioned<Post>, message: &str) -> bool {
         let now = self.now();
-        let Ok(awaiting_reconnect) =
-            kept.value.clone().awaiting_reconnect(NEEDS_RECONNECT, message, RECONNECT_LOOK, now)
-        else {
+        let Ok(awaiting_reconnect) = kept.value.clone().awaiting_reconnect(message, RECONNECT_LOOK, now) else {
             return false;
         };
         self.posts.save(kept, awaiting_reconnect, now).await.is_ok()

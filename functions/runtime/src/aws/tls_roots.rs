@@ -1,11 +1,11 @@
-//! Whose certificates are believed to be AWS's.
+//! The root certificates that the AWS clients trust.
 //!
-//! AWS's endpoints have theirs from Amazon's own authorities, whose roots are
-//! compiled in (<https://www.amazontrust.com/repository/>). The SDK by itself reads
-//! all that the host has and parses it once for each client, which is the longest
-//! part of a cold start. It is left to do so where somebody else may answer: where
-//! the environment names other certificates or another endpoint, and in the
-//! partitions that have authorities of their own.
+//! The certificates of AWS's endpoints are issued by Amazon's own authorities, whose roots are compiled in
+//! (<https://www.amazontrust.com/repository/>). By default the SDK reads and parses all root certificates of the
+//! host, once for each client, which is the longest part of a cold start.
+//!
+//! The default stays in use if another server may respond: if the environment names other certificates or another
+//! endpoint, and in AWS partitions that have their own authorities.
 
 use aws_config::ConfigLoader;
 use aws_smithy_http_client::Builder;
@@ -13,10 +13,10 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
 /// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
-const AMAZONS: &str = include_str!("amazon_trust_services.pem");
+const AMAZON_ROOTS: &str = include_str!("amazon_trust_services.pem");
 
-/// The variables that name others than AWS, or whom to believe.
-const OTHERS: [&str; 8] = [
+/// The variables that name other endpoints or other root certificates.
+const OVERRIDES: [&str; 8] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "AWS_ENDPOINT_URL",
@@ -27,13 +27,12 @@ const OTHERS: [&str; 8] = [
     "AWS_ENDPOINT_URL_SQS",
 ];
 
-/// Has the clients believe Amazon's authorities, and nobody else, where nobody
-/// else can be meant.
+/// Makes the clients trust only Amazon's authorities, if all endpoints are AWS's.
 pub(super) fn apply(config: ConfigLoader, variable: impl Fn(&str) -> Option<String>) -> ConfigLoader {
-    let trust = TrustStore::empty().with_pem_certificate(AMAZONS);
+    let trust = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let tls = TlsContext::builder().with_trust_store(trust).build();
     match tls {
-        Ok(tls) if is_amazons(variable) => {
+        Ok(tls) if has_amazon_endpoints(variable) => {
             let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls);
             config.http_client(client.build_https())
         }
@@ -41,9 +40,10 @@ pub(super) fn apply(config: ConfigLoader, variable: impl Fn(&str) -> Option<Stri
     }
 }
 
-fn is_amazons(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let apart = |region: String| region.starts_with("cn-") || region.contains("-iso") || region.starts_with("eusc-");
-    OTHERS.iter().all(|name| variable(name).is_none()) && !variable("AWS_REGION").is_some_and(apart)
+fn has_amazon_endpoints(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let has_own_authorities =
+        |region: String| region.starts_with("cn-") || region.contains("-iso") || region.starts_with("eusc-");
+    OVERRIDES.iter().all(|name| variable(name).is_none()) && !variable("AWS_REGION").is_some_and(has_own_authorities)
 }
 
 #[cfg(test)]
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// What Amazon's page says of its roots, in the order of the file.
+    /// The SHA-256 fingerprints on Amazon's page, in the order of the file.
     const FINGERPRINTS: [&str; 5] = [
         "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
         "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
@@ -68,25 +68,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compiled_in_is_what_amazon_publishes() {
-        let certificates = AMAZONS.split_inclusive("-----END CERTIFICATE-----\n").map(fingerprint);
+    fn compiled_roots_have_the_published_fingerprints() {
+        let certificates = AMAZON_ROOTS.split_inclusive("-----END CERTIFICATE-----\n").map(fingerprint);
         assert_eq!(certificates.collect::<Vec<_>>(), FINGERPRINTS);
     }
 
     #[test]
-    fn whoever_names_others_is_left_to_the_hosts_certificates() {
-        let amazons = |set: &[(&str, &str)]| {
+    fn overrides_and_other_partitions_use_the_host_certificates() {
+        let is_amazon = |set: &[(&str, &str)]| {
             let value = |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
-            is_amazons(value)
+            has_amazon_endpoints(value)
         };
-        assert!(
-            amazons(&[]) && amazons(&[("AWS_REGION", "eu-central-1")]) && amazons(&[("AWS_REGION", "us-gov-west-1")])
-        );
-        for name in OTHERS {
-            assert!(!amazons(&[("AWS_REGION", "eu-central-1"), (name, "x")]), "{name}");
+        assert!(is_amazon(&[]));
+        for region in ["eu-central-1", "us-gov-west-1"] {
+            assert!(is_amazon(&[("AWS_REGION", region)]), "{region}");
+        }
+        for name in OVERRIDES {
+            assert!(!is_amazon(&[("AWS_REGION", "eu-central-1"), (name, "x")]), "{name}");
         }
         for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"] {
-            assert!(!amazons(&[("AWS_REGION", region)]), "{region}");
+            assert!(!is_amazon(&[("AWS_REGION", region)]), "{region}");
         }
     }
 }

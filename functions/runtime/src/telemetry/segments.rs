@@ -1,15 +1,15 @@
-//! What X-Ray shows of an invocation besides that it was.
+//! Subsegments for X-Ray: what a trace shows of the work in an invocation.
 //!
-//! Each span that is opened within an invocation is a subsegment of it, named as the
-//! span is, with the span's fields as annotations: `annotation.post_id = "…"` finds
-//! every invocation of every function that worked on a post, and `annotation.trace_id`
-//! those of the trace in which it was dropped. A subsegment is one datagram to the daemon
-//! that Lambda runs beside a function. Nothing waits for it, nothing is sent of an
-//! invocation that is not sampled, and where nobody traces there is no daemon.
+//! Each span that is opened in an invocation becomes a subsegment with the span's name. The span's fields become
+//! annotations: `annotation.post_id = "…"` finds every invocation of every function that worked on a post, and
+//! `annotation.trace_id` finds those of the trace in which the post was dropped.
+//!
+//! A subsegment is one datagram to the daemon that Lambda runs beside a function. The function never waits for it.
+//! Nothing is sent if the invocation is not sampled, or if tracing is off and there is no daemon.
 //! <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>
 //!
-//! It knows no span by its name, and invocations by the one field that `lambda_runtime`
-//! gives theirs.
+//! This module knows no span by its name. It recognizes the span of an invocation by the field that
+//! `lambda_runtime` gives it.
 
 use std::fmt;
 use std::io;
@@ -26,33 +26,33 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::{clock, environment, random};
 
-/// The field with the tracing header, in the span of an invocation.
-const HEADER: &str = "xrayTraceId";
-/// What the daemon reads in front of each document.
-const PREFACE: &str = "{\"format\":\"json\",\"version\":1}\n";
+/// The field that contains the tracing header, in the span of an invocation.
+const TRACE_HEADER_FIELD: &str = "xrayTraceId";
+/// The header of each datagram to the daemon.
+const DATAGRAM_HEADER: &str = "{\"format\":\"json\",\"version\":1}\n";
 
-/// Tells the daemon of spans.
+/// Sends spans to the X-Ray daemon.
 pub(super) struct Segments {
     daemon: UdpSocket,
 }
 
-/// What an invocation says of its trace.
+/// The trace of an invocation.
 #[derive(Clone)]
 struct Invocation {
-    trace: String,
-    segment: String,
+    trace_id: String,
+    segment_id: String,
 }
 
-/// A span that is to become a subsegment.
-struct Open {
-    since: Timestamp,
+/// A span that becomes a subsegment when it closes.
+struct Subsegment {
+    start: Timestamp,
     annotations: Map<String, Value>,
     failed: bool,
 }
 
 impl Segments {
-    /// `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets: the daemon's address and port. None
-    /// where it is not set, or cannot be sent to: nothing depends on it.
+    /// Reads the daemon's address and port from `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets. None if it is not set, or
+    /// if no socket can be opened: traces are optional.
     pub(super) fn start() -> Option<Self> {
         Self::to(&environment::variable("AWS_XRAY_DAEMON_ADDRESS")?).ok()
     }
@@ -64,31 +64,31 @@ impl Segments {
         Ok(Self { daemon })
     }
 
-    fn send(&self, name: &str, open: &Open, invocation: &Invocation) {
+    fn send(&self, name: &str, subsegment: &Subsegment, invocation: &Invocation) {
         let random = random::random_bytes().ok();
         let Some(id) = random.and_then(|random| random.first_chunk().copied()).map(u64::from_be_bytes) else { return };
-        let subsegment = json!({
+        let document = json!({
             "type": "subsegment",
             "name": name,
             "id": format!("{id:016x}"),
-            "trace_id": invocation.trace,
-            "parent_id": invocation.segment,
-            "start_time": open.since.as_duration().as_secs_f64(),
+            "trace_id": invocation.trace_id,
+            "parent_id": invocation.segment_id,
+            "start_time": subsegment.start.as_duration().as_secs_f64(),
             "end_time": clock::now().as_duration().as_secs_f64(),
-            "fault": open.failed,
-            "annotations": open.annotations,
+            "fault": subsegment.failed,
+            "annotations": subsegment.annotations,
         });
-        // Nobody is served worse where a datagram is lost.
-        let _ = self.daemon.send(format!("{PREFACE}{subsegment}").as_bytes());
+        // A lost datagram only leaves a gap in the trace.
+        let _ = self.daemon.send(format!("{DATAGRAM_HEADER}{document}").as_bytes());
     }
 }
 
 impl Invocation {
-    /// Reads a tracing header, `Root=1-…;Parent=…;Sampled=1`. None, where the invocation is not sampled.
+    /// Parses a tracing header, `Root=1-…;Parent=…;Sampled=1`. None if the invocation is not sampled.
     fn sampled(header: &str) -> Option<Self> {
         let part = |name| header.split(';').find_map(|part| part.trim().strip_prefix(name)).map(str::to_owned);
         part("Sampled=").filter(|sampled| sampled == "1")?;
-        Some(Self { trace: part("Root=")?, segment: part("Parent=")? })
+        Some(Self { trace_id: part("Root=")?, segment_id: part("Parent=")? })
     }
 }
 
@@ -97,12 +97,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Segments {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
-        if let Some(header) = fields.0.get(HEADER).and_then(Value::as_str) {
+        if let Some(header) = fields.0.get(TRACE_HEADER_FIELD).and_then(Value::as_str) {
             if let Some(invocation) = Invocation::sampled(header) {
                 span.extensions_mut().insert(invocation);
             }
         } else if span.scope().skip(1).any(|outer| outer.extensions().get::<Invocation>().is_some()) {
-            span.extensions_mut().insert(Open { since: clock::now(), annotations: fields.0, failed: false });
+            span.extensions_mut().insert(Subsegment { start: clock::now(), annotations: fields.0, failed: false });
         }
     }
 
@@ -111,23 +111,23 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Segments {
             return;
         }
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(open) = span.extensions_mut().get_mut::<Open>() {
-                open.failed = true;
+            if let Some(subsegment) = span.extensions_mut().get_mut::<Subsegment>() {
+                subsegment.failed = true;
             }
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
-        let Some(open) = span.extensions_mut().remove::<Open>() else { return };
+        let Some(subsegment) = span.extensions_mut().remove::<Subsegment>() else { return };
         let invocation = span.scope().skip(1).find_map(|outer| outer.extensions().get::<Invocation>().cloned());
         if let Some(invocation) = invocation {
-            self.send(span.name(), &open, &invocation);
+            self.send(span.name(), &subsegment, &invocation);
         }
     }
 }
 
-/// The fields of a span, by names that annotations may have.
+/// The fields of a span. The names have `_` instead of `.`, because annotations may not contain a dot.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
@@ -151,7 +151,7 @@ mod tests {
 
     const TRACE: &str = "1-6925e988-bd862e3fe1be46a994272793";
 
-    /// What the daemon is sent while a function works on a post in an invocation with this header.
+    /// The subsegments that are sent while `work` runs in a post's span, in an invocation with this tracing header.
     fn sent_in(header: &str, work: impl FnOnce()) -> Vec<Value> {
         let daemon = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         daemon.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -163,14 +163,14 @@ mod tests {
         let mut buffer = [0; 4096];
         std::iter::from_fn(|| daemon.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec()))
             .map(|datagram| {
-                let document = datagram.strip_prefix(PREFACE.as_bytes()).unwrap();
+                let document = datagram.strip_prefix(DATAGRAM_HEADER.as_bytes()).unwrap();
                 serde_json::from_slice(document).unwrap()
             })
             .collect()
     }
 
     #[test]
-    fn work_on_a_post_is_a_subsegment_that_is_found_by_the_post() {
+    fn span_becomes_subsegment_with_annotations() {
         let header = format!("Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1");
         let sent = sent_in(&header, || tracing::info!("upload begun"));
         let [post] = &sent[..] else { panic!("{sent:?}") };
@@ -184,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_shown_as_failed() {
+    fn error_log_marks_the_subsegment_as_failed() {
         let header = format!("Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:2:3");
         let sent = sent_in(&header, || tracing::error!("post failed"));
         assert_eq!(sent[0]["fault"], true);
     }
 
     #[test]
-    fn nothing_is_sent_of_an_invocation_that_is_not_sampled() {
+    fn unsampled_invocation_sends_nothing() {
         for header in
             [format!("Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=0"), format!("Root={TRACE}"), String::new()]
         {

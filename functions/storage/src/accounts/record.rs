@@ -1,7 +1,7 @@
 //! An account as an item.
 //!
-//! `updated_at` is there for people alone. The tokens are binary attributes:
-//! what the vault sealed, never the tokens themselves.
+//! The tokens are binary attributes that contain ciphertext, never the tokens themselves. `updated_at` is for
+//! people who read the table in the console; this crate does not read it.
 
 use domain::account::{Account, Connection, Preferences, RefreshLock, Requirement, Scopes, TokenPair};
 use domain::identity::{Alias, OpenId};
@@ -12,16 +12,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::{self, Ciphertext, Millis};
-use crate::table::{Item, RecordError};
+use crate::table::{Item, Record, RecordError};
 
 /// The table's key.
 pub(super) const KEY: &str = "alias";
-/// The renewal index's partition, the same for all that are in it.
+/// The partition key of the index `renewal`. All entries have the same value.
 pub(super) const RENEWAL: &str = "renewal";
-/// The renewal index's order.
+/// The sort key of the index `renewal`.
 pub(super) const RENEW_AT: &str = "renew_at";
 
-/// The one value of [`RENEWAL`]; an account that cannot be renewed has none.
+/// The value of [`RENEWAL`]. An account that is not connected lacks the attribute, so the index omits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Renewal {
@@ -29,7 +29,7 @@ pub(super) enum Renewal {
 }
 
 impl Renewal {
-    /// The value as the index has it.
+    /// The stored value.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Due => "due",
@@ -37,7 +37,7 @@ impl Renewal {
     }
 }
 
-/// The connection's name; the rest of it is in the attributes `reconnect_*`.
+/// The kind of the connection. Its other data is in the attributes `reconnect_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ConnectionName {
@@ -75,14 +75,19 @@ struct AccountRecord {
     updated_at: Timestamp,
 }
 
-/// Writes an account as the attributes of its item.
+/// Converts an account to the attributes of its item.
 pub(super) fn item_of(account: &Account, now: Timestamp) -> Result<Item, RecordError> {
     attribute::item_of(&AccountRecord::of(account.clone(), now))
 }
 
-/// Reads an account from the attributes of its item.
-pub(super) fn account_of(item: &Item) -> Result<Account, RecordError> {
-    attribute::record_of::<AccountRecord>(item)?.restore()
+impl Record for Account {
+    fn key(&self) -> &str {
+        self.alias.as_str()
+    }
+
+    fn from_item(item: &Item) -> Result<Self, RecordError> {
+        attribute::record_of::<AccountRecord>(item)?.restore()
+    }
 }
 
 impl AccountRecord {
@@ -94,7 +99,7 @@ impl AccountRecord {
         let lock = account.refreshing;
         let renewal = (connection == ConnectionName::Connected).then_some(Renewal::Due);
         let Preferences { defaults, sidecar, review, title_frame, time_zone } = account.preferences;
-        let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let non_empty = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             alias: account.alias,
             open_id: account.open_id,
@@ -116,8 +121,8 @@ impl AccountRecord {
             defaults: Some(defaults).filter(|defaults| *defaults != PostOptions::default()),
             sidecar,
             review,
-            title_prefix: said(title_frame.prefix()),
-            title_suffix: said(title_frame.suffix()),
+            title_prefix: non_empty(title_frame.prefix()),
+            title_suffix: non_empty(title_frame.suffix()),
             time_zone,
             updated_at: now,
         }
@@ -137,10 +142,11 @@ impl AccountRecord {
             (Some(_), None) => return Err(RecordError::Missing { name: "refresh_lock_expires_at" }),
             (None, Some(_)) => return Err(RecordError::Missing { name: "refresh_lock_owner" }),
         };
-        // An item of before these were kept: its lifetimes were long, as far as anybody knows.
+        // An older version did not store these two attributes. With the epoch as the time of the grant, the
+        // lifetimes appear long, and the time of the renewal follows from the expiry.
         let granted_at = self.granted_at.unwrap_or(Timestamp::UNIX_EPOCH);
         let renew_at = match self.renew_at {
-            Some(at) => at.instant(RENEW_AT)?,
+            Some(at) => at.timestamp(RENEW_AT)?,
             None => TokenPair::renewal(granted_at, self.refresh_expires_at),
         };
         Ok(Account {
@@ -202,9 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn an_account_comes_back_as_it_was() {
+    fn account_round_trips() {
         let at = Timestamp::from_second(90).unwrap();
-        let broken = Account {
+        let needs_reconnect = Account {
             connection: Connection::NeedsReconnect { since: at, why: "access revoked".into() },
             refreshing: Some(RefreshLock { owner: "status-1".into(), expires_at: at }),
             preferences: Preferences {
@@ -216,40 +222,44 @@ mod tests {
             username: None,
             ..account()
         };
-        for account in [account(), broken] {
+        for account in [account(), needs_reconnect] {
             let item = item_of(&account, at).unwrap();
-            assert_eq!(account_of(&item).unwrap(), account);
+            assert_eq!(Account::from_item(&item).unwrap(), account);
         }
     }
 
     #[test]
-    fn an_item_of_before_these_were_kept_is_an_account_without_them() {
+    fn item_of_an_older_version_lacks_optional_attributes() {
         let mut item = item_of(&account(), Timestamp::UNIX_EPOCH).unwrap();
         for attribute in ["granted_at", "renewal", "renew_at", "title_prefix", "title_suffix", "time_zone"] {
             item.remove(attribute);
         }
-        let old = account_of(&item).unwrap();
+        let old = Account::from_item(&item).unwrap();
         assert_eq!(old.preferences, account().preferences);
-        assert_eq!(old.tokens, account().tokens, "its times follow from its lifetimes");
+        assert_eq!(old.tokens, account().tokens, "its times follow from the expiry");
     }
 
     #[test]
-    fn only_an_account_that_can_be_renewed_is_in_the_index() {
+    fn only_connected_accounts_are_in_the_renewal_index() {
         let item = item_of(&account(), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(item.get(RENEWAL), Some(&AttributeValue::S(Renewal::Due.as_str().to_owned())));
-        assert_eq!(item.get(RENEW_AT), Some(&AttributeValue::N("43200000".to_owned())), "at half of a day");
+        assert_eq!(
+            item.get(RENEW_AT),
+            Some(&AttributeValue::N("43200000".to_owned())),
+            "half of the refresh token's lifetime of one day"
+        );
         let connection = Connection::NeedsReconnect { since: Timestamp::UNIX_EPOCH, why: "revoked".into() };
         let authorization_lost = item_of(&Account { connection, ..account() }, Timestamp::UNIX_EPOCH).unwrap();
         assert!(!authorization_lost.contains_key(RENEWAL));
     }
 
     #[test]
-    fn half_a_lock_is_none_that_can_be_trusted() {
+    fn lock_without_expiry_is_invalid() {
         let lock = RefreshLock { owner: "status-1".into(), expires_at: Timestamp::UNIX_EPOCH };
         let locked = Account { refreshing: Some(lock), ..account() };
         let mut item = item_of(&locked, Timestamp::UNIX_EPOCH).unwrap();
         item.remove("refresh_lock_expires_at");
-        let error = account_of(&item).unwrap_err();
-        assert_eq!(error.to_string(), "it has no attribute refresh_lock_expires_at");
+        let error = Account::from_item(&item).unwrap_err();
+        assert_eq!(error.to_string(), "attribute refresh_lock_expires_at is missing");
     }
 }

@@ -1,49 +1,43 @@
-//! The renewal index: connected accounts in the order in which their tokens are
-//! to be exchanged although nobody needs them.
+//! The index `renewal`: connected accounts, ordered by the time at which their tokens must be renewed although no
+//! call needs them.
 //!
-//! A sparse index rather than a scan of the table: looking every minute then
-//! costs as much as what is due, which is nearly always nothing, and no memory of
-//! when the last look was. One partition is enough for it: an entry changes when
-//! TikTok grants a pair, which for ten thousand accounts is a few times a second
-//! at most, and a partition takes a thousand writes.
+//! The index is sparse: only connected accounts are in it. A query each minute reads only what is due, which is
+//! usually nothing, while a scan would read every account. All entries are in one partition. An entry changes
+//! when TikTok issues a pair of tokens: with 10,000 accounts a few times per second at most, and a partition
+//! accepts 1,000 writes per second.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::Alias;
 use jiff::Timestamp;
 
 use super::record::{KEY, RENEW_AT, RENEWAL, Renewal};
-use crate::attribute::Millis;
-use crate::aws::AwsError;
+use crate::attribute::{self, Millis};
 use crate::table::{Item, StoreError, Table};
 
 /// The index's name.
 const INDEX: &str = "renewal";
-/// How many accounts a look finds at most; the next one finds the others.
-const MOST: i32 = 100;
+/// How many accounts one query returns at most. The next query returns the rest.
+const MAX_ACCOUNTS: i32 = 100;
 
-/// Finds the accounts whose time has come, the longest due first.
+/// Finds the accounts that are due, the longest due first.
 pub(super) async fn due(table: &Table, now: Timestamp) -> Result<Vec<Alias>, StoreError> {
-    let query = table.client().query().table_name(table.name()).index_name(INDEX).limit(MOST);
-    let query = query
+    let query = table
+        .query(INDEX)
+        .limit(MAX_ACCOUNTS)
         .key_condition_expression("#renewal = :due AND #at <= :now")
         .expression_attribute_names("#renewal", RENEWAL)
         .expression_attribute_names("#at", RENEW_AT)
         .expression_attribute_values(":due", AttributeValue::S(Renewal::Due.as_str().to_owned()))
         .expression_attribute_values(":now", Millis::floor(now).value())
         .scan_index_forward(true);
-    let answer = query.send().await.map_err(|error| {
-        let permission = "dynamodb:Query (on index renewal)";
-        StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
-    })?;
-    Ok(answer.items().iter().filter_map(|item| alias_of(table, item)).collect())
+    let page = table.send(INDEX, query).await?;
+    Ok(page.items().iter().filter_map(|item| alias_of(table, item)).collect())
 }
 
-/// Reads an entry's alias. One that is none is passed over, so that it keeps no
-/// other account from being found.
+/// Reads the alias of an entry. An invalid entry is skipped, so that it does not hide other accounts.
 fn alias_of(table: &Table, item: &Item) -> Option<Alias> {
-    let text = item.get(KEY).and_then(|key| key.as_s().ok()).map_or("", String::as_str);
-    let warn = |error: &_| tracing::warn!(table = table.name(), error = %error, "an entry of the index is no account");
-    Alias::new(text).inspect_err(warn).ok()
+    let warn = |error: &_| tracing::warn!(table = table.name(), index = INDEX, error = %error, "invalid entry skipped");
+    Alias::new(attribute::text(item, KEY)).inspect_err(warn).ok()
 }
 
 #[cfg(test)]
@@ -51,30 +45,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::scripted_server::{Answer, ScriptedServer, say};
+    use crate::scripted_aws::{Reply, ScriptedAws, ScriptedServer, dynamodb_error, reply};
 
     fn table(server: &ScriptedServer) -> Table {
         Table::new(server.dynamodb(), "accounts".to_owned(), KEY)
     }
 
     #[tokio::test]
-    async fn those_whose_time_has_come_are_found_and_a_foreign_entry_hides_none() {
+    async fn due_accounts_are_found_despite_an_invalid_entry() {
         let found =
             json!({ "Items": [{ "alias": { "S": "anna" } }, { "alias": { "S": "/" } }, { "alias": { "S": "ben" } }] });
-        let server = ScriptedServer::start([say(Answer::new(200, found.to_string()))]).await;
+        let server = ScriptedServer::start([reply(Reply::new(200, found.to_string()))]).await;
         let due = due(&table(&server), Timestamp::from_second(5).unwrap()).await.unwrap();
         assert_eq!(due, [Alias::new("anna").unwrap(), Alias::new("ben").unwrap()]);
-        let asked = server.requests()[0].json();
-        assert_eq!((&asked["IndexName"], &asked["ScanIndexForward"]), (&json!("renewal"), &json!(true)));
+        let request = server.requests()[0].json();
+        assert_eq!((&request["IndexName"], &request["ScanIndexForward"]), (&json!("renewal"), &json!(true)));
         let values = json!({ ":due": { "S": "due" }, ":now": { "N": "5000" } });
-        assert_eq!(asked["ExpressionAttributeValues"], values);
+        assert_eq!(request["ExpressionAttributeValues"], values);
     }
 
     #[tokio::test]
-    async fn a_missing_permission_names_the_index() {
-        let refusal = json!({ "__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException" });
-        let server = ScriptedServer::start([say(Answer::new(400, refusal.to_string()))]).await;
+    async fn missing_permission_names_the_index() {
+        let server = ScriptedServer::start([reply(dynamodb_error("AccessDeniedException"))]).await;
         let error = due(&table(&server), Timestamp::UNIX_EPOCH).await.unwrap_err();
-        assert!(error.to_string().contains("dynamodb:Query (on index renewal)"), "{error}");
+        assert!(error.to_string().contains("dynamodb:Query on index renewal of the table"), "{error}");
     }
 }

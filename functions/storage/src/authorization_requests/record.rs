@@ -1,5 +1,4 @@
-//! A request for consent as an item. `remove_at` is DynamoDB's: seconds since
-//! 1970, after which it may remove the item.
+//! An authorization request as an item.
 
 use std::time::Duration;
 
@@ -9,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute;
-use crate::table::{Item, RecordError};
+use crate::table::{Item, Record, RecordError};
 
 /// The table's key.
 pub(super) const KEY: &str = "state_sha256";
-/// How long a request is kept after its time, to tell a late answer by it.
-const KEPT: Duration = Duration::from_hours(24);
+/// How long a request is kept after it has expired, so that a late answer is recognized.
+const KEPT_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 
+/// `remove_at` is the table's time-to-live attribute, in seconds since 1970: DynamoDB may remove the item after it.
 #[derive(Debug, Serialize, Deserialize)]
 struct AuthorizationRequestRecord {
     state_sha256: String,
@@ -26,7 +26,7 @@ struct AuthorizationRequestRecord {
     remove_at: i64,
 }
 
-/// Writes a request as the attributes of its item.
+/// Converts a request to the attributes of its item.
 pub(super) fn item_of(request: &AuthorizationRequest) -> Result<Item, RecordError> {
     let request = request.clone();
     attribute::item_of(&AuthorizationRequestRecord {
@@ -38,20 +38,25 @@ pub(super) fn item_of(request: &AuthorizationRequest) -> Result<Item, RecordErro
         },
         expires_at: request.expires_at,
         answered_at: request.answered_at,
-        remove_at: (request.expires_at + KEPT).as_second(),
+        remove_at: (request.expires_at + KEPT_AFTER_EXPIRY).as_second(),
     })
 }
 
-/// Reads a request from the attributes of its item.
-pub(super) fn request_of(item: &Item) -> Result<AuthorizationRequest, RecordError> {
-    let record: AuthorizationRequestRecord = attribute::record_of(item)?;
-    Ok(AuthorizationRequest {
-        fingerprint: Fingerprint::restore(record.state_sha256),
-        alias: record.alias,
-        expected: record.expected_open_id.map_or(ExpectedUser::Anybody, ExpectedUser::User),
-        expires_at: record.expires_at,
-        answered_at: record.answered_at,
-    })
+impl Record for AuthorizationRequest {
+    fn key(&self) -> &str {
+        self.fingerprint.as_str()
+    }
+
+    fn from_item(item: &Item) -> Result<Self, RecordError> {
+        let record: AuthorizationRequestRecord = attribute::record_of(item)?;
+        Ok(Self {
+            fingerprint: Fingerprint::restore(record.state_sha256),
+            alias: record.alias,
+            expected: record.expected_open_id.map_or(ExpectedUser::Anybody, ExpectedUser::User),
+            expires_at: record.expires_at,
+            answered_at: record.answered_at,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -61,15 +66,15 @@ mod tests {
     use domain::authorization::{AUTHORIZATION_TERM, AuthorizationState};
 
     #[test]
-    fn a_request_comes_back_as_it_was_and_goes_a_day_after_its_time() {
+    fn request_round_trips_and_is_removed_a_day_after_expiry() {
         let now = Timestamp::from_second(1_764_000_000).unwrap();
         let alias = Alias::new("anna").unwrap();
         for expected in [ExpectedUser::Anybody, ExpectedUser::User(OpenId::new("open-1").unwrap())] {
-            let asked = AuthorizationRequest::new(&AuthorizationState::new([1; 32]), alias.clone(), expected, now);
-            for request in [asked.clone(), asked.answer(now).unwrap()] {
+            let new = AuthorizationRequest::new(&AuthorizationState::new([1; 32]), alias.clone(), expected, now);
+            for request in [new.clone(), new.answer(now).unwrap()] {
                 let item = item_of(&request).unwrap();
-                assert_eq!(request_of(&item).unwrap(), request);
-                let removed = (now + AUTHORIZATION_TERM + KEPT).as_second().to_string();
+                assert_eq!(AuthorizationRequest::from_item(&item).unwrap(), request);
+                let removed = (now + AUTHORIZATION_TERM + KEPT_AFTER_EXPIRY).as_second().to_string();
                 assert_eq!(item.get("remove_at"), Some(&AttributeValue::N(removed)));
             }
         }

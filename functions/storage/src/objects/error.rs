@@ -1,101 +1,69 @@
-//! Why an object could not be read, and what S3's refusals mean.
+//! The errors of reading, tagging and uploading objects.
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use domain::failure::Disposition;
 use domain::source::Source;
 
 use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
 
-/// An object that could not be read, described or tagged.
+/// An object that could not be read, described, tagged or uploaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
-    /// It is not there, or no more: this version was deleted.
-    #[error("{object} is gone: drop the file again if it should be posted")]
+    /// The object or this version of it does not exist, for example because it was deleted.
+    #[error("{object} does not exist: drop the file again if it should be posted")]
     Gone {
         /// The object.
         object: String,
     },
-    /// Another object was written over it; that one is another post.
-    #[error("{object} was written over after it was dropped")]
+    /// The object was overwritten. The new object is another post.
+    #[error("{object} was overwritten after it was dropped")]
     Changed {
         /// The object.
         object: String,
     },
-    /// It has more bytes than are read at once.
-    #[error("{object} has {bytes} bytes, and at most {max} are read at once")]
+    /// The object, or the requested part of it, is too large to be read into memory.
+    #[error("{object}: {bytes} bytes are more than the {max} that are read at once")]
     TooLarge {
         /// The object.
         object: String,
-        /// How many bytes it has.
+        /// How many bytes were to be read.
         bytes: u64,
-        /// How many are read at most.
+        /// How many bytes are read at most.
         max: u64,
     },
-    /// S3's answer is another part of the object than was asked for; nothing
-    /// of it was used.
-    #[error("{object}: bytes {asked} were asked for, and the answer is {given}")]
+    /// S3's response is not the requested range. None of its bytes were used.
+    #[error("{object}: bytes {requested} were requested, and S3 returned {returned}")]
     WrongRange {
         /// The object.
         object: String,
-        /// The range that was asked for, first and last byte.
-        asked: String,
-        /// What came.
-        given: String,
+        /// The first and the last requested byte.
+        requested: String,
+        /// What S3 returned.
+        returned: String,
     },
-    /// The function's role is not enough.
-    #[error("{object} is closed to this function: grant its role {permission}")]
-    Denied {
-        /// The object.
-        object: String,
-        /// What is missing, or may be.
-        permission: &'static str,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// There is no such bucket.
-    #[error("there is no bucket for {object}: deploy the stack, or correct the bucket's name")]
-    NoBucket {
-        /// The object.
-        object: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// S3 is throttling, down, did not answer, or broke off too often.
-    #[error("{object} cannot be reached now")]
-    Unavailable {
-        /// The object.
-        object: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// S3 does not serve the call as it is: an archived object, say.
-    #[error("{object} cannot be served")]
-    Refused {
-        /// The object.
-        object: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
+    /// The call to S3 failed for another reason, or broke off too often.
+    #[error(transparent)]
+    Aws(AwsError),
 }
 
 impl ObjectError {
-    /// What to do about it.
+    /// What the failed call permits.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Unavailable { .. } | Self::WrongRange { .. } => Disposition::Retry { after: AFTER_OUTAGE },
-            Self::Denied { .. } | Self::NoBucket { .. } => Disposition::NeedsUser,
-            Self::Gone { .. } | Self::Changed { .. } | Self::TooLarge { .. } | Self::Refused { .. } => {
-                Disposition::GiveUp
-            }
+            Self::Aws(error) => error.disposition(),
+            Self::WrongRange { .. } => Disposition::Retry { after: AFTER_OUTAGE },
+            Self::Gone { .. } | Self::Changed { .. } | Self::TooLarge { .. } => Disposition::GiveUp,
         }
+    }
+
+    /// Whether S3 was unavailable, so that the same call may succeed at once.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Aws(error) if error.kind() == Kind::Unavailable)
     }
 }
 
-/// What a call is about, for its errors.
+/// The object that a call is about: makes the errors of the call.
 #[derive(Debug, Clone)]
 pub(super) struct ObjectPath(String);
 
@@ -108,33 +76,34 @@ impl ObjectPath {
         Self(format!("s3://{bucket}/{key}"))
     }
 
-    /// Reads what S3's refusal means for an object.
+    /// Interprets a failed call. `permission` is what the call needs, for the error.
     ///
-    /// 405 is what S3 says of a version that is a delete marker.
-    pub(super) fn error(&self, permission: &'static str, source: AwsError) -> ObjectError {
+    /// S3 sends status 405 if the requested version is a delete marker.
+    pub(super) fn error<E>(&self, operation: &'static str, permission: &str, error: &SdkError<E>) -> ObjectError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let error = AwsError::of(operation, &self.0, permission, error);
         let object = self.0.clone();
-        match source.kind() {
-            Kind::Unavailable => ObjectError::Unavailable { object, source },
-            Kind::Denied => ObjectError::Denied { object, permission, source },
-            Kind::Missing if source.code() == Some("NoSuchBucket") => ObjectError::NoBucket { object, source },
-            Kind::Missing => ObjectError::Gone { object },
-            Kind::Condition => ObjectError::Changed { object },
-            Kind::Refused if source.status() == Some(405) => ObjectError::Gone { object },
-            Kind::Refused => ObjectError::Refused { object, source },
+        match error.kind() {
+            Kind::NotFound if error.code() != Some("NoSuchBucket") => ObjectError::Gone { object },
+            Kind::Rejected if error.status() == Some(405) => ObjectError::Gone { object },
+            Kind::ConditionFailed => ObjectError::Changed { object },
+            _ => ObjectError::Aws(error),
         }
     }
 
-    /// States that an answer cannot be used.
-    pub(super) fn broken(&self, call: &'static str, why: impl Into<String>) -> ObjectError {
-        ObjectError::Unavailable { object: self.0.clone(), source: AwsError::broken(call, why) }
+    /// Makes the error for a response that is incomplete or cannot be used.
+    pub(super) fn unavailable(&self, operation: &'static str, why: impl Into<String>) -> ObjectError {
+        ObjectError::Aws(AwsError::unavailable(operation, &self.0, why))
     }
 
     pub(super) fn too_large(&self, bytes: u64, max: u64) -> ObjectError {
         ObjectError::TooLarge { object: self.0.clone(), bytes, max }
     }
 
-    pub(super) fn wrong_range(&self, asked: String, given: String) -> ObjectError {
-        ObjectError::WrongRange { object: self.0.clone(), asked, given }
+    pub(super) fn wrong_range(&self, requested: String, returned: String) -> ObjectError {
+        ObjectError::WrongRange { object: self.0.clone(), requested, returned }
     }
 }
 

@@ -1,18 +1,16 @@
 //! A range of an object as a stream that survives a broken connection.
 //!
-//! A video goes out as slowly as TikTok takes it, for minutes at a time, and S3
-//! ends connections that it finds idle. So a break is nothing special: the
-//! stream asks for what is missing, from the very next byte, pinned to the same
-//! version. Its breaks draw on a [`RetryBudget`], which it may share with others.
+//! A video is read as slowly as TikTok accepts it, for minutes at a time, and S3 closes connections that it finds
+//! idle. A broken connection is therefore normal: the stream requests the remaining bytes from the next byte on,
+//! pinned to the same version. Each break uses one retry of a [`RetryBudget`], which several reads can share.
 //!
 //! ```text
-//! open -> GET first..end -> bytes … -> the end: done
+//! open -> GET first..end -> bytes … -> end of the range
 //!          ^                  |
-//!          +-- GET at..end <--+ break, or an end before the end
+//!          +-- GET at..end <--+ connection broken, or body ended early
 //! ```
 //!
-//! Invariant: of no answer that is not exactly the range asked for is a byte
-//! handed on.
+//! Invariant: no byte is returned from a response that is not exactly the requested range.
 
 use std::ops::Range;
 
@@ -20,52 +18,53 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
+use domain::failure::error_chain;
 use domain::source::Source;
 use futures::StreamExt;
 use futures::stream;
 
 use super::error::{ObjectError, ObjectPath};
 use super::retry_budget::RetryBudget;
-use super::{ByteRange, TO_READ, pins};
-use crate::aws::{AwsError, chain};
+use super::{ByteRange, READ_PERMISSIONS, pins};
 
 const GET: &str = "S3 GetObject";
-/// How often a read of one range goes on after a break.
-const BREAKS: u32 = 5;
+/// How many times the read of one range resumes.
+const MAX_RETRIES: u32 = 5;
 
-/// Opens a range; S3 has accepted to serve it when this returns.
+/// Opens a range. S3 has accepted the first request when this returns.
 pub(super) async fn open(client: Client, source: Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
     let end = first.checked_add(len).ok_or_else(|| ObjectPath::of(&source).too_large(len, u64::MAX - first))?;
-    let mut reader = Reader::new(client, source, first..end, RetryBudget::new(BREAKS));
+    let mut reader = Reader::new(client, source, first..end, RetryBudget::new(MAX_RETRIES));
     reader.connect().await?;
     Ok(stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|bytes| (bytes, reader))) })
         .boxed())
 }
 
-/// Where a read of a range is.
+/// A read of a range.
 pub(super) struct Reader {
     client: Client,
     source: Source,
-    place: ObjectPath,
-    /// The offset of the next byte to hand on.
+    path: ObjectPath,
+    /// The offset of the next byte to return.
     at: u64,
-    /// The offset behind the last one.
+    /// The offset behind the last byte of the range.
     end: u64,
+    /// The body of the current response.
     body: Option<ByteStream>,
-    patience: RetryBudget,
+    retries: RetryBudget,
 }
 
 impl Reader {
-    /// A read that has not asked for anything yet.
-    pub(super) fn new(client: Client, source: Source, range: Range<u64>, patience: RetryBudget) -> Self {
-        let place = ObjectPath::of(&source);
-        Self { client, source, place, at: range.start, end: range.end, body: None, patience }
+    /// Makes a read that has not sent a request yet.
+    pub(super) fn new(client: Client, source: Source, range: Range<u64>, retries: RetryBudget) -> Self {
+        let path = ObjectPath::of(&source);
+        Self { client, source, path, at: range.start, end: range.end, body: None, retries }
     }
 
     /// The next piece; none at the end of the range.
     ///
     /// # Errors
-    /// Where the range cannot be had to its end. What was handed on is right.
+    /// The rest of the range cannot be read. The pieces that were returned are correct.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
         while self.at < self.end {
             let Some(body) = &mut self.body else {
@@ -75,19 +74,19 @@ impl Reader {
             match body.next().await {
                 Some(Ok(bytes)) if bytes.is_empty() => {}
                 Some(Ok(bytes)) => return self.advance(bytes).map(Some),
-                Some(Err(error)) => self.broke(chain(&error)).await?,
-                None => self.broke("it ended early".to_owned()).await?,
+                Some(Err(error)) => self.retry_after_break(error_chain(&error)).await?,
+                None => self.retry_after_break("it ended early".to_owned()).await?,
             }
         }
         Ok(None)
     }
 
-    /// Asks for all that is missing, until S3 serves it or will not.
+    /// Requests all remaining bytes, and retries while S3 is unavailable and the budget permits it.
     async fn connect(&mut self) -> Result<(), ObjectError> {
         while self.body.is_none() && self.at < self.end {
             match self.get().await {
                 Ok(body) => self.body = Some(body),
-                Err(error @ ObjectError::Unavailable { .. }) => self.patience.after(error).await?,
+                Err(error) if error.is_outage() => self.retries.spend(error).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -98,45 +97,47 @@ impl Reader {
         let (version_id, if_match) = pins(&self.source);
         let get = self.client.get_object().bucket(&self.source.bucket).key(&self.source.key);
         let get = get.set_version_id(version_id).set_if_match(if_match);
-        let answer = get.range(format!("bytes={}-{}", self.at, self.end - 1)).send().await;
-        let answer = answer.map_err(|error| self.place.error(TO_READ, AwsError::of(GET, &error)))?;
-        self.check(&answer)?;
-        Ok(answer.body)
+        let response = get.range(format!("bytes={}", self.remaining())).send().await;
+        let response = response.map_err(|error| self.path.error(GET, READ_PERMISSIONS, &error))?;
+        self.check(&response)?;
+        Ok(response.body)
     }
 
-    /// Refuses an answer that is not what was asked for. Without `Content-Range`
-    /// it is the whole object, which is right only where that was asked for.
-    fn check(&self, answer: &GetObjectOutput) -> Result<(), ObjectError> {
-        let asked = format!("{}-{}", self.at, self.end - 1);
-        let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
-        let right_length = length == Some(self.end - self.at);
-        let right_range = match answer.content_range() {
-            Some(range) => range.strip_prefix("bytes ").and_then(|range| range.split('/').next()) == Some(&asked),
+    /// The remaining range, as first and last byte.
+    fn remaining(&self) -> String {
+        format!("{}-{}", self.at, self.end - 1)
+    }
+
+    /// Rejects a response that is not the requested range. A response without `Content-Range` contains the whole
+    /// object, which is correct only if the whole object was requested.
+    fn check(&self, response: &GetObjectOutput) -> Result<(), ObjectError> {
+        let requested = self.remaining();
+        let length = response.content_length().and_then(|length| u64::try_from(length).ok());
+        let length_matches = length == Some(self.end - self.at);
+        let range_matches = match response.content_range() {
+            Some(range) => range.strip_prefix("bytes ").and_then(|range| range.split('/').next()) == Some(&requested),
             None => self.at == 0,
         };
-        if right_length && right_range {
+        if length_matches && range_matches {
             return Ok(());
         }
         let length = length.map_or("no length".to_owned(), |length| format!("{length} bytes"));
-        let given = answer
-            .content_range()
-            .map_or_else(|| format!("the whole object, {length}"), |range| format!("{range}, {length}"));
-        Err(self.place.wrong_range(asked, given))
+        let range = response.content_range().unwrap_or("the whole object");
+        Err(self.path.wrong_range(requested, format!("{range}, {length}")))
     }
 
     fn advance(&mut self, bytes: Bytes) -> Result<Bytes, ObjectError> {
         let at = self.at.saturating_add(bytes.len() as u64);
         if at > self.end {
-            let asked = format!("{}-{}", self.at, self.end - 1);
-            return Err(self.place.wrong_range(asked, format!("{} bytes more", at - self.end)));
+            return Err(self.path.wrong_range(self.remaining(), format!("{} bytes more", at - self.end)));
         }
         self.at = at;
         Ok(bytes)
     }
 
-    async fn broke(&mut self, why: String) -> Result<(), ObjectError> {
+    async fn retry_after_break(&mut self, why: String) -> Result<(), ObjectError> {
         self.body = None;
-        let error = self.place.broken(GET, format!("the body broke off at byte {}: {why}", self.at));
-        self.patience.after(error).await
+        let error = self.path.unavailable(GET, format!("the body broke off at byte {}: {why}", self.at));
+        self.retries.spend(error).await
     }
 }

@@ -1,27 +1,28 @@
-//! A video on its way out of the bucket, read ahead of whoever takes it.
+//! A video that is read from S3 ahead of its consumer, the upload to TikTok.
 //!
-//! TikTok takes one chunk after the other and thinks about each; S3 thinks
-//! before each first byte. Were the two strung together, an upload would mostly
-//! wait. So the video is one flow, whatever it is cut into:
+//! TikTok accepts one chunk after another and takes time to respond to each; S3 takes time until each first byte.
+//! If a chunk were read only after the previous one was accepted, an upload would spend most of its time waiting.
+//! The video is therefore read as one flow, independent of the chunks:
 //!
 //! ```text
-//!             at                        at + window
-//!  ── taken ──┼── part ── part ── part ─┼── nobody has asked for these ──
-//!             │   (each by a GET of its own, on a task of its own)
-//!             └─▶ chunk, chunk, chunk …   one after the other, in order
+//!               at                        at + window
+//!  ── consumed ─┼── part ── part ── part ─┼── not requested yet ──
+//!               │   (one GET request and one task per part)
+//!               └─▶ chunk, chunk, chunk …   one after another, in order
 //! ```
 //!
-//! - Each part is read by a task, so bytes arrive while nobody takes any: while
-//!   TikTok answers, the window fills. It knows no chunk's end.
-//! - Parts are handed on in order, each piece as it came off the wire: split
-//!   where a chunk ends, never copied.
-//! - A part that breaks off goes on at its next byte. All breaks of the video
-//!   draw on one [`RetryBudget`], also those before a chunk was sent again.
-//! - A chunk that is sent again, or another than the next, begins a new flow.
-//!   What the old one still holds is dropped with it.
+//! - A task reads each part, so bytes arrive while the consumer takes none: the window fills while TikTok responds.
+//!   The tasks do not know where chunks end.
+//! - Parts are consumed in order, piece by piece as they came from the network. A piece is split where a chunk ends
+//!   and is never copied.
+//! - If the read of a part breaks off, it resumes at the next byte. All reads of the video share one
+//!   [`RetryBudget`], including reads before a chunk was sent again.
+//! - If a chunk is sent again, or a chunk other than the next is taken, a new flow begins. The bytes of the old flow
+//!   are dropped.
 //!
-//! Invariant: what a chunk's body yields is the chunk, from its first byte on,
-//! or an error.
+//! Invariant: the body of a chunk yields exactly the chunk, from its first byte on, or an error.
+//!
+//! `window.rs` computes the parts, and `range.rs` reads one part.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -42,91 +43,90 @@ use super::range::Reader;
 use super::retry_budget::RetryBudget;
 use super::window::{Parts, Window};
 
-/// How often the reads of one video go on after a break.
-const BREAKS: u32 = 12;
+/// How many times the reads of one video resume in total.
+const MAX_RETRIES: u32 = 12;
 
-/// A video of which one chunk after the other can be taken.
+/// A video that is consumed chunk by chunk.
 #[derive(Debug)]
 pub struct ReadAhead {
     object: Object,
     window: Window,
     size: u64,
-    flow: Option<Lent>,
+    current: Option<CurrentFlow>,
 }
 
-/// What is read, and with what.
+/// The object to read, and what its reads share.
 #[derive(Debug, Clone)]
 struct Object {
     client: Client,
     source: Source,
-    patience: RetryBudget,
+    retries: RetryBudget,
 }
 
-/// The flow that the last chunk was taken from, and where that chunk ends.
+/// The flow from which the last chunk was taken.
 #[derive(Debug)]
-struct Lent {
-    flow: Shared,
-    until: u64,
+struct CurrentFlow {
+    flow: SharedFlow,
+    /// Where the last chunk ends.
+    chunk_end: u64,
 }
 
 impl ReadAhead {
     pub(super) fn new(client: Client, source: Source, size: u64, window: Window) -> Self {
-        let object = Object { client, source, patience: RetryBudget::new(BREAKS) };
-        Self { object, window, size, flow: None }
+        let object = Object { client, source, retries: RetryBudget::new(MAX_RETRIES) };
+        Self { object, window, size, current: None }
     }
 
-    /// Begins to read at an offset, so that the chunk that begins there finds its
-    /// first bytes.
+    /// Begins to read at an offset, before the chunk that begins there is taken.
     ///
-    /// To be called within a Tokio runtime.
+    /// Must be called in a Tokio runtime.
     pub fn begin(&mut self, offset: u64) {
-        self.flow = Some(Lent { flow: self.flow_from(offset), until: offset });
+        self.current = Some(CurrentFlow { flow: self.flow_from(offset), chunk_end: offset });
     }
 
-    /// The bytes of a chunk. Where it follows the one before, and that was taken
-    /// whole, its first bytes are mostly there already.
+    /// The bytes of a chunk. If it follows the previous chunk, and that one was consumed whole, its first bytes have
+    /// usually been read already.
     ///
-    /// To be called within a Tokio runtime.
+    /// Must be called in a Tokio runtime.
     pub fn chunk(&mut self, range: Range<u64>) -> ChunkBody {
-        let lent = self.flow.take().filter(|lent| lent.until == range.start && lent.flow.lock().at == range.start);
-        let flow = match lent {
-            Some(lent) => lent.flow,
+        let follows = |last: &CurrentFlow| last.chunk_end == range.start && last.flow.lock().at == range.start;
+        let flow = match self.current.take().filter(follows) {
+            Some(last) => last.flow,
             None => self.flow_from(range.start),
         };
-        self.flow = Some(Lent { flow: flow.clone(), until: range.end });
+        self.current = Some(CurrentFlow { flow: flow.clone(), chunk_end: range.end });
         ChunkBody { flow, end: range.end }
     }
 
-    fn flow_from(&self, offset: u64) -> Shared {
-        Shared::begin(self.object.clone(), Parts::new(self.window, offset..self.size), offset)
+    fn flow_from(&self, offset: u64) -> SharedFlow {
+        SharedFlow::begin(self.object.clone(), Parts::new(self.window, offset..self.size), offset)
     }
 
-    /// Why the last chunk broke off, if it was the bucket's fault. It is told once.
+    /// Why the last chunk broke off, if reading from S3 failed. Returns each error once.
     pub fn take_failure(&mut self) -> Option<ObjectError> {
-        self.flow.as_ref().and_then(|lent| lent.flow.lock().failure.take())
+        self.current.as_ref().and_then(|last| last.flow.lock().failure.take())
     }
 }
 
 /// The bytes of one chunk, in order: exactly the chunk, or an error.
 #[derive(Debug)]
 pub struct ChunkBody {
-    flow: Shared,
+    flow: SharedFlow,
     end: u64,
 }
 
-/// The bucket did not give the chunk to its end; [`ReadAhead::take_failure`]
-/// tells why.
+/// S3 did not return the whole chunk. [`ReadAhead::take_failure`] returns the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bucket broke off")]
+#[error("reading from S3 failed")]
 pub struct BrokeOff;
 
 impl ChunkBody {
-    /// Waits for the first byte, without taking it.
+    /// Waits for the first byte, without consuming it.
     ///
     /// # Errors
-    /// The bucket gives none.
+    /// The first byte cannot be read.
     pub async fn begun(&mut self) -> Result<(), BrokeOff> {
-        poll_fn(|cx| self.flow.lock().ready(cx)).await
+        poll_fn(|cx| self.flow.lock().poll_ready(cx)).await
     }
 }
 
@@ -134,17 +134,17 @@ impl Stream for ChunkBody {
     type Item = Result<Bytes, BrokeOff>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.flow.lock().take_until(self.end, cx)
+        self.flow.lock().poll_until(self.end, cx)
     }
 }
 
 #[derive(Debug, Clone)]
-struct Shared(Arc<Mutex<Flow>>);
+struct SharedFlow(Arc<Mutex<Flow>>);
 
-impl Shared {
+impl SharedFlow {
     fn begin(object: Object, parts: Parts, at: u64) -> Self {
-        let mut flow = Flow { object, parts, under_way: VecDeque::new(), rest: Bytes::new(), at, failure: None };
-        flow.ask();
+        let mut flow = Flow { object, parts, requested: VecDeque::new(), rest: Bytes::new(), at, failure: None };
+        flow.request_parts();
         Self(Arc::new(Mutex::new(flow)))
     }
 
@@ -153,44 +153,45 @@ impl Shared {
     }
 }
 
-/// The bytes from some offset to the video's end, as far as they are there.
+/// The bytes from an offset to the end of the video.
 #[derive(Debug)]
 struct Flow {
     object: Object,
     parts: Parts,
-    /// The parts that were asked for, in order.
-    under_way: VecDeque<Part>,
-    /// What is left of a piece that a chunk's end cut.
+    /// The parts that were requested and not consumed yet, in order.
+    requested: VecDeque<Part>,
+    /// What is left of the current piece.
     rest: Bytes,
-    /// The next byte to be handed on.
+    /// The offset of the next byte to consume.
     at: u64,
     failure: Option<ObjectError>,
 }
 
 impl Flow {
-    /// Asks for every part that fits.
-    fn ask(&mut self) {
+    /// Requests every part that fits into the window.
+    fn request_parts(&mut self) {
         while let Some(range) = self.parts.next(self.at) {
-            self.under_way.push_back(Part::read(self.object.clone(), range));
+            self.requested.push_back(Part::read(self.object.clone(), range));
         }
     }
 
-    fn take_until(&mut self, end: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
+    /// The next piece before `end`; none at `end`.
+    fn poll_until(&mut self, end: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
         if self.at >= end {
             return Poll::Ready(None);
         }
-        if let Err(broke_off) = ready!(self.ready(cx)) {
+        if let Err(broke_off) = ready!(self.poll_ready(cx)) {
             return Poll::Ready(Some(Err(broke_off)));
         }
-        let most = usize::try_from(end - self.at).unwrap_or(usize::MAX);
-        let piece = self.rest.split_to(self.rest.len().min(most));
+        let max = usize::try_from(end - self.at).unwrap_or(usize::MAX);
+        let piece = self.rest.split_to(self.rest.len().min(max));
         self.at += piece.len() as u64;
-        self.ask();
+        self.request_parts();
         Poll::Ready(Some(Ok(piece)))
     }
 
-    /// Waits until there is a byte to be handed on.
-    fn ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BrokeOff>> {
+    /// Waits until a byte can be consumed.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BrokeOff>> {
         if self.rest.is_empty() {
             match ready!(self.poll_piece(cx)) {
                 Some(Ok(piece)) => self.rest = piece,
@@ -198,27 +199,27 @@ impl Flow {
                     self.failure = Some(error);
                     return Poll::Ready(Err(BrokeOff));
                 }
-                // A part that failed was told of, and gives no more.
+                // An earlier call returned the error of the part, or the part's task was aborted.
                 None => return Poll::Ready(Err(BrokeOff)),
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// The next piece of the foremost part; none where nothing is under way.
+    /// The next piece of the first part; none if no part is left, or if the first part's task was aborted.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ObjectError>>> {
-        while let Some(part) = self.under_way.front_mut() {
+        while let Some(part) = self.requested.front_mut() {
             match ready!(part.pieces.poll_recv(cx)) {
                 Some(Ok(piece)) => {
                     part.left = part.left.saturating_sub(piece.len() as u64);
                     return Poll::Ready(Some(Ok(piece)));
                 }
-                None if part.left == 0 => drop(self.under_way.pop_front()),
+                None if part.left == 0 => drop(self.requested.pop_front()),
                 Some(Err(error)) => {
-                    self.under_way.clear();
+                    self.requested.clear();
                     return Poll::Ready(Some(Err(error)));
                 }
-                // Its task was ended before it was done, as at the runtime's end.
+                // The task was aborted before its part was whole, for example because the runtime shuts down.
                 None => break,
             }
         }
@@ -226,23 +227,23 @@ impl Flow {
     }
 }
 
-/// A part that is being read, or is read and not yet taken.
+/// A part that was requested and is not consumed yet.
 #[derive(Debug)]
 struct Part {
     pieces: UnboundedReceiver<Result<Bytes, ObjectError>>,
-    /// How many of its bytes have not been taken.
+    /// How many of its bytes are not consumed.
     left: u64,
     task: AbortHandle,
 }
 
 impl Part {
-    /// The channel has no bound of its own: it holds at most the part, which
-    /// fits into the window.
+    /// Starts the task that reads a part. The channel needs no limit of its own, because the whole part fits into the
+    /// window.
     fn read(object: Object, range: Range<u64>) -> Self {
         let (sender, pieces) = unbounded_channel();
         let left = range.end - range.start;
-        let Object { client, source, patience } = object;
-        let reader = Reader::new(client, source, range, patience);
+        let Object { client, source, retries } = object;
+        let reader = Reader::new(client, source, range, retries);
         let task = tokio::spawn(fetch(reader, sender)).abort_handle();
         Self { pieces, left, task }
     }
@@ -256,8 +257,8 @@ impl Drop for Part {
 
 async fn fetch(mut reader: Reader, pieces: UnboundedSender<Result<Bytes, ObjectError>>) {
     while let Some(piece) = reader.next().await.transpose() {
-        let last = piece.is_err();
-        if pieces.send(piece).is_err() || last {
+        let is_last = piece.is_err();
+        if pieces.send(piece).is_err() || is_last {
             return;
         }
     }

@@ -1,33 +1,33 @@
-//! The file of options beside a video: small, unpinned, and perhaps not there.
+//! The sidecar, a JSON file with options beside a video. It is small, it may be absent, and the read is not pinned to
+//! a version.
 
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
+use domain::failure::error_chain;
 
-use super::TO_READ;
+use super::READ_PERMISSIONS;
 use super::error::{ObjectError, ObjectPath};
-use crate::aws::{AwsError, chain};
 
-/// The most that a sidecar may have, in bytes: fifteen times what its longest
-/// title can take.
+/// The largest sidecar, in bytes: 15 times the size of the longest title.
 pub const MAX_SIDECAR: u64 = 64 * 1024;
 
 const GET: &str = "S3 GetObject";
-/// How often a read that breaks off is begun again.
-const TRIES: u32 = 3;
-const WAIT: Duration = Duration::from_millis(200);
+/// How many times a sidecar is read until it arrives whole.
+const MAX_TRIES: u32 = 3;
+const BACKOFF: Duration = Duration::from_millis(200);
 
-/// Reads a sidecar whole, or finds that there is none.
+/// Reads a whole sidecar; none if there is no object.
 pub(super) async fn read(client: &Client, bucket: &str, key: &str) -> Result<Option<Bytes>, ObjectError> {
     let mut tries = 1;
     loop {
         match read_once(client, bucket, key).await {
             Err(ObjectError::Gone { .. }) => return Ok(None),
-            Err(ObjectError::Unavailable { source, .. }) if tries < TRIES => {
-                tracing::debug!(object = key, error = %source, "a sidecar is read again");
-                tokio::time::sleep(WAIT).await;
+            Err(error) if error.is_outage() && tries < MAX_TRIES => {
+                tracing::debug!(error = %error, "sidecar read retried");
+                tokio::time::sleep(BACKOFF).await;
                 tries += 1;
             }
             other => return other.map(Some),
@@ -36,26 +36,26 @@ pub(super) async fn read(client: &Client, bucket: &str, key: &str) -> Result<Opt
 }
 
 async fn read_once(client: &Client, bucket: &str, key: &str) -> Result<Bytes, ObjectError> {
-    let place = ObjectPath::at(bucket, key);
-    let answer = client.get_object().bucket(bucket).key(key).send().await;
-    let answer = answer.map_err(|error| place.error(TO_READ, AwsError::of(GET, &error)))?;
-    let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
-    let length = length.ok_or_else(|| place.broken(GET, "the answer has no length"))?;
+    let path = ObjectPath::at(bucket, key);
+    let response = client.get_object().bucket(bucket).key(key).send().await;
+    let response = response.map_err(|error| path.error(GET, READ_PERMISSIONS, &error))?;
+    let length = response.content_length().and_then(|length| u64::try_from(length).ok());
+    let length = length.ok_or_else(|| path.unavailable(GET, "the response has no length"))?;
     if length > MAX_SIDECAR {
-        return Err(place.too_large(length, MAX_SIDECAR));
+        return Err(path.too_large(length, MAX_SIDECAR));
     }
-    collect(&place, answer.body, length).await
+    collect(&path, response.body, length).await
 }
 
-async fn collect(place: &ObjectPath, mut body: ByteStream, length: u64) -> Result<Bytes, ObjectError> {
+async fn collect(path: &ObjectPath, mut body: ByteStream, length: u64) -> Result<Bytes, ObjectError> {
     let mut bytes = BytesMut::new();
     while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|error| place.broken(GET, chain(&error)))?;
+        let piece = piece.map_err(|error| path.unavailable(GET, error_chain(&error)))?;
         bytes.extend_from_slice(&piece);
     }
     if bytes.len() as u64 == length {
         Ok(bytes.freeze())
     } else {
-        Err(place.broken(GET, format!("the body has {} of {length} bytes", bytes.len())))
+        Err(path.unavailable(GET, format!("the body has {} of {length} bytes", bytes.len())))
     }
 }

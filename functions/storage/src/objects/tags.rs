@@ -1,7 +1,7 @@
-//! The tags that tell a person with the S3 console what became of a file.
+//! The tags that show a person in the S3 console what became of a file.
 //!
-//! S3 replaces an object's tags as a whole, so others' are read and written
-//! back. An object has ten at most, of a limited alphabet.
+//! S3 only replaces all tags of an object at once, so the existing tags are read first and written back. An object
+//! has at most ten tags, of a limited alphabet.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>
 
 use aws_sdk_s3::Client;
@@ -10,53 +10,54 @@ use domain::source::Source;
 
 use super::error::{ObjectError, ObjectPath};
 use super::pins;
-use crate::aws::AwsError;
 
-const MOST_TAGS: usize = 10;
-const LONGEST_KEY: usize = 128;
-const LONGEST_VALUE: usize = 256;
-const TO_READ_TAGS: &str = "s3:GetObjectTagging and s3:GetObjectVersionTagging";
-const TO_TAG: &str = "s3:PutObjectTagging and s3:PutObjectVersionTagging";
+const MAX_TAGS: usize = 10;
+const MAX_KEY_CHARS: usize = 128;
+const MAX_VALUE_CHARS: usize = 256;
+const GET: &str = "S3 GetObjectTagging";
+const PUT: &str = "S3 PutObjectTagging";
+const GET_PERMISSIONS: &str = "s3:GetObjectTagging and s3:GetObjectVersionTagging";
+const PUT_PERMISSIONS: &str = "s3:PutObjectTagging and s3:PutObjectVersionTagging";
 
-/// Adds tags to the version's own; asks S3 for no change where there is none.
+/// Adds tags to those of the version. Sends no change if the version has these tags already.
 pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
-    let place = ObjectPath::of(source);
+    let path = ObjectPath::of(source);
     let (version_id, _) = pins(source);
     let get = client.get_object_tagging().bucket(&source.bucket).key(&source.key);
-    let answer = get.set_version_id(version_id.clone()).send().await;
-    let answer = answer.map_err(|error| place.error(TO_READ_TAGS, AwsError::of("S3 GetObjectTagging", &error)))?;
-    let there: Vec<_> = answer.tag_set.into_iter().map(|Tag { key, value, .. }| (key, value)).collect();
-    let merged = merge(there.clone(), tags);
-    if merged == there {
+    let response = get.set_version_id(version_id.clone()).send().await;
+    let response = response.map_err(|error| path.error(GET, GET_PERMISSIONS, &error))?;
+    let existing: Vec<_> = response.tag_set.into_iter().map(|Tag { key, value, .. }| (key, value)).collect();
+    let merged = merge(existing.clone(), tags);
+    if merged == existing {
         return Ok(());
     }
-    let tagging = tagging_of(merged).map_err(|why| place.broken("S3 PutObjectTagging", why))?;
+    let tagging = tagging_of(merged).map_err(|why| path.unavailable(PUT, why))?;
     let put = client.put_object_tagging().bucket(&source.bucket).key(&source.key);
     let put = put.set_version_id(version_id).tagging(tagging).send().await;
-    put.map(|_| ()).map_err(|error| place.error(TO_TAG, AwsError::of("S3 PutObjectTagging", &error)))
+    put.map(|_| ()).map_err(|error| path.error(PUT, PUT_PERMISSIONS, &error))
 }
 
 type Pair = (String, String);
 
-/// Replaces tags of the same key, and appends others while there is room:
-/// somebody else's tags are never dropped for ours.
-fn merge(there: Vec<Pair>, ours: &[(&str, &str)]) -> Vec<Pair> {
-    let mut merged = there;
-    for (key, value) in ours {
-        let (key, value) = (valid(key, LONGEST_KEY), valid(value, LONGEST_VALUE));
-        if let Some((_, there)) = merged.iter_mut().find(|(k, _)| *k == key) {
-            *there = value;
-        } else if merged.len() < MOST_TAGS {
+/// Replaces tags of the same key, and appends the others while there is room. Tags of other programs are never
+/// removed.
+fn merge(existing: Vec<Pair>, new: &[(&str, &str)]) -> Vec<Pair> {
+    let mut merged = existing;
+    for (key, value) in new {
+        let (key, value) = (valid(key, MAX_KEY_CHARS), valid(value, MAX_VALUE_CHARS));
+        if let Some((_, existing)) = merged.iter_mut().find(|(k, _)| *k == key) {
+            *existing = value;
+        } else if merged.len() < MAX_TAGS {
             merged.push((key, value));
         }
     }
     merged
 }
 
-/// Makes a text of letters, digits, spaces and `+-=._:/@`, cut to a length.
-fn valid(text: &str, longest: usize) -> String {
-    let allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
-    let text: String = text.chars().take(longest).map(|c| if allowed(c) { c } else { '_' }).collect();
+/// Cuts a text to a number of characters, and replaces all characters except letters, digits, spaces and `+-=._:/@`.
+fn valid(text: &str, max_chars: usize) -> String {
+    let is_allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
+    let text: String = text.chars().take(max_chars).map(|c| if is_allowed(c) { c } else { '_' }).collect();
     text.trim().to_owned()
 }
 
@@ -76,28 +77,28 @@ mod tests {
     }
 
     #[test]
-    fn others_tags_stay_and_ours_are_replaced() {
-        let there = pairs(&[("team", "video"), ("dropcast:state", "queued")]);
-        let merged = merge(there, &[("dropcast:post", "abc"), ("dropcast:state", "published")]);
+    fn other_tags_stay_and_own_tags_are_replaced() {
+        let existing = pairs(&[("team", "video"), ("dropcast:state", "queued")]);
+        let merged = merge(existing, &[("dropcast:post", "abc"), ("dropcast:state", "published")]);
         assert_eq!(merged, pairs(&[("team", "video"), ("dropcast:state", "published"), ("dropcast:post", "abc")]));
     }
 
     #[test]
-    fn where_ten_tags_are_others_ours_find_no_room() {
-        let there: Vec<_> = (0..10).map(|n| (format!("k{n}"), String::new())).collect();
-        assert_eq!(merge(there.clone(), &[("dropcast:post", "abc")]), there);
+    fn ten_other_tags_leave_no_room() {
+        let existing: Vec<_> = (0..10).map(|n| (format!("k{n}"), String::new())).collect();
+        assert_eq!(merge(existing.clone(), &[("dropcast:post", "abc")]), existing);
     }
 
     #[test]
-    fn what_a_tag_cannot_hold_is_replaced() {
+    fn invalid_characters_are_replaced() {
         assert_eq!(valid("état: échec (403) #1", 256), "état: échec _403_ _1");
     }
 
     proptest! {
         #[test]
-        fn a_tags_text_is_valid_whatever_it_was(text in any::<String>(), longest in 1..256usize) {
-            let valid = valid(&text, longest);
-            prop_assert!(valid.chars().count() <= longest);
+        fn any_text_becomes_a_valid_tag(text in any::<String>(), max_chars in 1..256usize) {
+            let valid = valid(&text, max_chars);
+            prop_assert!(valid.chars().count() <= max_chars);
             prop_assert!(valid.chars().all(|c| c.is_alphanumeric() || " +-=._:/@".contains(c)));
         }
     }

@@ -1,11 +1,12 @@
-//! Posts as people look them up: an account's, or everybody's; of one state; of a
-//! time; the newest first, a page at a time.
+//! Lists of posts by account, state and creation time, the newest first, one page at a time.
 //!
-//! An account's come from the index `account`, which has whole posts. Everybody's
-//! come from `time`, which has all posts in one partition: it is written when a
-//! post's state changes and not for each chunk, some five times in a post's life. A
-//! partition takes a thousand writes a second, and so two hundred posts, far more
-//! than TikTok's limits let through. It names posts, and they are read then.
+//! The list of one account uses the index `account`, which contains whole posts. The list of all accounts uses the
+//! index `time`, which contains only keys, accounts and states; [`Posts::list`](super::Posts::list) reads the
+//! posts afterwards.
+//!
+//! All posts are in one partition of `time`. An entry is written when its post's state changes, about five times
+//! in the life of a post, and not for each chunk. A partition accepts 1,000 writes per second, so it accepts 200
+//! posts per second, which is far more than TikTok's limits permit.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::PostId;
@@ -13,56 +14,56 @@ use domain::listing::{Cursor, PostFilter};
 use jiff::Timestamp;
 
 use super::record::{ACCOUNT, CREATED_AT, KEY, KIND, POST, STATE};
-use crate::attribute::Millis;
-use crate::aws::AwsError;
+use crate::attribute::{self, Millis};
 use crate::table::{Item, StoreError, Table};
 
-/// How many items are looked at for one page, in so many queries: of a state that
-/// is rare, a page may be short of posts and not the last.
-const QUERIES: u32 = 10;
-const A_QUERY: i32 = 100;
+/// How many queries are made for one page at most. If few posts have the state of the filter, a page can be short
+/// although more pages follow.
+const MAX_QUERIES: u32 = 10;
+/// How many items one query reads at most, before the state filter is applied.
+const QUERY_LIMIT: i32 = 100;
 
-/// Items of an index, and where the next page begins.
+/// Items of an index, and the cursor of the next page.
 pub(super) type Page = (Vec<Item>, Option<Cursor>);
 
-/// Where an item of an index stands in it.
-fn place_of(item: &Item) -> Option<Cursor> {
-    let id = PostId::new(item.get(KEY)?.as_s().ok()?).ok()?;
+/// The position of an index entry.
+fn cursor_of(item: &Item) -> Option<Cursor> {
+    let id = PostId::new(attribute::text(item, KEY)).ok()?;
     Cursor::new(item.get(CREATED_AT)?.as_n().ok()?.parse().ok()?, id).ok()
 }
 
-/// A place has whole milliseconds.
-fn submitted(place: &Cursor) -> Millis {
-    Millis::floor(place.created_at())
+/// The creation time at a cursor, which has whole milliseconds.
+fn created_at(cursor: &Cursor) -> Millis {
+    Millis::floor(cursor.created_at())
 }
 
-/// The first and the last millisecond that a list is about.
-fn bounds(wanted: &PostFilter) -> (Millis, Millis) {
-    let since = Millis::ceil(wanted.since.unwrap_or(Timestamp::MIN));
-    // Whole milliseconds are kept: what was submitted before this is at most the one before it.
-    (since, Millis::ceil(wanted.before.unwrap_or(Timestamp::MAX)).before())
+/// The first and the last creation time that match a filter.
+fn bounds(filter: &PostFilter) -> (Millis, Millis) {
+    let since = Millis::ceil(filter.since.unwrap_or(Timestamp::MIN));
+    // Creation times are stored in whole milliseconds, so a time before `before` is at most the previous one.
+    (since, Millis::ceil(filter.before.unwrap_or(Timestamp::MAX)).previous())
 }
 
-/// Reads the page that follows `after`, or the first one.
+/// Reads the page after `after`, or the first page.
 pub(super) async fn page(
     table: &Table,
-    wanted: &PostFilter,
+    filter: &PostFilter,
     after: Option<Cursor>,
-    most: usize,
+    limit: usize,
 ) -> Result<Page, StoreError> {
-    let (since, until) = bounds(wanted);
-    // DynamoDB refuses a place that is outside of what is asked for, and a time that ends before it begins.
-    if since > until || after.as_ref().is_some_and(|place| submitted(place) < since) {
+    let (since, until) = bounds(filter);
+    // DynamoDB rejects a start key outside of the queried range, and a range that ends before it begins.
+    if since > until || after.as_ref().is_some_and(|cursor| created_at(cursor) < since) {
         return Ok((Vec::new(), None));
     }
-    let mut after = after.filter(|place| submitted(place) <= until);
+    let mut after = after.filter(|cursor| created_at(cursor) <= until);
     let mut found = Vec::new();
-    for _ in 0..QUERIES {
-        let (items, next) = query(table, wanted, after.as_ref()).await?;
+    for _ in 0..MAX_QUERIES {
+        let (items, next) = query(table, filter, after.as_ref()).await?;
         for item in items {
-            after = place_of(&item);
+            after = cursor_of(&item);
             found.push(item);
-            if found.len() == most {
+            if found.len() == limit {
                 return Ok((found, after));
             }
         }
@@ -74,59 +75,56 @@ pub(super) async fn page(
     Ok((found, after))
 }
 
-async fn query(table: &Table, wanted: &PostFilter, after: Option<&Cursor>) -> Result<Page, StoreError> {
-    let (index, name, value) = match &wanted.account {
+async fn query(table: &Table, filter: &PostFilter, after: Option<&Cursor>) -> Result<Page, StoreError> {
+    let (index, name, value) = match &filter.account {
         Some(alias) => (ACCOUNT, ACCOUNT, alias.as_str()),
         None => ("time", KIND, POST),
     };
-    let (since, until) = bounds(wanted);
-    let start = after.map(|place| {
+    let (since, until) = bounds(filter);
+    let start = after.map(|cursor| {
         Item::from([
-            (KEY.to_owned(), AttributeValue::S(place.id().to_string())),
+            (KEY.to_owned(), AttributeValue::S(cursor.id().to_string())),
             (name.to_owned(), AttributeValue::S(value.to_owned())),
-            (CREATED_AT.to_owned(), submitted(place).value()),
+            (CREATED_AT.to_owned(), created_at(cursor).value()),
         ])
     });
-    let query = table.client().query().table_name(table.name()).index_name(index);
-    let mut query = query
-        .key_condition_expression("#whose = :whose AND #created BETWEEN :since AND :until")
-        .expression_attribute_names("#whose", name)
+    let mut query = table
+        .query(index)
+        .key_condition_expression("#partition = :partition AND #created BETWEEN :since AND :until")
+        .expression_attribute_names("#partition", name)
         .expression_attribute_names("#created", CREATED_AT)
-        .expression_attribute_values(":whose", AttributeValue::S(value.to_owned()))
+        .expression_attribute_values(":partition", AttributeValue::S(value.to_owned()))
         .expression_attribute_values(":since", since.value())
         .expression_attribute_values(":until", until.value())
         .scan_index_forward(false)
-        .limit(A_QUERY)
+        .limit(QUERY_LIMIT)
         .set_exclusive_start_key(start);
-    if let Some(state) = wanted.state {
+    if let Some(state) = filter.state {
         query = query
             .filter_expression("#state = :state")
             .expression_attribute_names("#state", STATE)
             .expression_attribute_values(":state", AttributeValue::S(state.as_str().to_owned()));
     }
-    let answer = query.send().await.map_err(|error| {
-        let permission = "dynamodb:Query (on indexes account and time)";
-        StoreError::of(table.name(), permission, AwsError::of("DynamoDB Query", &error))
-    })?;
-    let next = answer.last_evaluated_key.as_ref().and_then(place_of);
-    Ok((answer.items.unwrap_or_default(), next))
+    let page = table.send(index, query).await?;
+    let next = page.last_evaluated_key.as_ref().and_then(cursor_of);
+    Ok((page.items.unwrap_or_default(), next))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scripted_server::ScriptedServer;
+    use crate::scripted_aws::{ScriptedAws, ScriptedServer};
 
     #[tokio::test]
-    async fn what_can_hold_no_post_is_not_asked_for() {
+    async fn filter_that_matches_nothing_sends_no_query() {
         let server = ScriptedServer::start([]).await;
         let table = Table::new(server.dynamodb(), "posts".to_owned(), KEY);
         let at = |second| Timestamp::from_second(second).unwrap();
-        let listing =
+        let filter =
             |since, before| PostFilter { since: Some(at(since)), before: Some(at(before)), ..PostFilter::default() };
-        let place = Cursor::new(1_000, PostId::new("a".repeat(32)).unwrap()).unwrap();
-        for (wanted, after) in [(listing(9, 5), None), (listing(5, 5), None), (listing(5, 9), Some(place))] {
-            assert_eq!(page(&table, &wanted, after, 20).await.unwrap(), (vec![], None), "{wanted:?}");
+        let early = Cursor::new(1_000, PostId::new("a".repeat(32)).unwrap()).unwrap();
+        for (filter, after) in [(filter(9, 5), None), (filter(5, 5), None), (filter(5, 9), Some(early))] {
+            assert_eq!(page(&table, &filter, after, 20).await.unwrap(), (vec![], None), "{filter:?}");
         }
         assert_eq!(server.requests().len(), 0);
     }

@@ -1,9 +1,8 @@
-//! A post as an item: flat, with a name for everything, for whoever opens the
-//! table in the console.
+//! A post as an item: flat, with one named attribute per fact, so that a person can read it in the console.
 //!
-//! `title` and `updated_at` are there for people, and for those who are told of the
-//! change, `kind` for the index `time`; reading a post ignores them. What exists
-//! only in one state is in [`StateRecord`], in the same item.
+//! A post is not restored from `title`, `updated_at` and `kind`. `title` is for people, `updated_at` is for people
+//! and for the events that `change.rs` makes, and `kind` is the partition key of the index `time`. The data that
+//! only one state has is in [`StateRecord`], in the same item.
 
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};
@@ -19,32 +18,32 @@ use serde::{Deserialize, Serialize};
 use super::Shard;
 use super::state_record::StateRecord;
 use crate::attribute::{self, Millis};
-use crate::table::{Item, RecordError};
+use crate::table::{Item, Record, RecordError};
 
 /// The table's key.
 pub(super) const KEY: &str = "id";
-/// The due index's partition.
+/// The partition key of the index `due`.
 pub(super) const DUE_SHARD: &str = "due_shard";
-/// The due index's order.
+/// The sort key of the index `due`.
 pub(super) const DUE_AT: &str = "due_at";
 
-/// The account index's partition.
+/// The partition key of the index `account`.
 pub(super) const ACCOUNT: &str = "account";
-/// The order of the indexes that posts are looked up in.
+/// The sort key of the indexes `account` and `time`.
 pub(super) const CREATED_AT: &str = "created_at";
 /// The state's name.
 pub(super) const STATE: &str = "state";
-/// The time index's partition, in which all posts are.
+/// The partition key of the index `time`. All posts have the same value, [`POST`].
 pub(super) const KIND: &str = "kind";
-/// What a post is in it.
+/// The value of [`KIND`].
 pub(super) const POST: &str = "post";
 
-/// The line index's partition.
+/// The partition key of the index `account_queue`.
 pub(super) const ACCOUNT_QUEUE: &str = "account_queue";
-/// The line index's order.
+/// The sort key of the index `account_queue`.
 pub(super) const DROPPED_AT: &str = "dropped_at";
 
-/// What a post has in every state.
+/// The attributes that a post has in every state.
 #[derive(Debug, Serialize, Deserialize)]
 struct FactsRecord {
     id: PostId,
@@ -78,26 +77,31 @@ struct FactsRecord {
     history: Vec<HistoryEntry>,
 }
 
-/// Writes a post as the attributes of its item.
+/// Converts a post to the attributes of its item. `now` is the time of the write.
 pub(super) fn item_of(post: &Post, now: Timestamp) -> Result<Item, RecordError> {
     let mut item = attribute::item_of(&FactsRecord::of(post, now))?;
     item.extend(attribute::item_of(&StateRecord::of(&post.state))?);
     Ok(item)
 }
 
-/// Reads a post from the attributes of its item.
-pub(super) fn post_of(item: &Item) -> Result<Post, RecordError> {
-    let facts: FactsRecord = attribute::record_of(item)?;
-    let state: StateRecord = attribute::record_of(item)?;
-    facts.restore(state)
+impl Record for Post {
+    fn key(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn from_item(item: &Item) -> Result<Self, RecordError> {
+        let facts: FactsRecord = attribute::record_of(item)?;
+        let state: StateRecord = attribute::record_of(item)?;
+        facts.restore(state)
+    }
 }
 
-/// Reads the id of a post from the attributes that an index has of it.
+/// Reads the id of a post from an index entry.
 pub(super) fn id_of(item: &Item) -> Option<PostId> {
-    PostId::new(item.get(KEY)?.as_s().ok()?).ok()
+    PostId::new(attribute::text(item, KEY)).ok()
 }
 
-/// When an item was written.
+/// Reads the time at which an item was written.
 pub(super) fn written_at(item: &Item) -> Result<Timestamp, RecordError> {
     attribute::record_of(item).map(|facts: FactsRecord| facts.updated_at)
 }
@@ -109,14 +113,14 @@ impl FactsRecord {
             ObjectVersion::Id(id) => (Some(id.clone()), None),
             ObjectVersion::ETag(etag) => (None, Some(etag.clone())),
         };
-        let in_line = Some(post).filter(|post| post.is_in_account_queue());
-        let settled = post.settings.as_ref().map(|settings| settings.title.as_str());
+        let in_queue = Some(post).filter(|post| post.is_in_account_queue());
+        let resolved_title = post.settings.as_ref().map(|settings| settings.title.as_str());
         Self {
             id: post.id.clone(),
             kind: POST.to_owned(),
             account: post.account.clone(),
             state: post.state_name(),
-            title: settled.or(post.request.title.as_deref()).map(str::to_owned),
+            title: resolved_title.or(post.request.title.as_deref()).map(str::to_owned),
             bytes: post.bytes,
             bucket: post.source.bucket.clone(),
             key: post.source.key.clone(),
@@ -124,9 +128,9 @@ impl FactsRecord {
             etag,
             created_at: Millis::floor(post.created_at),
             dropped_at: Millis::floor(post.dropped_at),
-            account_queue: in_line.map(|post| post.account.clone()),
-            queue_mode: in_line.and_then(Post::mode),
-            queue_not_before: in_line.and_then(Post::queue_not_before).map(Millis::ceil),
+            account_queue: in_queue.map(|post| post.account.clone()),
+            queue_mode: in_queue.and_then(Post::mode),
+            queue_not_before: in_queue.and_then(Post::queue_not_before).map(Millis::ceil),
             updated_at: now,
             due_shard: post.due_at.map(|_| Shard::of(&post.id)),
             due_at: post.due_at.map(Millis::ceil),
@@ -155,8 +159,8 @@ impl FactsRecord {
             account: self.account,
             source: Source { bucket: self.bucket, key: self.key, version },
             bytes: self.bytes,
-            created_at: self.created_at.instant(CREATED_AT)?,
-            dropped_at: self.dropped_at.instant(DROPPED_AT)?,
+            created_at: self.created_at.timestamp(CREATED_AT)?,
+            dropped_at: self.dropped_at.timestamp(DROPPED_AT)?,
             request: self.request.unwrap_or_default(),
             trace: self.trace,
             request_digest: self.request_digest,
@@ -167,7 +171,7 @@ impl FactsRecord {
             attempt: self.attempt,
             inits: self.inits,
             publish_failures: self.publish_failures,
-            due_at: self.due_at.map(|at| at.instant(DUE_AT)).transpose()?,
+            due_at: self.due_at.map(|at| at.timestamp(DUE_AT)).transpose()?,
             history: self.history,
             state: state.restore(self.state)?,
         }))

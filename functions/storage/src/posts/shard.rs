@@ -1,16 +1,15 @@
-//! The shards of the due index.
+//! The shards of the index `due`.
 //!
-//! All posts that are due together would otherwise share one partition of the
-//! index, and a partition takes a thousand writes a second.
+//! A partition of an index accepts 1,000 writes per second. Without shards, all posts would share one partition.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-gsi-sharding.html>
 
 use domain::identity::PostId;
 use serde::{Deserialize, Serialize};
 
-/// How many shards there are.
+/// The number of shards.
 const SHARDS: u8 = 8;
 
-/// A shard of the due index: a post's for life.
+/// A shard of the index `due`. A post's shard never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Shard(u8);
@@ -21,7 +20,7 @@ impl Shard {
         (0..SHARDS).map(Self)
     }
 
-    /// The shard of a post: its id hashed (FNV-1a), so that ids of any kind spread.
+    /// The shard of a post: a hash of its id (FNV-1a), so that ids of any form are spread evenly.
     #[must_use]
     pub fn of(id: &PostId) -> Self {
         let hash =
@@ -46,7 +45,7 @@ impl From<Shard> for String {
 impl TryFrom<String> for Shard {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        Self::all().find(|shard| shard.to_string() == text).ok_or_else(|| format!("there is no shard {text:?}"))
+        Self::all().find(|shard| shard.to_string() == text).ok_or_else(|| format!("unknown shard {text:?}"))
     }
 }
 
@@ -56,7 +55,7 @@ mod tests {
     use domain::source::ObjectVersion;
 
     #[test]
-    fn posts_spread_over_all_shards() {
+    fn posts_are_spread_over_all_shards() {
         let mut counts = [0u32; SHARDS as usize];
         for n in 0..800 {
             let id = PostId::of_object("bucket", "drop/a.mp4", &ObjectVersion::Id(n.to_string()));
@@ -66,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_known_by_its_text() {
+    fn shard_round_trips_as_text() {
         for shard in Shard::all() {
             assert_eq!(Shard::try_from(String::from(shard)), Ok(shard));
         }

@@ -1,13 +1,14 @@
-//! What a post has in one state or another, as attributes.
+//! The data of a post's state as attributes.
 //!
-//! Written from one variant of the state, these are exactly that variant's;
-//! read back under the state's name, a missing one is named in the error.
+//! One struct has the attributes of all states. A write fills exactly those of the post's state. A read requires
+//! those of the state that the item names, and its error names a missing attribute.
 
 use domain::chunk::ChunkPlan;
 use domain::failure::{Deferral, Failure};
 use domain::identity::{PublishId, VideoId};
-use domain::post::{HoldReason, Lease, Outcome, PostState, Receipt, StateName};
+use domain::post::{HoldReason, Lease, Outcome, PostState, Receipt, StateFields, StateName};
 use domain::rate::Rate;
+use domain::reason::Reason;
 use domain::report::{Links, VisibilityChange};
 use domain::size::VideoSize;
 use domain::upload::{LastChunk, Upload};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::attribute::Ciphertext;
 use crate::table::RecordError;
 
-/// Whether TikTok said that it has every byte.
+/// Whether TikTok confirmed that it has every byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ReceiptName {
@@ -32,7 +33,7 @@ pub(super) struct StateRecord {
     hold_reason: Option<HoldReason>,
     publish_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
-    deferral_code: Option<String>,
+    deferral_code: Option<Reason>,
     deferral_message: Option<String>,
     deferral_count: Option<u32>,
     lease_owner: Option<String>,
@@ -52,7 +53,7 @@ pub(super) struct StateRecord {
     share_url: Option<String>,
     cover_url: Option<String>,
     visibility: Option<Vec<VisibilityChange>>,
-    failure_code: Option<String>,
+    failure_code: Option<Reason>,
     failure_message: Option<String>,
     failure_log_id: Option<String>,
     failure_advice: Option<String>,
@@ -60,154 +61,142 @@ pub(super) struct StateRecord {
 }
 
 impl StateRecord {
-    /// Writes a state's data.
+    /// Converts a state to its attributes.
     pub(super) fn of(state: &PostState) -> Self {
-        let empty = Self::default();
-        match state.clone() {
-            PostState::Held { reason } => Self { hold_reason: Some(reason), ..empty },
-            PostState::Scheduled { publish_at } => Self { publish_at: Some(publish_at), ..empty },
-            PostState::Queued { not_before, deferral, upload } => {
-                Self { not_before: Some(not_before), ..empty }.with_deferral(deferral).with_upload(upload)
-            }
-            PostState::Uploading { lease, deferral, upload } => {
-                let expires_at = Some(lease.expires_at);
-                let leased = Self { lease_owner: Some(lease.owner), lease_expires_at: expires_at, ..empty };
-                leased.with_deferral(deferral).with_upload(upload)
-            }
-            PostState::Processing { publish_id, receipt, since } => {
-                let (receipt, upload) = match receipt {
-                    Receipt::Confirmed => (ReceiptName::Confirmed, None),
-                    Receipt::Unconfirmed(upload) => (ReceiptName::Unconfirmed, Some(upload)),
-                };
-                let sent = Self { receipt: Some(receipt), sent_at: Some(since), ..empty };
-                Self { publish_id: Some(publish_id), ..sent.with_upload(upload) }
-            }
-            PostState::Published { publish_id, at, video_ids, links, visibility } => {
-                let (share_url, cover_url) = (links.share_url, links.cover_url);
-                let video_ids = Some(video_ids).filter(|ids| !ids.is_empty());
-                let visibility = Some(visibility).filter(|all| !all.is_empty());
-                Self { video_ids, share_url, cover_url, visibility, ..empty }.ended(Some(publish_id), at)
-            }
-            PostState::Delivered { publish_id, at } => empty.ended(Some(publish_id), at),
-            PostState::Failed { failure, outcome, publish_id, at } => Self {
-                failure_code: Some(failure.code),
-                failure_message: Some(failure.message),
-                failure_log_id: failure.log_id,
-                failure_advice: Some(failure.advice),
-                outcome: Some(outcome),
-                ..empty
-            }
-            .ended(publish_id, at),
-            PostState::Cancelled { publish_id, at } => empty.ended(publish_id, at),
-        }
-    }
-
-    fn with_deferral(self, deferral: Option<Deferral>) -> Self {
-        let Some(Deferral { code, message, count }) = deferral else { return self };
-        Self { deferral_code: Some(code), deferral_message: Some(message), deferral_count: Some(count), ..self }
-    }
-
-    fn with_upload(self, upload: Option<Upload>) -> Self {
-        let Some(Upload { publish_id, url, issued_at, plan, offset, last_chunk, rate }) = upload else { return self };
+        let StateFields {
+            hold_reason,
+            publish_at,
+            not_before,
+            deferral,
+            lease,
+            upload,
+            receipt,
+            sent_at,
+            publish_id,
+            video_ids,
+            links,
+            visibility,
+            failure,
+            outcome,
+            ended_at,
+        } = state.fields();
         Self {
-            publish_id: Some(publish_id),
-            upload_url: Some(Ciphertext::from(&url)),
-            upload_issued_at: Some(issued_at),
-            upload_bytes: Some(plan.size()),
-            upload_chunks: Some(plan.count()),
-            offset: Some(offset),
-            last_chunk: Some(last_chunk),
-            upload_rate: rate,
-            ..self
+            hold_reason,
+            publish_at,
+            not_before,
+            deferral_code: deferral.map(|deferral| deferral.reason.clone()),
+            deferral_message: deferral.map(|deferral| deferral.message.clone()),
+            deferral_count: deferral.map(|deferral| deferral.count),
+            lease_owner: lease.map(|lease| lease.owner.clone()),
+            lease_expires_at: lease.map(|lease| lease.expires_at),
+            publish_id: publish_id.cloned(),
+            upload_url: upload.map(|upload| Ciphertext::from(&upload.url)),
+            upload_issued_at: upload.map(|upload| upload.issued_at),
+            upload_bytes: upload.map(|upload| upload.plan.size()),
+            upload_chunks: upload.map(|upload| upload.plan.count()),
+            offset: upload.map(|upload| upload.offset),
+            last_chunk: upload.map(|upload| upload.last_chunk),
+            upload_rate: upload.and_then(|upload| upload.rate),
+            receipt: receipt.map(|receipt| match receipt {
+                Receipt::Confirmed => ReceiptName::Confirmed,
+                Receipt::Unconfirmed(_) => ReceiptName::Unconfirmed,
+            }),
+            sent_at,
+            ended_at,
+            video_ids: (!video_ids.is_empty()).then(|| video_ids.to_vec()),
+            share_url: links.and_then(|links| links.share_url.clone()),
+            cover_url: links.and_then(|links| links.cover_url.clone()),
+            visibility: (!visibility.is_empty()).then(|| visibility.to_vec()),
+            failure_code: failure.map(|failure| failure.reason.clone()),
+            failure_message: failure.map(|failure| failure.message.clone()),
+            failure_log_id: failure.and_then(|failure| failure.log_id.clone()),
+            failure_advice: failure.map(|failure| failure.advice.clone()),
+            outcome,
         }
     }
 
-    fn ended(self, publish_id: Option<PublishId>, at: Timestamp) -> Self {
-        Self { publish_id, ended_at: Some(at), ..self }
-    }
-
-    /// Reads the data of the state of this name.
+    /// Reads the state with this name from its attributes.
     pub(super) fn restore(mut self, name: StateName) -> Result<PostState, RecordError> {
         Ok(match name {
-            StateName::Held => PostState::Held { reason: needed(self.hold_reason, "hold_reason")? },
-            StateName::Scheduled => PostState::Scheduled { publish_at: needed(self.publish_at, "publish_at")? },
+            StateName::Held => PostState::Held { reason: required(self.hold_reason, "hold_reason")? },
+            StateName::Scheduled => PostState::Scheduled { publish_at: required(self.publish_at, "publish_at")? },
             StateName::Queued => PostState::Queued {
-                not_before: needed(self.not_before, "not_before")?,
+                not_before: required(self.not_before, "not_before")?,
                 deferral: self.deferral()?,
                 upload: self.upload()?,
             },
             StateName::Uploading => {
-                let owner = needed(self.lease_owner.take(), "lease_owner")?;
-                let lease = Lease { owner, expires_at: needed(self.lease_expires_at, "lease_expires_at")? };
+                let owner = required(self.lease_owner.take(), "lease_owner")?;
+                let lease = Lease { owner, expires_at: required(self.lease_expires_at, "lease_expires_at")? };
                 PostState::Uploading { lease, deferral: self.deferral()?, upload: self.upload()? }
             }
             StateName::Processing => PostState::Processing {
-                publish_id: needed(self.publish_id.clone(), "publish_id")?,
-                since: needed(self.sent_at, "sent_at")?,
-                receipt: match needed(self.receipt, "receipt")? {
+                publish_id: required(self.publish_id.clone(), "publish_id")?,
+                since: required(self.sent_at, "sent_at")?,
+                receipt: match required(self.receipt, "receipt")? {
                     ReceiptName::Confirmed => Receipt::Confirmed,
-                    ReceiptName::Unconfirmed => Receipt::Unconfirmed(needed(self.upload()?, "upload_url")?),
+                    ReceiptName::Unconfirmed => Receipt::Unconfirmed(required(self.upload()?, "upload_url")?),
                 },
             },
             StateName::Published => PostState::Published {
-                publish_id: needed(self.publish_id, "publish_id")?,
-                at: needed(self.ended_at, "ended_at")?,
+                publish_id: required(self.publish_id, "publish_id")?,
+                at: required(self.ended_at, "ended_at")?,
                 video_ids: self.video_ids.unwrap_or_default(),
                 links: Links { share_url: self.share_url, cover_url: self.cover_url },
                 visibility: self.visibility.unwrap_or_default(),
             },
             StateName::Delivered => PostState::Delivered {
-                publish_id: needed(self.publish_id, "publish_id")?,
-                at: needed(self.ended_at, "ended_at")?,
+                publish_id: required(self.publish_id, "publish_id")?,
+                at: required(self.ended_at, "ended_at")?,
             },
             StateName::Failed => PostState::Failed {
-                at: needed(self.ended_at, "ended_at")?,
-                outcome: needed(self.outcome, "outcome")?,
+                at: required(self.ended_at, "ended_at")?,
+                outcome: required(self.outcome, "outcome")?,
                 publish_id: self.publish_id.take(),
                 failure: self.failure()?,
             },
             StateName::Cancelled => {
-                PostState::Cancelled { publish_id: self.publish_id, at: needed(self.ended_at, "ended_at")? }
+                PostState::Cancelled { publish_id: self.publish_id, at: required(self.ended_at, "ended_at")? }
             }
         })
     }
 
     fn deferral(&mut self) -> Result<Option<Deferral>, RecordError> {
-        let Some(code) = self.deferral_code.take() else { return Ok(None) };
-        let message = needed(self.deferral_message.take(), "deferral_message")?;
-        Ok(Some(Deferral { code, message, count: needed(self.deferral_count, "deferral_count")? }))
+        let Some(reason) = self.deferral_code.take() else { return Ok(None) };
+        let message = required(self.deferral_message.take(), "deferral_message")?;
+        Ok(Some(Deferral { reason, message, count: required(self.deferral_count, "deferral_count")? }))
     }
 
     fn upload(&mut self) -> Result<Option<Upload>, RecordError> {
         let Some(url) = self.upload_url.take() else { return Ok(None) };
-        let size = needed(self.upload_bytes, "upload_bytes")?;
-        let plan = ChunkPlan::restore(size, needed(self.upload_chunks, "upload_chunks")?);
+        let size = required(self.upload_bytes, "upload_bytes")?;
+        let plan = ChunkPlan::restore(size, required(self.upload_chunks, "upload_chunks")?);
         let plan = plan.map_err(|error| RecordError::invalid("upload_chunks", &error))?;
-        let offset = needed(self.offset, "offset")?;
+        let offset = required(self.offset, "offset")?;
         if offset != size.bytes() && plan.chunk_at(offset).is_none() {
-            return Err(RecordError::invalid("offset", &"no chunk begins there"));
+            return Err(RecordError::invalid("offset", &"no chunk begins at it"));
         }
         Ok(Some(Upload {
-            publish_id: needed(self.publish_id.clone(), "publish_id")?,
+            publish_id: required(self.publish_id.clone(), "publish_id")?,
             url: url.into(),
-            issued_at: needed(self.upload_issued_at, "upload_issued_at")?,
+            issued_at: required(self.upload_issued_at, "upload_issued_at")?,
             plan,
             offset,
-            last_chunk: needed(self.last_chunk, "last_chunk")?,
+            last_chunk: required(self.last_chunk, "last_chunk")?,
             rate: self.upload_rate,
         }))
     }
 
     fn failure(self) -> Result<Failure, RecordError> {
         Ok(Failure {
-            code: needed(self.failure_code, "failure_code")?,
-            message: needed(self.failure_message, "failure_message")?,
+            reason: required(self.failure_code, "failure_code")?,
+            message: required(self.failure_message, "failure_message")?,
             log_id: self.failure_log_id,
-            advice: needed(self.failure_advice, "failure_advice")?,
+            advice: required(self.failure_advice, "failure_advice")?,
         })
     }
 }
 
-fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, RecordError> {
+fn required<T>(value: Option<T>, name: &'static str) -> Result<T, RecordError> {
     value.ok_or(RecordError::Missing { name })
 }

@@ -1,28 +1,30 @@
-//! Why something could not be kept, or what is kept could not be read.
+//! The errors of reading and writing items.
+
+use std::time::Duration;
 
 use domain::failure::Disposition;
 
-use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+use crate::aws::{AFTER_OUTAGE, AwsError};
 
-/// An item that is not what this version of the crate writes.
+/// An item whose attributes are not those that this version of the crate writes.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// An attribute that must be there is not.
-    #[error("it has no attribute {name}")]
+    /// A required attribute is missing.
+    #[error("attribute {name} is missing")]
     Missing {
         /// The attribute.
         name: &'static str,
     },
-    /// An attribute's value cannot be.
-    #[error("its attribute {name} is wrong: {why}")]
+    /// An attribute has an invalid value.
+    #[error("attribute {name} is invalid: {why}")]
     Invalid {
         /// The attribute.
         name: &'static str,
-        /// What is wrong with it.
+        /// Why the value is invalid.
         why: String,
     },
-    /// The attributes do not have the form that they should.
-    #[error("its attributes have another form than expected")]
+    /// The attributes cannot be converted to or from the record.
+    #[error("the attributes do not have the expected form")]
     Form(#[source] serde_dynamo::Error),
 }
 
@@ -32,61 +34,26 @@ impl RecordError {
     }
 }
 
-/// A table that could not be read or written.
+/// A table or an item that could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB is throttling, down, or did not answer. A write may have been
-    /// made; as it is conditional, repeating it does no harm.
-    #[error("table {table} cannot be reached now")]
-    Unavailable {
-        /// The table.
-        table: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// The function's role is not enough.
-    #[error("table {table} is closed to this function: grant its role {permission} on the table")]
-    Denied {
-        /// The table.
-        table: String,
-        /// What is missing.
-        permission: &'static str,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// There is no such table, or no such index.
-    #[error("there is no table {table} with the index that is needed: deploy the stack, or correct the table's name")]
-    NoTable {
-        /// The table.
-        table: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// DynamoDB does not take the call as it is: too large an item, say.
-    #[error("table {table} refused the call")]
-    Refused {
-        /// The table.
-        table: String,
-        /// What AWS said.
-        #[source]
-        source: AwsError,
-    },
-    /// An item does not hold together.
-    #[error("item {key} of table {table} cannot be used: mend it in the console, or delete it")]
+    /// The call to DynamoDB failed. If the disposition is to retry, a write may have taken effect. A retry is
+    /// harmless, because every write is conditional.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// An item cannot be converted to or from its attributes.
+    #[error("item {key} of table {table} is invalid: correct or delete it in the DynamoDB console")]
     Record {
         /// The table.
         table: String,
         /// The item's key.
         key: String,
-        /// What is wrong with it.
+        /// What is invalid.
         #[source]
         source: RecordError,
     },
-    /// Somebody deleted the item while it was being written.
-    #[error("item {key} of table {table} was deleted while it was being written")]
+    /// A write failed because the item existed, and then the item was deleted before it could be read.
+    #[error("item {key} of table {table} was deleted during a write")]
     Deleted {
         /// The table.
         table: String,
@@ -96,49 +63,35 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn of(table: &str, permission: &'static str, source: AwsError) -> Self {
-        let table = table.to_owned();
-        match source.kind() {
-            Kind::Unavailable => Self::Unavailable { table, source },
-            Kind::Denied => Self::Denied { table, permission, source },
-            Kind::Missing => Self::NoTable { table, source },
-            Kind::Condition | Kind::Refused => Self::Refused { table, source },
-        }
-    }
-
-    pub(crate) fn record(table: &str, key: &str, source: RecordError) -> Self {
-        Self::Record { table: table.to_owned(), key: key.to_owned(), source }
-    }
-
-    /// What to do about it.
+    /// What the failed read or write permits.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Unavailable { .. } | Self::Deleted { .. } => Disposition::Retry { after: AFTER_OUTAGE },
-            Self::Denied { .. } | Self::NoTable { .. } => Disposition::NeedsUser,
-            Self::Refused { .. } | Self::Record { .. } => Disposition::GiveUp,
+            Self::Aws(error) => error.disposition(),
+            Self::Deleted { .. } => Disposition::Retry { after: AFTER_OUTAGE },
+            Self::Record { .. } => Disposition::GiveUp,
         }
     }
 }
 
-/// Why a changed value was not kept.
+/// A changed value that was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// Somebody wrote since it was read: what was decided on it is void. Read
-    /// it again and decide again, or stop.
-    #[error("somebody has written it since it was read")]
+    /// Another writer changed the item after it was read, so nothing was stored. The caller must read the item
+    /// again and decide again, or stop.
+    #[error("another writer changed the item after it was read")]
     Conflict,
-    /// The table could not be written.
-    #[error("it could not be stored")]
+    /// The item could not be written.
+    #[error("the item could not be stored")]
     Store(#[from] StoreError),
 }
 
 impl SaveError {
-    /// What to do about it.
+    /// What the failed write permits.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Conflict => Disposition::Retry { after: std::time::Duration::ZERO },
+            Self::Conflict => Disposition::Retry { after: Duration::ZERO },
             Self::Store(error) => error.disposition(),
         }
     }

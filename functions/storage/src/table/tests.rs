@@ -1,4 +1,4 @@
-//! Writes against a scripted DynamoDB: whose they are, and what refuses them.
+//! Conditional writes against a scripted DynamoDB.
 
 use std::time::Duration;
 
@@ -6,7 +6,9 @@ use domain::failure::Disposition;
 use serde_json::json;
 
 use super::*;
-use crate::scripted_server::{Answer, Request, ScriptedServer, hang_up, reply, say};
+use crate::scripted_aws::{
+    Reply, Request, ScriptedAws, ScriptedServer, condition_failed, dynamodb_error, reply, reply_with,
+};
 
 fn item() -> Item {
     Item::from([("id".to_owned(), AttributeValue::S("post-1".to_owned()))])
@@ -16,73 +18,61 @@ fn table(server: &ScriptedServer) -> Table {
     Table::new(server.dynamodb(), "posts".to_owned(), "id")
 }
 
-fn ok() -> Answer {
-    Answer::new(200, "{}")
+fn ok() -> Reply {
+    Reply::new(200, "{}")
 }
 
-fn refusal(code: &str) -> Answer {
-    Answer::new(400, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") }).to_string())
-}
-
-fn condition_failed(there: &serde_json::Value) -> Answer {
-    let body = json!({
-        "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-        "message": "The conditional request failed",
-        "Item": there,
-    });
-    Answer::new(400, body.to_string())
-}
-
-/// Answers that the item of the last request but `back` is there.
-fn own_item(requests: &[Request], back: usize) -> serde_json::Value {
-    requests[requests.len() - 1 - back].json()["Item"].clone()
+/// The item that was written by the request before the last one.
+fn item_of_previous(requests: &[Request]) -> serde_json::Value {
+    requests[requests.len() - 2].json()["Item"].clone()
 }
 
 #[tokio::test]
-async fn creating_is_conditional_on_there_being_none() {
-    let server = ScriptedServer::start([say(ok())]).await;
+async fn create_requires_that_no_item_exists() {
+    let server = ScriptedServer::start([reply(ok())]).await;
     let put = table(&server).put(item(), Condition::Absent).await.unwrap();
-    assert!(matches!(put, Put::Done(Revision::FIRST)));
-    let asked = server.requests()[0].json();
-    assert_eq!(asked["ConditionExpression"], "attribute_not_exists(#key)");
-    assert_eq!(asked["ExpressionAttributeNames"], json!({ "#key": "id" }));
-    assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
-    assert_eq!(asked["Item"]["revision"], json!({ "N": "1" }));
+    assert!(matches!(put, Put::Written(Revision::FIRST)));
+    let request = server.requests()[0].json();
+    assert_eq!(request["ConditionExpression"], "attribute_not_exists(#key)");
+    assert_eq!(request["ExpressionAttributeNames"], json!({ "#key": "id" }));
+    assert_eq!(request["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+    assert_eq!(request["Item"]["revision"], json!({ "N": "1" }));
 }
 
 #[tokio::test]
-async fn a_change_is_conditional_on_the_revision_that_was_read() {
-    let server = ScriptedServer::start([say(ok())]).await;
+async fn change_requires_the_revision_that_was_read() {
+    let server = ScriptedServer::start([reply(ok())]).await;
     let put = table(&server).put(item(), Condition::At(Revision::stored(41))).await.unwrap();
-    assert!(matches!(put, Put::Done(revision) if revision == Revision::stored(42)));
-    let asked = server.requests()[0].json();
-    assert_eq!(asked["ConditionExpression"], "#revision = :was");
-    assert_eq!(asked["ExpressionAttributeNames"], json!({ "#revision": "revision" }));
-    assert_eq!(asked["ExpressionAttributeValues"], json!({ ":was": { "N": "41" } }));
-    assert_eq!(asked["Item"]["revision"], json!({ "N": "42" }));
+    assert!(matches!(put, Put::Written(revision) if revision == Revision::stored(42)));
+    let request = server.requests()[0].json();
+    assert_eq!(request["ConditionExpression"], "#revision = :read");
+    assert_eq!(request["ExpressionAttributeNames"], json!({ "#revision": "revision" }));
+    assert_eq!(request["ExpressionAttributeValues"], json!({ ":read": { "N": "41" } }));
+    assert_eq!(request["Item"]["revision"], json!({ "N": "42" }));
 }
 
 #[tokio::test]
-async fn somebody_elses_write_refuses_ours_and_is_shown() {
-    let theirs = json!({ "id": { "S": "post-1" }, "revision": { "N": "2" }, "write_token": { "S": "theirs" } });
-    let server = ScriptedServer::start([say(condition_failed(&theirs))]).await;
+async fn failed_condition_returns_the_other_writers_item() {
+    let other = json!({ "id": { "S": "post-1" }, "revision": { "N": "2" }, "write_token": { "S": "other" } });
+    let server = ScriptedServer::start([reply(condition_failed(&other))]).await;
     let put = table(&server).put(item(), Condition::At(Revision::FIRST)).await.unwrap();
-    let Put::Refused(Some(there)) = put else { panic!("{put:?}") };
-    assert_eq!(revision_of(&there).unwrap(), Revision::stored(2));
+    let Put::ConditionFailed(Some(existing)) = put else { panic!("{put:?}") };
+    assert_eq!(revision_of(&existing).unwrap(), Revision::stored(2));
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_is_known_again_by_its_token() {
-    let server = ScriptedServer::start([hang_up(), reply(|requests| condition_failed(&own_item(requests, 1)))]).await;
+async fn write_with_lost_response_is_recognized_by_token() {
+    let retry = reply_with(|requests| condition_failed(&item_of_previous(requests)));
+    let server = ScriptedServer::start([reply(Reply::hang_up()), retry]).await;
     let put = table(&server).put(item(), Condition::At(Revision::FIRST)).await.unwrap();
-    assert!(matches!(put, Put::Done(revision) if revision == Revision::stored(2)), "{put:?}");
+    assert!(matches!(put, Put::Written(revision) if revision == Revision::stored(2)), "{put:?}");
     let [first, second] = &server.requests()[..] else { panic!("two writes") };
-    assert_eq!(first.json(), second.json(), "the repetition is the same write");
+    assert_eq!(first.json(), second.json(), "the retry is the same write");
 }
 
 #[tokio::test]
-async fn two_writes_never_have_the_same_token() {
-    let server = ScriptedServer::start([say(ok()), say(ok())]).await;
+async fn every_write_has_its_own_token() {
+    let server = ScriptedServer::start([reply(ok()), reply(ok())]).await;
     for _ in 0..2 {
         table(&server).put(item(), Condition::At(Revision::FIRST)).await.unwrap();
     }
@@ -91,49 +81,51 @@ async fn two_writes_never_have_the_same_token() {
 }
 
 #[tokio::test]
-async fn where_the_refusal_does_not_show_the_item_it_is_read() {
+async fn failed_condition_without_item_reads_the_item() {
     let server = ScriptedServer::start([
-        hang_up(),
-        say(refusal("ConditionalCheckFailedException")),
-        reply(|requests| Answer::new(200, json!({ "Item": own_item(requests, 1) }).to_string())),
+        reply(Reply::hang_up()),
+        reply(dynamodb_error("ConditionalCheckFailedException")),
+        reply_with(|requests| Reply::new(200, json!({ "Item": item_of_previous(requests) }).to_string())),
     ])
     .await;
     let put = table(&server).put(item(), Condition::Absent).await.unwrap();
-    assert!(matches!(put, Put::Done(Revision::FIRST)), "{put:?}");
+    assert!(matches!(put, Put::Written(Revision::FIRST)), "{put:?}");
     let read = server.requests()[2].json();
     assert_eq!((&read["ConsistentRead"], &read["Key"]), (&json!(true), &json!({ "id": { "S": "post-1" } })));
 }
 
 #[tokio::test]
-async fn a_table_that_throttles_on_is_tried_again_later() {
-    let throttled = || say(refusal("ThrottlingException"));
+async fn repeated_throttling_permits_a_later_retry() {
+    let throttled = || reply(dynamodb_error("ThrottlingException"));
     let server = ScriptedServer::start([throttled(), throttled(), throttled()]).await;
     let error = table(&server).put(item(), Condition::Absent).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(matches!(&error, StoreError::Aws(error) if error.kind() == Kind::Unavailable), "{error}");
     assert_eq!(error.disposition(), Disposition::Retry { after: Duration::from_secs(2) });
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_and_not_retried() {
-    let server = ScriptedServer::start([say(refusal("AccessDeniedException"))]).await;
+async fn missing_permission_is_named_and_not_retried() {
+    let server = ScriptedServer::start([reply(dynamodb_error("AccessDeniedException"))]).await;
     let error = table(&server).put(item(), Condition::Absent).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "table posts is closed to this function: grant its role dynamodb:PutItem on the table"
+        "access to table posts is denied: grant the function's role dynamodb:PutItem on the table \
+         (DynamoDB PutItem: AccessDeniedException: no message; status 400)"
     );
     assert_eq!(error.disposition(), Disposition::NeedsUser);
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named() {
-    let server = ScriptedServer::start([say(refusal("ResourceNotFoundException"))]).await;
+async fn missing_table_is_named() {
+    let server = ScriptedServer::start([reply(dynamodb_error("ResourceNotFoundException"))]).await;
     let error = table(&server).get("post-1").await.unwrap_err();
-    assert!(matches!(&error, StoreError::NoTable { table, .. } if table == "posts"), "{error}");
+    assert!(error.to_string().starts_with("table posts does not exist"), "{error}");
+    assert_eq!(error.disposition(), Disposition::NeedsUser);
 }
 
 #[test]
-fn an_item_without_a_revision_cannot_be_written_again() {
-    assert_eq!(revision_of(&item()).unwrap_err().to_string(), "it has no attribute revision");
-    let wrong = Item::from([(REVISION.to_owned(), AttributeValue::N("1.5".to_owned()))]);
-    assert!(revision_of(&wrong).is_err());
+fn item_without_valid_revision_is_invalid() {
+    assert_eq!(revision_of(&item()).unwrap_err().to_string(), "attribute revision is missing");
+    let fraction = Item::from([(REVISION.to_owned(), AttributeValue::N("1.5".to_owned()))]);
+    assert!(revision_of(&fraction).is_err());
 }

@@ -1,17 +1,17 @@
-//! What tells a write from every other.
+//! The random token that identifies one write.
 //!
-//! This is the one place of this crate that makes something random: no decision
-//! depends on which token it is, only on whether it is this write's own.
+//! This is the only randomness in this crate. No decision depends on the token's value, only on whether a stored
+//! token equals it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-/// The mark of one write.
+/// The token of one write.
 #[derive(Debug)]
 pub(super) struct WriteToken(String);
 
 impl WriteToken {
-    /// Makes a token that no other write has.
+    /// Makes a new token.
     pub(super) fn unique() -> Self {
         Self(Uuid::new_v4().simple().to_string())
     }
@@ -21,8 +21,8 @@ impl WriteToken {
         &self.0
     }
 
-    /// Tells whether the item with this token was made by this write.
-    pub(super) fn made(&self, stored: Option<&AttributeValue>) -> bool {
+    /// Whether a stored attribute is this token.
+    pub(super) fn matches(&self, stored: Option<&AttributeValue>) -> bool {
         matches!(stored, Some(AttributeValue::S(token)) if *token == self.0)
     }
 }

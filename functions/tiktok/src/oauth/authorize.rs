@@ -1,9 +1,10 @@
-//! TikTok's consent page: the address that leads to it, and the answer that
-//! comes back through the user's browser.
-//! <https://developers.tiktok.com/doc/login-kit-web>
+//! The authorize URL, which leads a user to TikTok's consent page, and the authorization response, which comes back
+//! through the user's browser.
+//! <https://developers.tiktok.com/doc/login-kit-web>,
+//! [RFC 6749, section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
 //!
-//! Both go through a browser, so nothing in them is proven but the code, which
-//! only TikTok can have made, and only once.
+//! Both pass through a browser, so anyone can forge any part of them except the code: only TikTok issues codes, and
+//! each code works once.
 
 use std::fmt;
 
@@ -12,37 +13,38 @@ use domain::failure::{Failure, single_line};
 use domain::secret::SecretString;
 use url::Url;
 
-/// TikTok's own host of the consent page.
+/// TikTok's own base URL of the consent page.
 pub const AUTHORIZE_HOST: &str = "https://www.tiktok.com";
-const AUTHORIZE: &str = "/v2/auth/authorize/";
-/// The most of TikTok's words that is kept, in characters.
-const MOST_WORDS: usize = 300;
+const AUTHORIZE_PATH: &str = "/v2/auth/authorize/";
+/// The longest text that is kept of an authorization response's parameter, in characters.
+const MAX_TEXT: usize = 300;
 
-/// Where the consent page is, and where its answer goes.
+/// The addresses of an authorization request: the consent page's base URL and our redirect URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizeUrl {
     base: Url,
     redirect_uri: String,
 }
 
-/// An address that cannot be what it was taken for.
+/// An address that cannot be used for an authorization request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAuthorizeUrl {
-    /// The page's base is not `http` or `https`, or has a query or fragment.
+    /// The consent page's base URL is not `http` or `https`, or has a query or fragment.
     #[error("the consent page must be at http(s)://host[:port], without query or fragment")]
     Base,
-    /// TikTok would not register it.
+    /// TikTok would not register the redirect URI.
     #[error("the redirect URI must be https, static, without query or fragment, and shorter than 512 characters")]
     RedirectUri,
 }
 
 impl AuthorizeUrl {
-    /// Takes the page's base and the registered redirect URI, which is kept as
-    /// it is, to the byte: TikTok compares it so.
+    /// Validates the consent page's base URL and the registered redirect URI.
+    ///
+    /// The redirect URI is kept byte for byte, because TikTok compares it so.
     pub fn new(base: &str, redirect_uri: &str) -> Result<Self, InvalidAuthorizeUrl> {
         let base = Url::parse(base).map_err(|_| InvalidAuthorizeUrl::Base)?;
-        let plain = base.query().is_none() && base.fragment().is_none() && base.has_host();
-        if !plain || !matches!(base.scheme(), "http" | "https") {
+        let is_plain = base.query().is_none() && base.fragment().is_none() && base.has_host();
+        if !is_plain || !matches!(base.scheme(), "http" | "https") {
             return Err(InvalidAuthorizeUrl::Base);
         }
         let redirect = Url::parse(redirect_uri).map_err(|_| InvalidAuthorizeUrl::RedirectUri)?;
@@ -53,18 +55,20 @@ impl AuthorizeUrl {
         Ok(Self { base, redirect_uri: redirect_uri.to_owned() })
     }
 
-    /// Where the answer goes.
+    /// Returns the URL to which TikTok sends the authorization response.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// The address that puts a request to a user. TikTok would silently take
-    /// whoever is signed in, so the page is always asked for.
+    /// Returns the URL that asks a user for authorization.
+    ///
+    /// `disable_auto_auth` makes TikTok show its page every time. Otherwise TikTok would silently authorize the user
+    /// who is signed in to TikTok in this browser.
     #[must_use]
     pub fn address(&self, client_key: &str, scopes: &Scopes, state: &str) -> Url {
         let mut address = self.base.clone();
-        address.set_path(&format!("{}{AUTHORIZE}", self.base.path().trim_end_matches('/')));
+        address.set_path(&format!("{}{AUTHORIZE_PATH}", self.base.path().trim_end_matches('/')));
         address
             .query_pairs_mut()
             .append_pair("client_key", client_key)
@@ -77,17 +81,17 @@ impl AuthorizeUrl {
     }
 }
 
-/// What a user, or TikTok, decided.
+/// The decision of the user or of TikTok about an authorization request.
 #[derive(Clone)]
 pub enum Decision {
-    /// The user allowed something.
+    /// The user granted at least one scope.
     Granted {
-        /// What tokens are had for, once; decoded. It is a secret.
+        /// The authorization code, decoded. It is exchanged for tokens, once. It is a secret.
         code: SecretString,
-        /// What was allowed, as far as the answer says.
+        /// The granted scopes that the response states.
         scopes: Scopes,
     },
-    /// Nothing was allowed.
+    /// No scope was granted.
     Refused(AuthorizationError),
 }
 
@@ -95,47 +99,46 @@ impl fmt::Debug for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Granted { scopes, .. } => f.debug_struct("Granted").field("scopes", scopes).finish_non_exhaustive(),
-            Self::Refused(denial) => f.debug_tuple("Refused").field(denial).finish(),
+            Self::Refused(error) => f.debug_tuple("Refused").field(error).finish(),
         }
     }
 }
 
-/// An answer without a code, in TikTok's words. They came through a browser, so
-/// they may be anybody's.
+/// An authorization response without a code. Its texts came through a browser, so anyone may have written them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationError {
-    /// OAuth's word: `access_denied`, `invalid_scope`, …
+    /// OAuth's error code: `access_denied`, `invalid_scope`, …
     pub error: String,
-    /// An undocumented second word, as in `non_sandbox_target`.
+    /// A second, undocumented code, for example `non_sandbox_target`.
     pub error_type: Option<String>,
-    /// The same for people.
+    /// TikTok's description, for people.
     pub description: Option<String>,
 }
 
-/// The answer of the consent page.
+/// An authorization response: the query that TikTok appends to the redirect URI.
 #[derive(Debug, Clone)]
 pub struct AuthorizationResponse {
-    /// What the request was sent with. It is a secret.
+    /// The `state` of the authorization request. It is a secret.
     pub state: Option<SecretString>,
-    /// What was decided; none, where the answer says neither yes nor no.
+    /// The decision; `None` if the response has neither a code nor an error.
     pub decision: Option<Decision>,
 }
 
 impl AuthorizationResponse {
-    /// Reads the answer from the query of the redirect, still encoded. Where a
-    /// parameter comes twice, the first counts.
+    /// Reads a response from the redirect's query, which is still URL-encoded. If a parameter occurs twice, the first
+    /// counts. If the response has both an error and a code, the error counts.
     #[must_use]
     pub fn read(query: &str) -> Self {
         let value = |name: &str| {
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
             pairs.find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.into_owned())
         };
-        let words = |name: &str| value(name).map(|words| single_line(&words, MOST_WORDS));
-        let decision = match (words("error"), value("code")) {
+        let text = |name: &str| value(name).map(|text| single_line(&text, MAX_TEXT));
+        let decision = match (text("error"), value("code")) {
             (Some(error), _) => Some(Decision::Refused(AuthorizationError {
                 error,
-                error_type: words("error_type"),
-                description: words("error_description"),
+                error_type: text("error_type"),
+                description: text("error_description"),
             })),
             (None, Some(code)) => {
                 let scopes = Scopes::parse(&value("scopes").unwrap_or_default());
@@ -148,33 +151,33 @@ impl AuthorizationResponse {
 }
 
 impl AuthorizationError {
-    /// Tells whether it was the user who said no.
+    /// Returns whether the user denied access, and not TikTok.
     #[must_use]
-    pub fn is_the_users(&self) -> bool {
+    pub fn is_user_denial(&self) -> bool {
         self.error == "access_denied" && self.error_type.is_none()
     }
 
-    /// States what it means, and what to do about it.
+    /// Returns the error as a failure with code, message and advice.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let (meaning, advice) = match (self.error.as_str(), self.error_type.as_deref()) {
             ("access_denied", Some("non_sandbox_target")) => (
                 "This TikTok user is not a target user of the app's sandbox",
-                "Add the user to the sandbox in TikTok's developer portal; it may take an hour to count.",
+                "Add the user to the sandbox in TikTok's developer portal; that may take an hour to take effect.",
             ),
             ("access_denied", _) => ("Access was denied on TikTok's page", "Start again, and choose Allow there."),
             ("invalid_scope", _) => (
-                "TikTok does not let this app ask for what it asked for",
-                "Add the scopes to the app in TikTok's developer portal, or ask for fewer with the stack's ConnectScopes.",
+                "TikTok does not permit this app to request these scopes",
+                "Add the scopes to the app in TikTok's developer portal, or request fewer with the stack's ConnectScopes.",
             ),
             ("server_error" | "temporarily_unavailable", _) => {
-                ("TikTok met an error of its own", "Start again in some minutes.")
+                ("TikTok had an internal error", "Start again in some minutes.")
             }
-            _ => ("TikTok did not put the request to the user", "Check the app in TikTok's developer portal."),
+            _ => ("TikTok did not show the user its consent page", "Check the app in TikTok's developer portal."),
         };
         let code = self.error_type.as_deref().unwrap_or(&self.error);
-        let said = self.description.as_deref().map(|words| format!("; TikTok says: {words}")).unwrap_or_default();
-        Failure::new(code, format!("{meaning}{said}"), advice)
+        let description = self.description.as_deref().map(|text| format!("; TikTok says: {text}")).unwrap_or_default();
+        Failure::new(code, format!("{meaning}{description}"), advice)
     }
 }
 
@@ -183,24 +186,24 @@ mod tests {
     use super::*;
     use domain::secret::ExposeSecret;
 
-    const BACK: &str = "https://a.example/oauth/callback";
+    const REDIRECT_URI: &str = "https://a.example/oauth/callback";
 
     #[test]
-    fn the_address_says_what_is_asked_and_always_shows_the_page() {
-        let page = AuthorizeUrl::new(AUTHORIZE_HOST, BACK).unwrap();
+    fn authorize_url_has_every_parameter_and_disables_auto_auth() {
+        let authorize_url = AuthorizeUrl::new(AUTHORIZE_HOST, REDIRECT_URI).unwrap();
         let scopes = Scopes::parse("user.info.basic,video.upload");
         assert_eq!(
-            page.address("key 1", &scopes, "state-1").as_str(),
+            authorize_url.address("key 1", &scopes, "state-1").as_str(),
             "https://www.tiktok.com/v2/auth/authorize/?client_key=key+1&response_type=code\
              &scope=user.info.basic%2Cvideo.upload&redirect_uri=https%3A%2F%2Fa.example%2Foauth%2Fcallback\
              &state=state-1&disable_auto_auth=1"
         );
-        let elsewhere = AuthorizeUrl::new("http://127.0.0.1:4000/tiktok/", BACK).unwrap();
-        assert_eq!(elsewhere.address("k", &scopes, "s").path(), "/tiktok/v2/auth/authorize/");
+        let with_path = AuthorizeUrl::new("http://127.0.0.1:4000/tiktok/", REDIRECT_URI).unwrap();
+        assert_eq!(with_path.address("k", &scopes, "s").path(), "/tiktok/v2/auth/authorize/");
     }
 
     #[test]
-    fn what_tiktok_would_not_register_is_refused() {
+    fn invalid_redirect_uri_or_base_is_rejected() {
         let long = format!("https://a.example/{}", "a".repeat(512));
         for redirect in ["http://a.example/x", "https://a.example/x?y=1", "https://a.example/x#y", "/x", &long] {
             assert_eq!(
@@ -210,48 +213,48 @@ mod tests {
             );
         }
         for base in ["ftp://host", "https://host?x=1", "nowhere"] {
-            assert_eq!(AuthorizeUrl::new(base, BACK), Err(InvalidAuthorizeUrl::Base), "{base}");
+            assert_eq!(AuthorizeUrl::new(base, REDIRECT_URI), Err(InvalidAuthorizeUrl::Base), "{base}");
         }
     }
 
     #[test]
-    fn a_code_is_decoded_before_it_is_exchanged() {
-        let answer = AuthorizationResponse::read("code=a%2A%21b+c&scopes=user.info.basic%2Cvideo.upload&state=s%2D1");
-        assert_eq!(answer.state.unwrap().expose_secret(), "s-1");
-        let Some(Decision::Granted { code, scopes }) = answer.decision else { panic!("it grants") };
+    fn code_and_state_are_url_decoded() {
+        let response = AuthorizationResponse::read("code=a%2A%21b+c&scopes=user.info.basic%2Cvideo.upload&state=s%2D1");
+        assert_eq!(response.state.unwrap().expose_secret(), "s-1");
+        let Some(Decision::Granted { code, scopes }) = response.decision else { panic!("expected a grant") };
         assert_eq!((code.expose_secret(), scopes.to_list().as_str()), ("a*!b c", "user.info.basic,video.upload"));
     }
 
     #[test]
-    fn an_error_counts_more_than_a_code() {
-        let answer = AuthorizationResponse::read("error=access_denied&code=c&error_type=non_sandbox_target&state=s");
-        let Some(Decision::Refused(denial)) = answer.decision else { panic!("it refuses") };
-        assert!(!denial.is_the_users());
-        let failure = denial.failure();
-        assert_eq!(failure.code, "non_sandbox_target");
+    fn error_has_precedence_over_code() {
+        let response = AuthorizationResponse::read("error=access_denied&code=c&error_type=non_sandbox_target&state=s");
+        let Some(Decision::Refused(error)) = response.decision else { panic!("expected an error") };
+        assert!(!error.is_user_denial());
+        let failure = error.failure();
+        assert_eq!(failure.reason.code(), "non_sandbox_target");
         assert!(failure.advice.contains("sandbox"), "{failure}");
     }
 
     #[test]
-    fn an_answer_that_says_nothing_decides_nothing() {
+    fn response_without_code_or_error_has_no_decision() {
         for query in ["", "state=s", "code=&state=s", "Code=c", "%FF"] {
             assert!(AuthorizationResponse::read(query).decision.is_none(), "{query}");
         }
     }
 
     #[test]
-    fn words_from_a_browser_are_one_short_line() {
+    fn error_texts_are_short_single_lines() {
         let query = format!("error=x%0Ay&error_description={}", "z".repeat(5000));
-        let Some(Decision::Refused(denial)) = AuthorizationResponse::read(&query).decision else {
-            panic!("it refuses")
+        let Some(Decision::Refused(error)) = AuthorizationResponse::read(&query).decision else {
+            panic!("expected an error")
         };
-        assert_eq!(denial.error, "x y");
-        assert!(denial.description.unwrap().len() <= MOST_WORDS);
+        assert_eq!(error.error, "x y");
+        assert!(error.description.unwrap().len() <= MAX_TEXT);
     }
 
     #[test]
     fn debug_shows_neither_code_nor_state() {
-        let shown = format!("{:?}", AuthorizationResponse::read("code=code-1&state=state-1"));
-        assert!(!shown.contains("code-1") && !shown.contains("state-1"), "{shown}");
+        let debug = format!("{:?}", AuthorizationResponse::read("code=code-1&state=state-1"));
+        assert!(!debug.contains("code-1") && !debug.contains("state-1"), "{debug}");
     }
 }

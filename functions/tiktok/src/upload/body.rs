@@ -1,13 +1,14 @@
-//! The bytes of a chunk on their way out, counted.
+//! The body of a chunk's PUT: streams the chunk's bytes and counts them.
 //!
-//! [`Measured`] wraps the caller's stream. It gives HTTP exactly as many bytes as
-//! the head declares or an error, and the error breaks the connection off, so
-//! that TikTok cannot mistake a part for the whole. [`Progress`] is the other end
-//! of it: what has left, when last, and why no more. When that end is dropped, so
-//! is the caller's stream: a connection whose peer has answered and reads no more
-//! may live for long, and what is still to be read must not live with it.
+//! - [`ExactBody`] wraps the caller's stream. It yields to the HTTP client either exactly as many bytes as
+//!   `Content-Length` declares, or an error. The error aborts the connection, so TikTok never takes a part of a chunk
+//!   for the whole.
+//! - [`Progress`] observes the body: how many bytes were sent, when the last ones were, and why no more were.
 //!
-//! Neither knows what a chunk or an answer is.
+//! Dropping [`Progress`] also drops the caller's stream. A connection whose peer responded early and reads no more may
+//! stay open for long, and the stream's buffers (the read-ahead window of a video) must not stay in memory with it.
+//!
+//! This module does not know chunks or responses.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,97 +23,97 @@ use tokio::time::{Instant, timeout_at};
 use super::outcome::SourceFault;
 use crate::timeouts::Timeouts;
 
-/// What has happened to a body so far.
+/// The state of a body.
 struct State {
     length: u64,
     sent: u64,
-    moved_at: Instant,
-    source: Source,
+    last_sent_at: Instant,
+    source: SourceState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// It gave what it was asked for.
+enum SourceState {
+    /// The source yielded what it was last polled for.
     Flowing,
-    /// It was asked for more, and has not given it.
-    Awaited,
-    /// It failed; the body is broken off.
+    /// The source was polled for more and is pending.
+    Pending,
+    /// The source failed, and the body is aborted.
     Failed(SourceFault),
-    /// Nobody waits for the answer any more; the body is broken off.
+    /// [`Progress`] was dropped, and the body is aborted.
     Abandoned,
 }
 
-type Bytestream = BoxStream<'static, Result<Bytes, ()>>;
+type ByteStream = BoxStream<'static, Result<Bytes, ()>>;
 
-/// What both ends of a body share. The state is not locked while the source works.
-struct Both {
+/// What [`ExactBody`] and [`Progress`] share. The state is not locked while the source is polled.
+struct Inner {
     state: Mutex<State>,
-    source: Mutex<Option<Bytestream>>,
+    source: Mutex<Option<ByteStream>>,
 }
 
-/// A view of a body; both ends have one.
+/// A handle to the shared state of a body.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Both>);
+pub(crate) struct Shared(Arc<Inner>);
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn source(&self) -> MutexGuard<'_, Option<Bytestream>> {
+    fn source(&self) -> MutexGuard<'_, Option<ByteStream>> {
         self.0.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The sender's end. Dropping it breaks off what has not left, and lets its
-/// source go.
+/// The sender's view of a body. Dropping it aborts an incomplete body and drops the source.
 pub(crate) struct Progress(Shared);
 
 impl Progress {
-    /// Begins the count of a body of this many bytes.
-    pub(crate) fn begin(length: u64) -> Self {
-        let state = State { length, sent: 0, moved_at: Instant::now(), source: Source::Flowing };
-        Self(Shared(Arc::new(Both { state: Mutex::new(state), source: Mutex::default() })))
+    /// Creates the progress of a body of `length` bytes.
+    pub(crate) fn new(length: u64) -> Self {
+        let state = State { length, sent: 0, last_sent_at: Instant::now(), source: SourceState::Flowing };
+        Self(Shared(Arc::new(Inner { state: Mutex::new(state), source: Mutex::default() })))
     }
 
-    /// The body's end.
+    /// Returns the handle for [`ExactBody::new`].
     pub(crate) fn share(&self) -> Shared {
         self.0.clone()
     }
 
-    /// How many bytes have been handed to the connection.
+    /// Returns how many bytes were handed to the connection.
     pub(crate) fn sent(&self) -> u64 {
         self.0.state().sent
     }
 
-    /// Tells whether every byte has been handed to the connection.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Returns whether every byte was handed to the connection.
+    pub(crate) fn is_complete(&self) -> bool {
         let state = self.0.state();
         state.sent == state.length
     }
 
-    /// How the source failed, if it did.
+    /// Returns how the source failed, if it did.
     pub(crate) fn fault(&self) -> Option<SourceFault> {
         match self.0.state().source {
-            Source::Failed(fault) => Some(fault),
-            Source::Flowing | Source::Awaited | Source::Abandoned => None,
+            SourceState::Failed(fault) => Some(fault),
+            SourceState::Flowing | SourceState::Pending | SourceState::Abandoned => None,
         }
     }
 
-    /// Tells whether it is the source that nothing comes from.
+    /// Returns whether the body is stalled because the source is pending, and not because TikTok reads no more.
     pub(crate) fn is_waiting_for_source(&self) -> bool {
-        self.0.state().source == Source::Awaited
+        self.0.state().source == SourceState::Pending
     }
 
-    /// Waits for the answer as long as bytes move, and for a while after the
-    /// last; none where it was waited for in vain.
-    pub(crate) async fn watch<F: Future>(&self, sending: F, patience: &Timeouts) -> Option<F::Output> {
-        let mut sending = std::pin::pin!(sending);
+    /// Waits for the response.
+    ///
+    /// Returns `None` after [`Timeouts::idle`] without a sent byte, or after [`Timeouts::answer`] since the last byte.
+    pub(crate) async fn watch<F: Future>(&self, response: F, timeouts: &Timeouts) -> Option<F::Output> {
+        let mut response = std::pin::pin!(response);
         loop {
-            let deadline = self.deadline(patience);
-            match timeout_at(deadline, sending.as_mut()).await {
-                Ok(answer) => return Some(answer),
-                Err(_) if self.deadline(patience) > deadline => {}
+            let deadline = self.deadline(timeouts);
+            match timeout_at(deadline, response.as_mut()).await {
+                Ok(response) => return Some(response),
+                Err(_) if self.deadline(timeouts) > deadline => {}
                 Err(_) => return None,
             }
         }
@@ -121,13 +122,13 @@ impl Progress {
     fn abandon(&self) {
         let mut state = self.0.state();
         if state.sent < state.length {
-            state.source = Source::Abandoned;
+            state.source = SourceState::Abandoned;
         }
     }
 
-    fn deadline(&self, patience: &Timeouts) -> Instant {
-        let limit: Duration = if self.is_whole() { patience.answer } else { patience.idle };
-        self.0.state().moved_at + limit
+    fn deadline(&self, timeouts: &Timeouts) -> Instant {
+        let limit: Duration = if self.is_complete() { timeouts.answer } else { timeouts.idle };
+        self.0.state().last_sent_at + limit
     }
 }
 
@@ -139,22 +140,22 @@ impl Drop for Progress {
     }
 }
 
-/// A stream of exactly the bytes that were declared.
-pub(crate) struct Measured(Shared);
+/// A stream of exactly the declared number of bytes.
+pub(crate) struct ExactBody(Shared);
 
-/// Why a body was broken off; HTTP wants an error, the state says which.
+/// The error that aborts a request. [`Progress`] knows the cause.
 #[derive(Debug, thiserror::Error)]
-#[error("the body was broken off")]
-pub(crate) struct BrokenOff;
+#[error("the body was aborted")]
+pub(crate) struct Aborted;
 
-/// What HTTP gets next.
+/// What the body yields next.
 enum Next {
     End,
-    BrokenOff,
+    Abort,
     FromSource,
 }
 
-impl Measured {
+impl ExactBody {
     pub(crate) fn new<S, E>(source: S, shared: Shared) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -165,45 +166,45 @@ impl Measured {
     }
 }
 
-impl Stream for Measured {
-    type Item = Result<Bytes, BrokenOff>;
+impl Stream for ExactBody {
+    type Item = Result<Bytes, Aborted>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.0.state().next();
         match next {
             Next::End => return Poll::Ready(None),
-            Next::BrokenOff => return Poll::Ready(Some(Err(BrokenOff))),
+            Next::Abort => return Poll::Ready(Some(Err(Aborted))),
             Next::FromSource => {}
         }
         let item = match &mut *self.0.source() {
             Some(source) => source.poll_next_unpin(cx),
-            // The other end was dropped this very moment.
-            None => return Poll::Ready(Some(Err(BrokenOff))),
+            // Progress was dropped since `next` was called.
+            None => return Poll::Ready(Some(Err(Aborted))),
         };
-        self.0.state().note(item)
+        self.0.state().record(item)
     }
 }
 
 impl State {
     fn next(&self) -> Next {
         match self.source {
-            Source::Failed(_) | Source::Abandoned => Next::BrokenOff,
-            Source::Flowing | Source::Awaited if self.sent == self.length => Next::End,
-            Source::Flowing | Source::Awaited => Next::FromSource,
+            SourceState::Failed(_) | SourceState::Abandoned => Next::Abort,
+            SourceState::Flowing | SourceState::Pending if self.sent == self.length => Next::End,
+            SourceState::Flowing | SourceState::Pending => Next::FromSource,
         }
     }
 
-    /// Notes what the source gave, and passes on what HTTP may have of it.
-    fn note<E>(&mut self, item: Poll<Option<Result<Bytes, E>>>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+    /// Records what the source yielded, and returns what the HTTP client gets.
+    fn record<E>(&mut self, item: Poll<Option<Result<Bytes, E>>>) -> Poll<Option<Result<Bytes, Aborted>>> {
         let fault = match item {
             Poll::Pending => {
-                self.source = Source::Awaited;
+                self.source = SourceState::Pending;
                 return Poll::Pending;
             }
             Poll::Ready(Some(Ok(bytes))) => {
                 let sent = self.sent + bytes.len() as u64;
                 if sent <= self.length {
-                    (self.sent, self.moved_at, self.source) = (sent, Instant::now(), Source::Flowing);
+                    (self.sent, self.last_sent_at, self.source) = (sent, Instant::now(), SourceState::Flowing);
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 SourceFault::TooLong
@@ -211,8 +212,8 @@ impl State {
             Poll::Ready(Some(Err(_))) => SourceFault::Erred,
             Poll::Ready(None) => SourceFault::EndedEarly,
         };
-        self.source = Source::Failed(fault);
-        Poll::Ready(Some(Err(BrokenOff)))
+        self.source = SourceState::Failed(fault);
+        Poll::Ready(Some(Err(Aborted)))
     }
 }
 
@@ -229,59 +230,60 @@ mod tests {
         lengths.map(|length| Ok(Bytes::from(vec![7; length]))).to_vec()
     }
 
-    /// Runs a source through to its end or its error.
-    fn run(length: u64, parts: Vec<Part>) -> (Progress, u64, bool) {
-        let progress = Progress::begin(length);
-        let mut measured = Measured::new(stream::iter(parts), progress.share());
-        let (mut given, mut broken) = (0, false);
-        while let Some(item) = block_on(measured.next()) {
+    /// Reads a body to its end or its error. Returns the progress, the yielded bytes, and whether it was aborted.
+    fn read_body(length: u64, parts: Vec<Part>) -> (Progress, u64, bool) {
+        let progress = Progress::new(length);
+        let mut body = ExactBody::new(stream::iter(parts), progress.share());
+        let (mut yielded, mut aborted) = (0, false);
+        while let Some(item) = block_on(body.next()) {
             let Ok(bytes) = item else {
-                broken = true;
+                aborted = true;
                 break;
             };
-            given += bytes.len() as u64;
+            yielded += bytes.len() as u64;
         }
-        (progress, given, broken)
+        (progress, yielded, aborted)
     }
 
     #[test]
-    fn a_source_that_keeps_its_word_passes_through() {
-        let (progress, given, broken) = run(6, parts([1, 0, 5]));
-        assert_eq!((given, broken, progress.is_whole(), progress.fault()), (6, false, true, None));
+    fn source_of_declared_length_passes_through() {
+        let (progress, yielded, aborted) = read_body(6, parts([1, 0, 5]));
+        assert_eq!((yielded, aborted, progress.is_complete(), progress.fault()), (6, false, true, None));
     }
 
     #[test]
-    fn a_source_that_does_not_is_broken_off_and_told_apart() {
-        for (given_parts, sent, fault) in [
+    fn source_of_other_length_aborts_with_its_fault() {
+        for (source, sent, fault) in [
             (parts([1, 4]), 5, SourceFault::EndedEarly),
             (vec![], 0, SourceFault::EndedEarly),
             (parts([5, 2]), 5, SourceFault::TooLong),
             ([parts([5]), vec![Err(())]].concat(), 5, SourceFault::Erred),
         ] {
-            let (progress, given, broken) = run(6, given_parts);
-            assert_eq!((given, broken, progress.fault()), (sent, true, Some(fault)));
-            assert!(!progress.is_whole());
+            let (progress, yielded, aborted) = read_body(6, source);
+            assert_eq!((yielded, aborted, progress.fault()), (sent, true, Some(fault)));
+            assert!(!progress.is_complete());
         }
     }
 
     #[test]
-    fn an_abandoned_body_gives_no_more() {
-        let progress = Progress::begin(6);
-        let mut measured = Measured::new(stream::iter(parts([3, 3])), progress.share());
-        assert!(matches!(block_on(measured.next()), Some(Ok(_))));
+    fn dropped_progress_aborts_the_body() {
+        let progress = Progress::new(6);
+        let mut body = ExactBody::new(stream::iter(parts([3, 3])), progress.share());
+        assert!(matches!(block_on(body.next()), Some(Ok(_))));
         drop(progress);
-        assert!(matches!(block_on(measured.next()), Some(Err(BrokenOff))));
+        assert!(matches!(block_on(body.next()), Some(Err(Aborted))));
     }
 
     proptest! {
         #[test]
-        fn http_gets_the_declared_length_or_an_error(length in 1u64..100, lengths in proptest::collection::vec(0usize..30, 0..8)) {
+        fn body_has_declared_length_or_aborts(length in 1u64..100, lengths in proptest::collection::vec(0usize..30, 0..8)) {
             let total: u64 = lengths.iter().map(|&length| length as u64).sum();
-            let (progress, given, broken) = run(length, lengths.into_iter().map(|length| Ok(Bytes::from(vec![7; length]))).collect());
-            prop_assert!(given <= length);
-            prop_assert_eq!(given == length, !broken);
-            prop_assert_eq!(progress.sent(), given);
-            prop_assert!(total >= length || broken);
+            let source = lengths.into_iter().map(|length| Ok(Bytes::from(vec![7; length]))).collect();
+            let (progress, yielded, aborted) = read_body(length, source);
+            prop_assert!(yielded <= length);
+            prop_assert_eq!(yielded == length, !aborted);
+            prop_assert_eq!(progress.sent(), yielded);
+            prop_assert!(total >= length || aborted);
         }
     }
 }

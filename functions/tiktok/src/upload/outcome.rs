@@ -1,63 +1,62 @@
-//! What became of a chunk.
+//! The result of sending a chunk. `functions/posting/src/upload` acts on each variant.
 
 use std::fmt;
 use std::time::Duration;
 
 use domain::failure::Failure;
 
-/// What became of a chunk that was sent.
+/// The result of sending a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChunkOutcome {
-    /// TikTok has it: the next chunk follows.
+    /// TikTok has the chunk. Send the next one.
     Accepted {
-        /// How much TikTok says to have, in bytes or as the last byte's index;
-        /// [`domain::chunk::ChunkPlan::boundary_of`] reads it.
+        /// How much TikTok says it has: a number of bytes or the last byte's index.
+        /// [`domain::chunk::ChunkPlan::boundary_of`] interprets it.
         uploaded: Option<u64>,
     },
-    /// TikTok has every byte, and begins to publish.
+    /// TikTok has every byte and begins to publish.
     Complete,
-    /// TikTok stands elsewhere: ask where, go on there.
+    /// TikTok expects another position in the video. Ask TikTok for its position and continue there.
     Resync {
-        /// How much TikTok says to have, as in `Accepted`.
+        /// How much TikTok says it has, as in `Accepted`.
         uploaded: Option<u64>,
     },
-    /// The URL takes nothing more. Ask how the publish stands before another
-    /// init: an earlier answer may have been lost.
+    /// TikTok did not take the chunk and takes no more bytes at this URL. Ask TikTok for the publish's status before
+    /// another init: a chunk may have been accepted without a response.
     UrlRejected(Failure),
-    /// The same chunk again. It was not taken; or if it was, sending it again to
-    /// this URL can publish nothing twice.
+    /// Send the same chunk again. Either TikTok did not take it, or it did, and sending it again to this URL cannot
+    /// publish the video twice.
     Retry {
-        /// The least wait.
+        /// The minimum wait.
         after: Duration,
         /// What happened.
         why: Failure,
     },
-    /// It may have been taken: ask before sending it again.
+    /// TikTok may or may not have the chunk. Ask TikTok before the chunk is sent again.
     Unknown {
         /// What happened.
         why: Failure,
     },
-    /// The bytes ran out, ran over or failed, so the request was broken off:
-    /// TikTok has less than the chunk.
+    /// The source of the bytes failed, so the request was aborted. TikTok has less than the chunk.
     SourceFailed(SourceFault),
-    /// The request itself was wrong, or its URL is on a host that no video may be
-    /// sent to: it would be so again.
+    /// TikTok did not take the chunk because the request is wrong, or the URL's host is not allowed and nothing was
+    /// sent. A retry would fail in the same way.
     Rejected(Failure),
 }
 
-/// How a chunk's source failed it.
+/// How the source of a chunk's bytes failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SourceFault {
-    /// It gave an error; whoever made the stream knows which.
+    /// It yielded an error. The caller, which made the stream, knows the error.
     #[error("reading the video failed")]
     Erred,
-    /// It ended before the chunk did.
+    /// It ended before the chunk's last byte.
     #[error("the video ended before the chunk did")]
     EndedEarly,
-    /// It gave more than the chunk.
+    /// It yielded more bytes than the chunk has.
     #[error("there was more to read than the chunk")]
     TooLong,
-    /// It gave nothing for a minute.
+    /// It yielded nothing for one minute.
     #[error("reading the video stalled")]
     Stalled,
 }
@@ -67,8 +66,8 @@ impl fmt::Display for ChunkOutcome {
         match self {
             Self::Accepted { .. } => f.write_str("accepted"),
             Self::Complete => f.write_str("complete"),
-            Self::Resync { uploaded: Some(uploaded) } => write!(f, "TikTok stands at {uploaded}"),
-            Self::Resync { uploaded: None } => f.write_str("TikTok stands elsewhere"),
+            Self::Resync { uploaded: Some(uploaded) } => write!(f, "TikTok reports position {uploaded}"),
+            Self::Resync { uploaded: None } => f.write_str("TikTok expects another position"),
             Self::UrlRejected(why) | Self::Retry { why, .. } | Self::Unknown { why } | Self::Rejected(why) => {
                 why.fmt(f)
             }

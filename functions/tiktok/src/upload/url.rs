@@ -1,8 +1,7 @@
-//! Where a video's bytes go: an address that is a secret, because whoever has it
-//! can upload.
+//! The upload URL of a publish. It is a secret: any holder can upload to it.
 //!
-//! Its invariant: no request goes to it that was not checked against the upload
-//! hosts right before, whether it came from TikTok or from a store.
+//! Invariant: before every request to an upload URL, its host is checked against the allowed upload hosts (`target`),
+//! whether the URL came from TikTok or from storage.
 
 use std::fmt;
 
@@ -11,24 +10,24 @@ use url::Url;
 
 use crate::upload_hosts::UploadHosts;
 
-/// An upload URL. It is never shown.
+/// An upload URL. Its `Debug` does not show it.
 #[derive(Clone)]
 pub struct UploadUrl(SecretString);
 
 impl UploadUrl {
-    /// Takes up a URL that was kept.
+    /// Wraps a URL that came from TikTok or from storage. It is checked when it is used.
     #[must_use]
     pub fn restore(url: SecretString) -> Self {
         Self(url)
     }
 
-    /// The URL, for whoever keeps it.
+    /// Returns the URL, for storage.
     #[must_use]
     pub fn secret(&self) -> &SecretString {
         &self.0
     }
 
-    /// The URL to send to; none where a video may not be sent there.
+    /// Returns the parsed URL, or `None` if its host is not allowed.
     pub(crate) fn target(&self, hosts: &UploadHosts) -> Option<Url> {
         let url = Url::parse(self.0.expose_secret()).ok()?;
         hosts.allow(&url).then_some(url)
@@ -46,13 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_is_redacted() {
         let url = UploadUrl::restore("https://open-upload.tiktokapis.com/?upload_token=t-1".into());
         assert_eq!(format!("{url:?}"), "UploadUrl(redacted)");
     }
 
     #[test]
-    fn the_query_is_sent_as_it_came() {
+    fn query_is_sent_unchanged() {
         let text = "https://open-upload.tiktokapis.com/video/?upload_id=67&upload_token=Xza%2B123~_.-";
         let hosts = UploadHosts::parse(UploadHosts::TIKTOKS_OWN).unwrap();
         let target = UploadUrl::restore(text.into()).target(&hosts);

@@ -1,86 +1,100 @@
-//! What a webhook says. `content` is a text that holds JSON of its own.
+//! Parses the body of a webhook. Its field `content` is a string that contains JSON of its own.
 //!
-//! The spellings are those of TikTok's pages and those that were seen elsewhere.
-//! Invariant: whatever an event's content is, it is read, as [`Event::Other`] at worst.
+//! The event and field names are read in TikTok's documented spellings and in others that TikTok was seen to send.
+//! Invariant: any content is accepted; content that is not understood becomes [`Event::Other`].
 
 use domain::identity::{OpenId, PublishId, VideoId};
+use domain::reason::Reason;
 use domain::report::{EventKind, PublishStatus, WebhookEvent};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Webhook;
-use crate::fields::{count, ids, text, text_or_digits, words};
+use crate::fields::{count, display_text, ids, text, text_or_digits};
 
-/// What a webhook says.
+/// A webhook that TikTok sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// The event's name, as TikTok sent it.
+    pub name: String,
+    /// The user whom the event concerns, if TikTok states one.
+    pub user: Option<OpenId>,
+    /// The time of the event by TikTok's clock; the time of the signature if TikTok states none.
+    pub at: Timestamp,
+    /// The event.
+    pub event: Event,
+}
+
+/// An event that a webhook reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Something became of a publish.
+    /// A publish or its video changed.
     Publish(WebhookEvent),
-    /// A user's consent has ended; the tokens are dead already.
+    /// A user's authorization ended. TikTok has already invalidated its tokens.
     Deauthorized(DeauthorizationReason),
-    /// Something else, or something that is not understood.
+    /// Another event, or one that is not understood.
     Other,
 }
 
-/// Why a consent ended.
+/// Why an authorization ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeauthorizationReason {
     /// The user removed the app.
     ByUser,
-    /// The user's account is deleted.
+    /// The user's account was deleted.
     UserDeleted,
     /// The user's age changed.
     UserAge,
     /// The user is banned.
     UserBanned,
-    /// The app gave the consent back.
+    /// The app revoked the authorization.
     ByApp,
-    /// TikTok does not say.
-    Unsaid,
+    /// TikTok states no reason, or one that is not documented.
+    Unspecified,
 }
 
 impl DeauthorizationReason {
-    fn of(reason: Option<u64>) -> Self {
-        match reason {
+    /// Reads TikTok's number.
+    fn from_number(number: Option<u64>) -> Self {
+        match number {
             Some(1) => Self::ByUser,
             Some(2) => Self::UserDeleted,
             Some(3) => Self::UserAge,
             Some(4) => Self::UserBanned,
             Some(5) => Self::ByApp,
-            _ => Self::Unsaid,
+            _ => Self::Unspecified,
         }
     }
 
-    /// The same for people.
+    /// Returns the reason for people.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
             Self::ByUser => "the user removed the app in TikTok",
             Self::UserDeleted => "the TikTok account was deleted",
-            Self::UserAge => "TikTok has another age of the user on record",
+            Self::UserAge => "the user's age in TikTok changed",
             Self::UserBanned => "TikTok has banned the user",
-            Self::ByApp => "the app gave the consent back",
-            Self::Unsaid => "TikTok ended the consent and does not say why",
+            Self::ByApp => "the app revoked the authorization",
+            Self::Unspecified => "TikTok ended the authorization and states no reason",
         }
     }
 }
 
-/// Reads a body; none, where it has no event's name.
+/// Parses a body. Returns `None` if it does not name an event.
 pub(super) fn read(body: &Value, signed_at: Timestamp) -> Option<Webhook> {
-    let name = words(body, "event")?;
-    let stated = count(body, "create_time").and_then(|seconds| i64::try_from(seconds).ok());
-    let at = stated.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(signed_at);
+    let name = display_text(body, "event")?;
+    let create_time = count(body, "create_time").and_then(|seconds| i64::try_from(seconds).ok());
+    let at = create_time.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(signed_at);
     let user = text(body, "user_openid").and_then(|id| OpenId::new(id).ok());
-    let content = content_of(body);
+    let content = parse_content(body);
     let event = match name.as_str() {
-        "authorization.removed" => Event::Deauthorized(DeauthorizationReason::of(count(&content, "reason"))),
-        name => publish(name, &content, at).map_or(Event::Other, Event::Publish),
+        "authorization.removed" => Event::Deauthorized(DeauthorizationReason::from_number(count(&content, "reason"))),
+        name => publish_event(name, &content, at).map_or(Event::Other, Event::Publish),
     };
     Some(Webhook { name, user, at, event })
 }
 
-/// The content, taken out of its text; nothing, where it is no JSON.
-fn content_of(body: &Value) -> Value {
+/// Returns the parsed `content`; `null` if it is not JSON.
+fn parse_content(body: &Value) -> Value {
     match body.get("content") {
         Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
         Some(object @ Value::Object(_)) => object.clone(),
@@ -88,13 +102,13 @@ fn content_of(body: &Value) -> Value {
     }
 }
 
-fn publish(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEvent> {
+fn publish_event(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEvent> {
     let publish_id = PublishId::new(text_or_digits(content, "publish_id")?).ok()?;
     let video = || ids(content, "post_id").into_iter().find_map(|id| VideoId::new(id).ok());
-    let reason = || words(content, "reason").or_else(|| words(content, "fail_reason"));
-    let tidings = match name {
+    let reason = || display_text(content, "reason").or_else(|| display_text(content, "fail_reason"));
+    let kind = match name {
         "post.publish.failed" => {
-            let reason = reason().unwrap_or_else(|| "no_reason_given".to_owned());
+            let reason = reason().unwrap_or_else(|| Reason::NoReasonGiven.code().to_owned());
             EventKind::Status(PublishStatus::Failed { reason })
         }
         "post.publish.complete" | "post.publish.completed" => EventKind::Status(PublishStatus::Published),
@@ -107,5 +121,5 @@ fn publish(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEvent> {
         }
         _ => return None,
     };
-    Some(WebhookEvent { publish_id, at, tidings })
+    Some(WebhookEvent { publish_id, at, kind })
 }

@@ -1,4 +1,4 @@
-//! Posts that are asked for, and those whose bytes are on their way.
+//! Tests of posts that an API request creates.
 
 use super::*;
 use crate::request::RequestDigest;
@@ -21,8 +21,8 @@ fn trace(digit: &str) -> TraceId {
 }
 
 pub(super) fn awaited() -> Post {
-    let place = ("intake".to_owned(), "uploads/a/clip.mp4".to_owned());
-    Post::await_upload(request(), place, VideoSize::new(SIZE).unwrap(), None, start())
+    let location = ("intake".to_owned(), "uploads/a/clip.mp4".to_owned());
+    Post::await_upload(request(), location, VideoSize::new(SIZE).unwrap(), None, start())
 }
 
 pub(super) fn version(id: &str) -> ObjectVersion {
@@ -30,48 +30,48 @@ pub(super) fn version(id: &str) -> ObjectVersion {
 }
 
 #[test]
-fn a_post_that_is_asked_for_has_the_id_of_its_request_and_is_due_at_once() {
+fn requested_post_has_request_id_and_is_due() {
     let source = submitted().source.clone();
-    let post = Post::ask(request(), source, SIZE, start());
+    let post = Post::create(request(), source, SIZE, start());
     assert_eq!((&post.id, post.state_name(), post.due_at), (&request().id, StateName::Queued, Some(start())));
     assert_eq!((&post.request, &post.request_digest), (&request().options, &Some(request().digest)));
     assert_eq!(post.trace, Some(trace("6")));
 }
 
 #[test]
-fn a_post_is_known_before_its_bytes_are_and_pinned_to_the_first_that_come() {
+fn held_post_is_pinned_to_first_version_that_arrives() {
     let post = awaited();
     assert!(post.state_name() == StateName::Held && post.clone().claim("w", start()).is_err());
-    let arrived = post.arrived(version("v1"), Some(SIZE + 1), start()).unwrap();
+    let arrived = post.attach_object(version("v1"), Some(SIZE + 1), start()).unwrap();
     assert_eq!((&arrived.source.version, arrived.bytes), (&version("v1"), Some(SIZE + 1)));
-    assert_eq!(arrived.clone().traced(Some(trace("7"))).trace, Some(trace("6")), "its request's trace is its own");
-    assert!(arrived.clone().arrived(version("v2"), None, start()).is_err(), "a second upload is no second post");
+    assert_eq!(arrived.clone().with_trace(Some(trace("7"))).trace, Some(trace("6")), "the request's trace is kept");
+    assert!(arrived.clone().attach_object(version("v2"), None, start()).is_err(), "a second upload is ignored");
     assert!(arrived.claim("w", start()).is_ok());
 }
 
 #[test]
-fn a_post_whose_bytes_never_come_fails_and_cannot_be_tried_again() {
+fn post_without_bytes_fails_and_rejects_retry() {
     let post = awaited();
     let until = post.upload_until().unwrap();
-    assert!(post.clone().never_arrived(until).is_err(), "what left in time may be on its way");
-    let failed = post.never_arrived(until + HOUR).unwrap();
+    assert!(post.clone().expire_upload(until).is_err(), "an upload that began in time may still arrive");
+    let failed = post.expire_upload(until + HOUR).unwrap();
     assert_eq!((failed.state_name(), failed.due_at), (StateName::Failed, None));
     assert_eq!(failed.clone().retry(until), Err(CommandRejected::NoBytes));
-    let late = failed.arrived(version("v1"), None, until + HOUR).unwrap();
-    assert_eq!(late.state_name(), StateName::Queued, "nothing that was sent is lost");
+    let late = failed.attach_object(version("v1"), None, until + HOUR).unwrap();
+    assert_eq!(late.state_name(), StateName::Queued, "a late upload is posted");
 }
 
 #[test]
-fn a_post_that_waits_for_its_bytes_is_reworded_and_stopped_like_any_other() {
-    let reworded = awaited().with_options(PostOptions::default(), start()).unwrap();
-    assert!(reworded.awaits_bytes() && reworded.due_at == awaited().due_at);
-    let stopped = awaited().cancel(start()).unwrap();
-    assert!(stopped.arrived(version("v1"), None, start()).is_err());
+fn post_held_for_bytes_can_change_and_cancel() {
+    let changed = awaited().with_options(PostOptions::default(), start()).unwrap();
+    assert!(changed.awaits_bytes() && changed.due_at == awaited().due_at);
+    let cancelled = awaited().cancel(start()).unwrap();
+    assert!(cancelled.attach_object(version("v1"), None, start()).is_err());
     assert!(awaited().approve(start()).is_err() && awaited().options_arrived(start()).is_err());
 }
 
 #[test]
-fn the_larger_a_video_the_longer_there_is_to_upload_it() {
+fn upload_term_grows_with_size() {
     let term = |bytes| upload_term(VideoSize::new(bytes).unwrap());
     assert_eq!((term(1), term(3_600_000_000)), (HOUR, 2 * HOUR));
 }

@@ -1,4 +1,4 @@
-//! What TikTok says by itself, told as sentences.
+//! Tests of webhooks.
 
 use super::*;
 use crate::report::{EventKind, Visibility, WebhookEvent};
@@ -6,29 +6,29 @@ use crate::settings::Settings as PostSettings;
 
 const ID: &str = "7678907398077074696";
 
-fn word(second: u64, tidings: EventKind) -> WebhookEvent {
+fn event(second: u64, kind: EventKind) -> WebhookEvent {
     let publish_id = PublishId::new("v_pub_file~v2-1.1").unwrap();
-    WebhookEvent { publish_id, at: start() + Duration::from_secs(second), tidings }
+    WebhookEvent { publish_id, at: start() + Duration::from_secs(second), kind }
 }
 
-fn stands(standing: PublishStatus) -> WebhookEvent {
-    word(0, EventKind::Status(standing))
+fn status(status: PublishStatus) -> WebhookEvent {
+    event(0, EventKind::Status(status))
 }
 
 fn public(second: u64) -> WebhookEvent {
-    word(second, EventKind::Public(video_id(ID)))
+    event(second, EventKind::Public(video_id(ID)))
 }
 
 fn withdrawn(second: u64) -> WebhookEvent {
-    word(second, EventKind::Withdrawn(video_id(ID)))
+    event(second, EventKind::Withdrawn(video_id(ID)))
 }
 
 fn failure(reason: &str) -> WebhookEvent {
-    stands(PublishStatus::Failed { reason: reason.into() })
+    status(PublishStatus::Failed { reason: reason.into() })
 }
 
-fn heard(post: Post, words: &[WebhookEvent]) -> Post {
-    words.iter().fold(post, |post, word| post.clone().apply_event(word, start()).unwrap_or(post))
+fn applied(post: Post, events: &[WebhookEvent]) -> Post {
+    events.iter().fold(post, |post, event| post.clone().apply_event(event, start()).unwrap_or(post))
 }
 
 fn ids(post: &Post) -> Vec<&str> {
@@ -39,154 +39,151 @@ fn ids(post: &Post) -> Vec<&str> {
 }
 
 #[test]
-fn a_word_settles_a_post_wherever_its_publish_is_under_way() {
+fn status_webhook_ends_post_in_any_publishing_state() {
     let unsent = uploading(10_000_000).hand_over(start()).unwrap();
     for post in [unsent, uploading(20_000_000), committed(), unconfirmed(), processing()] {
-        let published = post.clone().apply_event(&stands(PublishStatus::Published), start()).unwrap();
+        let published = post.clone().apply_event(&status(PublishStatus::Published), start()).unwrap();
         assert_eq!(published.state_name(), StateName::Published, "{:?}", post.state);
-        let delivered = post.clone().apply_event(&stands(PublishStatus::InInbox), start()).unwrap();
+        let delivered = post.clone().apply_event(&status(PublishStatus::InInbox), start()).unwrap();
         assert_eq!(delivered.state_name(), StateName::Delivered);
         assert_eq!(post.apply_event(&failure("spam_risk"), start()).unwrap().state_name(), StateName::Failed);
     }
 }
 
 #[test]
-fn a_word_about_another_publish_than_the_newest_changes_nothing() {
-    let anew = heard(processing(), &[failure("internal")]);
-    assert_eq!((anew.state_name(), anew.publish_id()), (StateName::Queued, None));
-    for late in [failure("internal"), stands(PublishStatus::Published), public(1), withdrawn(1)] {
-        assert_eq!(anew.clone().apply_event(&late, start()), Err(EventIgnored::OtherPublish), "{late:?}");
+fn webhook_of_other_publish_is_ignored() {
+    let queued = applied(processing(), &[failure("internal")]);
+    assert_eq!((queued.state_name(), queued.publish_id()), (StateName::Queued, None));
+    for late in [failure("internal"), status(PublishStatus::Published), public(1), withdrawn(1)] {
+        assert_eq!(queued.clone().apply_event(&late, start()), Err(EventIgnored::OtherPublish), "{late:?}");
     }
     let other = WebhookEvent { publish_id: PublishId::new("another").unwrap(), ..public(1) };
     assert_eq!(processing().apply_event(&other, start()), Err(EventIgnored::OtherPublish));
-    assert_eq!(
-        submitted().apply_event(&public(1), start()),
-        Err(EventIgnored::OtherPublish),
-        "it has no publish at all"
-    );
+    assert_eq!(submitted().apply_event(&public(1), start()), Err(EventIgnored::OtherPublish), "it has no publish");
 }
 
 #[test]
-fn a_word_that_comes_again_changes_nothing() {
-    for word in [
-        stands(PublishStatus::Published),
-        stands(PublishStatus::InInbox),
+fn repeated_webhook_is_ignored() {
+    for event in [
+        status(PublishStatus::Published),
+        status(PublishStatus::InInbox),
         failure("spam_risk"),
         public(1),
         withdrawn(1),
     ] {
-        let once = heard(processing(), std::slice::from_ref(&word));
-        assert_ne!(once, processing(), "{word:?}");
-        assert_eq!(once.apply_event(&word, start() + SECOND), Err(EventIgnored::KnownAlready), "{word:?}");
+        let once = applied(processing(), std::slice::from_ref(&event));
+        assert_ne!(once, processing(), "{event:?}");
+        assert_eq!(once.apply_event(&event, start() + SECOND), Err(EventIgnored::KnownAlready), "{event:?}");
     }
 }
 
 #[test]
-fn what_is_public_was_published_whatever_was_heard_before() {
+fn public_webhook_publishes_post_from_any_end() {
     for first in [
-        stands(PublishStatus::InInbox),
+        status(PublishStatus::InInbox),
         failure("spam_risk"),
         failure("publish_cancelled"),
-        stands(PublishStatus::Published),
+        status(PublishStatus::Published),
     ] {
-        assert_eq!(ids(&heard(processing(), &[first, public(1)])), [ID]);
+        assert_eq!(ids(&applied(processing(), &[first, public(1)])), [ID]);
     }
-    let late = heard(
+    let late = applied(
         processing(),
-        &[public(1), stands(PublishStatus::Published), stands(PublishStatus::InInbox), failure("internal")],
+        &[public(1), status(PublishStatus::Published), status(PublishStatus::InInbox), failure("internal")],
     );
     assert_eq!(ids(&late), [ID]);
 }
 
 #[test]
-fn a_failure_that_comes_after_the_end_leaves_the_look_for_the_link_as_it_is() {
-    for end in [stands(PublishStatus::Published), stands(PublishStatus::InInbox)] {
-        let ended = heard(processing(), &[end]);
+fn late_failure_keeps_published_post_polling() {
+    for end in [status(PublishStatus::Published), status(PublishStatus::InInbox)] {
+        let ended = applied(processing(), &[end]);
         assert!(ended.due_at.is_some());
         assert_eq!(ended.apply_event(&failure("internal"), start()), Err(EventIgnored::KnownAlready));
     }
 }
 
 #[test]
-fn a_video_that_is_public_no_longer_has_no_link() {
-    let linked = heard(processing(), &[public(1)]);
+fn withdrawn_video_loses_id_and_link() {
+    let linked = applied(processing(), &[public(1)]);
     let linked = linked.linked(Links::of_video("anna", &video_id(ID)), start()).unwrap();
-    let gone = linked.apply_event(&withdrawn(2), start()).unwrap();
-    let PostState::Published { video_ids, links, .. } = &gone.state else { panic!("{gone:?}") };
-    assert_eq!((video_ids.len(), links, gone.due_at), (0, &Links::default(), None), "there is nothing to look for");
-    assert!(gone.history.last().unwrap().note.contains("not public any more"));
+    let withdrawn_post = linked.apply_event(&withdrawn(2), start()).unwrap();
+    let PostState::Published { video_ids, links, .. } = &withdrawn_post.state else { panic!("{withdrawn_post:?}") };
+    assert_eq!(
+        (video_ids.len(), links, withdrawn_post.due_at),
+        (0, &Links::default(), None),
+        "there is no link to poll for"
+    );
+    assert!(withdrawn_post.history.last().unwrap().note.contains("no longer public"));
     let mut polled = report(PublishStatus::Published);
     polled.video_ids = vec![video_id(ID)];
     polled.links = Links::of_video("anna", &video_id(ID));
     assert_eq!(
-        gone.clone().apply_report(&polled, start()).unwrap(),
-        gone,
-        "an answer that was on its way brings nothing back"
+        withdrawn_post.clone().apply_report(&polled, start()).unwrap(),
+        withdrawn_post,
+        "an older report does not restore the video"
     );
-    assert_eq!(ids(&heard(gone, &[public(3)])), [ID], "it can be made public again");
+    assert_eq!(ids(&applied(withdrawn_post, &[public(3)])), [ID], "it can be made public again");
 }
 
 #[test]
-fn of_a_draft_that_was_posted_twice_one_video_stays() {
-    let other = word(1, EventKind::Public(video_id("12")));
-    let post = heard(processing(), &[public(1), other]);
+fn draft_posted_twice_keeps_the_public_video() {
+    let other = event(1, EventKind::Public(video_id("12")));
+    let post = applied(processing(), &[public(1), other]);
     let post = post.linked(Links::of_video("anna", &video_id("12")), start()).unwrap();
-    let post = heard(post, &[withdrawn(2)]);
+    let post = applied(post, &[withdrawn(2)]);
     assert_eq!(ids(&post), ["12"]);
-    assert!(matches!(&post.state, PostState::Published { links, .. } if links.lead_to(&video_id("12"))));
+    assert!(matches!(&post.state, PostState::Published { links, .. } if links.belong_to(&video_id("12"))));
 }
 
 #[test]
-fn who_can_see_a_video_goes_by_when_it_was_said_and_not_by_when_it_was_heard() {
-    let words = [public(1), withdrawn(2), public(3), withdrawn(3)];
+fn visibility_follows_tiktoks_timestamps() {
+    let events = [public(1), withdrawn(2), public(3), withdrawn(3)];
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
-        let post = heard(processing(), &order.map(|n| words[n].clone()));
-        assert_eq!(ids(&post), [""; 0], "{order:?}: of one moment, the less is believed");
+        let post = applied(processing(), &order.map(|n| events[n].clone()));
+        assert_eq!(ids(&post), [""; 0], "{order:?}: of the same second, withdrawn counts");
         let PostState::Published { visibility, .. } = &post.state else { panic!("{post:?}") };
         assert_eq!(visibility[0].visibility, Visibility::Withdrawn);
         assert_eq!(visibility.len(), 1);
     }
-    assert_eq!(ids(&heard(processing(), &[public(3), withdrawn(2)])), [ID]);
+    assert_eq!(ids(&applied(processing(), &[public(3), withdrawn(2)])), [ID]);
 }
 
 #[test]
-fn nobody_looks_again_once_all_is_known() {
-    let unknown = heard(processing(), &[stands(PublishStatus::Published)]);
-    assert_eq!(unknown.clone().finalize(), unknown, "its link may come");
-    let linked = heard(unknown, &[public(1)]).linked(Links::of_video("anna", &video_id(ID)), start()).unwrap();
-    assert!(linked.due_at.is_some(), "its cover may come");
+fn finalize_stops_polling_once_link_is_known() {
+    let unknown = applied(processing(), &[status(PublishStatus::Published)]);
+    assert_eq!(unknown.clone().finalize(), unknown, "its link may be revealed");
+    let linked = applied(unknown, &[public(1)]).linked(Links::of_video("anna", &video_id(ID)), start()).unwrap();
+    assert!(linked.due_at.is_some(), "its cover may be revealed");
     assert_eq!(linked.finalize().due_at, None);
     assert_eq!(processing().finalize(), processing());
 }
 
 #[test]
-fn a_private_post_that_is_made_public_later_gets_its_link() {
+fn private_post_made_public_later_gets_video_id() {
     let own = crate::options::PostOptions { privacy_level: Some(PrivacyLevel::SelfOnly), ..Default::default() };
     let stack =
         StackDefaults { mode: Mode::Direct, privacy_level: PrivacyLevel::SelfOnly, title_limit: TitleLimit::default() };
     let settings = PostSettings::resolve(&own, "clip.mp4", &stack).unwrap();
     let mut facts = (*processing()).clone();
     facts.settings = Some(settings);
-    let own = heard(Post::restore(facts), &[stands(PublishStatus::Published)]);
+    let own = applied(Post::restore(facts), &[status(PublishStatus::Published)]);
     assert_eq!((own.state_name(), own.due_at), (StateName::Published, None));
-    assert_eq!(ids(&heard(own, &[public(9)])), [ID]);
+    assert_eq!(ids(&applied(own, &[public(9)])), [ID]);
 }
 
 #[test]
-fn a_post_that_waits_waits_for_its_account_once_the_consent_has_ended() {
+fn queued_post_is_deferred_when_authorization_is_lost() {
     let wait = 900 * SECOND;
-    let limited = claimed().defer("spam_risk_too_many_posts", "a cap", 80_000 * SECOND, start()).unwrap();
+    let limited = claimed().defer("spam_risk_too_many_posts", "the daily limit", 80_000 * SECOND, start()).unwrap();
     for post in [submitted(), limited, uploading(10_000_000).hand_over(start()).unwrap()] {
         let upload = post.upload().cloned();
-        let awaiting_reconnect = post.awaiting_reconnect("needs_reconnect", "connect it", wait, start()).unwrap();
-        assert_eq!((awaiting_reconnect.due_at, awaiting_reconnect.upload().cloned()), (Some(start() + wait), upload));
-        assert!(
-            awaiting_reconnect.clone().awaiting_reconnect("needs_reconnect", "connect it", wait, start()).is_err(),
-            "it does already"
-        );
-        assert!(awaiting_reconnect.reconnected("needs_reconnect", start()).is_ok());
+        let waiting = post.awaiting_reconnect("connect it", wait, start()).unwrap();
+        assert_eq!((waiting.due_at, waiting.upload().cloned()), (Some(start() + wait), upload));
+        assert!(waiting.clone().awaiting_reconnect("connect it", wait, start()).is_err(), "it waits already");
+        assert!(waiting.reconnected(start()).is_ok());
     }
-    for post in [claimed(), processing(), heard(processing(), &[public(1)])] {
-        assert!(post.awaiting_reconnect("needs_reconnect", "connect it", wait, start()).is_err());
+    for post in [claimed(), processing(), applied(processing(), &[public(1)])] {
+        assert!(post.awaiting_reconnect("connect it", wait, start()).is_err());
     }
 }

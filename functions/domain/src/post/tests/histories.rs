@@ -1,13 +1,14 @@
-//! Random histories: whatever happens, in whatever order, the promises hold.
+//! Invariants of a post over random sequences of operations.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::reason::Reason;
 use crate::report::{EventKind, WebhookEvent};
 
-/// What may happen to a post, as random histories are made of.
+/// An operation on a post.
 #[derive(Debug, Clone)]
-enum Act {
+enum Operation {
     Claim,
     Begin,
     Advance,
@@ -20,26 +21,26 @@ enum Act {
     HandOver,
     Abandon,
     Fail,
-    /// The last chunk leaves, and its worker vanishes.
+    /// The worker sends the last chunk and stops before it stores the result.
     Vanish,
     Hold(HoldReason),
     Approve,
-    Reword,
+    ChangeOptions,
     Cancel,
     Retry,
-    /// An upload to the post's address; which one.
-    Arrive(u8),
-    /// The look at what is due.
-    GiveUp,
-    Settle(StatusReport),
-    Hear(WebhookEvent),
-    Pass(u64),
+    /// An object version arrives; its number.
+    AttachObject(u8),
+    /// The poller expires an upload that did not arrive.
+    ExpireUpload,
+    ApplyReport(StatusReport),
+    ApplyEvent(WebhookEvent),
+    Wait(u64),
 }
 
-/// What TikTok may say by itself: in any order, and of an earlier publish too.
-fn words() -> impl Strategy<Value = WebhookEvent> {
+/// Webhooks in any order, also of an earlier publish.
+fn events() -> impl Strategy<Value = WebhookEvent> {
     let publish = prop::sample::select(vec!["v_pub_file~v2-1.1", "v_pub_file~v2-1.0"]);
-    let tidings = prop::sample::select(vec![
+    let kind = prop::sample::select(vec![
         EventKind::Status(PublishStatus::Published),
         EventKind::Status(PublishStatus::InInbox),
         EventKind::Status(PublishStatus::Failed { reason: "internal".into() }),
@@ -47,16 +48,16 @@ fn words() -> impl Strategy<Value = WebhookEvent> {
         EventKind::Public(video_id("12")),
         EventKind::Withdrawn(video_id("12")),
     ]);
-    (publish, tidings, 0..5i64).prop_map(|(publish, tidings, second)| WebhookEvent {
+    (publish, kind, 0..5i64).prop_map(|(publish, kind, second)| WebhookEvent {
         publish_id: PublishId::new(publish).unwrap(),
         at: Timestamp::from_second(second).unwrap(),
-        tidings,
+        kind,
     })
 }
 
-fn acts() -> impl Strategy<Value = Act> {
+fn operations() -> impl Strategy<Value = Operation> {
     let uploaded = prop::option::of(prop::sample::select(vec![0, 10_000_000, 19_999_999, 20_000_000, SIZE]));
-    let standing = prop::sample::select(vec![
+    let status = prop::sample::select(vec![
         PublishStatus::Uploading,
         PublishStatus::Uploading,
         PublishStatus::Processing,
@@ -67,137 +68,139 @@ fn acts() -> impl Strategy<Value = Act> {
         PublishStatus::Failed { reason: "spam_risk".into() },
     ]);
     prop_oneof![
-        3 => Just(Act::Claim),
-        3 => Just(Act::Begin),
-        4 => Just(Act::Advance),
-        3 => Just(Act::Commit),
-        3 => any::<bool>().prop_map(|answered| Act::SendLast { answered }),
-        1 => Just(Act::Defer),
-        1 => Just(Act::Reconnect),
-        1 => Just(Act::HandOver),
-        1 => Just(Act::Abandon),
-        1 => Just(Act::Fail),
-        1 => Just(Act::Vanish),
-        1 => prop::sample::select(vec![HoldReason::Review, HoldReason::Sidecar]).prop_map(Act::Hold),
-        1 => Just(Act::Approve),
-        1 => Just(Act::Reword),
-        1 => Just(Act::Cancel),
-        2 => Just(Act::Retry),
-        1 => (0..3u8).prop_map(Act::Arrive),
-        1 => Just(Act::GiveUp),
-        3 => (standing, uploaded).prop_map(|(standing, uploaded)| Act::Settle(StatusReport { uploaded, ..report(standing) })),
-        2 => words().prop_map(Act::Hear),
-        3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Act::Pass),
+        3 => Just(Operation::Claim),
+        3 => Just(Operation::Begin),
+        4 => Just(Operation::Advance),
+        3 => Just(Operation::Commit),
+        3 => any::<bool>().prop_map(|answered| Operation::SendLast { answered }),
+        1 => Just(Operation::Defer),
+        1 => Just(Operation::Reconnect),
+        1 => Just(Operation::HandOver),
+        1 => Just(Operation::Abandon),
+        1 => Just(Operation::Fail),
+        1 => Just(Operation::Vanish),
+        1 => prop::sample::select(vec![HoldReason::Review, HoldReason::Sidecar]).prop_map(Operation::Hold),
+        1 => Just(Operation::Approve),
+        1 => Just(Operation::ChangeOptions),
+        1 => Just(Operation::Cancel),
+        2 => Just(Operation::Retry),
+        1 => (0..3u8).prop_map(Operation::AttachObject),
+        1 => Just(Operation::ExpireUpload),
+        3 => (status, uploaded).prop_map(|(status, uploaded)| Operation::ApplyReport(StatusReport { uploaded, ..report(status) })),
+        2 => events().prop_map(Operation::ApplyEvent),
+        3 => prop::sample::select(vec![1, 130, 3000, 90_000]).prop_map(Operation::Wait),
     ]
 }
 
-/// Whether TikTok may hold every byte of the newest upload, as the world knows it.
+/// What is true outside Dropcast: whether TikTok may have every byte of the newest upload.
 #[derive(Default)]
 struct World {
-    may_hold_all: bool,
+    may_have_every_byte: bool,
 }
 
-fn act(post: Post, what: &Act, now: &mut Timestamp, world: &mut World) -> Post {
-    let kept = post.clone();
-    let step = match what {
-        Act::Claim => post.claim("w", *now).map_err(|_| ()),
-        Act::Begin => post.begin(ticket(*now), *now).map_err(|_| ()),
-        Act::Advance => match post.upload().and_then(Upload::next_chunk) {
+fn apply(post: Post, operation: &Operation, now: &mut Timestamp, world: &mut World) -> Post {
+    let before = post.clone();
+    let result = match operation {
+        Operation::Claim => post.claim("w", *now).map_err(|_| ()),
+        Operation::Begin => post.begin(granted_upload(*now), *now).map_err(|_| ()),
+        Operation::Advance => match post.upload().and_then(Upload::next_chunk) {
             Some(chunk) if chunk.end() < SIZE => post.progress(chunk.end(), None, *now).map_err(|_| ()),
             _ => Err(()),
         },
-        Act::Commit => match post.upload().and_then(Upload::next_chunk) {
+        Operation::Commit => match post.upload().and_then(Upload::next_chunk) {
             Some(chunk) if chunk.end() == SIZE => post.commit(*now).map_err(|_| ()),
             _ => Err(()),
         },
-        Act::SendLast { answered } => match post.upload() {
+        Operation::SendLast { answered } => match post.upload() {
             Some(upload) if upload.may_be_complete() && post.state_name() == StateName::Uploading => {
-                world.may_hold_all = true;
-                let unsure = SentReceipt::Unconfirmed { why: "x".into() };
-                post.sent(if *answered { SentReceipt::Confirmed } else { unsure }, *now).map_err(|_| ())
+                world.may_have_every_byte = true;
+                let unconfirmed = SentReceipt::Unconfirmed { why: "x".into() };
+                post.sent(if *answered { SentReceipt::Confirmed } else { unconfirmed }, *now).map_err(|_| ())
             }
             _ => Err(()),
         },
-        Act::Defer => post.defer("x", "x", SECOND, *now).map_err(|_| ()),
-        Act::Reconnect => post.reconnected("x", *now).map_err(|_| ()),
-        Act::HandOver => post.hand_over(*now).map_err(|_| ()),
-        Act::Abandon => post.abandon(*now, "x").map_err(|_| ()),
-        Act::Fail => post.fail(Failure::new("x", "x", "x"), *now).map_err(|_| ()),
-        Act::Vanish => {
+        Operation::Defer => post.defer(Reason::NeedsReconnect, "x", SECOND, *now).map_err(|_| ()),
+        Operation::Reconnect => post.reconnected(*now).map_err(|_| ()),
+        Operation::HandOver => post.hand_over(*now).map_err(|_| ()),
+        Operation::Abandon => post.abandon(*now, "x").map_err(|_| ()),
+        Operation::Fail => post.fail(Failure::new("x", "x", "x"), *now).map_err(|_| ()),
+        Operation::Vanish => {
             let working = post.state_name() == StateName::Uploading;
-            world.may_hold_all |= working && post.upload().is_some_and(Upload::may_be_complete);
+            world.may_have_every_byte |= working && post.upload().is_some_and(Upload::may_be_complete);
             Err(())
         }
-        Act::Hold(reason) => post.hold(*reason, *now).map_err(|_| ()),
-        Act::Approve => post.approve(*now).map_err(|_| ()),
-        Act::Reword => post.with_options(PostOptions::default(), *now).map_err(|_| ()),
-        Act::Cancel => post.cancel(*now).map_err(|_| ()),
-        Act::Retry => post.retry(*now).map_err(|_| ()),
-        Act::Arrive(which) => post.arrived(create::version(&which.to_string()), None, *now).map_err(|_| ()),
-        Act::GiveUp => post.never_arrived(*now).map_err(|_| ()),
-        Act::Settle(told) => {
-            // TikTok's number may lag, but not beyond the upload URL's death.
-            let missing = told.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
-            let dead = post.upload().is_some_and(|upload| upload.is_dead(*now));
-            let lie = world.may_hold_all && missing && dead && told.standing == PublishStatus::Uploading;
-            if lie { Err(()) } else { post.apply_report(told, *now).map_err(|_| ()) }
+        Operation::Hold(reason) => post.hold(*reason, *now).map_err(|_| ()),
+        Operation::Approve => post.approve(*now).map_err(|_| ()),
+        Operation::ChangeOptions => post.with_options(PostOptions::default(), *now).map_err(|_| ()),
+        Operation::Cancel => post.cancel(*now).map_err(|_| ()),
+        Operation::Retry => post.retry(*now).map_err(|_| ()),
+        Operation::AttachObject(which) => {
+            post.attach_object(create::version(&which.to_string()), None, *now).map_err(|_| ())
         }
-        Act::Hear(said) => post.apply_event(said, *now).map_err(|_| ()),
-        Act::Pass(seconds) => {
+        Operation::ExpireUpload => post.expire_upload(*now).map_err(|_| ()),
+        Operation::ApplyReport(report) => {
+            // TikTok's position can lag behind, but not after the upload URL has expired: such a report is excluded.
+            let missing = report.uploaded.is_some_and(|uploaded| uploaded < SIZE - 1);
+            let expired = post.upload().is_some_and(|upload| upload.has_expired(*now));
+            let excluded = world.may_have_every_byte && missing && expired && report.status == PublishStatus::Uploading;
+            if excluded { Err(()) } else { post.apply_report(report, *now).map_err(|_| ()) }
+        }
+        Operation::ApplyEvent(event) => post.apply_event(event, *now).map_err(|_| ()),
+        Operation::Wait(seconds) => {
             *now += Duration::from_secs(*seconds);
             Err(())
         }
     };
-    step.unwrap_or(kept)
+    result.unwrap_or(before)
 }
 
 proptest! {
     #[test]
-    fn no_history_begins_anew_while_tiktok_may_hold_every_byte(history in prop::collection::vec(acts(), 1..60)) {
+    fn no_second_upload_while_tiktok_may_have_every_byte(history in prop::collection::vec(operations(), 1..60)) {
         let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
+        for operation in &history {
             let before = post.clone();
-            post = act(post, what, &mut now, &mut world);
+            post = apply(post, operation, &mut now, &mut world);
             let failed_by_tiktok = matches!(
-                what,
-                Act::Settle(StatusReport { standing: PublishStatus::Failed { .. }, .. })
-                    | Act::Hear(WebhookEvent { tidings: EventKind::Status(PublishStatus::Failed { .. }), .. })
+                operation,
+                Operation::ApplyReport(StatusReport { status: PublishStatus::Failed { .. }, .. })
+                    | Operation::ApplyEvent(WebhookEvent { kind: EventKind::Status(PublishStatus::Failed { .. }), .. })
             );
             if failed_by_tiktok && post != before {
-                world.may_hold_all = false;
+                world.may_have_every_byte = false;
             }
             if post.inits > before.inits {
-                prop_assert!(!world.may_hold_all, "a second upload after {before:?}");
+                prop_assert!(!world.may_have_every_byte, "a second upload after {before:?}");
             }
         }
     }
 
     #[test]
-    fn a_post_is_at_an_end_or_held_or_due(history in prop::collection::vec(acts(), 1..60)) {
+    fn every_post_has_ended_or_is_held_or_due(history in prop::collection::vec(operations(), 1..60)) {
         let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
-            post = act(post, what, &mut now, &mut world);
+        for operation in &history {
+            post = apply(post, operation, &mut now, &mut world);
             let at_rest = matches!(
                 post.state_name(),
                 StateName::Held | StateName::Published | StateName::Delivered | StateName::Failed | StateName::Cancelled
             );
-            prop_assert!(at_rest || post.due_at.is_some(), "nobody would look at {post:?}");
+            prop_assert!(at_rest || post.due_at.is_some(), "no run of the poller finds {post:?}");
         }
     }
 
     #[test]
-    fn no_wish_of_a_persons_is_granted_while_tiktok_may_hold_every_byte(history in prop::collection::vec(acts(), 1..60)) {
+    fn no_command_succeeds_while_tiktok_may_have_every_byte(history in prop::collection::vec(operations(), 1..60)) {
         let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
+        for operation in &history {
             let before = post.clone();
-            post = act(post, what, &mut now, &mut world);
-            let verdict = matches!(what, Act::Settle(StatusReport { standing: PublishStatus::Failed { .. }, .. }));
-            if verdict && post != before {
-                world.may_hold_all = false;
+            post = apply(post, operation, &mut now, &mut world);
+            let failed = matches!(operation, Operation::ApplyReport(StatusReport { status: PublishStatus::Failed { .. }, .. }));
+            if failed && post != before {
+                world.may_have_every_byte = false;
             }
-            let wish = matches!(what, Act::Approve | Act::Reword | Act::Cancel | Act::Retry);
-            if wish && post != before {
-                prop_assert!(!world.may_hold_all, "{what:?} of {before:?}");
+            let command = matches!(operation, Operation::Approve | Operation::ChangeOptions | Operation::Cancel | Operation::Retry);
+            if command && post != before {
+                prop_assert!(!world.may_have_every_byte, "{operation:?} of {before:?}");
                 prop_assert_eq!(&post.id, &before.id);
                 prop_assert!(post.history.len() > before.history.len() || before.history.len() >= 50);
             }
@@ -205,43 +208,43 @@ proptest! {
     }
 
     #[test]
-    fn a_post_is_pinned_to_the_first_bytes_that_come_and_never_begun_before(history in prop::collection::vec(acts(), 1..60)) {
+    fn post_is_pinned_to_first_version_and_never_claimed_before(history in prop::collection::vec(operations(), 1..60)) {
         let (mut post, mut now, mut world) = (create::awaited(), start(), World::default());
-        for what in &history {
+        for operation in &history {
             let before = post.clone();
-            post = act(post, what, &mut now, &mut world);
-            prop_assert!(!before.source.version.is_known() || post.source == before.source, "{what:?} of {before:?}");
-            prop_assert!(post.source.version.is_known() || post.attempt == 0, "{what:?} of {before:?}");
+            post = apply(post, operation, &mut now, &mut world);
+            prop_assert!(!before.source.version.is_known() || post.source == before.source, "{operation:?} of {before:?}");
+            prop_assert!(post.source.version.is_known() || post.attempt == 0, "{operation:?} of {before:?}");
             let waits = post.awaits_bytes();
-            prop_assert!(!waits || post.due_at.is_some(), "nobody would give {post:?} up");
+            prop_assert!(!waits || post.due_at.is_some(), "no run of the poller expires {post:?}");
         }
     }
 
     #[test]
-    fn a_verdict_is_final_in_any_order(history in prop::collection::vec(acts(), 1..60)) {
+    fn published_state_is_final(history in prop::collection::vec(operations(), 1..60)) {
         let (mut post, mut now, mut world) = (submitted(), start(), World::default());
-        for what in &history {
+        for operation in &history {
             let was_published = post.state_name() == StateName::Published;
-            post = act(post, what, &mut now, &mut world);
+            post = apply(post, operation, &mut now, &mut world);
             prop_assert!(!was_published || post.state_name() == StateName::Published);
         }
     }
 
     #[test]
-    fn the_same_words_in_another_order_end_in_the_same_place(
-        (said, heard) in prop::collection::vec(words(), 1..12).prop_flat_map(|said| (Just(said.clone()), Just(said).prop_shuffle())),
+    fn webhooks_in_any_order_lead_to_same_state(
+        (sent, received) in prop::collection::vec(events(), 1..12).prop_flat_map(|sent| (Just(sent.clone()), Just(sent).prop_shuffle())),
     ) {
-        // Of one publish TikTok says one end; and what it fails itself leads to another one.
-        let one_end = |word: &&WebhookEvent| !matches!(word.tidings, EventKind::Status(PublishStatus::Failed { .. }));
-        let told = |words: &[WebhookEvent]| {
-            let hear = |post: Post, word: &WebhookEvent| post.clone().apply_event(word, start()).unwrap_or(post);
-            let mut facts = (*words.iter().filter(one_end).fold(processing(), hear)).clone();
+        // TikTok reports one result of a publish, and a failure of its own leads to another publish. So failures are excluded.
+        let no_failure = |event: &&WebhookEvent| !matches!(event.kind, EventKind::Status(PublishStatus::Failed { .. }));
+        let final_state = |events: &[WebhookEvent]| {
+            let apply = |post: Post, event: &WebhookEvent| post.clone().apply_event(event, start()).unwrap_or(post);
+            let mut facts = (*events.iter().filter(no_failure).fold(processing(), apply)).clone();
             facts.history.clear();
             if let PostState::Published { visibility, .. } = &mut facts.state {
                 visibility.sort_by(|a, b| a.video.cmp(&b.video));
             }
             (facts.state, facts.due_at)
         };
-        prop_assert_eq!(told(&said), told(&heard));
+        prop_assert_eq!(final_state(&sent), final_state(&received));
     }
 }

@@ -1,17 +1,19 @@
-//! The calls that are made, and what their answers come to.
+//! The requests to DynamoDB, and the results of its responses.
 
 use super::*;
+use crate::scripted_aws::dynamodb_error;
 
-async fn shown(post: &Post) -> serde_json::Value {
-    let server = ScriptedServer::start([say(Answer::new(200, "{}"))]).await;
+/// The item that creating a post writes.
+async fn item_of(post: &Post) -> serde_json::Value {
+    let server = ScriptedServer::start([reply(Reply::new(200, "{}"))]).await;
     Posts::new(server.dynamodb(), "posts").create(post).await.unwrap();
     server.requests()[0].json()["Item"].clone()
 }
 
 #[tokio::test]
-async fn an_item_can_be_read_by_a_person() {
-    let (_, post) = one_of_each().swap_remove(3);
-    let item = shown(&post).await;
+async fn item_has_one_readable_attribute_per_fact() {
+    let (_, post) = one_per_state().swap_remove(3);
+    let item = item_of(&post).await;
     let expected = [
         ("id", json!({ "S": post.id.as_str() })),
         ("account", json!({ "S": "anna" })),
@@ -38,30 +40,29 @@ async fn an_item_can_be_read_by_a_person() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_again_finds_the_post_as_it_is_by_now() {
-    let (_, post) = one_of_each().swap_remove(5);
-    let mut there = shown(&post).await;
-    there["revision"] = json!({ "N": "6" });
-    let body = json!({ "__type": "ConditionalCheckFailedException", "Item": there });
-    let server = ScriptedServer::start([say(Answer::new(400, body.to_string()))]).await;
+async fn creating_an_existing_post_returns_its_current_state() {
+    let (_, post) = one_per_state().swap_remove(5);
+    let mut existing = item_of(&post).await;
+    existing["revision"] = json!({ "N": "6" });
+    let server = ScriptedServer::start([reply(condition_failed(&existing))]).await;
     let created = Posts::new(server.dynamodb(), "posts").create(&submitted()).await.unwrap();
     assert_eq!(created, Created::Already(Versioned::new(post, Revision::stored(6))));
 }
 
 #[tokio::test]
-async fn a_post_that_is_deleted_while_it_is_created_is_created_on_the_next_try() {
-    let there = Answer::new(400, json!({ "__type": "ConditionalCheckFailedException" }).to_string());
-    let server = ScriptedServer::start([say(there), say(Answer::new(200, "{}"))]).await;
+async fn post_deleted_during_its_creation_permits_a_retry() {
+    let failed = dynamodb_error("ConditionalCheckFailedException");
+    let server = ScriptedServer::start([reply(failed), reply(Reply::new(200, "{}"))]).await;
     let error = Posts::new(server.dynamodb(), "posts").create(&submitted()).await.unwrap_err();
     assert!(matches!(error, StoreError::Deleted { .. }), "{error}");
     assert!(matches!(error.disposition(), domain::failure::Disposition::Retry { .. }));
 }
 
 #[tokio::test]
-async fn a_post_is_read_with_its_revision_and_not_found_where_there_is_none() {
-    let item = shown(&submitted()).await;
-    let found = Answer::new(200, json!({ "Item": item }).to_string());
-    let server = ScriptedServer::start([say(found), say(Answer::new(200, "{}"))]).await;
+async fn get_returns_the_post_with_its_revision_or_none() {
+    let item = item_of(&submitted()).await;
+    let found = Reply::new(200, json!({ "Item": item }).to_string());
+    let server = ScriptedServer::start([reply(found), reply(Reply::new(200, "{}"))]).await;
     let posts = Posts::new(server.dynamodb(), "posts");
     let id = submitted().id.clone();
     assert_eq!(posts.get(&id).await.unwrap(), Some(Versioned::new(submitted(), Revision::FIRST)));
@@ -69,87 +70,85 @@ async fn a_post_is_read_with_its_revision_and_not_found_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn an_item_that_does_not_hold_together_is_named_with_what_is_wrong() {
-    let mut item = shown(&submitted()).await;
+async fn invalid_item_and_attribute_are_named() {
+    let mut item = item_of(&submitted()).await;
     item.as_object_mut().unwrap().remove("not_before");
-    let server = ScriptedServer::start([say(Answer::new(200, json!({ "Item": item }).to_string()))]).await;
+    let server = ScriptedServer::start([reply(Reply::new(200, json!({ "Item": item }).to_string()))]).await;
     let id = submitted().id.clone();
     let error = Posts::new(server.dynamodb(), "posts").get(&id).await.unwrap_err();
     assert!(error.to_string().contains(id.as_str()), "{error}");
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, "it has no attribute not_before");
+    assert_eq!(cause, "attribute not_before is missing");
 }
 
 #[tokio::test]
-async fn who_was_overtaken_is_told_so() {
-    let body = json!({
-        "__type": "ConditionalCheckFailedException",
-        "Item": { "id": { "S": "x" }, "revision": { "N": "3" }, "write_token": { "S": "theirs" } },
-    });
-    let server = ScriptedServer::start([say(Answer::new(400, body.to_string()))]).await;
+async fn save_after_another_write_conflicts() {
+    let other = json!({ "id": { "S": "x" }, "revision": { "N": "3" }, "write_token": { "S": "other" } });
+    let server = ScriptedServer::start([reply(condition_failed(&other))]).await;
     let posts = Posts::new(server.dynamodb(), "posts");
     let error = posts.save(Revision::FIRST, submitted(), at(1)).await.unwrap_err();
     assert!(matches!(error, SaveError::Conflict), "{error}");
 }
 
 #[tokio::test]
-async fn a_saved_post_can_be_saved_again() {
-    let server = ScriptedServer::start([say(Answer::new(200, "{}")), say(Answer::new(200, "{}"))]).await;
+async fn saved_post_can_be_saved_again() {
+    let server = ScriptedServer::start([reply(Reply::new(200, "{}")), reply(Reply::new(200, "{}"))]).await;
     let posts = Posts::new(server.dynamodb(), "posts");
-    let kept = posts.save(Revision::FIRST, submitted(), at(1)).await.unwrap();
-    let claimed = take(&kept, Step::Claim, at(2));
-    posts.save(&kept, claimed, at(2)).await.unwrap();
-    let was: Vec<_> = server.requests().iter().map(|r| r.json()["ExpressionAttributeValues"][":was"].clone()).collect();
-    assert_eq!(was, [json!({ "N": "1" }), json!({ "N": "2" })]);
+    let saved = posts.save(Revision::FIRST, submitted(), at(1)).await.unwrap();
+    let claimed = apply(&saved, Transition::Claim, at(2));
+    posts.save(&saved, claimed, at(2)).await.unwrap();
+    let requests = server.requests();
+    let read: Vec<_> = requests.iter().map(|r| r.json()["ExpressionAttributeValues"][":read"].clone()).collect();
+    assert_eq!(read, [json!({ "N": "1" }), json!({ "N": "2" })]);
 }
 
 #[tokio::test]
-async fn what_is_due_is_asked_of_a_shard_and_given_a_page_at_a_time() {
+async fn due_posts_are_read_by_shard_and_page() {
     let id = submitted().id.clone();
     let entry = json!({ "id": { "S": id.as_str() }, "due_shard": { "S": "0" }, "due_at": { "N": "5" } });
-    let strange = json!({ "id": { "S": "?" }, "due_shard": { "S": "0" }, "due_at": { "N": "1" } });
-    let first = json!({ "Items": [strange, entry], "LastEvaluatedKey": entry });
+    let invalid = json!({ "id": { "S": "?" }, "due_shard": { "S": "0" }, "due_at": { "N": "1" } });
+    let first = json!({ "Items": [invalid, entry], "LastEvaluatedKey": entry });
     let server = ScriptedServer::start([
-        say(Answer::new(200, first.to_string())),
-        say(Answer::new(200, json!({ "Items": [] }).to_string())),
+        reply(Reply::new(200, first.to_string())),
+        reply(Reply::new(200, json!({ "Items": [] }).to_string())),
     ])
     .await;
     let posts = Posts::new(server.dynamodb(), "posts");
     let shard = Shard::all().next().unwrap();
     let mut page = posts.due(at(7), shard, None).await.unwrap();
     assert_eq!(page.ids, std::slice::from_ref(&id));
-    let since = Timestamp::from_millisecond(5).unwrap();
-    assert_eq!(page.take_if(|due| due < since), None, "it has not been due for as long");
-    assert_eq!((page.take_if(|due| due == since), page.ids.len()), (Some(id), 0));
-    assert_eq!(page.take_if(|_| true), None, "it is taken");
+    let due_at = Timestamp::from_millisecond(5).unwrap();
+    assert_eq!(page.take_if(|due| due < due_at), None, "the predicate rejects the due time");
+    assert_eq!((page.take_if(|due| due == due_at), page.ids.len()), (Some(id), 0));
+    assert_eq!(page.take_if(|_| true), None, "the first post is taken");
     let last = posts.due(at(7), shard, page.next).await.unwrap();
     assert_eq!((last.ids.len(), last.next), (0, None));
 
-    let [one, two] = &server.requests()[..] else { panic!("two pages") };
-    assert_eq!(one.json()["KeyConditionExpression"], "#shard = :shard AND #due <= :now");
-    assert_eq!(one.json()["IndexName"], "due");
+    let [first, second] = &server.requests()[..] else { panic!("two pages") };
+    assert_eq!(first.json()["KeyConditionExpression"], "#shard = :shard AND #due <= :now");
+    assert_eq!(first.json()["IndexName"], "due");
     assert_eq!(
-        one.json()["ExpressionAttributeValues"],
+        first.json()["ExpressionAttributeValues"],
         json!({ ":shard": { "S": "0" }, ":now": { "N": "1764000000007" } })
     );
-    assert_eq!(two.json()["ExclusiveStartKey"], entry);
+    assert_eq!(second.json()["ExclusiveStartKey"], entry);
 }
 
 #[tokio::test]
-async fn the_post_of_a_publish_is_looked_for_in_the_index_by_publish() {
+async fn post_is_found_by_the_publish_index() {
     let id = submitted().id.clone();
     let found = json!({ "Items": [{ "id": { "S": "?" } }, { "id": { "S": id.as_str() } }] });
-    let server = ScriptedServer::start([say(Answer::new(200, found.to_string()))]).await;
+    let server = ScriptedServer::start([reply(Reply::new(200, found.to_string()))]).await;
     let publish = PublishId::new("v_pub_file~v2-1.7").unwrap();
     assert_eq!(Posts::new(server.dynamodb(), "posts").of_publish(&publish).await.unwrap(), [id]);
-    let asked = server.requests()[0].json();
-    assert_eq!(asked["IndexName"], "publish");
-    assert_eq!(asked["ExpressionAttributeValues"], json!({ ":publish": { "S": "v_pub_file~v2-1.7" } }));
+    let request = server.requests()[0].json();
+    assert_eq!(request["IndexName"], "publish");
+    assert_eq!(request["ExpressionAttributeValues"], json!({ ":publish": { "S": "v_pub_file~v2-1.7" } }));
 }
 
 #[tokio::test]
-async fn a_post_is_under_its_publish_from_before_the_first_byte_until_that_is_given_up() {
-    let post = take(&take(&submitted(), Step::Claim, at(1)), Step::Begin, at(2));
-    assert_eq!(shown(&post).await["publish_id"], json!({ "S": "v_pub_file~v2-1.7" }));
-    assert_eq!(shown(&take(&post, Step::Abandon, at(3))).await["publish_id"], json!(null));
+async fn publish_id_is_stored_until_the_publish_is_abandoned() {
+    let post = apply(&apply(&submitted(), Transition::Claim, at(1)), Transition::Begin, at(2));
+    assert_eq!(item_of(&post).await["publish_id"], json!({ "S": "v_pub_file~v2-1.7" }));
+    assert_eq!(item_of(&apply(&post, Transition::Abandon, at(3))).await["publish_id"], json!(null));
 }

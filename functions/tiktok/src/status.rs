@@ -1,98 +1,100 @@
-//! Where a publish stands.
+//! The call that returns the status of a publish.
 //!
-//! TikTok's present shape and the older one are both read: `PUBLISH_COMPLETE`
-//! with `publicaly_available_post_id` (TikTok's spelling), and `PUBLISHED` with
-//! `video_id`, `share_url` and `cover_url`.
+//! TikTok's current response and an older one are both read: `PUBLISH_COMPLETE` with `publicaly_available_post_id`
+//! (TikTok's spelling), and `PUBLISHED` with `video_id`, `share_url` and `cover_url`.
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 
 use domain::identity::{PublishId, VideoId};
+use domain::reason::Reason;
 use domain::report::{Links, PublishStatus, StatusReport};
 use serde_json::{Value, json};
 
 use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
-use crate::envelope::Answer;
+use crate::envelope::ApiResponse;
 use crate::error::{Error, ErrorKind};
-use crate::fields::{count, exact, ids, words};
+use crate::fields::{count, display_text, ids, raw_text};
 
-/// Where the ids of the public videos are: today, were it spelt well, formerly.
+/// The fields that may contain the ids of the public videos: TikTok's current spelling, the correct spelling, and the
+/// older response's field.
 const ID_FIELDS: [&str; 3] = ["publicaly_available_post_id", "publicly_available_post_id", "video_id"];
 
 impl TikTok {
-    /// Asks where a publish stands.
+    /// Returns the status of a publish.
     ///
     /// # Errors
-    /// Nothing was changed; whatever went wrong, it says nothing of the publish.
-    pub async fn report(&self, token: &AccessToken, id: &PublishId) -> Result<StatusReport, Error> {
+    /// Nothing was changed. No error says anything about the publish itself.
+    pub async fn fetch_status(&self, token: &AccessToken, id: &PublishId) -> Result<StatusReport, Error> {
         let call = Endpoint::StatusFetch;
-        let answer = self.call(call, "", token, Some(json!({ "publish_id": id.as_str() }))).await?;
-        read(answer).map_err(|fault| Error { call, fault })
+        let response = self.call(call, "", token, Some(json!({ "publish_id": id.as_str() }))).await?;
+        read(response).map_err(|fault| Error { call, fault })
     }
 }
 
-fn read(answer: Answer) -> Result<StatusReport, ErrorKind> {
-    let data = &answer.data;
-    let status = words(data, "status").ok_or_else(|| answer.missing("status"))?;
+fn read(response: ApiResponse) -> Result<StatusReport, ErrorKind> {
+    let data = &response.data;
+    let status = display_text(data, "status").ok_or_else(|| response.missing("status"))?;
     Ok(StatusReport {
-        standing: standing(status, data),
+        status: publish_status(status, data),
         uploaded: count(data, "uploaded_bytes"),
         video_ids: video_ids(data),
-        links: links(data),
-        log_id: answer.log_id,
+        links: links_of(data),
+        log_id: response.log_id,
     })
 }
 
-fn standing(status: String, data: &Value) -> PublishStatus {
+fn publish_status(status: String, data: &Value) -> PublishStatus {
     match status.as_str() {
         "PROCESSING_UPLOAD" => PublishStatus::Uploading,
         "PROCESSING_DOWNLOAD" | "PROCESSING" => PublishStatus::Processing,
         "SEND_TO_USER_INBOX" => PublishStatus::InInbox,
         "PUBLISH_COMPLETE" | "PUBLISH_SUCCESS" | "PUBLISHED" => PublishStatus::Published,
         "FAILED" => {
-            PublishStatus::Failed { reason: words(data, "fail_reason").unwrap_or_else(|| "no_reason_given".to_owned()) }
+            let reason = display_text(data, "fail_reason");
+            PublishStatus::Failed { reason: reason.unwrap_or_else(|| Reason::NoReasonGiven.code().to_owned()) }
         }
         _ => PublishStatus::Unknown { status },
     }
 }
 
 fn video_ids(data: &Value) -> Vec<VideoId> {
-    let mut found = Vec::new();
+    let mut video_ids = Vec::new();
     for id in ID_FIELDS.iter().flat_map(|field| ids(data, field)).filter(|id| id != "0") {
         match VideoId::new(id) {
-            Ok(id) if !found.contains(&id) => found.push(id),
+            Ok(id) if !video_ids.contains(&id) => video_ids.push(id),
             Ok(_) | Err(_) => {}
         }
     }
-    found
+    video_ids
 }
 
-/// The links that an object of TikTok's names, in either vocabulary.
-pub(crate) fn links(object: &Value) -> Links {
+/// Returns the links in an object of TikTok's, by the current or the older field names.
+pub(crate) fn links_of(object: &Value) -> Links {
     Links {
-        share_url: exact(object, "share_url"),
-        cover_url: exact(object, "cover_image_url").or_else(|| exact(object, "cover_url")),
+        share_url: raw_text(object, "share_url"),
+        cover_url: raw_text(object, "cover_image_url").or_else(|| raw_text(object, "cover_url")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock_server::{MockServer, Reply, access};
+    use crate::scripted_tiktok::{ScriptedServer, ScriptedTikTok, access, ok};
     use domain::failure::Disposition;
     use proptest::prelude::*;
 
-    fn of(data: &Value) -> StatusReport {
-        read(Answer { http: 200, data: data.clone(), log_id: None }).unwrap()
+    fn report_of(data: &Value) -> StatusReport {
+        read(ApiResponse { http: 200, data: data.clone(), log_id: None }).unwrap()
     }
 
     #[tokio::test]
-    async fn a_publish_is_asked_for_by_its_id() {
+    async fn request_has_the_publish_id() {
         let data = json!({ "status": "PROCESSING_UPLOAD", "uploaded_bytes": 10_000_000 });
-        let server = MockServer::start(vec![Reply::ok(&data)]).await;
+        let server = ScriptedServer::with_replies([ok(&data)]).await;
         let id = PublishId::new("v_pub_file~v2-1.17").unwrap();
-        let report = server.client().report(&access(), &id).await.unwrap();
-        assert_eq!((report.standing, report.uploaded), (PublishStatus::Uploading, Some(10_000_000)));
+        let report = server.client().fetch_status(&access(), &id).await.unwrap();
+        assert_eq!((report.status, report.uploaded), (PublishStatus::Uploading, Some(10_000_000)));
         assert_eq!(report.log_id.as_deref(), Some("log-1"));
         let request = server.only_request();
         assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/v2/post/publish/status/fetch/"));
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_its_standing() {
+    fn every_status_is_mapped() {
         for (status, expected) in [
             ("PROCESSING_UPLOAD", PublishStatus::Uploading),
             ("PROCESSING_DOWNLOAD", PublishStatus::Processing),
@@ -111,18 +113,18 @@ mod tests {
             ("FAILED", PublishStatus::Failed { reason: "no_reason_given".into() }),
             ("IN_REVIEW", PublishStatus::Unknown { status: "IN_REVIEW".into() }),
         ] {
-            assert_eq!(of(&json!({ "status": status })).standing, expected, "{status}");
+            assert_eq!(report_of(&json!({ "status": status })).status, expected, "{status}");
         }
     }
 
     #[test]
-    fn a_failure_says_tiktoks_reason() {
-        let report = of(&json!({ "fail_reason": "frame_rate_check_failed", "status": "FAILED" }));
-        assert_eq!(report.standing, PublishStatus::Failed { reason: "frame_rate_check_failed".into() });
+    fn failed_status_keeps_tiktoks_reason() {
+        let report = report_of(&json!({ "fail_reason": "frame_rate_check_failed", "status": "FAILED" }));
+        assert_eq!(report.status, PublishStatus::Failed { reason: "frame_rate_check_failed".into() });
     }
 
     #[test]
-    fn an_id_keeps_its_digits_in_every_spelling_and_shape() {
+    fn id_keeps_its_digits_in_every_field_and_shape() {
         for (field, value) in [
             ("publicaly_available_post_id", json!([7_678_907_398_077_074_696_u64])),
             ("publicaly_available_post_id", json!(7_678_907_398_077_074_696_u64)),
@@ -132,39 +134,39 @@ mod tests {
         ] {
             let mut data = json!({ "status": "PUBLISH_COMPLETE" });
             data[field] = value;
-            assert_eq!(of(&data).video_ids, [VideoId::new("7678907398077074696").unwrap()], "{data}");
+            assert_eq!(report_of(&data).video_ids, [VideoId::new("7678907398077074696").unwrap()], "{data}");
         }
     }
 
     #[test]
     fn several_ids_are_all_kept() {
-        let report = of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": [3, 1, 2] }));
+        let report = report_of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": [3, 1, 2] }));
         assert_eq!(report.video_ids.iter().map(VideoId::as_str).collect::<Vec<_>>(), ["3", "1", "2"]);
     }
 
     #[test]
-    fn a_report_of_any_size_leaves_what_an_item_has_room_for() {
+    fn report_from_large_response_fits_a_table_item() {
         let long = "x".repeat(300_000);
-        let several: Vec<_> = (1..20_000).collect();
-        let report = of(&json!({
-            "status": "FAILED", "fail_reason": long, "publicaly_available_post_id": several, "share_url": long,
+        let many_ids: Vec<_> = (1..20_000).collect();
+        let report = report_of(&json!({
+            "status": "FAILED", "fail_reason": long, "publicaly_available_post_id": many_ids, "share_url": long,
         }));
         assert!(format!("{report:?}").len() < 10_000);
-        assert!(matches!(report.standing, PublishStatus::Failed { reason } if reason.starts_with("xxx")));
-        assert_eq!(report.links, Links::default(), "half a link leads nowhere");
+        assert!(matches!(report.status, PublishStatus::Failed { reason } if reason.starts_with("xxx")));
+        assert_eq!(report.links, Links::default(), "a link that is too long is not kept");
     }
 
     #[test]
-    fn no_id_is_no_failure() {
+    fn published_without_id_is_no_error() {
         for ids in [json!([]), json!(null), json!(0), json!(""), json!("not digits")] {
-            let report = of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids }));
-            assert_eq!((report.standing, report.video_ids), (PublishStatus::Published, vec![]));
+            let report = report_of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids }));
+            assert_eq!((report.status, report.video_ids), (PublishStatus::Published, vec![]));
         }
     }
 
     #[test]
-    fn the_older_shape_brings_its_links() {
-        let report = of(&json!({
+    fn older_response_has_links() {
+        let report = report_of(&json!({
             "status": "PUBLISHED", "video_id": "12", "share_url": "https://s.example/12", "cover_url": "https://c.example/12",
         }));
         assert_eq!(report.links.share_url.as_deref(), Some("https://s.example/12"));
@@ -172,10 +174,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_a_status_says_nothing_of_the_publish() {
-        let server = MockServer::start(vec![Reply::ok(&json!({}))]).await;
+    async fn response_without_status_is_retried() {
+        let server = ScriptedServer::with_replies([ok(&json!({}))]).await;
         let id = PublishId::new("p").unwrap();
-        let error = server.client().report(&access(), &id).await.unwrap_err();
+        let error = server.client().fetch_status(&access(), &id).await.unwrap_err();
         assert!(matches!(error.disposition(), Disposition::Retry { .. }), "{error:?}");
     }
 
@@ -193,12 +195,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_fields_hold_the_report_is_read(values in proptest::collection::vec(any_json(), 7), status in ".{1,20}") {
+        fn fields_of_any_type_are_read(values in proptest::collection::vec(any_json(), 7), status in ".{1,20}") {
             let names = ["publicaly_available_post_id", "publicly_available_post_id", "video_id", "uploaded_bytes",
                 "share_url", "cover_url", "fail_reason"];
             let mut data: Value = names.iter().map(ToString::to_string).zip(values).collect::<serde_json::Map<_, _>>().into();
             data["status"] = status.clone().into();
-            let report = of(&data);
+            let report = report_of(&data);
             let ids: std::collections::HashSet<_> = report.video_ids.iter().collect();
             prop_assert_eq!(ids.len(), report.video_ids.len());
         }

@@ -1,5 +1,7 @@
-//! The books as items: instants are milliseconds, since people read here less
-//! than functions do.
+//! The counters as items.
+//!
+//! Timestamps are milliseconds, because functions read these items more often than people do. They are rounded up,
+//! so that no call and no block ends too early.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +16,14 @@ use crate::table::{Item, RecordError};
 /// The table's key.
 pub(super) const KEY: &str = "limit_key";
 
-/// Something that is kept as one item of the budgets table.
+/// A value that is stored as one item of the limits table.
 pub trait Counter: Default + Sized + sealed::Sealed {
-    /// Writes it as attributes.
+    /// Converts the counter to attributes, without the table's key.
     #[doc(hidden)]
-    fn item(&self) -> Result<Item, RecordError>;
-    /// Reads it from attributes.
+    fn to_item(&self) -> Result<Item, RecordError>;
+    /// Reads the counter from attributes.
     #[doc(hidden)]
-    fn of_item(item: &Item) -> Result<Self, RecordError>;
+    fn from_item(item: &Item) -> Result<Self, RecordError>;
 }
 
 mod sealed {
@@ -58,74 +60,74 @@ struct UsersRecord {
     blocked_until: Option<Millis>,
 }
 
-fn instant(at: Option<Millis>, name: &'static str) -> Result<Option<Timestamp>, RecordError> {
-    at.map(|at| at.instant(name)).transpose()
+fn timestamp(at: Option<Millis>, name: &'static str) -> Result<Option<Timestamp>, RecordError> {
+    at.map(|at| at.timestamp(name)).transpose()
 }
 
 impl Counter for SlidingWindow {
-    fn item(&self) -> Result<Item, RecordError> {
+    fn to_item(&self) -> Result<Item, RecordError> {
         attribute::item_of(&SlidingWindowRecord {
-            // A call counts from the end of its millisecond, so that none lapses too early.
             calls: self.calls.iter().copied().map(Millis::ceil).collect(),
             reserved_until: self.reserved_until.map(Millis::ceil),
             calls_blocked_until: self.blocked_until.map(Millis::ceil),
         })
     }
 
-    fn of_item(item: &Item) -> Result<Self, RecordError> {
+    fn from_item(item: &Item) -> Result<Self, RecordError> {
         let record: SlidingWindowRecord = attribute::record_of(item)?;
         Ok(Self {
-            calls: record.calls.into_iter().map(|at| at.instant("calls")).collect::<Result<_, _>>()?,
-            reserved_until: instant(record.reserved_until, "reserved_until")?,
-            blocked_until: instant(record.calls_blocked_until, "calls_blocked_until")?,
+            calls: record.calls.into_iter().map(|at| at.timestamp("calls")).collect::<Result<_, _>>()?,
+            reserved_until: timestamp(record.reserved_until, "reserved_until")?,
+            blocked_until: timestamp(record.calls_blocked_until, "calls_blocked_until")?,
         })
     }
 }
 
+/// The quota's sliding window is stored in the same item, with the attributes of [`SlidingWindowRecord`].
 impl Counter for UploadQuota {
-    fn item(&self) -> Result<Item, RecordError> {
+    fn to_item(&self) -> Result<Item, RecordError> {
         let grant = |grant: &Reservation| ReservationRecord { at: Millis::ceil(grant.at), post: grant.post.clone() };
-        let closed = self.closed.as_ref();
+        let cooldown = self.cooldown.as_ref();
         let mut item = attribute::item_of(&UploadQuotaRecord {
-            grants: self.grants.iter().map(grant).collect(),
-            blocked_until: closed.map(|closed| Millis::ceil(closed.until)),
-            blocked_code: closed.map(|closed| closed.code.clone()),
-            blocked_message: closed.map(|closed| closed.message.clone()),
+            grants: self.reservations.iter().map(grant).collect(),
+            blocked_until: cooldown.map(|cooldown| Millis::ceil(cooldown.until)),
+            blocked_code: cooldown.map(|cooldown| cooldown.reason.clone().into()),
+            blocked_message: cooldown.map(|cooldown| cooldown.message.clone()),
         })?;
-        item.extend(self.minute.item()?);
+        item.extend(self.minute.to_item()?);
         Ok(item)
     }
 
-    fn of_item(item: &Item) -> Result<Self, RecordError> {
+    fn from_item(item: &Item) -> Result<Self, RecordError> {
         let record: UploadQuotaRecord = attribute::record_of(item)?;
         let grant = |grant: ReservationRecord| {
-            Ok::<_, RecordError>(Reservation { at: grant.at.instant("grants")?, post: grant.post })
+            Ok::<_, RecordError>(Reservation { at: grant.at.timestamp("grants")?, post: grant.post })
         };
-        let until = instant(record.blocked_until, "blocked_until")?;
-        let closed = until.map(|until| Cooldown {
+        let until = timestamp(record.blocked_until, "blocked_until")?;
+        let cooldown = until.map(|until| Cooldown {
             until,
-            code: record.blocked_code.unwrap_or_default(),
+            reason: record.blocked_code.unwrap_or_default().into(),
             message: record.blocked_message.unwrap_or_default(),
         });
-        let grants = record.grants.into_iter().map(grant).collect::<Result<_, _>>()?;
-        Ok(Self { minute: SlidingWindow::of_item(item)?, grants, closed })
+        let reservations = record.grants.into_iter().map(grant).collect::<Result<_, _>>()?;
+        Ok(Self { minute: SlidingWindow::from_item(item)?, reservations, cooldown })
     }
 }
 
 impl Counter for PostingUsers {
-    fn item(&self) -> Result<Item, RecordError> {
+    fn to_item(&self) -> Result<Item, RecordError> {
         attribute::item_of(&UsersRecord {
             users: self.until.iter().map(|(alias, until)| (alias.clone(), Millis::ceil(*until))).collect(),
             blocked_until: self.blocked_until.map(Millis::ceil),
         })
     }
 
-    fn of_item(item: &Item) -> Result<Self, RecordError> {
+    fn from_item(item: &Item) -> Result<Self, RecordError> {
         let record: UsersRecord = attribute::record_of(item)?;
-        let user = |(alias, until): (Alias, Millis)| Ok::<_, RecordError>((alias, until.instant("users")?));
+        let user = |(alias, until): (Alias, Millis)| Ok::<_, RecordError>((alias, until.timestamp("users")?));
         Ok(Self {
             until: record.users.into_iter().map(user).collect::<Result<_, _>>()?,
-            blocked_until: instant(record.blocked_until, "blocked_until")?,
+            blocked_until: timestamp(record.blocked_until, "blocked_until")?,
         })
     }
 }
