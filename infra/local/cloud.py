@@ -132,7 +132,7 @@ Read the functions' logs (the lines of an invocation appear when it has ended):
         sign = (
             '--aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
         )
-        say("\nConnect another account (this prints the URL of TikTok's consent page; open it in a browser):")
+        say("\nConnect another account (this prints the URL of TikTok's authorization page; open it in a browser):")
         say(f"  curl -s -w '%{{redirect_url}}\\n' --cacert \"$AWS_CA_BUNDLE\" {sign} \\")
         say(f"    '{outputs['ConnectUrl']}?alias=anna'")
         say(f"\nSee what TikTok received and published:\n  curl {cloud.tiktok.simulator}/_simulator/ledger")

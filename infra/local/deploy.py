@@ -42,7 +42,7 @@ def public_url(endpoint: str) -> str:
 
 
 def redirect_url(endpoint: str) -> str:
-    """Returns the URL to which TikTok's consent page redirects a browser."""
+    """Returns the URL to which TikTok's authorization page redirects a browser."""
     return f"{public_url(endpoint)}/oauth/callback"
 
 

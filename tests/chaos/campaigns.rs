@@ -1,53 +1,57 @@
-//! All there is to `make chaos`, what shows most first: everything under TikTok as
-//! documented, random histories, and then under each setting of what is unknown
-//! whatever may go another way there.
+//! All campaigns of `make chaos`, the most revealing first: everything under documented TikTok, random histories, and
+//! then everything under each variant of TikTok.
 
 use anyhow::Result;
 
-use crate::campaign::{self, cores};
-use crate::crashes;
-use crate::crowd;
-use crate::enumeration::{Enumeration, Memory};
+use crate::enumeration::{Enumeration, RunCache};
 use crate::faults;
-use crate::histories::History;
+use crate::histories::{self, History};
+use crate::interruptions;
+use crate::load::{self, LARGE_LOAD};
 use crate::report::Row;
 use crate::slow;
-use crate::stage::{Places, Wish};
 use crate::story::Story;
-use crate::unknowns::{DOCUMENTED, EACH, MIXED, OPEN, SILENT, TikTok};
+use crate::test_env::{Command, Paths};
+use crate::unknowns::{DOCUMENTED, EACH, ONE_SETTING, SEVERAL_SETTINGS, SLOW_AND_SILENT, TikTokVariant};
 
-/// How many random histories are played, and how many of them are a row.
-const MANY: u64 = 2000;
-const A_ROW: u64 = 250;
-/// How many at a time for each core.
-const HISTORIES_AT_ONCE: usize = 2;
+/// The number of random histories, and of those in one row of the report.
+const HISTORIES: u64 = 2000;
+const HISTORIES_PER_ROW: usize = 250;
 
-/// Does what there is to do, and says what came of it.
-type Proof = Box<dyn FnOnce(&Places, &mut Memory) -> Result<Row>>;
+/// Plays a campaign.
+type Play = Box<dyn FnOnce(&Paths, &mut RunCache) -> Result<Row>>;
 
-/// What a campaign is called, and what it does.
+/// A campaign on a story under a variant of TikTok.
 pub(crate) struct Campaign {
+    /// The names of the three, with spaces between.
     pub(crate) name: String,
-    pub(crate) prove: Proof,
+    pub(crate) play: Play,
 }
 
-/// All of them.
+impl Campaign {
+    /// Whether the name contains these words.
+    pub(crate) fn matches(&self, words: &str) -> bool {
+        format!(" {} ", self.name).contains(&format!(" {words} "))
+    }
+}
+
+/// All campaigns, in the order in which they are played.
 pub(crate) fn all() -> Vec<Campaign> {
     let mut all = Campaigns::default();
-    all.everything(DOCUMENTED);
-    all.add("histories", "kept", EACH, |places, _| Ok(random(places, History::kept(), 0..0)));
-    for first in (0..MANY).step_by(usize::try_from(A_ROW).unwrap_or(1)) {
-        let seeds = first..first + A_ROW;
+    all.add_everything(DOCUMENTED);
+    all.add("histories", "regressions", EACH, |paths, _| Ok(histories::play(paths, History::regressions(), 0..0)));
+    for first in (0..HISTORIES).step_by(HISTORIES_PER_ROW) {
+        let seeds = first..first + HISTORIES_PER_ROW as u64;
         let name = format!("{first} to {}", seeds.end - 1);
-        all.add("histories", &name, EACH, move |places, _| Ok(random(places, Vec::new(), seeds)));
+        all.add("histories", &name, EACH, move |paths, _| Ok(histories::play(paths, Vec::new(), seeds)));
     }
-    all.enumerate(crashes::with_outage(Story::ManyChunks), SILENT);
-    for tiktok in OPEN {
-        all.everything(tiktok);
+    all.enumerate(interruptions::outage(Story::ThreeChunks), SLOW_AND_SILENT);
+    for tiktok in ONE_SETTING {
+        all.add_everything(tiktok);
     }
-    for tiktok in MIXED {
-        all.enumerate(crashes::killed(Story::ManyChunks), tiktok);
-        all.enumerate(crashes::with_outage(Story::ManyChunks), tiktok);
+    for tiktok in SEVERAL_SETTINGS {
+        all.enumerate(interruptions::killed(Story::ThreeChunks), tiktok);
+        all.enumerate(interruptions::outage(Story::ThreeChunks), tiktok);
     }
     all.0
 }
@@ -58,47 +62,41 @@ struct Campaigns(Vec<Campaign>);
 impl Campaigns {
     fn add(
         &mut self,
-        name: &str,
+        campaign: &str,
         story: &str,
-        tiktok: TikTok,
-        prove: impl FnOnce(&Places, &mut Memory) -> Result<Row> + 'static,
+        tiktok: TikTokVariant,
+        play: impl FnOnce(&Paths, &mut RunCache) -> Result<Row> + 'static,
     ) {
-        let name = format!("{name} {story} {}", tiktok.name);
-        self.0.push(Campaign { name, prove: Box::new(prove) });
+        let name = format!("{campaign} {story} {}", tiktok.name);
+        self.0.push(Campaign { name, play: Box::new(play) });
     }
 
-    fn enumerate(&mut self, enumeration: Enumeration, tiktok: TikTok) {
+    fn enumerate(&mut self, enumeration: Enumeration, tiktok: TikTokVariant) {
         let (campaign, story) = (enumeration.campaign, enumeration.story.name());
-        self.add(campaign, story, tiktok, move |places, memory| enumeration.play(places, tiktok, 1, memory));
+        self.add(campaign, story, tiktok, move |paths, cache| enumeration.play(paths, tiktok, 1, cache));
     }
 
-    /// Everything that is enumerated, of every story, what is large and slow, and the crowd.
-    fn everything(&mut self, tiktok: TikTok) {
-        let campaigns = [crashes::killed, crashes::cancelled, crashes::with_outage, faults::faults, faults::stalled];
-        for campaign in campaigns {
+    /// Adds every enumeration, `slow` and `load`.
+    fn add_everything(&mut self, tiktok: TikTokVariant) {
+        let for_every_story =
+            [interruptions::killed, interruptions::cancelled, interruptions::outage, faults::faults, faults::stalls];
+        for campaign in for_every_story {
             for story in Story::ALL {
                 self.enumerate(campaign(story), tiktok);
             }
         }
-        self.enumerate(crashes::told(Story::Told), tiktok);
-        for wish in [Wish::Cancel, Wish::Reword] {
-            self.enumerate(crashes::overtaken(wish), tiktok);
+        self.enumerate(interruptions::webhook_sent(Story::Webhook), tiktok);
+        for command in [Command::Cancel, Command::UpdateOptions] {
+            self.enumerate(interruptions::concurrent_command(command), tiktok);
         }
         for story in [Story::OneChunk, Story::Scheduled] {
-            self.enumerate(crashes::reworded(story), tiktok);
+            self.enumerate(interruptions::options_updated(story), tiktok);
         }
-        for story in [Story::OneChunk, Story::ManyChunks, Story::Draft, Story::Told] {
-            self.enumerate(crashes::authorization_lost(story), tiktok);
-            self.enumerate(crashes::refused(story), tiktok);
+        for story in [Story::OneChunk, Story::ThreeChunks, Story::Draft, Story::Webhook] {
+            self.enumerate(interruptions::authorization_lost(story), tiktok);
+            self.enumerate(interruptions::publish_failed(story), tiktok);
         }
-        self.add("slow", "", tiktok, move |places, memory| Ok(slow::largest(places, tiktok, memory)));
-        self.add("crowd", "", tiktok, move |places, _| Ok(crowd::gather(places, tiktok, crowd::WHOLE)));
+        self.add("slow", slow::STORY, tiktok, move |paths, cache| Ok(slow::play(paths, tiktok, cache)));
+        self.add("load", "1000 drops", tiktok, move |paths, _| Ok(load::play(paths, tiktok, LARGE_LOAD)));
     }
-}
-
-/// Some that are kept, and those of some seeds.
-pub(crate) fn random(places: &Places, kept: Vec<History>, seeds: std::ops::Range<u64>) -> Row {
-    let all: Vec<_> = kept.into_iter().chain(seeds.map(History::of)).collect();
-    let row = Row::new("histories", &format!("{} of them", all.len()), EACH, 0);
-    campaign::histories(places, row, all, HISTORIES_AT_ONCE * cores())
 }

@@ -1,9 +1,8 @@
-//! The system's clock: the wall clock, ahead by as much as is ordered.
+//! The shifted clock of one test environment. TikTok, the queue and the functions' processes all use it.
 //!
-//! It is everybody's on a stage: TikTok's, the queue's, and that of the
-//! functions' processes, which read it through `shift.c` and know nothing of
-//! it. It moves by leaps, so nobody waits for anything but real work. Where
-//! a process itself waits, the clock by which it does so moves along.
+//! It is the real clock plus an offset that only grows during a run, so a test waits for no lease and no schedule. The
+//! processes read it through `shift.c`, which is loaded into them, and do not know about it. Their timers use a second
+//! offset, which grows only during a stall ([`Clock::advance_with_timers`]).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -15,50 +14,50 @@ use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-/// The clock of one stage.
+/// The clock of one test environment.
 pub(crate) struct Clock {
-    ahead_s: AtomicI64,
-    /// What the processes have waited for in no time, in seconds: it never goes back.
-    waited_s: AtomicI64,
+    /// The offset of the wall clock, in seconds.
+    wall_offset_s: AtomicI64,
+    /// The offset of the processes' monotonic clocks, in seconds. It is never reset.
+    timer_offset_s: AtomicI64,
+    /// Both offsets, as `shift.c` reads them.
     file: File,
     path: PathBuf,
 }
 
 impl Clock {
-    /// Makes a clock that is right.
+    /// Creates a clock without an offset. Its file is in this folder.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         let path = folder.join(format!("clock-{}", Uuid::new_v4().simple()));
-        let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-        let clock = Self { ahead_s: AtomicI64::new(0), waited_s: AtomicI64::new(0), file, path };
-        clock.file.set_len(2 * size_of::<i64>() as u64)?;
-        clock.set(0)?;
-        Ok(clock)
+        let file = File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
+        file.set_len(2 * size_of::<i64>() as u64)?;
+        Ok(Self { wall_offset_s: AtomicI64::new(0), timer_offset_s: AtomicI64::new(0), file, path })
     }
 
-    /// What the time is.
+    /// The current time.
     pub(crate) fn now(&self) -> Timestamp {
-        runtime::clock::now() + SignedDuration::from_secs(self.ahead_s.load(Ordering::SeqCst))
+        runtime::clock::now() + SignedDuration::from_secs(self.wall_offset_s.load(Ordering::SeqCst))
     }
 
-    /// Sets how far it is ahead, in seconds.
-    pub(crate) fn set(&self, ahead_s: i64) -> Result<()> {
-        self.ahead_s.store(ahead_s, Ordering::SeqCst);
-        Ok(self.file.write_all_at(&ahead_s.to_ne_bytes(), 0)?)
+    /// Sets the wall clock's offset, in seconds.
+    pub(crate) fn set(&self, wall_offset_s: i64) -> Result<()> {
+        self.wall_offset_s.store(wall_offset_s, Ordering::SeqCst);
+        Ok(self.file.write_all_at(&wall_offset_s.to_ne_bytes(), 0)?)
     }
 
-    /// Lets seconds pass.
+    /// Advances the wall clock.
     pub(crate) fn advance(&self, seconds: u64) -> Result<()> {
-        self.set(self.ahead_s.load(Ordering::SeqCst).saturating_add_unsigned(seconds))
+        self.set(self.wall_offset_s.load(Ordering::SeqCst).saturating_add_unsigned(seconds))
     }
 
-    /// Lets seconds pass for which somebody waits.
-    pub(crate) fn wait(&self, seconds: u32) -> Result<()> {
-        let waited_s = self.waited_s.fetch_add(seconds.into(), Ordering::SeqCst) + i64::from(seconds);
-        self.file.write_all_at(&waited_s.to_ne_bytes(), size_of::<i64>() as u64)?;
+    /// Advances the wall clock and the processes' timers.
+    pub(crate) fn advance_with_timers(&self, seconds: u32) -> Result<()> {
+        let timer_offset_s = self.timer_offset_s.fetch_add(seconds.into(), Ordering::SeqCst) + i64::from(seconds);
+        self.file.write_all_at(&timer_offset_s.to_ne_bytes(), size_of::<i64>() as u64)?;
         self.advance(seconds.into())
     }
 
-    /// The variables that make a process live by it.
+    /// The environment variables that make a process use this clock.
     pub(crate) fn environment(&self, shim: &Path) -> [(String, String); 2] {
         [
             ("LD_PRELOAD".to_owned(), shim.display().to_string()),
@@ -69,17 +68,17 @@ impl Clock {
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        // What is left behind is eight bytes in `target`.
+        // If this fails, a file of 16 bytes remains in `target`.
         drop(std::fs::remove_file(&self.path));
     }
 }
 
-/// Compiles what is loaded into the functions' processes.
-pub(crate) fn shim(folder: &Path) -> Result<PathBuf> {
+/// Compiles `shift.c`, and returns the library's path.
+pub(crate) fn compile_shim(folder: &Path) -> Result<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("chaos/shift.c");
-    let (made, shim) = (folder.join(format!("shift-{}.so", std::process::id())), folder.join("shift.so"));
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&made).arg(source).status();
-    ensure!(compiled.context("a C compiler, cc, is needed")?.success(), "shift.c does not compile");
-    std::fs::rename(made, &shim)?;
+    let (compiled, shim) = (folder.join(format!("shift-{}.so", std::process::id())), folder.join("shift.so"));
+    let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&compiled).arg(source).status();
+    ensure!(status.context("could not run the C compiler `cc`")?.success(), "shift.c does not compile");
+    std::fs::rename(compiled, &shim)?;
     Ok(shim)
 }

@@ -1,162 +1,171 @@
-//! An enumeration: a story is played once for each trouble that one of its calls
-//! can meet, and nothing else goes wrong.
+//! An enumeration: a story is played once for each fault at each of its calls, and nothing else goes wrong.
 //!
-//! What comes of it under TikTok as documented is remembered with the unknown
-//! settings that TikTok's answers hung on. Up to the first of them, a run goes the
-//! same way under every other value; one that comes to none need not be played
-//! again. So under another TikTok only those are played that may end otherwise
-//! there, and those that were never played as documented.
+//! For each run under documented TikTok, the [`RunCache`] stores the undocumented settings that TikTok's responses
+//! depended on. Until the first of them is read, a run is the same under every value of that setting. So a run that
+//! read none of the settings in which a variant differs is *equivalent* under that variant, and is not repeated.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use simulator::SettingsRead;
 
-use crate::campaign::{Job, rehearse, run};
-use crate::crashes;
-use crate::gate::{At, Call, Order, Trouble};
+use crate::fault_proxy::{Call, CallSelector, Fault, PlannedFault};
+use crate::interruptions;
 use crate::report::Row;
-use crate::stage::Places;
-use crate::story::{Played, Story};
-use crate::unknowns::{DOCUMENTED, FAILING, TikTok};
+use crate::runner::{block_on, run_all};
+use crate::story::{Run, RunResult, Story};
+use crate::test_env::{Paths, TestEnv};
+use crate::unknowns::{DOCUMENTED, EXPIRED_UPLOAD_FAILS, TikTokVariant};
 
-/// What a story's calls are to meet, one at a time, each with its call's number.
-pub(crate) type Troubles = fn(&[Call]) -> Vec<(usize, Trouble)>;
-
-/// A story, and what is to go wrong with it.
+/// A campaign on a story.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Enumeration {
     pub(crate) campaign: &'static str,
     pub(crate) story: Story,
-    pub(crate) troubles: Troubles,
+    /// The faults for the story's calls, each with its call's number. A run has one of them.
+    pub(crate) faults: fn(&[Call]) -> Vec<(usize, Fault)>,
     /// How long nothing happens after a kill.
     pub(crate) outage: Duration,
-    /// How many runs there are at a time.
-    pub(crate) at_once: usize,
+    /// The number of concurrent runs.
+    pub(crate) parallelism: usize,
 }
 
-/// What was played under TikTok as documented, and what of the unknown it hung on.
+/// The runs under documented TikTok, with the undocumented settings that they read.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
-    /// The calls of stories that nothing went wrong with.
-    rehearsed: BTreeMap<Story, (Vec<Call>, SettingsRead)>,
+pub(crate) struct RunCache {
+    /// The calls of each story without faults.
+    baselines: BTreeMap<Story, (Vec<Call>, SettingsRead)>,
+    /// The runs without a violation, by their key.
     runs: BTreeMap<String, SettingsRead>,
 }
 
 impl Enumeration {
-    /// Plays all of it, or each `step`-th run of all, but for what is known to go as it
-    /// went under TikTok as documented.
-    pub(crate) fn play(&self, places: &Places, tiktok: TikTok, step: usize, memory: &mut Memory) -> Result<Row> {
-        let (calls, jobs) = self.jobs(places, tiktok, step, memory)?;
-        let is_alike = |job: &Job| memory.is_alike(&self.name(job), tiktok);
-        let (alike, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_alike);
+    /// Plays each `step`-th run, except those that are equivalent to a run under documented TikTok.
+    pub(crate) fn play(&self, paths: &Paths, tiktok: TikTokVariant, step: usize, cache: &mut RunCache) -> Result<Row> {
+        let (calls, runs) = self.runs(paths, tiktok, step, cache)?;
+        let is_equivalent = |run: &Run| cache.is_equivalent(&self.key(run), tiktok);
+        let (equivalent, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_equivalent);
         let mut row = Row::new(self.campaign, self.story.name(), tiktok, calls);
-        row.alike = alike.len();
-        let mut note = |job: &Job, played: Result<Played>| {
-            if let Some(played) = played.as_ref().ok().filter(|_| tiktok.is_documented()) {
-                memory.keep(self.name(job), played);
+        row.totals.equivalent = equivalent.len();
+        run_all(paths, runs, self.parallelism, play, |run, result| {
+            if let Some(result) = result.as_ref().ok().filter(|_| tiktok.is_documented()) {
+                cache.insert(self.key(run), result);
             }
-            row.add(&job.what, played);
-        };
-        run(places, jobs, self.at_once, &mut note);
+            row.add(&run.description, result);
+        });
         Ok(row)
     }
 
-    /// Says how many calls the story has, and what is to be played.
-    fn jobs(&self, places: &Places, tiktok: TikTok, step: usize, memory: &mut Memory) -> Result<(usize, Vec<Job>)> {
+    /// The number of the story's calls, and each `step`-th run.
+    fn runs(
+        &self,
+        paths: &Paths,
+        tiktok: TikTokVariant,
+        step: usize,
+        cache: &mut RunCache,
+    ) -> Result<(usize, Vec<Run>)> {
         let (story, outage) = (self.story, self.outage);
-        let calls = memory.rehearse(places, story, tiktok)?;
-        let job = |(at, trouble): (usize, Trouble)| {
-            let name = calls.get(at).map(|call| call.name.clone()).unwrap_or_default();
-            let what = format!("{} {name} (call {at})", trouble.name());
-            Job { story, tiktok, outage, orders: vec![Order { at: At::Named(at, name), trouble }], what }
+        let calls = cache.calls_of(paths, story, tiktok)?;
+        let run = |(number, fault): (usize, Fault)| {
+            let name = calls.get(number).map(|call| call.name.clone()).unwrap_or_default();
+            let description = format!("{name} (call {number}), {}", fault.name());
+            let faults = vec![PlannedFault { call: CallSelector::Named(number, name), fault }];
+            Run { story, tiktok, faults, outage, description }
         };
-        let own = story.own(&calls);
-        let troubles = (self.troubles)(&calls).into_iter().filter(|(at, _)| *at < own);
-        Ok((calls.len(), troubles.step_by(step).map(job).collect()))
+        let specific = story.specific_calls(&calls);
+        let faults = (self.faults)(&calls).into_iter().filter(|(number, _)| *number < specific);
+        Ok((calls.len(), faults.step_by(step).map(run).collect()))
     }
 
-    /// What a run is, whoever plays TikTok.
-    fn name(&self, job: &Job) -> String {
-        format!("{}, {}, {:?}", self.campaign, self.story.name(), job.orders)
+    /// Identifies a run independently of TikTok's variant.
+    fn key(&self, run: &Run) -> String {
+        format!("{}, {}, {:?}", self.campaign, self.story.name(), run.faults)
     }
 }
 
-impl Memory {
-    /// The calls of a story that nothing goes wrong with.
-    fn rehearse(&mut self, places: &Places, story: Story, tiktok: TikTok) -> Result<Vec<Call>> {
-        if let Some((calls, _)) =
-            self.rehearsed.get(&story).filter(|(_, settings_read)| !tiktok.may_differ(settings_read))
-        {
+impl RunCache {
+    /// The calls of a story without faults. If it is not cached, the story is played.
+    fn calls_of(&mut self, paths: &Paths, story: Story, tiktok: TikTokVariant) -> Result<Vec<Call>> {
+        let cached = self.baselines.get(&story).filter(|(_, settings_read)| !tiktok.may_differ(settings_read));
+        if let Some((calls, _)) = cached {
             return Ok(calls.clone());
         }
-        let rehearsed = rehearse(places, story, tiktok)?;
+        let run = Run { story, tiktok, faults: Vec::new(), outage: Duration::ZERO, description: String::new() };
+        let baseline = block_on(async { run.play(&TestEnv::start(paths).await?).await })?;
+        if !baseline.check.is_clean() {
+            bail!("the story fails without faults: {}", baseline.check.notes.join("\n"));
+        }
         if tiktok.is_documented() {
-            self.rehearsed.insert(story, (rehearsed.calls.clone(), rehearsed.verdict.settings_read));
+            self.baselines.insert(story, (baseline.calls.clone(), baseline.check.settings_read));
         }
-        Ok(rehearsed.calls)
+        Ok(baseline.calls)
     }
 
-    /// Remembers a run under TikTok as documented, if it is good for anything.
-    pub(crate) fn keep(&mut self, run: String, played: &Played) {
-        if played.verdict.is_clean() {
-            self.runs.insert(run, played.verdict.settings_read.clone());
+    /// Stores a run under documented TikTok, if it has no violation.
+    pub(crate) fn insert(&mut self, key: String, result: &RunResult) {
+        if result.check.is_clean() {
+            self.runs.insert(key, result.check.settings_read.clone());
         }
     }
 
-    /// Whether it is known that a run goes the same way under this TikTok.
-    pub(crate) fn is_alike(&self, run: &str, tiktok: TikTok) -> bool {
-        self.runs.get(run).is_some_and(|settings_read| !tiktok.may_differ(settings_read))
+    /// Whether a run is known to be the same under this variant.
+    pub(crate) fn is_equivalent(&self, key: &str, tiktok: TikTokVariant) -> bool {
+        self.runs.get(key).is_some_and(|settings_read| !tiktok.may_differ(settings_read))
     }
 }
 
-/// Plays what is said to go the same way under another TikTok all the same, and
-/// what is not: the first does, and of the second something does not.
+async fn play(env: &TestEnv, run: &Run) -> Result<RunResult> {
+    run.play(env).await
+}
+
+/// The share of the runs that [`verify_equivalence`] plays: one of this number.
+const VERIFIED_STEP: usize = 2;
+/// How often a run with a different result is played. Concurrent calls arrive in any order, so a kill can find
+/// slightly more or less done. A setting changes the result each time.
+const MAX_TRIES: usize = 4;
+
+/// Plays the runs of an enumeration under documented TikTok and under a variant. Each run that the cache considers
+/// equivalent must have the same result, and at least one of the others must not.
 ///
-/// A small post whose worker dies, and an hour in which nobody looks: what becomes
-/// of an upload in that time matters where one was begun and is not whole.
-pub(crate) fn is_sound(places: &Places) -> Result<()> {
-    let enumeration = crashes::with_outage(Story::OneChunk);
-    let mut memory = Memory::default();
-    let (_, jobs) = enumeration.jobs(places, DOCUMENTED, EVERY, &mut memory)?;
+/// The enumeration is a kill of a small post's worker and an outage of an hour. The variant matters only to a publish
+/// that has begun and is incomplete when its upload URL expires.
+pub(crate) fn verify_equivalence(paths: &Paths) -> Result<()> {
+    let enumeration = interruptions::outage(Story::OneChunk);
+    let mut cache = RunCache::default();
+    let (_, runs) = enumeration.runs(paths, DOCUMENTED, VERIFIED_STEP, &mut cache)?;
     let mut documented = BTreeMap::new();
-    run(places, jobs.clone(), enumeration.at_once, &mut |job, played| {
-        if let Ok(played) = played {
-            memory.keep(enumeration.name(job), &played);
-            documented.insert(job.what.clone(), ends(&played));
+    run_all(paths, runs.clone(), enumeration.parallelism, play, |run, result| {
+        if let Ok(result) = result {
+            cache.insert(enumeration.key(run), &result);
+            documented.insert(run.description.clone(), summary(&result));
         }
     });
-    let (mut alike, mut differ) = (0, 0);
-    let mut otherwise: Vec<_> = jobs.into_iter().map(|job| Job { tiktok: FAILING, ..job }).collect();
-    let mut untrue = Vec::new();
-    for _ in 0..TRIES {
-        untrue.clear();
-        run(places, std::mem::take(&mut otherwise), enumeration.at_once, &mut |job, played| {
-            let ends = played.as_ref().ok().map(ends);
-            let same = ends.is_some() && ends.as_ref() == documented.get(&job.what);
-            if !memory.is_alike(&enumeration.name(job), FAILING) {
-                differ += usize::from(!same);
-            } else if same {
-                alike += 1;
+    let (mut equivalent, mut different) = (0, 0);
+    let mut remaining: Vec<_> = runs.into_iter().map(|run| Run { tiktok: EXPIRED_UPLOAD_FAILS, ..run }).collect();
+    let mut mismatches = Vec::new();
+    for _ in 0..MAX_TRIES {
+        mismatches.clear();
+        run_all(paths, std::mem::take(&mut remaining), enumeration.parallelism, play, |run, result| {
+            let actual = result.as_ref().ok().map(summary);
+            let expected = documented.get(&run.description);
+            let is_same = actual.is_some() && actual.as_ref() == expected;
+            if !cache.is_equivalent(&enumeration.key(run), EXPIRED_UPLOAD_FAILS) {
+                different += usize::from(!is_same);
+            } else if is_same {
+                equivalent += 1;
             } else {
-                untrue.push(format!("{}: {:?}, and then {ends:?}", job.what, documented.get(&job.what)));
-                otherwise.push(job.clone());
+                mismatches.push(format!("{}: {expected:?}, and under the variant {actual:?}", run.description));
+                remaining.push(run.clone());
             }
         });
     }
-    ensure!(untrue.is_empty(), "it was said to make no difference:\n{}", untrue.join("\n"));
-    ensure!(alike > 0 && differ > 0, "{alike} runs went the same way, as was said, and {differ} did not");
+    ensure!(mismatches.is_empty(), "these runs should be equivalent:\n{}", mismatches.join("\n"));
+    ensure!(equivalent > 0 && different > 0, "{equivalent} runs are equivalent, and {different} differ");
     Ok(())
 }
 
-/// Which of all runs are played for that.
-const EVERY: usize = 2;
-/// How often one is played that ends otherwise. What goes out at once comes in any order,
-/// so a kill may find a little more or less done; what a setting changes, it changes each time.
-const TRIES: usize = 4;
-
-/// What a run came to.
-fn ends(played: &Played) -> (Vec<String>, usize, bool) {
-    (played.verdict.uploads.clone(), played.reconnects, played.verdict.is_clean())
+/// What must be the same in equivalent runs.
+fn summary(result: &RunResult) -> (Vec<String>, usize, bool) {
+    (result.check.publishes.clone(), result.reconnects, result.check.is_clean())
 }

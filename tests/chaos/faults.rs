@@ -1,20 +1,19 @@
-//! Faults at every call: each call of a story meets each thing that can go wrong
-//! with it on the side of AWS and of TikTok, once, and the rest of the story
-//! goes on as it will.
+//! Campaigns in which AWS or TikTok fails: each call of a story meets each fault that its service can have, one per
+//! run.
 
 use std::time::Duration;
 
-use simulator::{Effect, Ending, FaultKind as TikToks, WrongShape};
+use simulator::{Effect, Ending, FaultKind, WrongShape};
 
-use crate::campaign::cores;
 use crate::enumeration::Enumeration;
-use crate::gate::{Call, Moment, Service, Trouble};
+use crate::fault_proxy::{Call, Fault, Service};
+use crate::runner::cores;
 use crate::story::Story;
 
-/// How many runs there are at a time for each core: they wait for the functions' own pauses.
-const AT_ONCE: usize = 4;
+/// The number of concurrent runs for each core. Runs mostly wait for the functions' back-offs.
+const RUNS_PER_CORE: usize = 4;
 
-/// Each shape that TikTok's answer must not have.
+/// Every invalid shape of a response of TikTok's.
 const SHAPES: [WrongShape; 8] = [
     WrongShape::Html,
     WrongShape::Empty,
@@ -25,104 +24,101 @@ const SHAPES: [WrongShape; 8] = [
     WrongShape::ErrorString,
     WrongShape::TopLevel,
 ];
-/// How fast a slow upload is read, in bytes a second: a chunk takes a quarter of a second.
-const SLOW: u64 = 20_000_000;
+/// The speed of a slow upload in bytes per second. A chunk takes a quarter of a second.
+const SLOW_READ: u64 = 20_000_000;
 
-/// Each call meets each trouble.
+/// Each call meets each error.
 pub(crate) fn faults(story: Story) -> Enumeration {
-    let faults = |calls: &[Call]| each(calls, troubles);
-    Enumeration { campaign: "faults", story, troubles: faults, outage: Duration::ZERO, at_once: AT_ONCE * cores() }
+    let faults = |calls: &[Call]| at_each(calls, faults_of);
+    Enumeration { campaign: "faults", story, faults, outage: Duration::ZERO, parallelism: RUNS_PER_CORE * cores() }
 }
 
-/// Each call meets silence: a connection that stays, and says nothing.
-pub(crate) fn stalled(story: Story) -> Enumeration {
-    let silence = |calls: &[Call]| each(calls, stalls);
-    Enumeration { campaign: "stalls", troubles: silence, ..faults(story) }
+/// Each call meets a connection that stays open without a response.
+pub(crate) fn stalls(story: Story) -> Enumeration {
+    let faults = |calls: &[Call]| at_each(calls, |call| call.moments().map(Fault::Stall).collect());
+    Enumeration { campaign: "stalls", faults, ..self::faults(story) }
 }
 
-fn each(calls: &[Call], troubles: fn(&Call) -> Vec<Trouble>) -> Vec<(usize, Trouble)> {
-    let calls = calls.iter().enumerate();
-    calls.flat_map(|(at, call)| troubles(call).into_iter().map(move |trouble| (at, trouble))).collect()
+fn at_each(calls: &[Call], faults_of: impl Fn(&Call) -> Vec<Fault>) -> Vec<(usize, Fault)> {
+    let mut faults = Vec::new();
+    for (number, call) in calls.iter().enumerate() {
+        faults.extend(faults_of(call).into_iter().map(|fault| (number, fault)));
+    }
+    faults
 }
 
-/// What can go wrong with a call.
-fn troubles(call: &Call) -> Vec<Trouble> {
-    let mut troubles = match call.to {
-        Service::DynamoDb if call.acts() => vec![
-            Trouble::Refuse(400, "ThrottlingException"),
-            Trouble::Refuse(500, "InternalServerError"),
-            Trouble::Refuse(400, "ConditionalCheckFailedException"),
-            Trouble::Refuse(400, "AccessDeniedException"),
-            Trouble::InvalidResponse,
+/// The errors that a call can have.
+fn faults_of(call: &Call) -> Vec<Fault> {
+    let mut faults = match call.service {
+        Service::DynamoDb if call.has_effect() => vec![
+            Fault::ErrorResponse(400, "ThrottlingException"),
+            Fault::ErrorResponse(500, "InternalServerError"),
+            Fault::ErrorResponse(400, "ConditionalCheckFailedException"),
+            Fault::ErrorResponse(400, "AccessDeniedException"),
+            Fault::InvalidResponse,
         ],
         Service::DynamoDb => vec![
-            Trouble::Refuse(400, "ProvisionedThroughputExceededException"),
-            Trouble::Refuse(500, "InternalServerError"),
-            Trouble::Refuse(400, "AccessDeniedException"),
-            Trouble::Cut,
-            Trouble::InvalidResponse,
+            Fault::ErrorResponse(400, "ProvisionedThroughputExceededException"),
+            Fault::ErrorResponse(500, "InternalServerError"),
+            Fault::ErrorResponse(400, "AccessDeniedException"),
+            Fault::TruncateResponse,
+            Fault::InvalidResponse,
         ],
         Service::S3 => vec![
-            Trouble::Refuse(503, "SlowDown"),
-            Trouble::Refuse(500, "InternalError"),
-            Trouble::Refuse(403, "AccessDenied"),
-            Trouble::Cut,
+            Fault::ErrorResponse(503, "SlowDown"),
+            Fault::ErrorResponse(500, "InternalError"),
+            Fault::ErrorResponse(403, "AccessDenied"),
+            Fault::TruncateResponse,
         ],
         Service::Sqs | Service::Kms | Service::Secrets => vec![
-            Trouble::Refuse(400, "ThrottlingException"),
-            Trouble::Refuse(500, "InternalServiceError"),
-            Trouble::Refuse(400, "AccessDeniedException"),
-            Trouble::InvalidResponse,
+            Fault::ErrorResponse(400, "ThrottlingException"),
+            Fault::ErrorResponse(500, "InternalServiceError"),
+            Fault::ErrorResponse(400, "AccessDeniedException"),
+            Fault::InvalidResponse,
         ],
-        Service::TikTok => tiktoks(),
-        Service::Upload => uploads(),
+        Service::TikTok => api_faults(),
+        Service::Upload => upload_faults(),
     };
-    troubles.push(Trouble::Lose(Moment::Before));
-    if call.acts() {
-        troubles.push(Trouble::Lose(Moment::After));
-    }
-    troubles
+    faults.extend(call.moments().map(Fault::DropConnection));
+    faults
 }
 
-fn tiktoks() -> Vec<Trouble> {
-    let wrong = SHAPES.map(|shape| TikToks::WrongEnvelope { shape });
-    let troubles = [
+/// The faults of TikTok's API.
+fn api_faults() -> Vec<Fault> {
+    let faults = [
         status(500, "internal_error", Effect::Skipped),
         status(500, "internal_error", Effect::Happens),
         status(429, "rate_limit_exceeded", Effect::Skipped),
         status(502, "", Effect::Skipped),
-        TikToks::ResetBeforeBody,
-        TikToks::LoseAnswer { ending: Ending::Reset },
-        TikToks::TruncatedJson,
-        TikToks::ShortBody,
-        TikToks::ExpireAccessToken,
+        FaultKind::ResetBeforeBody,
+        FaultKind::LoseAnswer { ending: Ending::Reset },
+        FaultKind::TruncatedJson,
+        FaultKind::ShortBody,
+        FaultKind::ExpireAccessToken,
     ];
-    troubles.into_iter().chain(wrong).map(Trouble::TikTok).collect()
+    let wrong_shapes = SHAPES.map(|shape| FaultKind::WrongEnvelope { shape });
+    faults.into_iter().chain(wrong_shapes).map(Fault::Simulator).collect()
 }
 
-fn uploads() -> Vec<Trouble> {
-    let troubles = vec![
+/// The faults of TikTok's upload server.
+fn upload_faults() -> Vec<Fault> {
+    let faults = [
         status(500, "", Effect::Skipped),
         status(500, "", Effect::Happens),
         status(503, "", Effect::Skipped),
         status(416, "", Effect::Happens),
-        TikToks::ResetBeforeBody,
-        TikToks::ResetInBody { after_bytes: 50_000 },
-        TikToks::ResetAfterBody,
-        TikToks::LoseAnswer { ending: Ending::Close },
-        TikToks::LoseAnswer { ending: Ending::Reset },
-        TikToks::ExpireUploadUrl,
-        TikToks::SlowRead { bytes_per_second: SLOW },
+        FaultKind::ResetBeforeBody,
+        FaultKind::ResetInBody { after_bytes: 50_000 },
+        FaultKind::ResetAfterBody,
+        FaultKind::LoseAnswer { ending: Ending::Close },
+        FaultKind::LoseAnswer { ending: Ending::Reset },
+        FaultKind::ExpireUploadUrl,
+        FaultKind::SlowRead { bytes_per_second: SLOW_READ },
     ];
-    troubles.into_iter().map(Trouble::TikTok).collect()
+    faults.into_iter().map(Fault::Simulator).collect()
 }
 
-fn status(http_status: u16, code: &str, effect: Effect) -> TikToks {
-    TikToks::Status { http_status, code: code.to_owned(), message: String::new(), effect }
-}
-
-/// Silence, before the call has its effect and after.
-fn stalls(call: &Call) -> Vec<Trouble> {
-    let after = call.acts().then_some(Trouble::Stall(Moment::After));
-    [Trouble::Stall(Moment::Before)].into_iter().chain(after).collect()
+/// An HTTP error, before or after the call took effect.
+pub(crate) fn status(http_status: u16, code: &str, effect: Effect) -> FaultKind {
+    FaultKind::Status { http_status, code: code.to_owned(), message: String::new(), effect }
 }

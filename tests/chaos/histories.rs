@@ -1,188 +1,213 @@
-//! Random histories: whatever happens around a post, in whatever order.
+//! Random histories: events, deliveries, commands, webhooks, pauses and faults around one post, in any order.
 //!
-//! A history is a cast and a list of steps, made from a seed. It is played against
-//! the real functions, then left alone, and judged as everything else, by what its
-//! [`Model`](crate::model::Model) permits. One that breaks the claim is cut down,
-//! step by step, to one from which nothing can be left out; it is printed as it can
-//! be kept, in [`kept`].
+//! A history is a setup and a list of steps, and follows from a seed. It is played against the real functions, which
+//! then run to the end. The [`Model`](crate::model::Model) says which ends are permitted. A history that violates the
+//! claim is shrunk until no step can be removed, and printed in the form in which [`regressions`] keeps it.
 
-mod deeds;
-mod kept;
+mod ops;
+mod regressions;
 mod step;
 
 use std::fmt;
+use std::ops::Range;
 
 use anyhow::Result;
 use domain::account::Requirement;
+use harness::Creator;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use simulator::{Settings, WebhookDelivery, WebhookOrder};
-use tests::Creator;
+use simulator::{WebhookDelivery, WebhookOrder};
 
-use crate::dropped::Drop;
-use crate::stage::{Lambda, Stage, Wish};
-use crate::story::{CHUNK, Played, conclude, film, learn, wish};
-use crate::unknowns::{MIXED, OPEN, TikTok};
+use crate::report::Row;
+use crate::runner::{cores, run_all};
+use crate::story::{CHUNK_BYTES, RunResult, apply_records, command_until_answered, conclude, shared_video};
+use crate::test_env::{Command, Lambda, Paths, TestEnv};
+use crate::test_post::TestPost;
+use crate::unknowns::{EACH, ONE_SETTING, SEVERAL_SETTINGS, TikTokVariant};
 
-pub(crate) use step::Step;
+use step::Step;
 
-/// The most steps of a history.
-const LONGEST: usize = 14;
-/// The length of a film of three chunks and more, in bytes, and of one that goes in one.
-const LONG: u64 = 3 * CHUNK + 17;
-const SHORT: u64 = 100_000;
+/// The number of concurrent histories for each core.
+const HISTORIES_PER_CORE: usize = 2;
+/// The maximum of steps after a first fault, exclusive.
+const MAX_STEPS: usize = 14;
+/// The size of a video with three chunks, and of one with one chunk, in bytes.
+const LARGE: u64 = 3 * CHUNK_BYTES + 17;
+const SMALL: u64 = 100_000;
 
-/// How a film comes to be a post.
+/// How a video becomes a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Trigger {
     /// It is dropped.
-    Dropped,
-    /// It lies in the bucket, and is asked for.
-    Asked,
-    /// It is uploaded to an address that is asked for.
-    Uploaded,
+    Drop,
+    /// It is outside of `drop/`, and a request creates the post.
+    Request,
+    /// It is uploaded to a presigned URL.
+    Upload,
 }
 
-/// How TikTok tells by itself.
+/// Which webhooks TikTok sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EventEntry {
+enum Webhooks {
     Never,
     Once,
     Twice,
-    /// What happened last comes first.
-    Backwards,
+    /// The latest event first.
+    Reversed,
 }
 
-/// Who and what a history is about.
+/// What a history begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cast {
-    way: Way,
+struct Setup {
+    trigger: Trigger,
+    /// The size of the video.
     bytes: u64,
-    telling: EventEntry,
-    /// Whether somebody has to approve.
+    webhooks: Webhooks,
+    /// Whether posts need an approval.
     review: bool,
 }
 
-/// A history, with TikTok as it is in it.
+/// A history under a variant of TikTok.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
-    cast: Cast,
+    setup: Setup,
     steps: Vec<Step>,
-    tiktok: TikTok,
+    tiktok: TikTokVariant,
+}
+
+/// Plays these histories, and those of these seeds, and returns their row.
+pub(crate) fn play(paths: &Paths, histories: Vec<History>, seeds: Range<u64>) -> Row {
+    let all: Vec<_> = histories.into_iter().chain(seeds.map(History::from_seed)).collect();
+    let mut row = Row::new("histories", &format!("{} histories", all.len()), EACH, 0);
+    let run = async |env: &TestEnv, history: &History| history.play_and_shrink(env).await;
+    run_all(paths, all, HISTORIES_PER_CORE * cores(), run, |history, result| match result {
+        Ok((shortest, result)) => row.add(&shortest.to_string(), Ok(result)),
+        Err(error) => row.add(&history.to_string(), Err(error)),
+    });
+    row
 }
 
 impl History {
-    /// The history of a seed.
-    pub(crate) fn of(seed: u64) -> Self {
+    /// The history of a seed. The order of the random draws is part of a seed's meaning.
+    fn from_seed(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
-        let first = random.random_bool(0.6).then(|| Step::trouble(&mut random));
-        let others = (0..random.random_range(2..LONGEST)).map(|_| Step::random(&mut random));
+        let first = random.random_bool(0.6).then(|| Step::random_fault(&mut random));
+        let others = (0..random.random_range(2..MAX_STEPS)).map(|_| Step::random(&mut random));
         let steps = first.into_iter().chain(others).collect();
-        let all = [&OPEN[..], &MIXED].concat();
-        let tiktok = all[random.random_range(0..all.len())];
-        let cast = Cast {
-            way: [Way::Dropped, Way::Dropped, Way::Dropped, Way::Asked, Way::Uploaded][random.random_range(0..5)],
-            bytes: if random.random_bool(0.6) { LONG } else { SHORT },
-            telling: [EventEntry::Never, EventEntry::Once, EventEntry::Twice, EventEntry::Backwards]
-                [random.random_range(0..4)],
+        let variants = [&ONE_SETTING[..], &SEVERAL_SETTINGS].concat();
+        let tiktok = variants[random.random_range(0..variants.len())];
+        let triggers = [Trigger::Drop, Trigger::Drop, Trigger::Drop, Trigger::Request, Trigger::Upload];
+        let webhooks = [Webhooks::Never, Webhooks::Once, Webhooks::Twice, Webhooks::Reversed];
+        let setup = Setup {
+            trigger: triggers[random.random_range(0..triggers.len())],
+            bytes: if random.random_bool(0.6) { LARGE } else { SMALL },
+            webhooks: webhooks[random.random_range(0..webhooks.len())],
             review: random.random_bool(0.15),
         };
-        Self { cast, steps, tiktok }
+        Self { setup, steps, tiktok }
     }
 
-    /// Those that are kept, under each setting of what nobody knows.
-    pub(crate) fn kept() -> Vec<Self> {
-        let under = |tiktok| kept::ALL.map(|(cast, steps)| Self { cast, steps: steps.to_vec(), tiktok });
-        OPEN.into_iter().flat_map(under).collect()
+    /// The regressions under each variant that differs in one setting.
+    pub(crate) fn regressions() -> Vec<Self> {
+        let under = |tiktok| regressions::ALL.map(|regression| Self::regression(regression, tiktok));
+        ONE_SETTING.into_iter().flat_map(under).collect()
     }
 
-    /// Those that are kept, each under one of these settings.
-    pub(crate) fn kept_once() -> Vec<Self> {
-        let under = |((cast, steps), tiktok): ((Cast, &[Step]), TikTok)| Self { cast, steps: steps.to_vec(), tiktok };
-        kept::ALL.into_iter().zip(OPEN.into_iter().cycle()).map(under).collect()
+    /// The regressions, each under one of these variants.
+    pub(crate) fn regressions_once() -> Vec<Self> {
+        let variants = ONE_SETTING.into_iter().cycle();
+        regressions::ALL.into_iter().zip(variants).map(|(it, tiktok)| Self::regression(it, tiktok)).collect()
     }
 
-    /// Plays it, leaves everything alone, and judges.
-    pub(crate) async fn play(&self, stage: &Stage) -> Result<Played> {
-        stage.clear(|settings| {
-            (self.tiktok.set)(settings);
-            self.cast.telling.set(settings);
-        })?;
-        let maker = Creator::cast(&stage.cloud, |casting| {
-            casting.review = if self.cast.review { Requirement::Required } else { Requirement::Optional };
-            casting.user.webhooks = if self.cast.telling == EventEntry::Never {
-                WebhookDelivery::Disabled
-            } else {
-                WebhookDelivery::Enabled
-            };
-        });
-        let maker = maker.await?;
-        let begun = stage.now();
-        let mut lambda = Lambda::new(stage, CHUNK);
-        let mut drops = vec![self.cast.first(stage, &mut lambda, &maker).await?];
-        for step in &self.steps {
-            step.take(stage, &mut lambda, &maker, &mut drops, self.cast.review).await?;
-            learn(&mut lambda, &mut drops);
+    fn regression((setup, steps): (Setup, &[Step]), tiktok: TikTokVariant) -> Self {
+        Self { setup, steps: steps.to_vec(), tiktok }
+    }
+
+    /// Plays the history. If it violates the claim, shrinks it and returns the shortest one with its result.
+    async fn play_and_shrink(&self, env: &TestEnv) -> Result<(Self, RunResult)> {
+        let result = self.play(env).await?;
+        if result.check.is_clean() {
+            return Ok((self.clone(), result));
         }
-        stage.gate.be_calm();
-        if self.cast.review {
-            // Nobody is left waiting for ever.
-            lambda.settle(std::slice::from_ref(&maker), drops.len()).await?;
-            for dropped in drops.iter().filter(|dropped| stage.state_of(&dropped.post).is_some()) {
-                wish(stage, &mut lambda, dropped, Wish::Approve).await?;
+        let shortest = self.clone().shrink(env).await;
+        let again = shortest.play(env).await?;
+        Ok((shortest, if again.check.is_clean() { result } else { again }))
+    }
+
+    /// Plays the steps, lets the system run to its end, and checks the result.
+    async fn play(&self, env: &TestEnv) -> Result<RunResult> {
+        let Setup { webhooks, review, .. } = self.setup;
+        env.reset(|settings| {
+            (self.tiktok.set)(settings);
+            match webhooks {
+                Webhooks::Never | Webhooks::Once => {}
+                Webhooks::Twice => settings.webhook_copies = 2,
+                Webhooks::Reversed => settings.webhook_order = WebhookOrder::Reversed,
+            }
+        })?;
+        let is_silent = webhooks == Webhooks::Never;
+        let creator = Creator::create_with(&env.cloud, |creator| {
+            creator.review = if review { Requirement::Required } else { Requirement::Optional };
+            creator.user.webhooks = if is_silent { WebhookDelivery::Disabled } else { WebhookDelivery::Enabled };
+        });
+        let creator = creator.await?;
+        let start = env.now();
+        let mut lambda = Lambda::new(env, CHUNK_BYTES);
+        let mut posts = vec![self.setup.create_post(&mut lambda, &creator).await?];
+        for step in &self.steps {
+            step.perform(&mut lambda, &creator, &mut posts, review).await?;
+            apply_records(&mut lambda, &mut posts);
+        }
+        env.proxy.stop_injecting();
+        if review {
+            // Otherwise a post would be held for review forever.
+            lambda.run_to_completion(std::slice::from_ref(&creator), posts.len()).await?;
+            for post in posts.iter().filter(|post| env.state_of(&post.id).is_some()) {
+                command_until_answered(&mut lambda, post, Command::Approve).await?;
             }
         }
-        conclude(stage, &mut lambda, &[maker], &mut drops, begun).await
+        conclude(&mut lambda, &[creator], &mut posts, start).await
     }
 
-    /// Leaves steps out, one after the other, as long as it stays broken.
-    pub(crate) async fn shrink(mut self, stage: &Stage) -> Self {
-        let mut at = 0;
-        while at < self.steps.len() {
+    /// Removes each step without which the history still violates the claim.
+    async fn shrink(mut self, env: &TestEnv) -> Self {
+        let mut index = 0;
+        while index < self.steps.len() {
             let mut shorter = self.clone();
-            shorter.steps.remove(at);
-            match shorter.play(stage).await {
-                Ok(played) if !played.verdict.is_clean() => self = shorter,
-                _ => at += 1,
+            shorter.steps.remove(index);
+            match shorter.play(env).await {
+                Ok(result) if !result.check.is_clean() => self = shorter,
+                _ => index += 1,
             }
         }
         self
     }
 }
 
-impl Cast {
-    async fn first(self, stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator) -> Result<Drop> {
-        let film = film(self.bytes)?;
-        let mut first = match self.way {
-            Way::Dropped => stage.drop_film(&maker.key("clip.mp4"), &film, &[])?,
-            Way::Asked => lambda.create_post(maker, &film).await?,
-            Way::Uploaded => lambda.create_upload(maker, &film).await?,
+impl Setup {
+    async fn create_post(self, lambda: &mut Lambda<'_>, creator: &Creator) -> Result<TestPost> {
+        let video = shared_video(self.bytes)?;
+        let mut post = match self.trigger {
+            Trigger::Drop => lambda.env.drop_video(&creator.key("clip.mp4"), &video, &[])?,
+            Trigger::Request => lambda.create_post(creator, &video).await?,
+            Trigger::Upload => lambda.create_upload(creator, &video).await?,
         };
         if self.review {
-            first.model.under_review();
+            post.model.require_review();
         }
-        Ok(first)
+        Ok(post)
     }
 }
 
-impl EventEntry {
-    fn set(self, settings: &mut Settings) {
-        match self {
-            Self::Never | Self::Once => {}
-            Self::Twice => settings.webhook_copies = 2,
-            Self::Backwards => settings.webhook_order = WebhookOrder::Reversed,
-        }
-    }
-}
-
+/// Writes the history as an entry of [`regressions::ALL`].
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps: Vec<_> = self.steps.iter().map(|step| format!("Step::{step:?}")).collect();
-        let Cast { way, bytes, telling, review } = self.cast;
+        let Setup { trigger, bytes, webhooks, review } = self.setup;
         write!(
             f,
-            "TikTok {}: (Cast {{ way: Way::{way:?}, bytes: {bytes}, telling: EventEntry::{telling:?}, review: {review} }}, \
-             &[{}])",
+            "TikTok {}: (Setup {{ trigger: Trigger::{trigger:?}, bytes: {bytes}, webhooks: Webhooks::{webhooks:?}, \
+             review: {review} }}, &[{}])",
             self.tiktok.name,
             steps.join(", ")
         )

@@ -1,45 +1,43 @@
-//! Proof by fault: posts are broken off at each of their steps, and in every way
-//! that can be thought of, and TikTok's ledger says what became of them.
+//! Fault injection: each call of a post's life meets each fault, and TikTok's ledger decides whether the result is
+//! right.
 //!
 //! ```text
-//!                 Runtime API (`lambda`)
+//!                 Runtime API (`harness::lambda`)
 //!                    │ event, or SIGKILL
-//!   clock ──▶ publish, status, api ──▶ gate ──▶ AWS in memory, TikTok's simulator
+//!   clock ──▶ publish, status, api ──▶ fault proxy ──▶ in-memory AWS, TikTok's simulator
 //! ```
 //!
-//! The functions are the real ones, in processes of their own. They are pointed
-//! at other addresses, as an operator may point them, and live by a clock that
-//! is moved from outside; nothing in them knows it.
+//! The functions are the real binaries in processes of their own. They are configured with other addresses, as an
+//! operator can do, and their clock is shifted from outside. No code in them is for these tests.
 //!
-//! Without arguments, or with a filter, it is a test binary with a share of
-//! everything. With `campaign` first it does all of it, prints a table and
-//! writes `target/chaos.json`.
+//! With `campaign` as the first argument, the binary plays all campaigns, prints a table and writes
+//! `target/chaos.json`. Otherwise it is a test binary with a share of the campaigns, for `make test`.
 //!
-//! Measurement order: [`crashes`] for what is done, [`story`] and [`judge`] for what
-//! a run is, then `stage`, `gate` and `aws` for what it takes.
+//! Reading order: [`interruptions`] for what is injected, [`story`] and [`checker`] for what a run is, then
+//! [`test_env`] and [`fault_proxy`] for how it works.
 
-mod crashes;
-mod crowd;
 mod faults;
 mod histories;
+mod interruptions;
+mod load;
 mod slow;
 
-mod campaign;
 mod campaigns;
 mod enumeration;
 mod report;
+mod runner;
 
-mod dropped;
-mod judge;
+mod checker;
 mod model;
 mod story;
+mod test_post;
 mod unknowns;
 
-mod likeness;
+mod conformance;
 
 mod clock;
-mod gate;
-mod stage;
+mod fault_proxy;
+mod test_env;
 
 use std::io::Write;
 use std::path::Path;
@@ -49,124 +47,116 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use campaigns::{Campaign, random};
-use enumeration::{Enumeration, Memory};
+use campaigns::Campaign;
+use enumeration::{Enumeration, RunCache};
 use histories::History;
 use report::{Head, Report, Row};
-use stage::{Places, Wish};
 use story::Story;
-use unknowns::{DOCUMENTED, SILENT, TikTok};
+use test_env::{Command, Paths};
+use unknowns::{DOCUMENTED, SLOW_AND_SILENT, TikTokVariant};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().collect();
     if arguments.get(1).is_some_and(|first| first == "campaign") {
-        return campaign(&arguments[2..]).unwrap_or_else(|error| {
+        return play_campaigns(&arguments[2..]).unwrap_or_else(|error| {
             drop(writeln!(std::io::stderr(), "{error:#}"));
             ExitCode::FAILURE
         });
     }
     let mut arguments = Arguments::from_args();
-    // Each has threads of its own.
+    // Each trial uses several threads itself.
     arguments.test_threads = Some(1);
-    libtest_mimic::run(&arguments, share()).exit_code()
+    libtest_mimic::run(&arguments, trials()).exit_code()
 }
 
-/// The share of `make test`.
-fn share() -> Vec<Trial> {
-    let kill = |name: &str, story: Story, step: usize| some(name, crashes::killed(story), DOCUMENTED, step);
+/// The trials of `make test`. "Every fourth call" means every fourth run of the campaign.
+fn trials() -> Vec<Trial> {
+    let kill = |name: &str, story: Story, step: usize| enumerated(name, interruptions::killed(story), step);
     vec![
-        kill("a_small_post_survives_a_kill_at_each_of_its_calls", Story::OneChunk, 1),
-        kill("a_post_in_chunks_survives_a_kill_at_any_fourth_of_its_calls", Story::ManyChunks, 4),
-        kill("a_draft_survives_a_kill_at_any_fourth_of_its_calls", Story::Draft, 4),
-        kill("a_scheduled_post_survives_a_kill_at_any_fourth_of_its_calls", Story::Scheduled, 4),
-        kill("a_post_that_needs_new_tokens_survives_a_kill_at_any_fourth_of_its_calls", Story::Renewed, 4),
-        kill("what_tiktok_tells_is_heard_whichever_fifth_of_the_calls_is_killed", Story::Told, 5),
-        kill("what_a_request_asks_for_is_one_post_whichever_fifth_of_the_calls_is_killed", Story::Asked, 5),
-        kill("an_upload_is_one_post_whichever_fifth_of_the_calls_is_killed", Story::Uploaded, 5),
-        kill("what_is_cancelled_stays_so_whichever_fifth_of_the_calls_is_killed", Story::Cancelled, 5),
-        kill("what_is_tried_again_is_posted_once_whichever_fifth_of_the_calls_is_killed", Story::Retried, 5),
-        some(
-            "whoever_cancels_at_any_fifth_of_the_calls_is_told_the_truth",
-            crashes::cancelled(Story::ManyChunks),
-            DOCUMENTED,
+        kill("kill_at_each_call_publishes_small_post_once", Story::OneChunk, 1),
+        kill("kill_at_every_fourth_call_publishes_chunked_post_once", Story::ThreeChunks, 4),
+        kill("kill_at_every_fourth_call_delivers_draft_once", Story::Draft, 4),
+        kill("kill_at_every_fourth_call_publishes_scheduled_post_once", Story::Scheduled, 4),
+        kill("kill_at_every_fourth_call_with_old_tokens_publishes_once", Story::OldTokens, 4),
+        kill("kill_at_every_fifth_call_keeps_webhook_result", Story::Webhook, 5),
+        kill("kill_at_every_fifth_call_publishes_requested_post_once", Story::Requested, 5),
+        kill("kill_at_every_fifth_call_publishes_upload_once", Story::Uploaded, 5),
+        kill("kill_at_every_fifth_call_keeps_post_cancelled", Story::Cancelled, 5),
+        kill("kill_at_every_fifth_call_publishes_retried_post_once", Story::Retried, 5),
+        enumerated(
+            "cancel_during_every_fifth_call_gets_true_response",
+            interruptions::cancelled(Story::ThreeChunks),
             5,
         ),
-        some(
-            "whoever_cancels_what_is_taken_up_at_any_third_of_the_calls_is_told_the_truth",
-            crashes::overtaken(Wish::Cancel),
-            DOCUMENTED,
+        enumerated(
+            "worker_during_every_third_call_of_cancel_gets_true_response",
+            interruptions::concurrent_command(Command::Cancel),
             3,
         ),
-        some(
-            "what_tiktok_refuses_at_any_third_of_the_calls_fails_and_is_not_begun_again",
-            crashes::refused(Story::ManyChunks),
-            DOCUMENTED,
+        enumerated(
+            "failed_publish_fails_post_without_second_publish",
+            interruptions::publish_failed(Story::ThreeChunks),
             3,
         ),
-        some("what_tiktok_tells_while_a_worker_waits_is_the_end", crashes::told(Story::Told), DOCUMENTED, 1),
-        some(
-            "no_kill_leads_to_a_second_post_where_tiktok_is_silent_and_the_url_is_dead",
-            crashes::with_outage(Story::ManyChunks),
-            SILENT,
+        enumerated("webhook_during_each_call_finishes_post", interruptions::webhook_sent(Story::Webhook), 1),
+        enumerated_under(
+            "kill_with_expired_url_and_silent_tiktok_publishes_once",
+            interruptions::outage(Story::ThreeChunks),
+            SLOW_AND_SILENT,
             1,
         ),
-        some(
-            "a_small_post_survives_every_fifth_of_the_faults_at_its_calls",
-            faults::faults(Story::OneChunk),
-            DOCUMENTED,
-            5,
-        ),
-        Trial::test("what_is_said_to_go_the_same_way_under_another_tiktok_does", || {
-            Places::find().and_then(|places| enumeration::is_sound(&places)).map_err(|error| failed(&error))
+        enumerated("every_fifth_fault_publishes_small_post_once", faults::faults(Story::OneChunk), 5),
+        checked("equivalent_run_has_same_result", enumeration::verify_equivalence),
+        checked("in_memory_aws_answers_as_ministack", conformance::compare),
+        checked("model_rejects_forbidden_responses", |_| model::check_negative_controls()),
+        row("load_with_killed_workers_publishes_each_once", |paths| {
+            Ok(load::play(paths, DOCUMENTED, load::SMALL_LOAD))
         }),
-        Trial::test("the_aws_that_is_played_here_answers_as_the_one_that_the_scenarios_live_in", || {
-            Places::find().and_then(|places| likeness::compare(&places)).map_err(|error| failed(&error))
-        }),
-        Trial::test("the_model_of_what_may_become_of_a_post_knows_a_lie", || Ok(model::knows_a_lie()?)),
-        trial("a_crowd_is_published_once_each_as_limits_allow_though_workers_die", |places| {
-            Ok(crowd::gather(places, DOCUMENTED, crowd::SMALL))
-        }),
-        trial("the_histories_that_are_kept_and_a_few_random_ones_end_well", |places| {
-            Ok(random(places, History::kept_once(), 0..20))
+        row("regression_and_random_histories_hold_the_claim", |paths| {
+            Ok(histories::play(paths, History::regressions_once(), 0..20))
         }),
     ]
 }
 
-/// Each `step`-th run of an enumeration.
-fn some(name: &str, enumeration: Enumeration, tiktok: TikTok, step: usize) -> Trial {
-    trial(name, move |places| enumeration.play(places, tiktok, step, &mut Memory::default()))
+/// Each `step`-th run of an enumeration under documented TikTok.
+fn enumerated(name: &str, enumeration: Enumeration, step: usize) -> Trial {
+    enumerated_under(name, enumeration, DOCUMENTED, step)
 }
 
-fn trial(name: &str, prove: impl FnOnce(&Places) -> Result<Row> + Send + 'static) -> Trial {
-    let told = move || {
+fn enumerated_under(name: &str, enumeration: Enumeration, tiktok: TikTokVariant, step: usize) -> Trial {
+    row(name, move |paths| enumeration.play(paths, tiktok, step, &mut RunCache::default()))
+}
+
+/// A trial that fails if its row is not clean.
+fn row(name: &str, play: impl FnOnce(&Paths) -> Result<Row> + Send + 'static) -> Trial {
+    checked(name, |paths| {
         let mut report = Report::default();
-        report.add(prove(&Places::find()?)?);
-        ensure!(report.is_clean(), "the claim does not hold:\n{report}");
+        report.add(play(paths)?);
+        ensure!(report.is_clean(), "the claim is violated, or no fault took effect:\n{report}");
         Ok(())
-    };
-    Trial::test(name, move || told().map_err(|error| failed(&error)))
+    })
 }
 
-fn failed(error: &anyhow::Error) -> Failed {
-    Failed::from(format!("{error:#}"))
+/// A trial that fails with an error.
+fn checked(name: &str, check: impl FnOnce(&Paths) -> Result<()> + Send + 'static) -> Trial {
+    let check = || check(&Paths::prepare()?);
+    Trial::test(name, || check().map_err(|error: anyhow::Error| Failed::from(format!("{error:#}"))))
 }
 
-/// All of it, or what has one of these words in its name.
-fn campaign(words: &[String]) -> Result<ExitCode> {
-    let (places, mut report) = (Places::find()?, Report::default());
+/// Plays all campaigns, or those whose name contains one of the phrases.
+fn play_campaigns(phrases: &[String]) -> Result<ExitCode> {
+    let (paths, mut report) = (Paths::prepare()?, Report::default());
     let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/chaos.json");
-    let mut memory = Memory::default();
+    let mut cache = RunCache::default();
+    let is_selected = |it: &Campaign| phrases.is_empty() || phrases.iter().any(|phrase| it.matches(phrase));
     write!(std::io::stdout(), "{Head}")?;
-    for Campaign { name, prove } in campaigns::all() {
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
-            continue;
-        }
-        let began = Instant::now();
-        let mut row = prove(&places, &mut memory).unwrap_or_else(|error| Row::void(&name, &error));
-        row.took_s = began.elapsed().as_secs();
+    for Campaign { name, play } in campaigns::all().into_iter().filter(is_selected) {
+        let start = Instant::now();
+        let mut row = play(&paths, &mut cache).unwrap_or_else(|error| Row::void(&name, error));
+        row.duration_s = start.elapsed().as_secs();
         write!(std::io::stdout(), "{row}")?;
         report.add(row);
-        // Whoever breaks it off has what was done.
+        // Written after each row, so that an interrupted command keeps its results.
         report.write(&json)?;
     }
     writeln!(std::io::stdout(), "\n{report}\nWritten to {}", json.display())?;

@@ -1,233 +1,212 @@
-//! What a history permits: a small model of a post, as somebody sees it who knows
-//! what was done and answered, and what TikTok has, and nothing of how it works.
+//! A model of one post: which responses and final states are permitted after a history. It knows the commands, their
+//! responses and TikTok's ledger. It does not know how the system works.
 //!
-//! The system is free in when it does something, and in how often it tries. It is
-//! not free in these:
+//! The system may choose when it acts and how often it tries. These rules are fixed:
 //!
-//! - what was cancelled, and answered so, is never posted; it is refused only where
-//!   TikTok may have every byte, or the post is at an end;
-//! - what TikTok refused fails, and so does what has no object any more; it is tried again
-//!   when somebody wishes it, and not before;
-//! - what waits for a review is not posted before somebody approves;
-//! - what was given another title, and answered so, is posted under that one; it is
-//!   not refused while it waits for its time;
-//! - what nobody stops, and nothing makes impossible, is posted.
+//! - A post whose cancel was answered with 200 is never published. A cancel is rejected only if TikTok may have every
+//!   byte, or the post is finished.
+//! - A post that TikTok failed is failed, and so is a post whose object was deleted. It is retried only on a command.
+//! - A post that is held for review is not published before its approval.
+//! - A post whose change of options was answered with 200 is published with the new title. The change is not rejected
+//!   while the post is scheduled.
+//! - Every other post is published.
 //!
-//! [`knows_a_lie`] shows that it can say no.
+//! [`check_negative_controls`] verifies that the model rejects what breaks these rules.
 
-mod lies;
+mod negative_controls;
 
-use std::fmt;
-
+use harness::TestVideo;
 use simulator::{Ledger, LedgerEntry};
 
-use crate::stage::{ENDS, REWORDED, Said, Wish};
+use crate::test_env::{Command, CommandRecord, FINAL_STATES, UPDATED_TITLE};
 
-pub(crate) use lies::knows_a_lie;
+pub(crate) use negative_controls::check as check_negative_controls;
 
-/// Where a post waits for an approval.
+/// The state of a post that needs an approval.
 const IN_REVIEW: &str = "held for review";
-
-/// Where it waits for its time.
+/// The state of a post before its `publish_at`.
 const SCHEDULED: &str = "scheduled";
 
-/// An end of a drop.
+/// The end of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// TikTok published it, or has it in an inbox.
+    /// TikTok published the video, or delivered it to an inbox.
     Posted,
     Cancelled,
     Failed,
-    /// There is no post of it.
+    /// There is no post.
     Absent,
 }
 
-/// How sure it is that something holds.
+/// Whether a command took effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Sure {
+enum Certainty {
     #[default]
     No,
-    /// Somebody wished it, and got no answer.
-    Perhaps,
+    /// The command was sent and had no response.
+    Maybe,
     Yes,
 }
 
-/// What is known of a drop.
+/// What is known about a post.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
-    cancelled: Sure,
-    /// TikTok refused it, and nobody has had it tried again since.
-    refused: bool,
-    /// Somebody wished to have it tried again, and got no answer.
-    perhaps_retried: bool,
-    /// Its object was deleted for good.
-    gone: bool,
-    /// Whether somebody approved, where that is wanted.
-    approved: Option<Sure>,
-    /// Whether it has the other title.
-    reworded: Sure,
+    cancelled: Certainty,
+    /// TikTok failed the publish, and no retry was accepted since.
+    publish_failed: bool,
+    /// A retry was sent and had no response.
+    maybe_retried: bool,
+    /// The object's version was deleted.
+    object_deleted: bool,
+    /// Whether the post was approved; none if it needs no approval.
+    approved: Option<Certainty>,
+    /// Whether the post has [`UPDATED_TITLE`].
+    title_updated: Certainty,
 }
 
 impl Model {
-    /// Wants an approval before anything is posted.
-    pub(crate) fn under_review(&mut self) {
-        self.approved = Some(Sure::No);
+    /// Sets that the post needs an approval.
+    pub(crate) fn require_review(&mut self) {
+        self.approved = Some(Certainty::No);
     }
 
-    /// Learns that TikTok refused to publish it.
-    pub(crate) fn refused(&mut self) {
-        self.refused = true;
+    /// Records that TikTok failed the publish.
+    pub(crate) fn record_publish_failed(&mut self) {
+        self.publish_failed = true;
     }
 
-    /// Learns that the object is gone for good.
-    pub(crate) fn gone(&mut self) {
-        self.gone = true;
+    /// Records that the object's version was deleted.
+    pub(crate) fn record_object_deleted(&mut self) {
+        self.object_deleted = true;
     }
 
-    /// Whether the object is gone for good.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.gone
+    pub(crate) fn is_object_deleted(&self) -> bool {
+        self.object_deleted
     }
 
-    /// Whether it may come to this end.
+    /// Whether the post may end like this.
     pub(crate) fn permits(&self, end: End) -> bool {
         match end {
             End::Posted => {
-                let ended = self.refused && !self.perhaps_retried;
-                self.cancelled < Sure::Yes && self.approved != Some(Sure::No) && !ended
+                let has_failed = self.publish_failed && !self.maybe_retried;
+                self.cancelled < Certainty::Yes && self.approved != Some(Certainty::No) && !has_failed
             }
-            End::Cancelled => self.cancelled > Sure::No,
-            End::Failed => self.cancelled < Sure::Yes && (self.refused || self.gone),
-            End::Absent => self.gone,
+            End::Cancelled => self.cancelled > Certainty::No,
+            End::Failed => self.cancelled < Certainty::Yes && (self.publish_failed || self.object_deleted),
+            End::Absent => self.object_deleted,
         }
     }
 
-    /// Whether it may be posted under this title.
+    /// Whether the post may be published with this title.
     pub(crate) fn permits_title(&self, title: &str) -> bool {
-        match self.reworded {
-            Sure::No => title != REWORDED,
-            Sure::Perhaps => true,
-            Sure::Yes => title == REWORDED,
+        match self.title_updated {
+            Certainty::No => title != UPDATED_TITLE,
+            Certainty::Maybe => true,
+            Certainty::Yes => title == UPDATED_TITLE,
         }
     }
 
-    /// Learns what was answered to a wish about a film of this length and digest.
+    /// Records a command about a post of this video.
     ///
     /// # Errors
-    /// Says why it is no answer to give.
-    pub(crate) fn hear(&mut self, said: &Said, film: Film<'_>) -> Result<(), Untrue> {
-        let before = said.before.as_deref();
-        // Others may have changed it before the wish was heard.
-        let was_all_along = |state| before == Some(state) && said.after.as_deref() == Some(state);
-        let untrue = |why| Err(Untrue { wish: said.wish, status: said.status, before: said.before.clone(), why });
-        let Some(status) = said.status.filter(|status| *status < 500) else {
-            // It may have been granted all the same.
-            match said.wish {
-                Wish::Cancel => self.cancelled = self.cancelled.max(Sure::Perhaps),
-                Wish::Approve => self.approved = self.approved.max(self.approved.map(|_| Sure::Perhaps)),
-                Wish::Retry => self.perhaps_retried = true,
-                Wish::Reword => self.reworded = self.reworded.max(Sure::Perhaps),
-            }
+    /// The response is not permitted. The message says why.
+    pub(crate) fn record(&mut self, record: &CommandRecord, video: &TestVideo) -> Result<(), String> {
+        let (command, before, after) = (record.command, record.before.as_deref(), record.after.as_deref());
+        let Some(status) = record.status.filter(|status| *status < 500) else {
+            self.record_without_response(command);
             return Ok(());
         };
-        match (said.wish, status) {
-            (_, 404) if before.is_none() => Ok(()),
-            (_, 404) => untrue("the post is there"),
-            _ if before.is_none() => untrue("there is no post"),
-            (Wish::Cancel | Wish::Retry, 200) if film.is_whole(&said.ledger) => untrue("TikTok has every byte"),
-            (Wish::Cancel, 200) => {
-                self.cancelled = Sure::Yes;
-                Ok(())
+        let publishes = Publishes { video, ledger: &record.ledger };
+        // Other actors may have changed the state before the command arrived.
+        let was_always = |state| before == Some(state) && after == Some(state);
+        let forbidden = |why: &str| {
+            let before = before.unwrap_or("unknown");
+            Err(format!("{command:?} was answered with {status}, and the post's state was {before}: {why}"))
+        };
+        match (command, status) {
+            (_, 404) if before.is_none() => {}
+            (_, 404) => return forbidden("the post exists"),
+            _ if before.is_none() => return forbidden("the post does not exist"),
+            (Command::Cancel | Command::Retry, 200) if publishes.have_all_bytes() => {
+                return forbidden("TikTok has every byte");
             }
-            (Wish::Cancel, 409) if was_all_along("cancelled") => untrue("it is cancelled, as was wished"),
-            (Wish::Cancel, 409)
-                if is_end(before) || is_end(said.after.as_deref()) || film.may_be_whole(&said.ledger) =>
-            {
-                Ok(())
+            (Command::Cancel, 200) => self.cancelled = Certainty::Yes,
+            (Command::Cancel, 409) if was_always("cancelled") => return forbidden("a repeated cancel is accepted"),
+            (Command::Cancel, 409) if is_final(before) || is_final(after) || publishes.may_have_all_bytes() => {}
+            (Command::Cancel, 409) => return forbidden("TikTok cannot have every byte"),
+            (Command::Retry, 200) if before == Some("failed") => {
+                (self.publish_failed, self.maybe_retried) = (false, false);
             }
-            (Wish::Cancel, 409) => untrue("TikTok cannot have every byte"),
-            (Wish::Retry, 200) if before == Some("failed") => {
-                (self.refused, self.perhaps_retried) = (false, false);
-                Ok(())
+            (Command::Retry, 200) => return forbidden("the post has not failed"),
+            (Command::Retry, 409) if was_always("failed") && self.publish_failed => {
+                return forbidden("TikTok failed the publish");
             }
-            (Wish::Retry, 200) => untrue("it has not failed"),
-            (Wish::Retry, 409) if was_all_along("failed") && self.refused => untrue("TikTok has refused it"),
-            (Wish::Approve, _) if self.approved == Some(Sure::No) && film.is_published(&said.ledger) => {
-                untrue("it was posted before anybody approved")
+            (Command::Approve, _) if self.approved == Some(Certainty::No) && publishes.are_published() => {
+                return forbidden("the video was published before its approval");
             }
-            (Wish::Approve, 200) if self.approved == Some(Sure::No) && before != Some(IN_REVIEW) => {
-                untrue("it does not wait for a review")
+            (Command::Approve, 200) if self.approved == Some(Certainty::No) && before != Some(IN_REVIEW) => {
+                return forbidden("the post is not held for review");
             }
-            (Wish::Approve, 200) => {
-                self.approved = self.approved.map(|_| Sure::Yes);
-                Ok(())
+            (Command::Approve, 200) => self.approved = self.approved.map(|_| Certainty::Yes),
+            (Command::Approve, 409) if was_always(IN_REVIEW) && self.approved.is_some() => {
+                return forbidden("the post is held for review");
             }
-            (Wish::Approve, 409) if was_all_along(IN_REVIEW) && self.approved.is_some() => {
-                untrue("it waits for a review")
+            (Command::Retry, 409) => {
+                // If the post is no longer failed, an earlier retry without a response took effect.
+                let was_retried = self.maybe_retried && before != Some("failed");
+                self.publish_failed &= !was_retried;
+                self.maybe_retried &= !was_retried;
             }
-            (Wish::Retry, 409) => {
-                // It has failed no more: somebody was heard who got no answer.
-                let was_heard = self.perhaps_retried && before != Some("failed");
-                (self.refused, self.perhaps_retried) = (self.refused && !was_heard, self.perhaps_retried && !was_heard);
-                Ok(())
+            (Command::UpdateOptions, 200) if publishes.are_published() => {
+                return forbidden("the video is already published");
             }
-            (Wish::Reword, 200) if film.is_published(&said.ledger) => untrue("it is posted already"),
-            (Wish::Reword, 200) => {
-                self.reworded = Sure::Yes;
-                Ok(())
-            }
-            (Wish::Reword, 409) if was_all_along(SCHEDULED) => untrue("it waits for its time"),
-            (Wish::Approve | Wish::Reword, 409) => Ok(()),
-            _ => untrue("nobody answers so"),
+            (Command::UpdateOptions, 200) => self.title_updated = Certainty::Yes,
+            (Command::UpdateOptions, 409) if was_always(SCHEDULED) => return forbidden("the post is scheduled"),
+            (Command::Approve | Command::UpdateOptions, 409) => {}
+            _ => return forbidden("no command has a response with this status"),
+        }
+        Ok(())
+    }
+
+    /// Records a command that had no response. It may have taken effect.
+    fn record_without_response(&mut self, command: Command) {
+        let maybe = |certainty: Certainty| certainty.max(Certainty::Maybe);
+        match command {
+            Command::Cancel => self.cancelled = maybe(self.cancelled),
+            Command::Approve => self.approved = self.approved.map(maybe),
+            Command::Retry => self.maybe_retried = true,
+            Command::UpdateOptions => self.title_updated = maybe(self.title_updated),
         }
     }
 }
 
-/// A film, by what TikTok's ledger knows it by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Film<'a> {
-    pub(crate) bytes: u64,
-    pub(crate) sha256: &'a str,
+/// The publishes of a video in TikTok's ledger.
+struct Publishes<'a> {
+    video: &'a TestVideo,
+    ledger: &'a Ledger,
 }
 
-impl Film<'_> {
-    fn uploads<'l>(&self, ledger: &'l Ledger) -> impl Iterator<Item = &'l LedgerEntry> {
-        let bytes = self.bytes;
-        ledger.publishes.iter().filter(move |it| it.source_info.video_size == bytes)
+impl Publishes<'_> {
+    fn iter(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.ledger.publishes.iter().filter(|publish| publish.source_info.video_size == self.video.bytes)
     }
 
-    fn is_published(&self, ledger: &Ledger) -> bool {
-        ledger.times_published(self.sha256) > 0
+    fn are_published(&self) -> bool {
+        self.ledger.times_published(&self.video.sha256) > 0
     }
 
-    fn is_whole(&self, ledger: &Ledger) -> bool {
-        self.uploads(ledger).any(|upload| upload.bytes_received == self.bytes && upload.fail_reason.is_none())
+    fn have_all_bytes(&self) -> bool {
+        self.iter().any(|publish| publish.bytes_received == self.video.bytes && publish.fail_reason.is_none())
     }
 
-    /// Whether all but the last chunk is there, or was before TikTok failed it, so
-    /// that the last may have been on its way.
-    fn may_be_whole(&self, ledger: &Ledger) -> bool {
-        let all_but_last = |it: &LedgerEntry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
-        self.uploads(ledger).any(|upload| upload.bytes_received >= all_but_last(upload))
+    /// Whether TikTok has all chunks but the last, or had them before it failed the publish. The last one may have
+    /// been on its way.
+    fn may_have_all_bytes(&self) -> bool {
+        let before_last = |it: &LedgerEntry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
+        self.iter().any(|publish| publish.bytes_received >= before_last(publish))
     }
 }
 
-fn is_end(state: Option<&str>) -> bool {
-    state.is_some_and(|state| ENDS.contains(&state))
-}
-
-/// An answer that was none to give.
-#[derive(Debug)]
-pub(crate) struct Untrue {
-    wish: Wish,
-    status: Option<u16>,
-    before: Option<String>,
-    why: &'static str,
-}
-
-impl fmt::Display for Untrue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (before, status) = (self.before.as_deref().unwrap_or("unknown"), self.status.unwrap_or_default());
-        write!(f, "{:?} was answered with {status} where the post was {before}: {}", self.wish, self.why)
-    }
+fn is_final(state: Option<&str>) -> bool {
+    state.is_some_and(|state| FINAL_STATES.contains(&state))
 }

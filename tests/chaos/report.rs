@@ -1,4 +1,4 @@
-//! What was done, and what came of it: a table, and the same as JSON.
+//! The report: a table, and the same as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,125 +7,116 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::story::Played;
-use crate::unknowns::TikTok;
+use crate::checker::Violations;
+use crate::story::RunResult;
+use crate::unknowns::TikTokVariant;
 
-/// How many findings of a row are told in full.
-const TOLD: usize = 5;
+/// The number of findings that the table shows of a row. The JSON has all.
+const MAX_FINDINGS_SHOWN: usize = 5;
 
-/// A row: one campaign on one story.
+/// The numbers of a row or of the whole report.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Totals {
+    /// Runs that are equivalent to one under documented TikTok, and were not played.
+    pub(crate) equivalent: usize,
+    /// Faults that took effect.
+    pub(crate) injected: usize,
+    #[serde(flatten)]
+    pub(crate) violations: Violations,
+    /// Runs without a result, which prove nothing.
+    pub(crate) void: usize,
+    pub(crate) longest_recovery_s: u64,
+}
+
+/// A row: one campaign on one story under one variant of TikTok.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Row {
     pub(crate) campaign: String,
     pub(crate) story: String,
     pub(crate) tiktok: String,
-    /// How many calls the story has when all goes well.
+    /// The number of the story's calls without faults.
     pub(crate) calls: usize,
     pub(crate) runs: usize,
-    /// How many more were not played, since they go as under TikTok as documented.
-    pub(crate) alike: usize,
-    pub(crate) injected: usize,
-    pub(crate) duplicates: usize,
-    pub(crate) lost: usize,
-    pub(crate) forbidden: usize,
-    pub(crate) wrong_bytes: usize,
-    pub(crate) broken_rules: usize,
-    /// How often TikTok's answer to a refresh was lost with the token in it, and
-    /// somebody had to consent again.
+    #[serde(flatten)]
+    pub(crate) totals: Totals,
+    /// How often a creator had to connect again, because the response to a token refresh was lost.
     pub(crate) reconnects: usize,
-    /// Posts that ask a person to look, where TikTok would never say what it has.
+    /// Posts that ask a person, because TikTok never said how many bytes it has.
     pub(crate) unsure: usize,
-    /// Runs that came to no verdict, which prove nothing.
-    pub(crate) void: usize,
-    pub(crate) longest_recovery_s: u64,
-    /// How long all of it took.
-    pub(crate) took_s: u64,
-    /// What was injected, and how often.
-    pub(crate) troubles: BTreeMap<String, usize>,
+    /// How long all runs took in real time.
+    pub(crate) duration_s: u64,
+    /// The faults that took effect, with their number.
+    pub(crate) faults: BTreeMap<String, usize>,
+    /// Descriptions of the violations and of the runs without a result.
     pub(crate) findings: Vec<String>,
 }
 
 impl Row {
-    pub(crate) fn new(campaign: &str, story: &str, tiktok: TikTok, calls: usize) -> Self {
+    pub(crate) fn new(campaign: &str, story: &str, tiktok: TikTokVariant, calls: usize) -> Self {
         let (campaign, story, tiktok) = (campaign.to_owned(), story.to_owned(), tiktok.name.to_owned());
         Self { campaign, story, tiktok, calls, ..Self::default() }
     }
 
-    /// One of which nothing can be told, for this reason.
-    pub(crate) fn void(name: &str, why: &anyhow::Error) -> Self {
-        let mut row = Self { campaign: name.to_owned(), runs: 1, void: 1, ..Self::default() };
-        row.find("the rehearsal", &format!("{why:#}"));
+    /// The row of a campaign that could not be played.
+    pub(crate) fn void(name: &str, error: anyhow::Error) -> Self {
+        let mut row = Self { campaign: name.to_owned(), ..Self::default() };
+        row.add("the story without faults", Err(error));
         row
     }
 
-    /// Adds a run.
-    pub(crate) fn add(&mut self, what: &str, played: Result<Played>) {
+    /// Adds the result of a run.
+    pub(crate) fn add(&mut self, run: &str, result: Result<RunResult>) {
         self.runs += 1;
-        let played = match played {
-            Ok(played) => played,
+        let RunResult { injected, reconnects, check, recovery, .. } = match result {
+            Ok(result) => result,
             Err(error) => {
-                self.void += 1;
-                return self.find(what, &format!("{error:#}"));
+                self.totals.void += 1;
+                return self.add_finding(run, &format!("{error:#}"));
             }
         };
-        self.injected += played.fired.len();
-        self.reconnects += played.reconnects;
-        for trouble in &played.fired {
-            *self.troubles.entry(trouble.clone()).or_default() += 1;
+        self.totals.injected += injected.len();
+        self.totals.violations += check.violations;
+        self.reconnects += reconnects;
+        self.unsure += check.unsure;
+        if !injected.is_empty() && check.unsure == 0 {
+            let recovery_s = recovery.unwrap_or_default().as_secs();
+            self.totals.longest_recovery_s = self.totals.longest_recovery_s.max(recovery_s);
         }
-        let verdict = &played.verdict;
-        self.duplicates += verdict.duplicates;
-        self.lost += verdict.lost;
-        self.forbidden += verdict.forbidden;
-        self.wrong_bytes += verdict.wrong_bytes;
-        self.broken_rules += verdict.broken_rules;
-        self.unsure += verdict.unsure;
-        if !played.fired.is_empty() && verdict.unsure == 0 {
-            let recovery = played.recovery.unwrap_or_default().as_secs();
-            self.longest_recovery_s = self.longest_recovery_s.max(recovery);
+        for fault in injected {
+            *self.faults.entry(fault).or_default() += 1;
         }
-        if !verdict.is_clean() {
-            self.find(what, &verdict.notes.join("\n"));
+        if !check.is_clean() {
+            self.add_finding(run, &check.notes.join("\n"));
         }
     }
 
-    fn find(&mut self, run: &str, what: &str) {
-        self.findings.push(format!("{}, {}, TikTok {}, {run}:\n{what}", self.campaign, self.story, self.tiktok));
+    fn add_finding(&mut self, run: &str, finding: &str) {
+        self.findings.push(format!("{}, {}, TikTok {}, {run}:\n{finding}", self.campaign, self.story, self.tiktok));
     }
 
-    /// Whether the claim holds, and was tried at all.
+    /// Whether there is no violation, every run has a result, and a fault took effect or a run is equivalent.
     pub(crate) fn is_clean(&self) -> bool {
-        let broken = self.duplicates + self.lost + self.forbidden + self.wrong_bytes + self.broken_rules;
-        broken + self.void == 0 && self.injected + self.alike > 0
+        let Totals { equivalent, injected, violations, void, .. } = &self.totals;
+        violations.is_empty() && *void == 0 && injected + equivalent > 0
     }
 }
 
-/// Everything.
+/// All rows, with their totals.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    pub(crate) alike: usize,
-    pub(crate) injected: usize,
-    pub(crate) duplicates: usize,
-    pub(crate) lost: usize,
-    pub(crate) forbidden: usize,
-    pub(crate) wrong_bytes: usize,
-    pub(crate) broken_rules: usize,
-    pub(crate) void: usize,
-    pub(crate) longest_recovery_s: u64,
-    pub(crate) breakdown: Vec<Row>,
+    #[serde(flatten)]
+    totals: Totals,
+    breakdown: Vec<Row>,
 }
 
 impl Report {
     pub(crate) fn add(&mut self, row: Row) {
-        self.alike += row.alike;
-        self.injected += row.injected;
-        self.duplicates += row.duplicates;
-        self.lost += row.lost;
-        self.forbidden += row.forbidden;
-        self.wrong_bytes += row.wrong_bytes;
-        self.broken_rules += row.broken_rules;
-        self.void += row.void;
-        self.longest_recovery_s = self.longest_recovery_s.max(row.longest_recovery_s);
+        let (own, added) = (&mut self.totals, &row.totals);
+        own.equivalent += added.equivalent;
+        own.injected += added.injected;
+        own.violations += added.violations;
+        own.void += added.void;
+        own.longest_recovery_s = own.longest_recovery_s.max(added.longest_recovery_s);
         self.breakdown.push(row);
     }
 
@@ -138,64 +129,71 @@ impl Report {
     }
 }
 
-/// A table's line.
-struct Line<'a>([&'a dyn fmt::Display; 13]);
+/// The columns of the table with their widths. The first three are aligned to the left.
+const COLUMNS: [(&str, usize); 13] = [
+    ("campaign", 18),
+    ("story", 15),
+    ("TikTok", 28),
+    ("calls", 6),
+    ("runs", 6),
+    ("equivalent", 10),
+    ("injected", 8),
+    ("duplicates", 10),
+    ("lost", 4),
+    ("forbidden", 9),
+    ("wrong bytes", 11),
+    ("broken rules", 12),
+    ("recovery s", 10),
+];
 
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [campaign, story, tiktok, calls, runs, alike, injected, twice, lost, forbidden, wrong, rules, recovery] =
-            self.0.map(ToString::to_string);
-        writeln!(
-            f,
-            "{campaign:<11} {story:<14} {tiktok:<28} {calls:>5} {runs:>6} {alike:>6} {injected:>8} {twice:>10} {lost:>4} {forbidden:>9} {wrong:>11} \
-             {rules:>12} {recovery:>10}"
-        )
-    }
-}
-
-/// The table's first line.
+/// The head of the table.
 pub(crate) struct Head;
 
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Line(HEAD))
+        write_line(f, &COLUMNS.map(|(name, _)| name.to_owned()))
     }
 }
 
-const HEAD: [&dyn fmt::Display; 13] = [
-    &"campaign",
-    &"story",
-    &"TikTok",
-    &"calls",
-    &"runs",
-    &"alike",
-    &"injected",
-    &"duplicates",
-    &"lost",
-    &"forbidden",
-    &"wrong bytes",
-    &"broken rules",
-    &"recovery s",
-];
+fn write_line(f: &mut fmt::Formatter<'_>, cells: &[String; 13]) -> fmt::Result {
+    for (index, (cell, (_, width))) in cells.iter().zip(COLUMNS).enumerate() {
+        match index {
+            0..3 => write!(f, "{cell:<width$} ")?,
+            _ => write!(f, "{cell:>width$} ")?,
+        }
+    }
+    writeln!(f)
+}
+
+fn write_row(f: &mut fmt::Formatter<'_>, labels: [&str; 4], runs: usize, totals: &Totals) -> fmt::Result {
+    let [campaign, story, tiktok, calls] = labels.map(str::to_owned);
+    let [duplicates, lost, forbidden, wrong_bytes, broken_rules] = totals.violations.counts().map(|it| it.to_string());
+    let [runs, equivalent, injected] = [runs, totals.equivalent, totals.injected].map(|it| it.to_string());
+    let recovery = totals.longest_recovery_s.to_string();
+    write_line(
+        f,
+        &[
+            campaign,
+            story,
+            tiktok,
+            calls,
+            runs,
+            equivalent,
+            injected,
+            duplicates,
+            lost,
+            forbidden,
+            wrong_bytes,
+            broken_rules,
+            recovery,
+        ],
+    )
+}
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers: [&dyn fmt::Display; 13] = [
-            &self.campaign,
-            &self.story,
-            &self.tiktok,
-            &self.calls,
-            &self.runs,
-            &self.alike,
-            &self.injected,
-            &self.duplicates,
-            &self.lost,
-            &self.forbidden,
-            &self.wrong_bytes,
-            &self.broken_rules,
-            &self.longest_recovery_s,
-        ];
-        write!(f, "{}", Line(numbers))
+        let calls = self.calls.to_string();
+        write_row(f, [&self.campaign, &self.story, &self.tiktok, &calls], self.runs, &self.totals)
     }
 }
 
@@ -203,30 +201,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{Head}")?;
         self.breakdown.iter().try_for_each(|row| write!(f, "{row}"))?;
-        let runs: usize = self.breakdown.iter().map(|row| row.runs).sum();
-        let numbers: [&dyn fmt::Display; 13] = [
-            &"all",
-            &"",
-            &"",
-            &"",
-            &runs,
-            &self.alike,
-            &self.injected,
-            &self.duplicates,
-            &self.lost,
-            &self.forbidden,
-            &self.wrong_bytes,
-            &self.broken_rules,
-            &self.longest_recovery_s,
-        ];
-        write!(f, "{}", Line(numbers))?;
-        if self.void > 0 {
-            writeln!(f, "{} runs came to no verdict, and prove nothing.", self.void)?;
+        write_row(f, ["all", "", "", ""], self.breakdown.iter().map(|row| row.runs).sum(), &self.totals)?;
+        if self.totals.void > 0 {
+            writeln!(f, "{} runs have no result, and prove nothing.", self.totals.void)?;
         }
         for row in &self.breakdown {
-            row.findings.iter().take(TOLD).try_for_each(|finding| writeln!(f, "\n{finding}"))?;
-            if row.findings.len() > TOLD {
-                writeln!(f, "… and {} more of this kind", row.findings.len() - TOLD)?;
+            row.findings.iter().take(MAX_FINDINGS_SHOWN).try_for_each(|finding| writeln!(f, "\n{finding}"))?;
+            if row.findings.len() > MAX_FINDINGS_SHOWN {
+                writeln!(f, "… and {} more findings in this row", row.findings.len() - MAX_FINDINGS_SHOWN)?;
             }
         }
         Ok(())

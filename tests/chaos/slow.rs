@@ -1,60 +1,66 @@
-//! Big and slow: what takes an hour, and a dozen invocations.
+//! The campaign `slow`: the largest video over a slow connection, which takes more than 12 invocations.
 
 use std::time::Duration;
 
-use anyhow::ensure;
-use aws::TestVideo;
-use tests::Creator;
+use anyhow::{Result, ensure};
+use harness::{Creator, TestVideo};
 
-use crate::campaign::alone;
-use crate::enumeration::Memory;
-use crate::gate::{At, Moment, Order, Trouble};
+use crate::enumeration::RunCache;
+use crate::fault_proxy::{CallSelector, Fault, Moment, PlannedFault};
 use crate::report::Row;
-use crate::stage::{Lambda, Places, Stage};
-use crate::story::{Played, conclude};
-use crate::unknowns::TikTok;
+use crate::runner::block_on;
+use crate::story::{RunResult, conclude};
+use crate::test_env::{Lambda, Paths, TestEnv};
+use crate::unknowns::TikTokVariant;
 
-/// What the campaign is called, and its only story.
-const NAME: &str = "slow";
-const STORY: &str = "4 GB, slowly";
-/// The most that a video may have, in bytes.
-const LARGEST: u64 = 4_000_000_000;
-/// The chunks that it goes in, in bytes.
-const LARGE_CHUNK: u64 = 64_000_000;
-/// The time that a chunk takes, in seconds: 63 of them, and what four kills
-/// cost, fit into the hour that an upload's URL lives.
-const CHUNK_TAKES_S: u64 = 40;
-/// The time that an invocation has: a few chunks' worth.
-const SHORT: Duration = Duration::from_mins(5);
+/// The name of the campaign's only story.
+pub(crate) const STORY: &str = "4 GB";
+/// TikTok's maximum for a video, in bytes.
+const VIDEO_BYTES: u64 = 4_000_000_000;
+const CHUNK_BYTES: u64 = 64_000_000;
+/// How long a chunk takes, in seconds. The 63 chunks and the delays of four kills fit into the hour in which the
+/// upload URL is valid.
+const CHUNK_S: u64 = 40;
+/// The timeout of `publish`: enough for a few chunks.
+const PUBLISH_TIMEOUT: Duration = Duration::from_mins(5);
+/// The video needs more invocations of `publish` than this.
+const MIN_INVOCATIONS: u32 = 12;
+/// The chunks at which the worker is killed.
+const KILLS: [(usize, Moment); 4] =
+    [(7, Moment::Before), (23, Moment::After), (41, Moment::Before), (60, Moment::After)];
 
-/// 4 GB in slow motion, through a dozen invocations and more, with kills
-/// between: one publish, and each byte once but for a chunk a kill.
-pub(crate) fn largest(places: &Places, tiktok: TikTok, memory: &mut Memory) -> Row {
-    if memory.is_alike(NAME, tiktok) {
-        return Row { alike: 1, ..Row::new(NAME, STORY, tiktok, 0) };
+/// Uploads 4 GB with four kills. There must be one publish, and each byte is sent once, except one chunk per kill.
+pub(crate) fn play(paths: &Paths, tiktok: TikTokVariant, cache: &mut RunCache) -> Row {
+    const CAMPAIGN: &str = "slow";
+    let mut row = Row::new(CAMPAIGN, STORY, tiktok, 0);
+    if cache.is_equivalent(CAMPAIGN, tiktok) {
+        row.totals.equivalent = 1;
+        return row;
     }
-    let played = alone(async {
-        let stage = Stage::set_up(places).await?;
-        stage.clear(tiktok.set)?;
-        let maker = Creator::connect(&stage.cloud).await?;
-        let begun = stage.now();
-        let dropped = stage.drop_film(&maker.key("long.mp4"), &TestVideo::new(LARGEST)?, &[])?;
-        let kills = [(7, Moment::Before), (23, Moment::After), (41, Moment::Before), (60, Moment::After)];
-        let kills = kills.map(|(chunk, moment)| Order { at: At::Chunk(chunk), trouble: Trouble::Kill(moment) });
-        stage.gate.order(kills.into());
-        stage.gate.slow_down(CHUNK_TAKES_S);
-        let mut lambda = Lambda::new(&stage, LARGE_CHUNK);
-        lambda.publish = SHORT;
-        let played = conclude(&stage, &mut lambda, &[maker], &mut [dropped], begun).await?;
-        ensure!(stage.tiktok.ledger().publishes.len() == 1, "more than one upload was begun");
-        ensure!(lambda.invocations > 12, "it took {} invocations: that was not slow", lambda.invocations);
-        Ok(played)
-    });
-    if let Some(played) = played.as_ref().ok().filter(|_| tiktok.is_documented()) {
-        memory.keep(NAME.to_owned(), played);
+    let result = block_on(upload(paths, tiktok));
+    if let Ok(result) = &result {
+        row.calls = result.calls.len();
+        if tiktok.is_documented() {
+            cache.insert(CAMPAIGN.to_owned(), result);
+        }
     }
-    let calls = played.as_ref().map_or(0, |played: &Played| played.calls.len());
-    let mut row = Row::new(NAME, STORY, tiktok, calls);
-    row.add("the only run", played);
+    row.add("the only run", result);
     row
+}
+
+async fn upload(paths: &Paths, tiktok: TikTokVariant) -> Result<RunResult> {
+    let env = TestEnv::start(paths).await?;
+    env.reset(tiktok.set)?;
+    let creator = Creator::create(&env.cloud).await?;
+    let start = env.now();
+    let post = env.drop_video(&creator.key("long.mp4"), &TestVideo::new(VIDEO_BYTES)?, &[])?;
+    let kill = |(chunk, moment)| PlannedFault { call: CallSelector::Chunk(chunk), fault: Fault::Kill(moment) };
+    env.proxy.reset(KILLS.map(kill).into());
+    env.proxy.set_chunk_seconds(CHUNK_S);
+    let mut lambda = Lambda::new(&env, CHUNK_BYTES);
+    lambda.publish_timeout = PUBLISH_TIMEOUT;
+    let result = conclude(&mut lambda, &[creator], &mut [post], start).await?;
+    ensure!(env.tiktok.ledger().publishes.len() == 1, "more than one publish was begun");
+    ensure!(lambda.invocations > MIN_INVOCATIONS, "{} invocations were enough", lambda.invocations);
+    Ok(result)
 }

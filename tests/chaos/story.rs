@@ -1,6 +1,7 @@
-//! What is played over and over: one post, from what asks for it to its end.
+//! The stories: kinds of posts, each from its trigger to its end. A campaign plays a story many times with different
+//! faults.
 
-mod people;
+mod commands;
 mod run;
 
 use std::collections::BTreeMap;
@@ -8,195 +9,189 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use aws::TestVideo;
+use harness::{Creator, TestVideo};
 use simulator::{AccountStanding, Scope, User, WebhookDelivery};
-use tests::Creator;
 
-pub(crate) use people::wish;
-pub(crate) use run::{Played, ask_again, conclude, learn, play};
+pub(crate) use commands::command_until_answered;
+pub(crate) use run::{REPEAT_AFTER, Run, RunResult, apply_records, conclude, repeat_request};
 
-use crate::dropped::Drop;
-use crate::gate::{Call, Parting};
-use crate::stage::{Lambda, Stage, Wish};
-use people::{part, wish_at_once};
+use crate::fault_proxy::{AuthorizationEnd, Call};
+use crate::test_env::{Command, Lambda, TestEnv};
+use crate::test_post::TestPost;
+use commands::{command_before_work, end_authorization};
 
-/// The smallest chunk that TikTok takes where there are several, in bytes.
-pub(crate) const CHUNK: u64 = 5_242_880;
-/// How long a post waits for its time: not so long that its account's tokens would get old.
-const AHEAD: Duration = Duration::from_mins(30);
-/// After this, an account's tokens are too old for an upload.
-const TOKENS_AGE: Duration = Duration::from_mins(90);
+/// TikTok's smallest chunk of a video with several chunks, in bytes.
+pub(crate) const CHUNK_BYTES: u64 = 5_242_880;
+/// How far ahead a post is scheduled: not so far that its account's access token expires before.
+const SCHEDULED_AHEAD: Duration = Duration::from_mins(30);
+/// The age at which an access token must be refreshed before an upload.
+const OLD_TOKEN_AGE: Duration = Duration::from_mins(90);
 
-/// A story.
+/// A kind of post. Videos are small (one chunk), and posted directly after a drop, unless the variant says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Story {
-    /// A small video, posted directly.
     OneChunk,
-    /// One that goes in three chunks.
-    ManyChunks,
-    /// A small one, to the creator's inbox.
+    /// The video has three chunks.
+    ThreeChunks,
+    /// The video is sent to the creator's inbox.
     Draft,
-    /// A small one that waits for its time.
+    /// The post has a `publish_at`.
     Scheduled,
-    /// A small one whose account's tokens must be exchanged first.
-    Renewed,
-    /// A small one whose end TikTok tells by itself, before it answers those who ask.
-    Told,
-    /// A small one that lies in the bucket, and is asked for by a request.
-    Asked,
-    /// A small one that is uploaded to an address that is asked for.
+    /// The account's tokens must be refreshed first.
+    OldTokens,
+    /// TikTok reports the result by a webhook, before it answers status requests.
+    Webhook,
+    /// The video is outside of `drop/`, and a request creates the post.
+    Requested,
+    /// The video is uploaded to a presigned URL.
     Uploaded,
-    /// A small one that waits for its time, and is cancelled meanwhile.
+    /// The post is scheduled, and cancelled before its time.
     Cancelled,
-    /// A small one that TikTok refuses, and that is tried again on request.
+    /// TikTok fails the publish, and a person retries the post.
     Retried,
-    /// A large one that is uploaded in parts, which are completed too early at first.
-    InParts,
-    /// A small one that waits for its time, and is given another title meanwhile.
-    Reworded,
-    /// A small one that waits for its time, and whose creator's consent ends meanwhile:
-    /// who is asked to connects again.
-    Parted(Parting),
-    /// A small one that is asked for by a request, and of which somebody wishes something
-    /// before anybody has worked on it.
-    AtOnce(Wish),
+    /// The video is large and uploaded in parts. A first request to complete the upload comes too early.
+    Multipart,
+    /// The post is scheduled, and gets another title before its time.
+    OptionsUpdated,
+    /// The post is scheduled, and the creator's authorization ends before its time. The creator connects again when
+    /// asked.
+    AuthorizationLost(AuthorizationEnd),
+    /// A request creates the post, and a command arrives before a worker has worked on it.
+    CommandBeforeWork(Command),
 }
 
 impl Story {
-    /// Those that anything may befall.
+    /// The stories of the campaigns that apply to every story.
     pub(crate) const ALL: [Self; 15] = [
         Self::OneChunk,
-        Self::ManyChunks,
+        Self::ThreeChunks,
         Self::Draft,
         Self::Scheduled,
-        Self::Renewed,
-        Self::Told,
-        Self::Asked,
+        Self::OldTokens,
+        Self::Webhook,
+        Self::Requested,
         Self::Uploaded,
         Self::Cancelled,
         Self::Retried,
-        Self::InParts,
-        Self::Reworded,
-        Self::Parted(Parting::Removed),
-        Self::Parted(Parting::Disconnected),
-        Self::Parted(Parting::Refused),
+        Self::Multipart,
+        Self::OptionsUpdated,
+        Self::AuthorizationLost(AuthorizationEnd::AppRemoved),
+        Self::AuthorizationLost(AuthorizationEnd::Disconnected),
+        Self::AuthorizationLost(AuthorizationEnd::TokensRejected),
     ];
 
-    /// What it is called in the report.
+    /// The name in the report.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OneChunk => "one chunk",
-            Self::ManyChunks => "three chunks",
+            Self::ThreeChunks => "three chunks",
             Self::Draft => "draft",
             Self::Scheduled => "scheduled",
-            Self::Renewed => "old tokens",
-            Self::Told => "webhook",
-            Self::Asked => "asked for",
+            Self::OldTokens => "old tokens",
+            Self::Webhook => "webhook",
+            Self::Requested => "requested",
             Self::Uploaded => "uploaded",
             Self::Cancelled => "cancelled",
             Self::Retried => "retried",
-            Self::InParts => "in parts",
-            Self::Reworded => "reworded",
-            Self::Parted(parting) => parting.name(),
-            Self::AtOnce(Wish::Approve) => "approved at once",
-            Self::AtOnce(Wish::Cancel) => "cancelled at once",
-            Self::AtOnce(Wish::Retry) => "retried at once",
-            Self::AtOnce(Wish::Reword) => "reworded at once",
+            Self::Multipart => "multipart",
+            Self::OptionsUpdated => "options updated",
+            Self::AuthorizationLost(end) => end.name(),
+            Self::CommandBeforeWork(command) => command.name(),
         }
     }
 
-    /// How many of its calls are its own: those after them, other stories have, too.
-    pub(crate) fn own(self, calls: &[Call]) -> usize {
-        if self == Self::InParts { init(calls) } else { calls.len() }
+    /// The number of leading calls that are specific to this story. Later calls are the same as in other stories.
+    pub(crate) fn specific_calls(self, calls: &[Call]) -> usize {
+        if self == Self::Multipart { first_init(calls) } else { calls.len() }
     }
 
-    fn bytes(self) -> u64 {
+    fn video_bytes(self) -> u64 {
         match self {
-            Self::ManyChunks => 3 * CHUNK + 17,
-            // No shorter one is uploaded in parts.
-            Self::InParts => 100_000_001,
+            Self::ThreeChunks => 3 * CHUNK_BYTES + 17,
+            // A smaller video is not uploaded in parts.
+            Self::Multipart => 100_000_001,
             _ => 100_000,
         }
     }
 
-    fn chunk(self) -> u64 {
-        if self == Self::InParts { 10 * CHUNK } else { CHUNK }
+    fn chunk_bytes(self) -> u64 {
+        if self == Self::Multipart { 10 * CHUNK_BYTES } else { CHUNK_BYTES }
     }
 
-    fn metadata(self, stage: &Stage) -> Vec<(&'static str, String)> {
+    fn metadata(self, env: &TestEnv) -> Vec<(&'static str, String)> {
         match self {
             Self::Draft => vec![("mode", "draft".to_owned())],
-            Self::Scheduled | Self::Cancelled | Self::Reworded | Self::Parted(_) => {
-                vec![("publish-at", (stage.now() + AHEAD).to_string())]
+            Self::Scheduled | Self::Cancelled | Self::OptionsUpdated | Self::AuthorizationLost(_) => {
+                vec![("publish-at", (env.now() + SCHEDULED_AHEAD).to_string())]
             }
             _ => Vec::new(),
         }
     }
 
-    async fn cast(self, stage: &Stage) -> Result<Creator> {
-        let maker = Creator::cast(&stage.cloud, |casting| match self {
-            Self::Told => {
-                casting.user.webhooks = WebhookDelivery::Enabled;
-                // A cover's link is not told: it would be asked for.
-                casting.scopes.retain(|scope| *scope != Scope::VideoList);
+    async fn connect_creator(self, env: &TestEnv) -> Result<Creator> {
+        let creator = Creator::create_with(&env.cloud, |setup| match self {
+            Self::Webhook => {
+                setup.user.webhooks = WebhookDelivery::Enabled;
+                // With this scope, the system would also request the video's link, which no webhook contains.
+                setup.scopes.retain(|scope| *scope != Scope::VideoList);
             }
-            Self::Retried => casting.user.standing = AccountStanding::Risky,
-            Self::Parted(Parting::Removed) => casting.user.webhooks = WebhookDelivery::Enabled,
+            Self::Retried => setup.user.standing = AccountStanding::Risky,
+            Self::AuthorizationLost(AuthorizationEnd::AppRemoved) => setup.user.webhooks = WebhookDelivery::Enabled,
             _ => {}
         });
-        let maker = maker.await?;
-        if self == Self::Renewed {
-            stage.advance(TOKENS_AGE.as_secs())?;
+        let creator = creator.await?;
+        if self == Self::OldTokens {
+            env.advance(OLD_TOKEN_AGE.as_secs())?;
         }
-        Ok(maker)
+        Ok(creator)
     }
 
-    /// Makes the post, and what people do about it.
-    async fn begin(self, stage: &Stage, lambda: &mut Lambda<'_>, maker: &Creator) -> Result<Drop> {
-        let film = film(self.bytes())?;
-        let mut dropped = match self {
-            Self::Asked | Self::AtOnce(_) => lambda.create_post(maker, &film).await?,
-            Self::Uploaded | Self::InParts => lambda.create_upload(maker, &film).await?,
+    /// Creates the post, and performs the story's commands.
+    async fn begin(self, lambda: &mut Lambda<'_>, creator: &Creator) -> Result<TestPost> {
+        let (env, video) = (lambda.env, shared_video(self.video_bytes())?);
+        let mut post = match self {
+            Self::Requested | Self::CommandBeforeWork(_) => lambda.create_post(creator, &video).await?,
+            Self::Uploaded | Self::Multipart => lambda.create_upload(creator, &video).await?,
             _ => {
-                let metadata = self.metadata(stage);
+                let metadata = self.metadata(env);
                 let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                stage.drop_film(&maker.key("clip.mp4"), &film, &metadata)?
+                env.drop_video(&creator.key("clip.mp4"), &video, &metadata)?
             }
         };
-        lambda.target = Some(dropped.post.clone());
+        lambda.target = Some(post.id.clone());
         match self {
-            Self::Cancelled => wish(stage, lambda, &dropped, Wish::Cancel).await?,
-            Self::Reworded => wish(stage, lambda, &dropped, Wish::Reword).await?,
-            Self::Parted(parting) => part(stage, lambda, &dropped, maker, parting).await?,
-            Self::AtOnce(wish) => wish_at_once(stage, lambda, &dropped, wish).await?,
+            Self::Cancelled => command_until_answered(lambda, &post, Command::Cancel).await?,
+            Self::OptionsUpdated => command_until_answered(lambda, &post, Command::UpdateOptions).await?,
+            Self::AuthorizationLost(end) => end_authorization(lambda, &post, creator, end).await?,
+            Self::CommandBeforeWork(command) => command_before_work(lambda, &post, command).await?,
             Self::Retried => {
-                lambda.settle(std::slice::from_ref(maker), 1).await?;
-                // What never reached TikTok whole was not refused.
-                if stage.tiktok.ledger().publishes.iter().any(|upload| upload.fail_reason.is_some()) {
-                    dropped.model.refused();
+                lambda.run_to_completion(std::slice::from_ref(creator), 1).await?;
+                // If a fault kept the video from TikTok, TikTok has not failed it.
+                if env.tiktok.ledger().publishes.iter().any(|publish| publish.fail_reason.is_some()) {
+                    post.model.record_publish_failed();
                 }
-                stage.tiktok.put_user(User { standing: AccountStanding::Good, ..maker.user.clone() });
-                wish(stage, lambda, &dropped, Wish::Retry).await?;
+                env.tiktok.put_user(User { standing: AccountStanding::Good, ..creator.user.clone() });
+                command_until_answered(lambda, &post, Command::Retry).await?;
             }
             _ => {}
         }
-        Ok(dropped)
+        Ok(post)
     }
 }
 
-/// The call that begins the first upload.
-pub(crate) fn init(calls: &[Call]) -> usize {
+/// The number of the first call that begins a publish.
+pub(crate) fn first_init(calls: &[Call]) -> usize {
     calls.iter().position(|call| call.name.ends_with("Init")).unwrap_or(calls.len())
 }
 
-/// A film of this length; the same one for everybody who asks.
-pub(crate) fn film(bytes: u64) -> Result<TestVideo> {
-    static FILMS: OnceLock<Mutex<BTreeMap<u64, TestVideo>>> = OnceLock::new();
-    let mut films = FILMS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(film) = films.get(&bytes) {
-        return Ok(film.clone());
+/// A video of this size. All callers share it, because hashing a large video takes long.
+pub(crate) fn shared_video(bytes: u64) -> Result<TestVideo> {
+    static VIDEOS: OnceLock<Mutex<BTreeMap<u64, TestVideo>>> = OnceLock::new();
+    let mut videos = VIDEOS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(video) = videos.get(&bytes) {
+        return Ok(video.clone());
     }
-    let film = TestVideo::new(bytes)?;
-    films.insert(bytes, film.clone());
-    Ok(film)
+    let video = TestVideo::new(bytes)?;
+    videos.insert(bytes, video.clone());
+    Ok(video)
 }

@@ -1,4 +1,5 @@
-//! TikTok, as far as nobody knows how it is: what its documents leave open.
+//! What TikTok's documents leave open: for each of these settings, the simulator can behave in any of the possible
+//! ways.
 
 use serde_json::json;
 use simulator::{
@@ -6,71 +7,76 @@ use simulator::{
     UploadedBytes,
 };
 
-/// A TikTok that can be.
+/// A possible behaviour of TikTok.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TikTok {
-    /// What it is called in the report.
+pub(crate) struct TikTokVariant {
+    /// The name in the report.
     pub(crate) name: &'static str,
     pub(crate) set: fn(&mut Settings),
 }
 
-impl TikTok {
-    /// Whether it is as documented in everything.
+impl TikTokVariant {
+    /// Whether every setting has its documented value.
     pub(crate) fn is_documented(self) -> bool {
-        self.differs_in(|_| true).is_none()
+        !self.differs_in(|_| true)
     }
 
-    /// Whether what hung on these settings under TikTok as documented may go another way here.
+    /// Whether a run that read these settings under documented TikTok may end differently under this variant.
     pub(crate) fn may_differ(self, settings_read: &SettingsRead) -> bool {
-        self.differs_in(|setting| settings_read.may_affect(setting)).is_some()
+        self.differs_in(|setting| settings_read.may_affect(setting))
     }
 
-    /// The first of some settings, by name, that is not as documented.
-    fn differs_in(self, counts: impl Fn(&str) -> bool) -> Option<String> {
+    /// Whether a setting, of those for which the condition holds, does not have its documented value.
+    fn differs_in(self, condition: impl Fn(&str) -> bool) -> bool {
         let (documented, mut own) = (Settings::default(), Settings::default());
         (self.set)(&mut own);
         let (documented, own) = (json!(documented), json!(own));
-        let mut own = own.as_object()?.into_iter();
-        own.find(|(name, value)| documented[name] != **value && counts(name)).map(|(name, _)| name.clone())
+        own.as_object().is_some_and(|own| own.iter().any(|(name, value)| documented[name] != *value && condition(name)))
     }
 }
 
-/// As documented, or as the documents are read most strictly.
-pub(crate) const DOCUMENTED: TikTok = TikTok { name: "as documented", set: |_| {} };
+/// As documented, by the strictest reading.
+pub(crate) const DOCUMENTED: TikTokVariant = TikTokVariant { name: "as documented", set: |_| {} };
 
-/// One that works on a video for hours, and meanwhile says nothing of its bytes:
-/// after the URL's hour, only what was stored can keep a second upload from being begun.
-pub(crate) const SILENT: TikTok = TikTok {
-    name: "hours long, and silent",
+/// Processes a video for hours and reports no bytes. After the upload URL has expired, only what the post has stored
+/// can prevent a second publish.
+pub(crate) const SLOW_AND_SILENT: TikTokVariant = TikTokVariant {
+    name: "hours long, silent",
     set: |it| {
         it.uploaded_bytes.set(UploadedBytes::Absent);
         it.processing_ms = 3 * 3600 * 1000;
     },
 };
 
-/// In a row that is about all of them.
-pub(crate) const EACH: TikTok = TikTok { name: "each setting", set: |_| {} };
+/// The label of a row whose runs use all of the variants below.
+pub(crate) const EACH: TikTokVariant = TikTokVariant { name: "each setting", set: |_| {} };
 
-/// One that gives up an upload whose URL is dead.
-pub(crate) const FAILING: TikTok =
-    TikTok { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
+/// Fails a publish whose upload URL expired.
+pub(crate) const EXPIRED_UPLOAD_FAILS: TikTokVariant =
+    TikTokVariant { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
 
-/// What the documents leave open, one setting at a time. How `Content-Range` counts is in
-/// [`MIXED`]: it is in every answer to a chunk, and so might matter to every run.
-pub(crate) const OPEN: [TikTok; 8] = [
-    TikTok { name: "a chunk again: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
-    TikTok { name: "a chunk again: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },
-    TikTok { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes.set(UploadedBytes::LastIndex) },
-    TikTok { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes.set(UploadedBytes::Absent) },
-    TikTok { name: "uploaded_bytes: 0 of none", set: |it| it.initial_uploaded_bytes.set(InitialUploadedBytes::Zero) },
-    FAILING,
-    TikTok { name: "refresh token: unchanged", set: |it| it.refresh_rotation.set(RefreshRotation::Unchanged) },
-    TikTok { name: "refresh token: survives", set: |it| it.refresh_rotation.set(RefreshRotation::OldTokenValid) },
+/// One setting at a time. `content_range_counts` is only in [`SEVERAL_SETTINGS`]: every response to a chunk depends
+/// on it, so no run would be equivalent. Random histories select a variant by its position here.
+pub(crate) const ONE_SETTING: [TikTokVariant; 8] = [
+    TikTokVariant { name: "repeated chunk: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
+    TikTokVariant { name: "repeated chunk: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },
+    TikTokVariant { name: "uploaded_bytes: last index", set: |it| it.uploaded_bytes.set(UploadedBytes::LastIndex) },
+    TikTokVariant { name: "uploaded_bytes: absent", set: |it| it.uploaded_bytes.set(UploadedBytes::Absent) },
+    TikTokVariant {
+        name: "uploaded_bytes: 0 of none",
+        set: |it| it.initial_uploaded_bytes.set(InitialUploadedBytes::Zero),
+    },
+    EXPIRED_UPLOAD_FAILS,
+    TikTokVariant { name: "refresh token: unchanged", set: |it| it.refresh_rotation.set(RefreshRotation::Unchanged) },
+    TikTokVariant {
+        name: "refresh token: survives",
+        set: |it| it.refresh_rotation.set(RefreshRotation::OldTokenValid),
+    },
 ];
 
-/// The same, several at a time.
-pub(crate) const MIXED: [TikTok; 2] = [
-    TikTok {
+/// Several settings at a time.
+pub(crate) const SEVERAL_SETTINGS: [TikTokVariant; 2] = [
+    TikTokVariant {
         name: "mixed: 206, last index",
         set: |it| {
             it.repeated_range.set(RepeatedRange::Accepted);
@@ -81,7 +87,7 @@ pub(crate) const MIXED: [TikTok; 2] = [
             it.refresh_rotation.set(RefreshRotation::Unchanged);
         },
     },
-    TikTok {
+    TikTokVariant {
         name: "mixed: 201, absent",
         set: |it| {
             it.repeated_range.set(RepeatedRange::Created);

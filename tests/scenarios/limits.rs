@@ -1,309 +1,282 @@
-//! TikTok's limits: nobody meets one that could have been known, nobody is held
-//! up by another account's, and everything goes in the end, in the order dropped.
+//! TikTok's rate limits, quotas and caps. No post exceeds a limit that Dropcast can know, no account delays another,
+//! and every post is published in the end, in the order dropped.
 //!
-//! Where days pass, the story has a stage of its own ([`Apart`]) with a clock of its own.
+//! Scenarios that take days use an [`IsolatedEnv`], which has a clock of its own.
 
+pub(crate) mod creators;
+pub(crate) mod unaudited;
+
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use domain::options::{Mode, PrivacyLevel};
-use domain::post::{Post, PostState, StateName};
+use domain::post::StateName;
 use domain::reason::Reason;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
+use harness::{App, Cloud, Creator, Dropped, IsolatedEnv, LedgerView, TestVideo, deferral_code, is_published};
 use simulator::{DraftPost, Endpoint, PublishId, Settings};
-use tests::{Apart, App, Casting, Cloud, Counter, Creator, Dropped, Footage, Patience};
 
-use crate::aftermath::aws;
-use crate::harness::stories;
+use crate::aws_cli::{app_secret, text};
+use crate::runner::scenarios;
 
-stories![among:
-    seven_drops_at_once_are_all_published_without_a_refusal,
-    an_account_at_its_limit_delays_no_other,
-    two_hundred_drops_are_published_over_days_in_the_order_dropped,
-    five_drafts_fill_an_inbox_and_the_next_goes_when_one_is_posted,
-    the_sixth_account_of_an_app_for_five_waits_for_its_day,
-    a_cap_on_users_that_only_tiktok_knows_stops_those_who_have_not_posted,
-    a_cap_that_only_tiktok_knows_is_asked_about_by_one_post_at_a_time,
-    a_crowd_that_tiktok_works_on_is_asked_about_within_the_limit,
-    drops_that_fail_one_after_the_other_keep_the_limit_on_asking,
+scenarios![concurrent:
+    eight_concurrent_drops_are_published_without_refusal,
+    account_at_its_limit_delays_no_other,
+    two_hundred_drops_are_published_in_order_over_days,
+    full_inbox_delays_drafts_until_one_is_posted,
+    sixth_account_waits_when_app_allows_five_users,
+    reported_user_cap_stops_accounts_that_have_not_posted,
+    unknown_daily_cap_is_probed_by_one_post,
+    many_processing_posts_are_polled_within_rate_limit,
+    failing_drops_stay_within_creator_info_limit,
 ];
 
-/// How many videos are on their way into the bucket at once.
-const AT_ONCE: usize = 10;
-/// The codes of refusals that a budget is there to avoid.
+/// The number of concurrent uploads to the bucket.
+const CONCURRENT_DROPS: usize = 10;
+/// The codes of refusals that Dropcast's own limits avoid.
 const AVOIDABLE: [&str; 4] =
     ["rate_limit_exceeded", "spam_risk_too_many_posts", "spam_risk_too_many_pending_share", "reached_active_user_cap"];
 
-async fn seven_drops_at_once_are_all_published_without_a_refusal(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let drops = drop_all(&maker, 8).await?;
+async fn eight_concurrent_drops_are_published_without_refusal(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let drops = drop_all(&creator, 8).await?;
     let mut waited = 0;
     for dropped in &drops {
-        let post = cloud.await_post(&dropped.post, "published", Patience::seconds(240), is_published).await?;
+        let post = cloud.await_post(&dropped.post, "published", is_published).await?;
         waited += usize::from(post.history.iter().any(|line| line.note.contains("uploads within a minute")));
     }
-    assert!(waited >= 2, "those over the minute's six say what they waited for");
-    let book = maker.book().await?;
-    book.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())?;
-    assert_eq!(refusals(&maker).await?, 0);
-    Ok(())
+    assert!(waited >= 2, "only six uploads per minute are allowed, and the history of the others says so");
+    creator.ledger().await?.ensure_published_each_once(&drops)?;
+    ensure_no_refusal(&creator).await
 }
 
-async fn an_account_at_its_limit_delays_no_other(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |_| {}, &[]).await?;
-    let (busy, idle) = (private(&stage, Mode::Direct).await?, private(&stage, Mode::Direct).await?);
+async fn account_at_its_limit_delays_no_other(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |_| {}, &[]).await?;
+    let (busy, idle) = (create_private(&env, Mode::Direct).await?, create_private(&env, Mode::Direct).await?);
     let drops = drop_all(&busy, 9).await?;
-    hear_and_work(&stage, &drops)?;
-    let waiting = stage.cloud.post(&drops[8].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(Reason::UploadsPerMinute.code()), "{:?}", waiting.state);
-    let dropped = idle.drops("clip.mp4", &Footage::fresh()?).await?;
-    hear_and_work(&stage, std::slice::from_ref(&dropped))?;
-    let post = stage.cloud.post(&dropped.post).await?;
-    assert_eq!(post.state_name(), StateName::Processing, "it goes while the other waits");
+    submit_and_work(&env, &drops).await?;
+    ensure_deferred(&env, &drops[8], &Reason::UploadsPerMinute).await?;
+    let waiting = env.post(&drops[8]).await?;
+    let dropped = idle.drop_small("clip.mp4").await?;
+    submit_and_work(&env, from_ref(&dropped)).await?;
+    let post = env.post(&dropped).await?;
+    assert_eq!(post.state_name(), StateName::Processing, "the other account does not wait");
     assert!(post.history.iter().all(|line| !line.note.contains("waits until")), "{:?}", post.history);
-    let still = stage.cloud.post(&drops[8].post).await?;
+    let still = env.post(&drops[8]).await?;
     assert_eq!((still.attempt, still.due_at), (waiting.attempt, waiting.due_at), "the busy account still waits");
-    while stage.tiktok.ledger().publications.len() < drops.len() + 1 {
-        stage.pass().await?;
+    env.advance_until_published(drops.len() + 1).await?;
+    busy.ledger().await?.ensure_published_each_once(&drops)?;
+    idle.ledger().await?.ensure_published_once(&dropped)?;
+    ensure_no_refusal(&busy).await?;
+    ensure_no_refusal(&idle).await
+}
+
+async fn two_hundred_drops_are_published_in_order_over_days(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |_| {}, &[]).await?;
+    let creator = create_private(&env, Mode::Direct).await?;
+    let begun = env.now();
+    let drops = drop_all(&creator, 200).await?;
+    // The events come in another order, as a queue may deliver them, a second apart by their own times.
+    let shuffled: Vec<_> = (0..200).map(|n| (n * 73 + 11) % 200).collect();
+    let first_at = env.now() - Duration::from_secs(200);
+    for &n in &shuffled {
+        env.submit(&drops[n], first_at + Duration::from_secs(n as u64)).await?;
     }
-    busy.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())?;
-    idle.book().await?.ensure_published_once(&dropped)?;
-    assert_eq!((refusals(&busy).await?, refusals(&idle).await?), (0, 0));
+    for &n in &shuffled {
+        env.work(&drops[n].post).await?;
+    }
+    ensure_deferred(&env, &drops[199], &Reason::PostsPerDay).await?;
+    let due_at = env.post(&drops[199]).await?.due_at.context("a deferred post is due")?;
+    let hours = due_at.duration_since(begun).as_hours();
+    assert!((12 * 24..15 * 24).contains(&hours), "the last post is due in {hours} hours, with fifteen posts per day");
+    let ledger = publish_all(&env, &creator, &drops).await?;
+    ensure_in_order(&ledger, &drops)?;
+    ensure_no_refusal(&creator).await?;
+    let days = env.now().duration_since(begun).as_hours() / 24;
+    assert!((12..=14).contains(&days), "200 posts at 15 per day took {days} days");
+    let polls = env.polls();
+    assert!(polls < 400, "posts that wait for days are not polled every minute: {polls} polls in {days} days");
     Ok(())
 }
 
-async fn two_hundred_drops_are_published_over_days_in_the_order_dropped(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |_| {}, &[]).await?;
-    let maker = private(&stage, Mode::Direct).await?;
-    let begun = stage.now();
-    let drops = drop_all(&maker, 200).await?;
-    hear_shuffled(&stage, &drops)?;
-    for dropped in shuffled(&drops) {
-        stage.work(&dropped.post)?;
-    }
-    let waiting = stage.cloud.post(&drops[199].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(Reason::PostsPerDay.code()), "{:?}", waiting.state);
-    let told = waiting.due_at.context("it says when")?.duration_since(begun).as_hours();
-    assert!((12 * 24..15 * 24).contains(&told), "fifteen a day: it is told to come in {told} hours");
-    let book = publish_all(&stage, &maker, &drops).await?;
-    ensure_in_order(&book, &drops)?;
-    assert_eq!(refusals(&maker).await?, 0);
-    let days = stage.now().duration_since(begun).as_hours() / 24;
-    assert!((12..=14).contains(&days), "thirteen times fifteen and five, and it took {days} days");
-    let looks = stage.looks();
-    assert!(looks < 400, "nobody knocks every minute: {looks} looks in {days} days");
-    Ok(())
-}
-
-async fn five_drafts_fill_an_inbox_and_the_next_goes_when_one_is_posted(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |_| {}, &[]).await?;
-    let maker = private(&stage, Mode::Draft).await?;
-    let drops = drop_all(&maker, 7).await?;
-    hear_and_work(&stage, &drops)?;
-    while stage.states(&drops[..5]).await? != [StateName::Delivered; 5] {
-        stage.pass().await?;
-    }
-    let waiting = stage.cloud.post(&drops[5].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(Reason::DraftsPending.code()), "{:?}", waiting.state);
-    let first = stage.cloud.post(&drops[0].post).await?;
+async fn full_inbox_delays_drafts_until_one_is_posted(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |_| {}, &[]).await?;
+    let creator = create_private(&env, Mode::Draft).await?;
+    let drops = drop_all(&creator, 7).await?;
+    submit_and_work(&env, &drops).await?;
+    env.advance_until(&drops[..5], &[StateName::Delivered; 5]).await?;
+    ensure_deferred(&env, &drops[5], &Reason::DraftsPending).await?;
+    let first = env.post(&drops[0]).await?;
     let publish = first.publish_id().context("a draft has a publish id")?;
     let posted = DraftPost { title: "by hand".to_owned(), privacy_level: simulator::PrivacyLevel::SelfOnly };
-    stage.tiktok.post_draft(&PublishId::new(publish.as_str()), posted)?;
-    while stage.states(&drops[5..6]).await? != [StateName::Delivered] {
-        stage.pass().await?;
-    }
-    assert_eq!(deferral_of(&stage.cloud.post(&drops[6].post).await?), Some(Reason::DraftsPending.code()));
-    assert_eq!(refusals(&maker).await?, 0);
-    maker.book().await?.ensure_no_rule_broken()
+    env.tiktok.post_draft(&PublishId::new(publish.as_str()), posted)?;
+    env.advance_until(&drops[5..6], &[StateName::Delivered]).await?;
+    ensure_deferred(&env, &drops[6], &Reason::DraftsPending).await?;
+    ensure_no_refusal(&creator).await?;
+    creator.ledger().await?.ensure_no_violation()
 }
 
-async fn the_sixth_account_of_an_app_for_five_waits_for_its_day(cloud: Arc<Cloud>) -> Result<()> {
+async fn sixth_account_waits_when_app_allows_five_users(cloud: Arc<Cloud>) -> Result<()> {
     let five = |settings: &mut Settings| settings.active_user_cap = Some(5);
-    let stage = stage(&cloud, five, &[("POSTING_USERS_PER_DAY", "5")]).await?;
-    let (mut makers, mut drops) = (Vec::new(), Vec::new());
+    let env = isolated_env(&cloud, five, &[("POSTING_USERS_PER_DAY", "5")]).await?;
+    let (mut creators, mut drops) = (Vec::new(), Vec::new());
     for _ in 0..6 {
-        let maker = private(&stage, Mode::Direct).await?;
-        let dropped = drop_all(&maker, 1).await?;
-        hear_and_work(&stage, &dropped)?;
+        let creator = create_private(&env, Mode::Direct).await?;
+        let dropped = drop_all(&creator, 1).await?;
+        submit_and_work(&env, &dropped).await?;
         drops.extend(dropped);
-        makers.push(maker);
+        creators.push(creator);
     }
-    let last = stage.cloud.post(&drops[5].post).await?;
-    assert_eq!(deferral_of(&last), Some(Reason::PostingUsersPerDay.code()), "{:?}", last.state);
-    // One of the five goes on meanwhile.
-    let more = makers[0].drops("more.mp4", &Footage::fresh()?).await?;
-    hear_and_work(&stage, std::slice::from_ref(&more))?;
-    assert_eq!(stage.cloud.post(&more.post).await?.state_name(), StateName::Processing);
-    while stage.states(&drops[5..]).await? != [StateName::Published] {
-        stage.pass().await?;
-    }
-    for maker in &makers {
-        assert_eq!(refusals(maker).await?, 0);
-        maker.book().await?.ensure_no_rule_broken()?;
+    ensure_deferred(&env, &drops[5], &Reason::PostingUsersPerDay).await?;
+    // Meanwhile one of the five can post again.
+    let more = creators[0].drop_small("more.mp4").await?;
+    submit_and_work(&env, from_ref(&more)).await?;
+    assert_eq!(env.post(&more).await?.state_name(), StateName::Processing);
+    env.advance_until(&drops[5..], &[StateName::Published]).await?;
+    for creator in &creators {
+        ensure_no_refusal(creator).await?;
+        creator.ledger().await?.ensure_no_violation()?;
     }
     Ok(())
 }
 
-async fn a_cap_on_users_that_only_tiktok_knows_stops_those_who_have_not_posted(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |settings| settings.active_user_cap = Some(1), &[]).await?;
-    let (active, refused, late) = (
-        private(&stage, Mode::Direct).await?,
-        private(&stage, Mode::Direct).await?,
-        private(&stage, Mode::Direct).await?,
-    );
-    let first = active.drops("clip.mp4", &Footage::fresh()?).await?;
-    let (second, third) =
-        (refused.drops("clip.mp4", &Footage::fresh()?).await?, late.drops("clip.mp4", &Footage::fresh()?).await?);
-    let more = active.drops("more.mp4", &Footage::fresh()?).await?;
-    hear_and_work(&stage, &[first.clone(), second.clone(), third.clone(), more.clone()])?;
-    let waits = async |dropped: &Dropped| {
-        let post = stage.cloud.post(&dropped.post).await?;
-        let hours = post.due_at.context("it says when")?.duration_since(stage.now()).as_hours();
-        anyhow::Ok((deferral_of(&post).map(str::to_owned), hours))
-    };
-    assert_eq!(waits(&second).await?, (Some("reached_active_user_cap".to_owned()), 5), "six hours, less a moment");
-    assert_eq!(waits(&third).await?, (Some(Reason::PostingUsersPerDay.code().to_owned()), 5));
-    assert_eq!((refusals(&refused).await?, refusals(&late).await?), (1, 0), "it is TikTok's word for all");
-    assert_eq!(stage.states(&[more]).await?, [StateName::Processing], "who has posted goes on");
-    while stage.tiktok.ledger().publications.len() < 3 {
-        stage.pass().await?;
+async fn reported_user_cap_stops_accounts_that_have_not_posted(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |settings| settings.active_user_cap = Some(1), &[]).await?;
+    let [active, refused, late] = [
+        create_private(&env, Mode::Direct).await?,
+        create_private(&env, Mode::Direct).await?,
+        create_private(&env, Mode::Direct).await?,
+    ];
+    let drops = [
+        active.drop_small("clip.mp4").await?,
+        refused.drop_small("clip.mp4").await?,
+        late.drop_small("clip.mp4").await?,
+        active.drop_small("more.mp4").await?,
+    ];
+    submit_and_work(&env, &drops).await?;
+    for (dropped, code) in [(&drops[1], "reached_active_user_cap"), (&drops[2], Reason::PostingUsersPerDay.code())] {
+        let post = env.post(dropped).await?;
+        let hours = post.due_at.context("a deferred post is due")?.duration_since(env.now()).as_hours();
+        assert_eq!((deferral_code(&post), hours), (Some(code), 5), "almost six hours");
     }
-    active.book().await?.ensure_no_rule_broken()
+    assert_eq!((refusals(&refused).await?, refusals(&late).await?), (1, 0), "one refusal stops all accounts");
+    assert_eq!(env.states(&drops[3..]).await?, [StateName::Processing], "an account that has posted continues");
+    env.advance_until_published(3).await?;
+    active.ledger().await?.ensure_no_violation()
 }
 
-async fn a_cap_that_only_tiktok_knows_is_asked_about_by_one_post_at_a_time(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |settings| settings.daily_post_cap = 3, &[]).await?;
-    let maker = private(&stage, Mode::Direct).await?;
-    let drops = drop_all(&maker, 8).await?;
-    hear_and_work(&stage, &drops)?;
-    let waiting = stage.cloud.post(&drops[7].post).await?;
-    assert_eq!(deferral_of(&waiting), Some("spam_risk_too_many_posts"), "{:?}", waiting.state);
-    assert_eq!(refusals(&maker).await?, 1, "the others heard of it here");
-    let book = publish_all(&stage, &maker, &drops).await?;
-    ensure_in_order(&book, &drops)?;
-    let refused = refusals(&maker).await?;
-    assert!(refused <= 12, "one question every six hours: {refused} refusals");
+async fn unknown_daily_cap_is_probed_by_one_post(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |settings| settings.daily_post_cap = 3, &[]).await?;
+    let creator = create_private(&env, Mode::Direct).await?;
+    let drops = drop_all(&creator, 8).await?;
+    submit_and_work(&env, &drops).await?;
+    let waiting = env.post(&drops[7]).await?;
+    assert_eq!(deferral_code(&waiting), Some("spam_risk_too_many_posts"), "{:?}", waiting.state);
+    assert_eq!(refusals(&creator).await?, 1, "the other posts wait without a call");
+    let ledger = publish_all(&env, &creator, &drops).await?;
+    ensure_in_order(&ledger, &drops)?;
+    let refused = refusals(&creator).await?;
+    assert!(refused <= 12, "one call every six hours: {refused} refusals");
     Ok(())
 }
 
-async fn a_crowd_that_tiktok_works_on_is_asked_about_within_the_limit(cloud: Arc<Cloud>) -> Result<()> {
+async fn many_processing_posts_are_polled_within_rate_limit(cloud: Arc<Cloud>) -> Result<()> {
     let slow = |settings: &mut Settings| {
         settings.daily_post_cap = 100;
         settings.processing_ms = 3 * 3_600_000;
     };
-    let stage = stage(&cloud, slow, &[("POSTS_PER_DAY", "100")]).await?;
-    let maker = private(&stage, Mode::Direct).await?;
-    let drops = drop_all(&maker, 45).await?;
-    hear_and_work(&stage, &drops)?;
-    let book = publish_all(&stage, &maker, &drops).await?;
-    assert_eq!(refusals(&maker).await?, 0);
-    assert!(book.calls_of(Endpoint::StatusFetch) > drops.len());
+    let env = isolated_env(&cloud, slow, &[("POSTS_PER_DAY", "100")]).await?;
+    let creator = create_private(&env, Mode::Direct).await?;
+    let drops = drop_all(&creator, 45).await?;
+    submit_and_work(&env, &drops).await?;
+    let ledger = publish_all(&env, &creator, &drops).await?;
+    ensure_no_refusal(&creator).await?;
+    assert!(ledger.calls_of(Endpoint::StatusFetch) > drops.len());
     Ok(())
 }
 
-async fn drops_that_fail_one_after_the_other_keep_the_limit_on_asking(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |_| {}, &[]).await?;
-    let followers = |casting: &mut Casting| casting.defaults.privacy_level = Some(PrivacyLevel::FollowerOfCreator);
-    let maker = Creator::cast(&stage.cloud, followers).await?;
-    let drops = drop_all(&maker, 30).await?;
-    hear_and_work(&stage, &drops)?;
-    assert_eq!(maker.book().await?.calls_of(Endpoint::CreatorInfo), 20, "the others wait");
-    let waiting = stage.cloud.post(&drops[25].post).await?;
-    assert_eq!(deferral_of(&waiting), Some(Reason::CallsPerMinute.code()), "{:?}", waiting.state);
-    while stage.states(&drops).await? != [StateName::Failed; 30] {
-        stage.pass().await?;
-    }
-    assert_eq!(refusals(&maker).await?, 0);
-    maker.book().await?.ensure_never_begun()
+async fn failing_drops_stay_within_creator_info_limit(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |_| {}, &[]).await?;
+    let creator = Creator::create_with(&env.cloud, |setup| {
+        setup.defaults.privacy_level = Some(PrivacyLevel::FollowerOfCreator);
+    })
+    .await?;
+    let drops = drop_all(&creator, 30).await?;
+    submit_and_work(&env, &drops).await?;
+    assert_eq!(creator.ledger().await?.calls_of(Endpoint::CreatorInfo), 20, "the other posts wait");
+    ensure_deferred(&env, &drops[25], &Reason::CallsPerMinute).await?;
+    env.advance_until(&drops, &[StateName::Failed; 30]).await?;
+    ensure_no_refusal(&creator).await?;
+    creator.ledger().await?.ensure_no_init()
 }
 
-/// A stage whose TikTok knows the app by the stack's own credentials.
-pub(crate) async fn stage(
+/// Starts an isolated environment with the stack's own TikTok app.
+pub(crate) async fn isolated_env(
     cloud: &Cloud,
     settings: impl FnOnce(&mut Settings),
     variables: &[(&str, &str)],
-) -> Result<Apart> {
-    let secret = &cloud.outputs().app_secret_arn;
-    let secret = aws(cloud, &["secretsmanager", "get-secret-value", "--secret-id", secret]).await?;
-    let secret: Value = serde_json::from_str(secret["SecretString"].as_str().context("the app's secret is text")?)?;
-    let named = |name: &str| secret[name].as_str().map(str::to_owned).context("the app's secret is whole");
-    let app = App { client_key: named("client_key")?, client_secret: named("client_secret")? };
-    Apart::set_up(cloud, app, settings, variables).await
+) -> Result<IsolatedEnv> {
+    let secret = app_secret(cloud).await?;
+    let (client_key, client_secret) =
+        (text(&secret, "client_key")?.to_owned(), text(&secret, "client_secret")?.to_owned());
+    IsolatedEnv::start(cloud, App { client_key, client_secret }, settings, variables).await
 }
 
-/// A creator whose posts have no public link to wait for.
-pub(crate) async fn private(stage: &Apart, mode: Mode) -> Result<Creator> {
-    let casting = |casting: &mut Casting| {
-        casting.defaults.mode = Some(mode);
-        casting.defaults.privacy_level = Some(PrivacyLevel::SelfOnly);
-    };
-    Creator::cast(&stage.cloud, casting).await
+/// Creates a creator whose posts are private, so that there is no public link to wait for.
+pub(crate) async fn create_private(env: &IsolatedEnv, mode: Mode) -> Result<Creator> {
+    Creator::create_with(&env.cloud, |setup| {
+        setup.defaults.mode = Some(mode);
+        setup.defaults.privacy_level = Some(PrivacyLevel::SelfOnly);
+    })
+    .await
 }
 
-async fn drop_all(maker: &Creator, count: usize) -> Result<Vec<Dropped>> {
-    let drop = async |n| maker.drops(&format!("clip-{n:03}.mp4"), &Footage::fresh()?).await;
-    stream::iter(0..count).map(drop).buffered(AT_ONCE).try_collect().await
+async fn drop_all(creator: &Creator, count: usize) -> Result<Vec<Dropped>> {
+    let drop = async |n| creator.drop_video(&format!("clip-{n:03}.mp4"), &TestVideo::small()).await;
+    stream::iter(0..count).map(drop).buffered(CONCURRENT_DROPS).try_collect().await
 }
 
-/// The same in an order in which queues might deliver their events.
-fn shuffled(drops: &[Dropped]) -> Vec<&Dropped> {
-    let count = drops.len();
-    (0..count).map(|n| &drops[(n * 73 + 11) % count]).collect()
-}
-
-fn hear_shuffled(stage: &Apart, drops: &[Dropped]) -> Result<()> {
-    let begun = stage.now() - Duration::from_secs(drops.len() as u64);
-    let place = |dropped: &Dropped| drops.iter().position(|other| other.post == dropped.post).unwrap_or_default();
-    let heard = shuffled(drops);
-    let heard: Vec<_> = heard.into_iter().map(|it| (it, begun + Duration::from_secs(place(it) as u64))).collect();
-    stage.hear(&heard)
-}
-
-fn hear_and_work(stage: &Apart, drops: &[Dropped]) -> Result<()> {
-    let begun = stage.now() - Duration::from_millis(drops.len() as u64);
+/// Handles the events of the drops, which are a millisecond apart, each followed by a worker.
+async fn submit_and_work(env: &IsolatedEnv, drops: &[Dropped]) -> Result<()> {
+    let begun = env.now() - Duration::from_millis(drops.len() as u64);
     for (n, dropped) in (0..).zip(drops) {
-        stage.hear(&[(dropped, begun + Duration::from_millis(n))])?;
-        stage.work(&dropped.post)?;
+        env.submit(dropped, begun + Duration::from_millis(n)).await?;
+        env.work(&dropped.post).await?;
     }
     Ok(())
 }
 
-/// Lets time pass until all is published, and makes sure that each is once.
-pub(crate) async fn publish_all(stage: &Apart, maker: &Creator, drops: &[Dropped]) -> Result<Counter> {
-    stage.answer_bells().await?;
-    while stage.tiktok.ledger().publications.len() < drops.len() {
-        stage.pass().await?;
-    }
-    let book = maker.book().await?;
-    book.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())?;
-    Ok(book)
+/// Advances until all drops are published, and checks that each is published once.
+pub(crate) async fn publish_all(env: &IsolatedEnv, creator: &Creator, drops: &[Dropped]) -> Result<LedgerView> {
+    env.run_woken().await?;
+    env.advance_until_published(drops.len()).await?;
+    let ledger = creator.ledger().await?;
+    ledger.ensure_published_each_once(drops)?;
+    Ok(ledger)
 }
 
-fn is_published(post: &Post) -> bool {
-    post.state_name() == StateName::Published
+async fn ensure_deferred(env: &IsolatedEnv, dropped: &Dropped, reason: &Reason) -> Result<()> {
+    let post = env.post(dropped).await?;
+    assert_eq!(deferral_code(&post), Some(reason.code()), "{:?}", post.state);
+    Ok(())
 }
 
-fn deferral_of(post: &Post) -> Option<&str> {
-    match &post.state {
-        PostState::Queued { deferral: Some(deferral), .. } => Some(deferral.reason.code()),
-        _ => None,
-    }
-}
-
-/// How often TikTok refused a creator for a limit.
-async fn refusals(maker: &Creator) -> Result<usize> {
-    let calls = maker.book().await?.calls;
+/// The number of TikTok's avoidable refusals of a creator's calls.
+async fn refusals(creator: &Creator) -> Result<usize> {
+    let calls = creator.ledger().await?.calls;
     Ok(calls.iter().filter(|call| AVOIDABLE.contains(&call.code.as_str())).count())
 }
 
-fn ensure_in_order(book: &Counter, drops: &[Dropped]) -> Result<()> {
-    for (n, (published, dropped)) in book.publications.iter().zip(drops).enumerate() {
-        ensure!(
-            published.sha256 == dropped.footage.sha256,
-            "number {n} to be published is another than number {n} dropped"
-        );
+async fn ensure_no_refusal(creator: &Creator) -> Result<()> {
+    assert_eq!(refusals(creator).await?, 0);
+    Ok(())
+}
+
+fn ensure_in_order(ledger: &LedgerView, drops: &[Dropped]) -> Result<()> {
+    for (n, (published, dropped)) in ledger.publications.iter().zip(drops).enumerate() {
+        ensure!(published.sha256 == dropped.video.sha256, "publication {n} is not drop {n}");
     }
     Ok(())
 }

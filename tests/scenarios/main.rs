@@ -1,105 +1,83 @@
-//! The scenarios: what a user of Dropcast lives through, told against the local cloud.
+//! The scenarios: end-to-end tests on the local cloud.
 //!
-//! A story drops files, waits, and asks TikTok's ledger what came of them. It
-//! knows no more of the functions than a user does: their table, their tags, and
-//! what they say of a failure. Stories are told many at once, each with a creator
-//! of its own; those that change how all of TikTok behaves are told alone, after
-//! the others. When the last has ended, the whole run is judged (`aftermath`, `secrecy`, `figures`).
+//! A scenario drops files or calls the API, waits, and reads TikTok's ledger. It knows of the functions only what a
+//! user can see: tables, tags, logs and responses. Each has creators of its own, so most scenarios run concurrently.
+//! Those that change settings for everyone run exclusively, after the others. At the end, [`postconditions`] checks the
+//! whole run.
 //!
-//! `README.md` in the folder above tells how to run one and how to write one.
+//! `tests/README.md` says how to run and how to write a scenario.
 
-mod harness;
+mod runner;
 
-mod defaults;
+mod aws_cli;
+mod http;
+mod recorded_events;
+
 mod drops;
 mod options;
-mod outages;
-mod videos;
-
-mod drafts;
-mod events;
 mod schedule;
 
-mod creators;
-mod lifetimes;
 mod limits;
-mod refusals;
-mod rotation;
+mod outcomes;
 mod tokens;
 mod transfers;
-mod verdicts;
 mod workers;
 
-mod checkpoints;
-mod streaming;
-
-mod unaudited;
-mod unknowns;
-
 mod access;
-mod api;
-mod browser;
-mod chromium;
-mod connect;
-mod issuer;
-mod pages;
+mod accounts;
 mod posts;
-mod stack;
 mod uploads;
-mod web;
-
-mod forgeries;
-mod notices;
-mod operating;
-mod post_office;
-mod seeing;
 mod webhooks;
 
-mod aftermath;
-mod figures;
-mod secrecy;
+mod observability;
+mod operations;
+
+mod postconditions;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The slow ones first, so that nobody waits for them at the end; those that are told alone last.
-    let stories = [
-        limits::stories(),
-        refusals::stories(),
-        verdicts::stories(),
-        workers::stories(),
-        checkpoints::stories(),
-        transfers::stories(),
-        connect::stories(),
-        posts::stories(),
-        uploads::stories(),
-        browser::stories(),
-        tokens::stories(),
-        lifetimes::stories(),
-        creators::stories(),
-        defaults::stories(),
-        drafts::stories(),
-        schedule::stories(),
-        drops::stories(),
-        options::stories(),
-        videos::stories(),
-        events::stories(),
-        webhooks::stories(),
-        forgeries::stories(),
-        notices::stories(),
-        api::stories(),
-        seeing::stories(),
-        operating::stories(),
-        streaming::stories(),
-        access::stories(),
-        pages::stories(),
-        outages::stories(),
-        rotation::stories(),
-        unknowns::stories(),
-        unaudited::stories(),
+    // The slowest modules first, so that they do not delay the end. Exclusive scenarios last.
+    let scenarios = [
+        limits::scenarios(),
+        outcomes::refusals::scenarios(),
+        outcomes::scenarios(),
+        workers::scenarios(),
+        transfers::checkpoints::scenarios(),
+        transfers::scenarios(),
+        accounts::scenarios(),
+        posts::scenarios(),
+        uploads::scenarios(),
+        accounts::browser::scenarios(),
+        tokens::scenarios(),
+        tokens::lifetimes::scenarios(),
+        limits::creators::scenarios(),
+        options::defaults::scenarios(),
+        drops::drafts::scenarios(),
+        schedule::scenarios(),
+        drops::scenarios(),
+        options::scenarios(),
+        drops::videos::scenarios(),
+        drops::events::scenarios(),
+        webhooks::scenarios(),
+        webhooks::auth::scenarios(),
+        observability::notices::scenarios(),
+        posts::api::scenarios(),
+        observability::scenarios(),
+        operations::scenarios(),
+        // Exclusive from here on.
+        drops::streaming::scenarios(),
+        access::scenarios(),
+        posts::pages::scenarios(),
+        workers::outages::scenarios(),
+        tokens::rotation::scenarios(),
+        transfers::unknowns::scenarios(),
+        limits::unaudited::scenarios(),
     ];
-    harness::tell(
-        stories.into_iter().flatten().collect(),
-        [aftermath::stories(), secrecy::stories(), figures::stories()].into_iter().flatten().collect(),
-    )
+    let postconditions = [
+        postconditions::scenarios(),
+        postconditions::secret_leaks::scenarios(),
+        postconditions::metric_schema::scenarios(),
+    ];
+    runner::run(scenarios.into_iter().flatten().collect(), postconditions.into_iter().flatten().collect())
 }

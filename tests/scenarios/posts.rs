@@ -1,4 +1,7 @@
-//! What people see of their posts over HTTP, and what they can still do to them.
+//! Posts in the HTTP API: reading them, and the commands.
+
+pub(crate) mod api;
+pub(crate) mod pages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,266 +10,236 @@ use anyhow::{Context, Result, ensure};
 use domain::account::Requirement;
 use domain::options::PrivacyLevel as Level;
 use domain::post::StateName;
-use reqwest::Method;
+use harness::{Cloud, Creator, CreatorSetup, Dropped, TestVideo, is_linked, is_published};
 use serde_json::{Value, json};
 use simulator::{Endpoint, FailReason, Fault, FaultKind, Visibility};
-use tests::{Cloud, Creator, Dropped, Footage};
 
 use crate::drops::tags_of;
-use crate::harness::stories;
-use crate::refusals::refusal;
+use crate::http::{get, patch, post};
+use crate::outcomes::refusal;
+use crate::runner::scenarios;
 use crate::transfers::TWO_CHUNKS;
-use crate::web::call;
 
-stories![among:
-    a_post_is_shown_with_what_became_of_it_and_what_happened,
-    posts_are_listed_the_newest_first_and_page_by_page,
-    a_post_that_waits_for_a_review_goes_out_once_it_is_approved,
-    a_held_post_that_is_cancelled_never_reaches_tiktok,
-    an_upload_that_is_cancelled_in_the_middle_is_stopped_and_never_published,
-    what_tiktok_may_publish_is_neither_cancelled_nor_changed_nor_tried_again,
-    a_post_that_tiktok_failed_is_tried_again_as_the_same_post,
-    options_that_failed_a_post_are_mended_and_the_post_goes_out,
-    a_post_whose_outcome_nobody_knows_is_not_tried_again,
-    options_said_in_a_request_stand_in_for_the_sidecar_that_an_account_asks_for,
-    posts_are_released_when_their_account_stops_asking_for_what_holds_them,
+scenarios![concurrent:
+    published_post_is_shown_with_link_and_history,
+    posts_are_listed_newest_first_page_by_page,
+    approved_post_is_published,
+    cancelled_held_post_never_reaches_tiktok,
+    cancelled_upload_stops_and_is_never_published,
+    processing_post_rejects_cancel_update_and_retry,
+    retried_post_is_published_as_same_post,
+    corrected_options_let_failed_post_publish,
+    post_with_unknown_outcome_rejects_retry,
+    patched_options_replace_required_sidecar,
+    removed_requirement_releases_posts,
 ];
 
-fn path(dropped: &Dropped, what: &str) -> String {
-    format!("/posts/{}{what}", dropped.post)
+fn path(dropped: &Dropped) -> String {
+    format!("/posts/{}", dropped.post)
 }
 
-/// Has something done to a post that can be done; answers with the post.
-async fn granted(cloud: &Cloud, dropped: &Dropped, what: &str) -> Result<Value> {
-    let (status, answer) = call(cloud, Method::POST, &path(dropped, what), None).await?;
-    ensure!(status == 200, "{what}: {status} {answer}");
-    Ok(answer)
+/// Sends a command to a post. Returns the post.
+async fn command(cloud: &Cloud, dropped: &Dropped, command: &str) -> Result<Value> {
+    post(cloud, &format!("{}/{command}", path(dropped)), &Value::Null).await?.with_status(200)
 }
 
-/// Has something done to a post that cannot be done; answers with the code.
-async fn refused(cloud: &Cloud, dropped: &Dropped, what: &str) -> Result<String> {
-    let (status, answer) = call(cloud, Method::POST, &path(dropped, what), None).await?;
-    ensure!(status == 409, "{what}: {status} {answer}");
-    ensure!(answer["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "it should say what to do: {answer}");
-    Ok(answer["code"].as_str().context("a problem has a code")?.to_owned())
+/// Sends a command to a post, and checks that it is rejected with advice.
+async fn ensure_rejected(cloud: &Cloud, dropped: &Dropped, command: &str, code: &str) -> Result<()> {
+    let answer = post(cloud, &format!("{}/{command}", path(dropped)), &Value::Null).await?;
+    let problem = answer.problem(409, code)?;
+    ensure!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "there is no advice: {problem}");
+    Ok(())
 }
 
-async fn a_post_is_shown_with_what_became_of_it_and_what_happened(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    let linked = |post: &domain::post::Post| post.state_name() == StateName::Published && post.due_at.is_none();
-    cloud.await_post(&dropped.post, "published and linked", tests::PATIENCE, linked).await?;
-    let (status, shown) = call(&cloud, Method::GET, &path(&dropped, ""), None).await?;
-    assert_eq!(status, 200, "{shown}");
-    let told = (&shown["id"], &shown["account"], &shown["state"], &shown["title"]);
-    assert_eq!(
-        told,
-        (&json!(dropped.post.as_str()), &json!(maker.alias.as_str()), &json!("published"), &json!("clip"))
-    );
+fn reviewed(setup: &mut CreatorSetup) {
+    setup.review = Requirement::Required;
+}
+
+/// Drops a video, and waits until its post has a state.
+async fn drop_until(creator: &Creator, file: &str, state: StateName) -> Result<Dropped> {
+    let dropped = creator.drop_small(file).await?;
+    creator.cloud.await_state(&dropped.post, state).await?;
+    Ok(dropped)
+}
+
+async fn published_post_is_shown_with_link_and_history(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    cloud.await_post(&dropped.post, "published and linked", is_linked).await?;
+    let shown = get(&cloud, &path(&dropped)).await?.with_status(200)?;
+    for (field, value) in
+        [("id", dropped.post.as_str()), ("account", creator.alias.as_str()), ("state", "published"), ("title", "clip")]
+    {
+        assert_eq!(shown[field], json!(value), "{shown}");
+    }
     assert!(shown["share_url"].as_str().is_some_and(|url| url.starts_with("https://")), "{shown}");
     assert!(shown["video_ids"][0].is_string() && shown["publish_id"].is_string(), "{shown}");
-    assert_eq!(shown["progress"]["bytes_sent"], json!(dropped.footage.bytes.len()));
-    let notes = shown["history"].as_array().context("a post has a history")?;
-    assert_eq!(notes[0]["note"], "dropped");
-    for time in [&shown["created_at"], &shown["ended_at"], &notes[0]["at"]] {
+    assert_eq!(shown["progress"]["bytes_sent"], json!(dropped.video.bytes));
+    let history = shown["history"].as_array().context("a post has a history")?;
+    assert_eq!(history[0]["note"], "dropped");
+    for time in [&shown["created_at"], &shown["ended_at"], &history[0]["at"]] {
         let time = time.as_str().context("a time is text")?;
         assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "RFC 3339, in UTC: {time}");
     }
-    for nobody in ["/posts/nobody", &format!("/posts/{}", "a".repeat(32))] {
-        let (status, problem) = call(&cloud, Method::GET, nobody, None).await?;
-        assert_eq!((status, &problem["code"]), (404, &json!("post_not_found")), "{nobody}: {problem}");
+    for unknown in ["/posts/nobody", &format!("/posts/{}", "a".repeat(32))] {
+        get(&cloud, unknown).await?.problem(404, "post_not_found")?;
     }
     Ok(())
 }
 
-async fn posts_are_listed_the_newest_first_and_page_by_page(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.review = Requirement::Required).await?;
-    let mut wanted = Vec::new();
+async fn posts_are_listed_newest_first_page_by_page(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, reviewed).await?;
+    let mut expected = Vec::new();
     for file in ["1.mp4", "2.mp4", "3.mp4"] {
-        let dropped = maker.drops(file, &Footage::fresh()?).await?;
-        cloud.await_state(&dropped.post, StateName::Held).await?;
-        wanted.insert(0, dropped.post.to_string());
+        expected.insert(0, drop_until(&creator, file, StateName::Held).await?.post.to_string());
     }
+    let list = async |query: &str| {
+        let page = get(&cloud, &format!("/posts?{query}")).await?.with_status(200)?;
+        let posts = page["posts"].as_array().context("a page has posts")?.clone();
+        anyhow::Ok((posts, page))
+    };
+    let account = format!("account={}", creator.alias);
     let mut found = Vec::new();
-    let mut next = String::new();
+    let mut cursor = String::new();
     loop {
-        let query = format!("/posts?account={}&state=held&limit=2{next}", maker.alias);
-        let (status, page) = call(&cloud, Method::GET, &query, None).await?;
-        ensure!(status == 200, "{page}");
-        let posts = page["posts"].as_array().context("a page has posts")?;
+        let (posts, page) = list(&format!("{account}&state=held&limit=2{cursor}")).await?;
         ensure!(posts.len() <= 2 && posts.iter().all(|post| post.get("history").is_none()), "{page}");
         found.extend(posts.iter().filter_map(|post| post["id"].as_str()).map(str::to_owned));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        next = format!("&cursor={cursor}");
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
     }
-    assert_eq!(found, wanted);
-    let since = cloud.post(&wanted[1].parse()?).await?.created_at;
-    let (_, page) = call(&cloud, Method::GET, &format!("/posts?account={}&since={since}", maker.alias), None).await?;
-    assert_eq!(page["posts"].as_array().map(Vec::len), Some(2), "{page}");
-    let (_, page) = call(&cloud, Method::GET, &format!("/posts?account={}&before={since}", maker.alias), None).await?;
-    assert_eq!(page["posts"][0]["id"], json!(wanted[2]), "{page}");
-    // Everybody's: others drop meanwhile, so these are among the newest.
-    let (status, page) = call(&cloud, Method::GET, &format!("/posts?since={since}&state=held&limit=100"), None).await?;
-    let among = |id: &String| page["posts"].as_array().is_some_and(|posts| posts.iter().any(|post| post["id"] == **id));
-    assert!(status == 200 && among(&wanted[0]) && among(&wanted[1]) && !among(&wanted[2]), "{page}");
-    for wrong in ["cursor=eA", "limit=0", "state=done", "since=now", "colour=red"] {
-        let (status, problem) = call(&cloud, Method::GET, &format!("/posts?{wrong}"), None).await?;
-        assert_eq!((status, &problem["code"]), (400, &json!("query_malformed")), "{wrong}: {problem}");
+    assert_eq!(found, expected);
+    let since = cloud.post(&expected[1].parse()?).await?.created_at;
+    let (posts, page) = list(&format!("{account}&since={since}")).await?;
+    assert_eq!(posts.len(), 2, "{page}");
+    let (posts, page) = list(&format!("{account}&before={since}")).await?;
+    assert_eq!(posts[0]["id"], json!(expected[2]), "{page}");
+    // The list of all accounts also contains posts of other scenarios.
+    let (posts, page) = list(&format!("since={since}&state=held&limit=100")).await?;
+    let listed = |id: &String| posts.iter().any(|post| post["id"] == **id);
+    assert!(listed(&expected[0]) && listed(&expected[1]) && !listed(&expected[2]), "{page}");
+    for invalid in ["cursor=eA", "limit=0", "state=done", "since=now", "colour=red"] {
+        get(&cloud, &format!("/posts?{invalid}")).await?.problem(400, "query_malformed")?;
     }
     Ok(())
 }
 
-async fn a_post_that_waits_for_a_review_goes_out_once_it_is_approved(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.review = Requirement::Required).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Held).await?;
-    let (status, shown) =
-        call(&cloud, Method::PATCH, &path(&dropped, ""), Some(&json!({ "title": "seen by two" }))).await?;
-    assert_eq!(
-        (status, &shown["hold_reason"], &shown["title"]),
-        (200, &json!("review"), &json!("seen by two")),
-        "{shown}"
-    );
-    granted(&cloud, &dropped, "/approve").await?;
-    granted(&cloud, &dropped, "/approve").await.context("to approve twice is no fault")?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    assert_eq!(maker.book().await?.ensure_published_once(&dropped)?.title, "seen by two");
-    let other = maker.drops("other.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&other.post, StateName::Held).await?;
-    assert_eq!(refused(&cloud, &other, "/retry").await?, "not_failed");
-    Ok(())
+async fn approved_post_is_published(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, reviewed).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Held).await?;
+    let shown = patch(&cloud, &path(&dropped), &json!({ "title": "seen by two" })).await?.with_status(200)?;
+    assert_eq!((&shown["hold_reason"], &shown["title"]), (&json!("review"), &json!("seen by two")), "{shown}");
+    command(&cloud, &dropped, "approve").await?;
+    command(&cloud, &dropped, "approve").await.context("a second approval is accepted")?;
+    assert_eq!(creator.await_published_once(&dropped).await?.publications[0].title, "seen by two");
+    let other = drop_until(&creator, "other.mp4", StateName::Held).await?;
+    ensure_rejected(&cloud, &other, "retry", "not_failed").await
 }
 
-async fn a_held_post_that_is_cancelled_never_reaches_tiktok(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.review = Requirement::Required).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Held).await?;
-    assert_eq!(granted(&cloud, &dropped, "/cancel").await?["state"], "cancelled");
-    granted(&cloud, &dropped, "/cancel").await.context("to cancel twice is no fault")?;
-    assert_eq!(refused(&cloud, &dropped, "/approve").await?, "not_for_review");
-    let (status, problem) = call(&cloud, Method::PATCH, &path(&dropped, ""), Some(&json!({ "title": "x" }))).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("post_ended")), "{problem}");
+async fn cancelled_held_post_never_reaches_tiktok(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, reviewed).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Held).await?;
+    assert_eq!(command(&cloud, &dropped, "cancel").await?["state"], "cancelled");
+    command(&cloud, &dropped, "cancel").await.context("a second cancellation is accepted")?;
+    ensure_rejected(&cloud, &dropped, "approve", "not_for_review").await?;
+    patch(&cloud, &path(&dropped), &json!({ "title": "x" })).await?.problem(409, "post_ended")?;
     let tags = tags_of(&cloud, &dropped).await?;
     assert!(tags.contains(&("dropcast:state".to_owned(), "cancelled".to_owned())), "{tags:?}");
-    maker.book().await?.ensure_never_begun()
+    creator.ledger().await?.ensure_no_init()
 }
 
-async fn an_upload_that_is_cancelled_in_the_middle_is_stopped_and_never_published(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    // The first of two chunks takes long: there is time to change one's mind.
+async fn cancelled_upload_stops_and_is_never_published(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    // The first of two chunks takes long, so there is time to cancel.
     let slow = FaultKind::SlowRead { bytes_per_second: 1_000_000 };
-    maker.inject(Fault::new(Endpoint::Upload, slow)).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
-    let begun = |post: &domain::post::Post| post.upload().is_some();
-    cloud.await_post(&dropped.post, "under way", tests::PATIENCE, begun).await?;
-    let (_, shown) = call(&cloud, Method::GET, &path(&dropped, ""), None).await?;
+    creator.inject(Fault::new(Endpoint::Upload, slow)).await?;
+    let dropped = creator.drop_video("clip.mp4", &TestVideo::new(TWO_CHUNKS)?).await?;
+    cloud.await_post(&dropped.post, "uploading", |post| post.upload().is_some()).await?;
+    let shown = get(&cloud, &path(&dropped)).await?.body;
     assert_eq!(shown["progress"]["bytes_total"], json!(TWO_CHUNKS), "{shown}");
-    let (status, problem) = call(&cloud, Method::PATCH, &path(&dropped, ""), Some(&json!({ "title": "x" }))).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("upload_under_way")), "{problem}");
-    let stopped = granted(&cloud, &dropped, "/cancel").await?;
-    assert!(stopped["state"] == "cancelled" && stopped["publish_id"].is_string(), "{stopped}");
-    cloud.stays(&dropped.post, StateName::Cancelled, Duration::from_secs(15)).await?;
-    let book = maker.book().await?;
-    assert_eq!((book.publishes.len(), book.publications.len()), (1, 0), "the last chunk never left");
-    assert!(book.calls_of(Endpoint::Upload) <= 1, "{:#?}", book.calls);
-    book.ensure_no_rule_broken()
+    patch(&cloud, &path(&dropped), &json!({ "title": "x" })).await?.problem(409, "upload_under_way")?;
+    let cancelled = command(&cloud, &dropped, "cancel").await?;
+    assert!(cancelled["state"] == "cancelled" && cancelled["publish_id"].is_string(), "{cancelled}");
+    cloud.ensure_state_stays(&dropped.post, StateName::Cancelled, Duration::from_secs(15)).await?;
+    let ledger = creator.ledger().await?;
+    assert_eq!((ledger.publishes.len(), ledger.publications.len()), (1, 0), "the last chunk was not sent");
+    assert!(ledger.calls_of(Endpoint::Upload) <= 1, "{:#?}", ledger.calls);
+    ledger.ensure_no_violation()
 }
 
-async fn what_tiktok_may_publish_is_neither_cancelled_nor_changed_nor_tried_again(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    maker.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").times(3)).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Processing).await?;
-    assert_eq!(refused(&cloud, &dropped, "/cancel").await?, "may_be_posted");
-    assert_eq!(refused(&cloud, &dropped, "/retry").await?, "not_failed");
-    let (status, problem) = call(&cloud, Method::PATCH, &path(&dropped, ""), Some(&json!({ "title": "x" }))).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("upload_under_way")), "{problem}");
-    let published = |post: &domain::post::Post| post.state_name() == StateName::Published;
-    cloud.await_post(&dropped.post, "published", tests::Patience::seconds(200), published).await?;
-    assert_eq!(refused(&cloud, &dropped, "/cancel").await?, "post_ended");
-    maker.book().await?.ensure_published_once(&dropped)?;
+async fn processing_post_rejects_cancel_update_and_retry(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    creator.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").times(3)).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Processing).await?;
+    ensure_rejected(&cloud, &dropped, "cancel", "may_be_posted").await?;
+    ensure_rejected(&cloud, &dropped, "retry", "not_failed").await?;
+    patch(&cloud, &path(&dropped), &json!({ "title": "x" })).await?.problem(409, "upload_under_way")?;
+    cloud.await_post(&dropped.post, "published", is_published).await?;
+    ensure_rejected(&cloud, &dropped, "cancel", "post_ended").await?;
+    creator.ledger().await?.ensure_published_once(&dropped)?;
     Ok(())
 }
 
-async fn a_post_that_tiktok_failed_is_tried_again_as_the_same_post(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    maker
-        .inject(Fault::new(Endpoint::Upload, FaultKind::FailPost { reason: FailReason::FileFormatCheckFailed }))
-        .await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Failed).await?;
-    let (_, shown) = call(&cloud, Method::GET, &path(&dropped, ""), None).await?;
+async fn retried_post_is_published_as_same_post(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let failing = FaultKind::FailPost { reason: FailReason::FileFormatCheckFailed };
+    creator.inject(Fault::new(Endpoint::Upload, failing)).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
+    let shown = get(&cloud, &path(&dropped)).await?.body;
     let failure = &shown["failure"];
     assert_eq!((&failure["code"], &failure["outcome"]), (&json!("file_format_check_failed"), &json!("not_posted")));
     assert!(failure["log_id"].is_string() && failure["advice"].is_string(), "{failure}");
-    let again = granted(&cloud, &dropped, "/retry").await?;
-    assert_eq!((&again["id"], &again["state"]), (&shown["id"], &json!("queued")));
-    let post = cloud.await_state(&dropped.post, StateName::Published).await?;
-    assert!(post.history.iter().any(|line| line.state == StateName::Failed), "{:?}", post.history);
-    let book = maker.book().await?;
-    book.ensure_published_once(&dropped)?;
-    assert_eq!(book.publishes.len(), 2, "the one that failed, and one more");
+    let retried = command(&cloud, &dropped, "retry").await?;
+    assert_eq!((&retried["id"], &retried["state"]), (&shown["id"], &json!("queued")));
+    let ledger = creator.await_published_once(&dropped).await?;
+    let history = cloud.post(&dropped.post).await?.history.clone();
+    assert!(history.iter().any(|line| line.state == StateName::Failed), "{history:?}");
+    assert_eq!(ledger.publishes.len(), 2, "the failed publish and a new one");
     Ok(())
 }
 
-async fn options_that_failed_a_post_are_mended_and_the_post_goes_out(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| {
-        casting.user.visibility = Visibility::Private;
-        casting.defaults.privacy_level = Some(Level::PublicToEveryone);
+async fn corrected_options_let_failed_post_publish(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, |setup| {
+        setup.user.visibility = Visibility::Private;
+        setup.defaults.privacy_level = Some(Level::PublicToEveryone);
     })
     .await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Failed).await?;
-    let patch = async |change: &Value| call(&cloud, Method::PATCH, &path(&dropped, ""), Some(change)).await;
-    for wrong in [json!({ "privacy_levle": "SELF_ONLY" }), json!([]), json!({ "privacy_level": "PRIVATE" })] {
-        let (status, problem) = patch(&wrong).await?;
-        assert_eq!((status, &problem["code"]), (400, &json!("options_malformed")), "{problem}");
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
+    for invalid in [json!({ "privacy_levle": "SELF_ONLY" }), json!([]), json!({ "privacy_level": "PRIVATE" })] {
+        patch(&cloud, &path(&dropped), &invalid).await?.problem(400, "options_malformed")?;
     }
-    let (status, shown) = patch(&json!({ "privacy_level": "FOLLOWER_OF_CREATOR" })).await?;
-    assert_eq!((status, &shown["state"]), (200, &json!("failed")), "it is not tried again by itself");
-    granted(&cloud, &dropped, "/retry").await?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    assert_eq!(book.ensure_published_once(&dropped)?.privacy_level, simulator::PrivacyLevel::FollowerOfCreator);
+    let corrected = json!({ "privacy_level": "FOLLOWER_OF_CREATOR" });
+    let shown = patch(&cloud, &path(&dropped), &corrected).await?.with_status(200)?;
+    assert_eq!(shown["state"], json!("failed"), "new options alone retry nothing");
+    command(&cloud, &dropped, "retry").await?;
+    let ledger = creator.await_published_once(&dropped).await?;
+    assert_eq!(ledger.publications[0].privacy_level, simulator::PrivacyLevel::FollowerOfCreator);
     Ok(())
 }
 
-async fn a_post_whose_outcome_nobody_knows_is_not_tried_again(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    maker.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Failed).await?;
-    assert_eq!(refused(&cloud, &dropped, "/retry").await?, "outcome_unknown");
-    assert_eq!(maker.book().await?.publishes.len(), 1, "a second post on a guess is never made");
+async fn post_with_unknown_outcome_rejects_retry(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    creator.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
+    ensure_rejected(&cloud, &dropped, "retry", "outcome_unknown").await?;
+    assert_eq!(creator.ledger().await?.publishes.len(), 1, "a retry could make a second post");
     Ok(())
 }
 
-async fn options_said_in_a_request_stand_in_for_the_sidecar_that_an_account_asks_for(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.sidecar = Requirement::Required).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Held).await?;
-    let change = json!({ "title": "said by request" });
-    let (status, shown) = call(&cloud, Method::PATCH, &path(&dropped, ""), Some(&change)).await?;
-    assert_eq!(status, 200, "{shown}");
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    assert_eq!(maker.book().await?.ensure_published_once(&dropped)?.title, "said by request");
+async fn patched_options_replace_required_sidecar(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, |setup| setup.sidecar = Requirement::Required).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Held).await?;
+    patch(&cloud, &path(&dropped), &json!({ "title": "from the request" })).await?.with_status(200)?;
+    assert_eq!(creator.await_published_once(&dropped).await?.publications[0].title, "from the request");
     Ok(())
 }
 
-async fn posts_are_released_when_their_account_stops_asking_for_what_holds_them(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| {
-        casting.review = Requirement::Required;
-    })
-    .await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Held).await?;
-    let account = format!("/accounts/{}", maker.alias);
-    let (status, answer) = call(&cloud, Method::PATCH, &account, Some(&json!({ "sidecar": "optional" }))).await?;
-    assert_eq!(status, 200, "{answer}");
-    cloud.stays(&dropped.post, StateName::Held, Duration::from_secs(2)).await?;
-    let (status, answer) = call(&cloud, Method::PATCH, &account, Some(&json!({ "review": null }))).await?;
-    assert_eq!(status, 200, "{answer}");
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    maker.book().await?.ensure_published_once(&dropped)?;
-    Ok(())
+async fn removed_requirement_releases_posts(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, reviewed).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Held).await?;
+    let account = format!("/accounts/{}", creator.alias);
+    patch(&cloud, &account, &json!({ "sidecar": "optional" })).await?.with_status(200)?;
+    cloud.ensure_state_stays(&dropped.post, StateName::Held, Duration::from_secs(2)).await?;
+    patch(&cloud, &account, &json!({ "review": null })).await?.with_status(200)?;
+    creator.await_published_once(&dropped).await.map(drop)
 }

@@ -1,363 +1,332 @@
-//! Tokens: they expire on the way, and sometimes for good.
+//! Access and refresh tokens: they expire at any call, many workers need them at once, and the authorization can be
+//! lost.
+
+pub(crate) mod lifetimes;
+pub(crate) mod rotation;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use domain::account::{Account, Connection, RefreshLock, TokenPair, TokenUse};
+use domain::identity::Alias;
 use domain::post::{Post, StateName};
-use posting::Unrefreshed;
-use reqwest::Method;
-use simulator::{Effect, Endpoint, Fault, FaultKind, Moment, TokenKind};
+use harness::{Cloud, Creator, WORK_TIME, is_linked, worker};
+use posting::{Dependencies, RefreshError, Tokens, UploadWorker};
+use simulator::{CallRecord, Endpoint, Fault, FaultKind, Moment, TokenKind};
 use storage::{EncryptionContext, Purpose};
-use tests::{Cloud, Creator, Footage, PATIENCE, apart, worker};
 use tiktok::{AppCredentials, RefreshToken};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::harness::stories;
-use crate::refusals::{deferral_of, refusal};
-use crate::web::signed;
+use crate::http::delete;
+use crate::outcomes::refusal;
+use crate::runner::{for_each, scenarios};
 
-stories![among:
-    a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once,
-    a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publish_asked_about,
-    many_posts_at_once_share_one_refresh,
-    posts_that_one_run_asks_about_share_one_refresh,
-    a_consent_that_is_gone_parts_the_account_and_its_posts_wait_for_it,
-    a_hundred_workers_with_an_expiring_token_make_one_refresh,
-    a_token_refused_at_any_call_is_refreshed_once_and_that_call_repeated,
-    each_refresh_is_made_with_the_token_of_the_one_before,
-    trouble_at_the_refresh_changes_nothing_and_the_post_is_published_later,
-    a_worker_that_dies_between_the_refresh_and_the_store_costs_a_consent_where_the_old_token_is_dead,
-    posts_that_waited_for_a_consent_go_on_by_themselves_after_it,
-    a_refresher_that_lost_its_lock_reads_what_the_other_one_stored,
-    a_grant_that_comes_after_the_lock_was_lost_is_stored_all_the_same,
-    a_refresh_that_a_disconnecting_overtook_ends_as_the_consent_did,
+scenarios![concurrent:
+    token_expired_at_init_is_refreshed_once,
+    token_expired_at_poll_is_refreshed_without_new_init,
+    concurrent_posts_share_one_refresh,
+    posts_polled_together_share_one_refresh,
+    lost_authorization_makes_posts_wait_without_calls,
+    hundred_workers_share_one_refresh,
+    refused_token_is_refreshed_and_call_repeated,
+    each_refresh_uses_the_latest_refresh_token,
+    failed_refresh_is_retried_and_post_published,
+    worker_killed_after_refresh_loses_authorization_if_token_rotated,
+    waiting_posts_resume_when_authorization_is_back,
+    refresher_that_lost_lock_reads_stored_tokens,
+    late_grant_is_stored_after_lock_was_lost,
+    refresh_during_disconnect_stores_nothing,
 ];
 
-/// The time that a worker of a story has.
-pub(crate) const TIME: Duration = Duration::from_mins(5);
-/// A creator's tokens are granted for two hours; now they have ten minutes left.
-pub(crate) const EXPIRING: Duration = Duration::from_mins(110);
+/// Access tokens are valid for two hours. With a clock this far ahead, ten minutes remain.
+const EXPIRING: Duration = Duration::from_mins(110);
 
-fn expires_at(endpoint: Endpoint) -> Fault {
-    Fault::new(endpoint, FaultKind::ExpireAccessToken)
+/// Refreshes an access token that is about to expire, as a worker does before a call.
+pub(crate) async fn keep_alive(dependencies: &Dependencies, alias: &Alias) -> Result<(), RefreshError> {
+    let worker = worker(dependencies, WORK_TIME);
+    Tokens::from(dependencies).keep_alive(alias, TokenUse::Call, &worker).await
 }
 
-async fn a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once(
-    cloud: Arc<Cloud>,
-) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let before = maker.account().await?.tokens;
-    maker.inject(expires_at(Endpoint::DirectInit)).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    book.ensure_published_once(&dropped)?;
-    assert_eq!(book.publishes.len(), 1, "the refused init made nothing, and was repeated once");
-    assert_eq!(refreshes(&cloud, &maker).await?, 1);
-    let after = maker.account().await?;
-    assert_ne!((&after.tokens.access, &after.tokens.refresh), (&before.access, &before.refresh), "both were rotated");
-    assert_eq!((after.connection, after.refreshing), (Connection::Connected, None));
+/// Checks that this many refreshes were made for a creator.
+async fn ensure_refreshes(creator: &Creator, expected: usize) -> Result<()> {
+    let calls = creator.cloud.tiktok.calls(0).await?;
+    let is = |call: &&CallRecord| call.endpoint == Endpoint::Token && call.user.as_ref() == Some(&creator.user.open_id);
+    assert_eq!(calls.iter().filter(is).count(), expected, "refreshes");
     Ok(())
 }
 
-/// Counts the refreshes that were made for a creator.
-pub(crate) async fn refreshes(cloud: &Cloud, maker: &Creator) -> Result<usize> {
-    let calls = cloud.tiktok.calls(0).await?;
-    let of_maker = |call: &&simulator::CallRecord| {
-        call.endpoint == Endpoint::Token && call.user.as_ref() == Some(&maker.user.open_id)
-    };
-    Ok(calls.iter().filter(of_maker).count())
-}
-
-async fn a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publish_asked_about(
-    cloud: Arc<Cloud>,
-) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    maker.inject(expires_at(Endpoint::StatusFetch)).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    book.ensure_published_once(&dropped)?;
-    assert_eq!(book.publishes.len(), 1, "a lost token is no reason for another init");
+/// Checks that a creator's account is connected, that no worker holds the refresh lock, and that both tokens differ
+/// from the former ones.
+async fn ensure_refreshed(creator: &Creator, before: &TokenPair) -> Result<()> {
+    let after = creator.account().await?;
+    assert_eq!((&after.connection, &after.refreshing), (&Connection::Connected, &None));
+    assert_ne!(after.tokens.access, before.access);
+    assert_ne!(after.tokens.refresh, before.refresh);
     Ok(())
 }
 
-async fn many_posts_at_once_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
-    let mut drops = Vec::new();
-    for number in 0..4 {
-        drops.push(maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?);
-    }
-    for dropped in &drops {
-        cloud.await_state(&dropped.post, StateName::Published).await?;
-    }
-    maker.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())?;
-    assert_eq!(refreshes(&cloud, &maker).await?, 1, "two refreshes at once can lose an account");
+async fn ensure_authorization_lost(creator: &Creator) -> Result<Account> {
+    let account = creator.account().await?;
+    assert!(matches!(account.connection, Connection::NeedsReconnect { .. }), "{:?}", account.connection);
+    Ok(account)
+}
+
+async fn expire_access_token(creator: &Creator) -> Result<()> {
+    Ok(creator.cloud.tiktok.expire_tokens(&creator.user.open_id, TokenKind::Access).await?)
+}
+
+async fn token_expired_at_init_is_refreshed_once(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let before = creator.account().await?.tokens;
+    creator.inject(Fault::new(Endpoint::DirectInit, FaultKind::ExpireAccessToken)).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    let ledger = creator.await_published_once(&dropped).await?;
+    assert_eq!(ledger.publishes.len(), 1, "the refused init had no effect and was repeated once");
+    ensure_refreshes(&creator, 1).await?;
+    ensure_refreshed(&creator, &before).await
+}
+
+async fn token_expired_at_poll_is_refreshed_without_new_init(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    creator.inject(Fault::new(Endpoint::StatusFetch, FaultKind::ExpireAccessToken)).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    let ledger = creator.await_published_once(&dropped).await?;
+    assert_eq!(ledger.publishes.len(), 1, "an expired token is no reason for another init");
     Ok(())
 }
 
-async fn posts_that_one_run_asks_about_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let trouble = FaultKind::Status {
-        http_status: 500,
-        code: "internal_error".into(),
-        message: String::new(),
-        effect: Effect::Skipped,
-    };
-    let outage = Fault::new(Endpoint::StatusFetch, trouble).until_cleared().for_user(maker.user.open_id.clone());
-    let outage = cloud.tiktok.inject(&outage).await?;
-    let mut drops = Vec::new();
-    for number in 0..4 {
-        drops.push(maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?);
-    }
+async fn concurrent_posts_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    expire_access_token(&creator).await?;
+    let drops = creator.drop_many(4).await?;
+    creator.await_each_published_once(&drops).await?;
+    // Two concurrent refreshes can lose the authorization.
+    ensure_refreshes(&creator, 1).await
+}
+
+async fn posts_polled_together_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let outage = creator.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").until_cleared()).await?;
+    let drops = creator.drop_many(4).await?;
     for dropped in &drops {
         cloud.await_state(&dropped.post, StateName::Processing).await?;
     }
-    // From now on all four are due together, and meet the dead token in the same run of `status`.
-    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+    // From now on all four are due together, and one run of `status` finds the token expired.
+    expire_access_token(&creator).await?;
     cloud.tiktok.clear_fault(outage).await?;
-    for dropped in &drops {
-        cloud.await_state(&dropped.post, StateName::Published).await?;
-    }
-    assert_eq!(refreshes(&cloud, &maker).await?, 1);
-    assert_eq!(maker.account().await?.connection, Connection::Connected);
-    maker.book().await?.ensure_published_each_once(&drops.iter().collect::<Vec<_>>())
-}
-
-async fn a_consent_that_is_gone_parts_the_account_and_its_posts_wait_for_it(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    cloud.tiktok.disconnect(&maker.user.open_id, 1).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    let (code, _) = deferral_of(&cloud, &dropped).await?;
-    assert_eq!(code, "needs_reconnect", "the post waits, and has not failed");
-    let account = maker.account().await?;
-    assert!(matches!(account.connection, Connection::NeedsReconnect { .. }), "{:?}", account.connection);
-    // The next drop does not even ask TikTok.
-    let calls = maker.book().await?.calls.len();
-    let next = maker.drops("next.mp4", &Footage::fresh()?).await?;
-    let waits = |post: &Post| post.state_name() == StateName::Queued && post.attempt == 1;
-    cloud.await_post(&next.post, "waiting too", PATIENCE, waits).await?;
-    cloud.stays(&next.post, StateName::Queued, Duration::from_secs(3)).await?;
-    let book = maker.book().await?;
-    assert_eq!((book.calls.len(), book.publishes.len()), (calls, 0));
+    creator.await_each_published_once(&drops).await?;
+    ensure_refreshes(&creator, 1).await?;
+    assert_eq!(creator.account().await?.connection, Connection::Connected);
     Ok(())
 }
 
-async fn a_hundred_workers_with_an_expiring_token_make_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let before = maker.account().await?.tokens;
+async fn lost_authorization_makes_posts_wait_without_calls(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    let (code, _) = cloud.await_deferral(&dropped).await?;
+    assert_eq!(code, "needs_reconnect", "the post waits; it has not failed");
+    ensure_authorization_lost(&creator).await?;
+    // The next post makes no call.
+    let calls = creator.ledger().await?.calls.len();
+    let next = creator.drop_small("next.mp4").await?;
+    let waits = |post: &Post| post.state_name() == StateName::Queued && post.attempt == 1;
+    cloud.await_post(&next.post, "queued after one attempt", waits).await?;
+    cloud.ensure_state_stays(&next.post, StateName::Queued, Duration::from_secs(3)).await?;
+    let ledger = creator.ledger().await?;
+    assert_eq!((ledger.calls.len(), ledger.publishes.len()), (calls, 0));
+    Ok(())
+}
+
+async fn hundred_workers_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let before = creator.account().await?.tokens;
     let mut workers = JoinSet::new();
     for _ in 0..100 {
-        let (posting, alias) = (cloud.staff(EXPIRING)?, maker.alias.clone());
-        workers.spawn(async move { posting.keep_alive(&alias, TokenUse::Call, &worker(&posting, TIME)).await });
+        let (dependencies, alias) = (cloud.in_process(EXPIRING)?, creator.alias.clone());
+        workers.spawn(async move { keep_alive(&dependencies, &alias).await });
     }
-    while let Some(kept) = workers.join_next().await {
-        kept??;
+    while let Some(refreshed) = workers.join_next().await {
+        refreshed??;
     }
-    assert_eq!(refreshes(&cloud, &maker).await?, 1, "whoever comes second reads what the first stored");
-    let after = maker.account().await?;
-    assert_ne!((&after.tokens.access, &after.tokens.refresh), (&before.access, &before.refresh));
-    assert_eq!((after.connection, after.refreshing), (Connection::Connected, None));
-    Ok(())
+    // The other workers read the tokens that the first one stored.
+    ensure_refreshes(&creator, 1).await?;
+    ensure_refreshed(&creator, &before).await
 }
 
-async fn a_token_refused_at_any_call_is_refreshed_once_and_that_call_repeated(cloud: Arc<Cloud>) -> Result<()> {
+async fn refused_token_is_refreshed_and_call_repeated(cloud: Arc<Cloud>) -> Result<()> {
     let endpoints = [Endpoint::CreatorInfo, Endpoint::DirectInit, Endpoint::StatusFetch, Endpoint::VideoQuery];
-    let mut drops = Vec::new();
-    for endpoint in endpoints {
-        let maker = Creator::connect(&cloud).await?;
-        maker.inject(expires_at(endpoint)).await?;
-        drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, endpoint));
-    }
-    for (dropped, maker, endpoint) in drops {
-        let linked = |post: &Post| post.state_name() == StateName::Published && post.due_at.is_none();
-        cloud.await_post(&dropped.post, "published, with its link", PATIENCE, linked).await?;
-        let book = maker.book().await?;
-        book.ensure_published_once(&dropped)?;
-        assert_eq!(refreshes(&cloud, &maker).await?, 1, "{endpoint:?}");
-        let refused =
-            book.calls.iter().position(|call| call.http_status == Some(401)).context("one call was refused")?;
-        assert_eq!(book.calls[refused].endpoint, endpoint);
-        let rest = &book.calls[refused + 1..];
-        let token = rest.iter().position(|call| call.endpoint == Endpoint::Token).context("the token was refreshed")?;
-        let again = rest[token..].iter().filter(|call| call.endpoint == endpoint).map(|call| call.http_status);
-        assert_eq!(again.collect::<Vec<_>>().first(), Some(&Some(200)), "{endpoint:?}");
-        assert_eq!(book.publishes.len(), 1, "{endpoint:?}: a dead token is no reason for another init");
-    }
-    Ok(())
+    for_each(endpoints, async |endpoint| {
+        let creator = Creator::create(&cloud).await?;
+        creator.inject(Fault::new(endpoint, FaultKind::ExpireAccessToken)).await?;
+        let dropped = creator.drop_small("clip.mp4").await?;
+        cloud.await_post(&dropped.post, "published, with its link", is_linked).await?;
+        let ledger = creator.ledger().await?;
+        ledger.ensure_published_once(&dropped)?;
+        ensure_refreshes(&creator, 1).await?;
+        let refused = ledger.calls.iter().position(|call| call.http_status == Some(401)).context("no refused call")?;
+        assert_eq!(ledger.calls[refused].endpoint, endpoint);
+        let rest = &ledger.calls[refused + 1..];
+        let refresh = rest.iter().position(|call| call.endpoint == Endpoint::Token).context("no refresh")?;
+        let repeated = rest[refresh..].iter().find(|call| call.endpoint == endpoint).map(|call| call.http_status);
+        assert_eq!(repeated, Some(Some(200)), "{endpoint:?}");
+        assert_eq!(ledger.publishes.len(), 1, "{endpoint:?}: an expired token is no reason for another init");
+        Ok(())
+    })
+    .await
 }
 
-async fn each_refresh_is_made_with_the_token_of_the_one_before(cloud: Arc<Cloud>) -> Result<()> {
-    // The simulator's own rule: the token that was used is dead at once.
-    let maker = Creator::connect(&cloud).await?;
+async fn each_refresh_uses_the_latest_refresh_token(cloud: Arc<Cloud>) -> Result<()> {
+    // In the simulator, a refresh invalidates the refresh token that it used.
+    let creator = Creator::create(&cloud).await?;
     for number in 1..=3 {
-        cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
-        let dropped = maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?;
+        expire_access_token(&creator).await?;
+        let dropped = creator.drop_small(&format!("{number}.mp4")).await?;
         cloud.await_state(&dropped.post, StateName::Published).await?;
-        assert_eq!(refreshes(&cloud, &maker).await?, number);
+        ensure_refreshes(&creator, number).await?;
     }
-    assert_eq!(maker.account().await?.connection, Connection::Connected);
-    maker.book().await?.ensure_no_rule_broken()
+    assert_eq!(creator.account().await?.connection, Connection::Connected);
+    creator.ledger().await?.ensure_no_violation()
 }
 
-async fn trouble_at_the_refresh_changes_nothing_and_the_post_is_published_later(cloud: Arc<Cloud>) -> Result<()> {
+async fn failed_refresh_is_retried_and_post_published(cloud: Arc<Cloud>) -> Result<()> {
     let token = Endpoint::Token;
-    let troubles = [
+    let cases = [
         (refusal(token, 500, "server_error"), 2),
         (refusal(token, 503, "temporarily_unavailable"), 2),
         (refusal(token, 429, "rate_limit_exceeded"), 2),
         (Fault::new(token, FaultKind::ResetBeforeBody), 2),
         (Fault::new(token, FaultKind::ResetAfterBody), 2),
-        (refusal(token, 500, "a_word_that_nobody_has_seen").times(2), 3),
+        (refusal(token, 500, "an_undocumented_code").times(2), 3),
     ];
-    let mut drops = Vec::new();
-    for (trouble, calls) in troubles {
-        let maker = Creator::connect(&cloud).await?;
-        let before = maker.account().await?.tokens;
-        maker.inject(trouble.clone()).await?;
-        cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
-        drops.push((maker.drops("clip.mp4", &Footage::fresh()?).await?, maker, before, trouble, calls));
-    }
-    for (dropped, maker, before, trouble, calls) in drops {
-        cloud.await_state(&dropped.post, StateName::Published).await.with_context(|| format!("{trouble:?}"))?;
-        maker.book().await?.ensure_published_once(&dropped)?;
-        assert_eq!(refreshes(&cloud, &maker).await?, calls, "{trouble:?}");
-        let after = maker.account().await?;
-        assert_eq!((&after.connection, &after.refreshing), (&Connection::Connected, &None), "{trouble:?}");
-        assert_ne!(after.tokens.refresh, before.refresh);
-    }
-    Ok(())
+    for_each(cases, async |(fault, calls)| {
+        let creator = Creator::create(&cloud).await?;
+        let before = creator.account().await?.tokens;
+        creator.inject(fault.clone()).await?;
+        expire_access_token(&creator).await?;
+        let dropped = creator.drop_small("clip.mp4").await?;
+        creator.await_published_once(&dropped).await?;
+        ensure_refreshes(&creator, calls).await?;
+        ensure_refreshed(&creator, &before).await
+    })
+    .await
 }
 
-/// Plays a worker that takes the lock, has TikTok rotate the pair, and is never
-/// heard of again. Its lock has run out.
-pub(crate) async fn die_behind_a_refresh(maker: &Creator) -> Result<TokenPair> {
-    let posting = maker.cloud.staff(Duration::ZERO)?;
-    let kept = posting.accounts.get(&maker.alias).await?.context("the creator's account is gone")?;
-    let context = EncryptionContext::new(Purpose::RefreshToken, &maker.alias);
-    let refresh = RefreshToken::new(posting.cipher.open(&context, &kept.tokens.refresh).await?);
+/// Plays a worker that takes the refresh lock and refreshes the tokens, and is killed before it stores them. Its lock
+/// has expired. Returns the stored tokens.
+async fn kill_after_refresh(creator: &Creator) -> Result<TokenPair> {
+    let dependencies = creator.cloud.in_process(Duration::ZERO)?;
+    let stored = dependencies.accounts.get(&creator.alias).await?.context("the account does not exist")?;
+    let context = EncryptionContext::new(Purpose::RefreshToken, &creator.alias);
+    let refresh = RefreshToken::new(dependencies.cipher.open(&context, &stored.tokens.refresh).await?);
     let now = runtime::clock::now();
     let lock = RefreshLock { owner: "publish/dead".to_owned(), expires_at: now };
-    let locked = Account { refreshing: Some(lock), ..kept.value.clone() };
-    let tokens = posting.accounts.save(kept, locked, now).await?.value.tokens;
-    let app = posting.app.get(now).await?;
+    let locked = Account { refreshing: Some(lock), ..stored.value.clone() };
+    let tokens = dependencies.accounts.save(stored, locked, now).await?.value.tokens;
+    let app = dependencies.app.get(now).await?;
     let app = AppCredentials::new(app.client_key, app.client_secret);
-    posting.tiktok.refresh(&app, &refresh).await?;
+    dependencies.tiktok.refresh(&app, &refresh).await?;
     Ok(tokens)
 }
 
-async fn a_worker_that_dies_between_the_refresh_and_the_store_costs_a_consent_where_the_old_token_is_dead(
-    cloud: Arc<Cloud>,
-) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
-    let old = die_behind_a_refresh(&maker).await?;
-    cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    let (code, _) = deferral_of(&cloud, &dropped).await?;
-    assert_eq!(code, "needs_reconnect", "nobody has the new pair, and TikTok takes the old one no more");
-    let account = maker.account().await?;
-    assert!(matches!(account.connection, Connection::NeedsReconnect { .. }), "{:?}", account.connection);
+async fn worker_killed_after_refresh_loses_authorization_if_token_rotated(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    expire_access_token(&creator).await?;
+    let old = kill_after_refresh(&creator).await?;
+    expire_access_token(&creator).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    let (code, _) = cloud.await_deferral(&dropped).await?;
+    assert_eq!(code, "needs_reconnect", "the new tokens are lost, and TikTok refuses the old refresh token");
+    let account = ensure_authorization_lost(&creator).await?;
     assert_eq!((account.tokens, account.refreshing), (old, None));
-    assert_eq!(
-        refreshes(&cloud, &maker).await?,
-        2,
-        "the old token was tried before anybody was asked to connect again"
-    );
-    maker.book().await?.ensure_never_begun()
+    // Dropcast tries the old token before it asks the user to connect again.
+    ensure_refreshes(&creator, 2).await?;
+    creator.ledger().await?.ensure_no_init()
 }
 
-async fn posts_that_waited_for_a_consent_go_on_by_themselves_after_it(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    cloud.tiktok.disconnect(&maker.user.open_id, 1).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    let (code, wait) = deferral_of(&cloud, &dropped).await?;
+async fn waiting_posts_resume_when_authorization_is_back(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    let (code, wait) = cloud.await_deferral(&dropped).await?;
     assert_eq!(code, "needs_reconnect");
-    maker.reconnect().await?;
-    // Whoever looks when the wait is over, and nobody has told it of the consent.
-    let (posting, id) = (cloud.staff(wait)?, dropped.post.clone());
-    apart(move || async move { posting.upload(&id, &worker(&posting, TIME)).await }).await??;
+    creator.reconnect().await?;
+    // No command wakes the post; this worker finds it due after the deferral.
+    let dependencies = cloud.in_process(wait)?;
+    UploadWorker::from(&dependencies).upload(&dropped.post, &worker(&dependencies, WORK_TIME)).await?;
     assert_eq!(cloud.post(&dropped.post).await?.state_name(), StateName::Processing);
-    while maker.book().await?.publications.is_empty() {
+    while creator.ledger().await?.publications.is_empty() {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    maker.book().await?.ensure_published_once(&dropped)?;
+    creator.ledger().await?.ensure_published_once(&dropped)?;
     Ok(())
 }
 
-/// A worker whose clock is so far ahead and whose refresh takes four seconds, of
-/// which TikTok has heard.
+/// Starts a worker whose clock is this much ahead and whose refresh takes four seconds, and waits until TikTok has
+/// received the refresh.
 async fn slow_refresher(
-    maker: &Creator,
+    creator: &Creator,
     moment: Moment,
     ahead: Duration,
-) -> Result<JoinHandle<Result<(), Unrefreshed>>> {
-    let cloud = &maker.cloud;
+) -> Result<JoinHandle<Result<(), RefreshError>>> {
+    let cloud = &creator.cloud;
     let stall = FaultKind::Stall { ms: Some(4000), moment };
-    let fault = Fault::new(Endpoint::Token, stall).for_user(maker.user.open_id.clone());
-    let fault = cloud.tiktok.inject(&fault).await?;
-    let (slow, alias) = (cloud.staff(ahead)?, maker.alias.clone());
-    let slow = tokio::spawn(async move { slow.keep_alive(&alias, TokenUse::Call, &worker(&slow, TIME)).await });
+    let fault = creator.inject(Fault::new(Endpoint::Token, stall)).await?;
+    let (slow, alias) = (cloud.in_process(ahead)?, creator.alias.clone());
+    let slow = tokio::spawn(async move { keep_alive(&slow, &alias).await });
     while !cloud.tiktok.faults().await?.iter().any(|it| it.id == fault && it.fired == 1) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(slow)
 }
 
-/// Two workers that refresh at once: the first is held up by the trouble until
-/// its lock has run out, by the clock of the second. Returns what became of both.
-async fn two_refreshers(maker: &Creator, moment: Moment) -> Result<[Result<(), Unrefreshed>; 2]> {
-    let cloud = &maker.cloud;
-    let slow = slow_refresher(maker, moment, EXPIRING).await?;
-    let quick = cloud.staff(EXPIRING + Duration::from_mins(2))?;
-    let second = quick.keep_alive(&maker.alias, TokenUse::Call, &worker(&quick, TIME)).await;
+/// Runs two concurrent refreshers. The first one's refresh takes so long that its lock has expired by the second one's
+/// clock. Returns both results.
+async fn two_refreshers(creator: &Creator, moment: Moment) -> Result<[Result<(), RefreshError>; 2]> {
+    let slow = slow_refresher(creator, moment, EXPIRING).await?;
+    let quick = creator.cloud.in_process(EXPIRING + Duration::from_mins(2))?;
+    let second = keep_alive(&quick, &creator.alias).await;
     Ok([slow.await?, second])
 }
 
-async fn a_refresher_that_lost_its_lock_reads_what_the_other_one_stored(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    assert_eq!(two_refreshers(&maker, Moment::Before).await?, [Ok(()), Ok(())]);
-    assert_eq!(refreshes(&cloud, &maker).await?, 2, "the first one came second, and was refused");
-    let account = maker.account().await?;
-    assert_eq!(account.connection, Connection::Connected, "a refusal of the old pair is none of the new one");
-    ensure_alive(&maker).await
+async fn refresher_that_lost_lock_reads_stored_tokens(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    assert_eq!(two_refreshers(&creator, Moment::Before).await?, [Ok(()), Ok(())]);
+    // TikTok handles the first worker's refresh second, and refuses its token.
+    ensure_refreshes(&creator, 2).await?;
+    let account = creator.account().await?;
+    assert_eq!(account.connection, Connection::Connected, "a refusal of old tokens does not concern new ones");
+    ensure_tokens_work(&creator).await
 }
 
-async fn a_grant_that_comes_after_the_lock_was_lost_is_stored_all_the_same(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let [first, second] = two_refreshers(&maker, Moment::After).await?;
+async fn late_grant_is_stored_after_lock_was_lost(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let [first, second] = two_refreshers(&creator, Moment::After).await?;
     assert_eq!(second.err().context("the second was refused")?.reason.code(), "needs_reconnect");
     assert_eq!(first, Ok(()));
-    let account = maker.account().await?;
-    assert_eq!(
-        (account.connection, account.refreshing),
-        (Connection::Connected, None),
-        "a grant is newer than a refusal"
-    );
-    ensure_alive(&maker).await
+    let account = creator.account().await?;
+    let connected = (Connection::Connected, None);
+    assert_eq!((account.connection, account.refreshing), connected, "a grant replaces a refusal");
+    ensure_tokens_work(&creator).await
 }
 
-async fn a_refresh_that_a_disconnecting_overtook_ends_as_the_consent_did(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let slow = slow_refresher(&maker, Moment::After, Duration::from_hours(3)).await?;
-    let path = format!("/accounts/{}", maker.alias);
-    assert_eq!(signed(&cloud, Method::DELETE, &path, "*/*").await?.status(), 200);
-    let why = slow.await?.err().context("there is no consent to refresh any more")?;
-    assert_eq!(why.reason.code(), "needs_reconnect", "{why}");
-    assert!(maker.account().await?.tokens.is_forgotten(), "what came late was stored");
+async fn refresh_during_disconnect_stores_nothing(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let slow = slow_refresher(&creator, Moment::After, Duration::from_hours(3)).await?;
+    delete(&cloud, &format!("/accounts/{}", creator.alias)).await?.with_status(200)?;
+    let error = slow.await?.err().context("the account is disconnected")?;
+    assert_eq!(error.reason.code(), "needs_reconnect", "{error}");
+    assert!(creator.account().await?.tokens.is_forgotten(), "the late tokens were stored");
     Ok(())
 }
 
-/// Makes sure that what is stored is what TikTok takes: the access token now, and
-/// the refresh token after it.
-async fn ensure_alive(maker: &Creator) -> Result<()> {
+/// Checks that TikTok accepts the stored access token, and after it the refresh token.
+async fn ensure_tokens_work(creator: &Creator) -> Result<()> {
     for number in 1..=2 {
-        let dropped = maker.drops(&format!("{number}.mp4"), &Footage::fresh()?).await?;
-        maker.cloud.await_state(&dropped.post, StateName::Published).await?;
-        maker.cloud.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access).await?;
+        let dropped = creator.drop_small(&format!("{number}.mp4")).await?;
+        creator.cloud.await_state(&dropped.post, StateName::Published).await?;
+        expire_access_token(creator).await?;
     }
     Ok(())
 }

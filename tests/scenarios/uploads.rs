@@ -1,318 +1,296 @@
-//! Posts that are asked for over HTTP: of a video that is uploaded to an address
-//! that was handed out for it, or of an object that is in the bucket.
+//! Posts that an API request creates: of a video that is uploaded to presigned URLs, or of an object in the bucket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use domain::account::Requirement;
-use domain::post::{PostState, StateName};
-use reqwest::Method;
+use domain::post::{HoldReason, Post, PostState, StateName};
+use futures::future::try_join_all;
+use harness::{Cloud, Creator, Dropped, Put, TestVideo};
 use serde_json::{Value, json};
-use tests::{Cloud, Creator, Dropped, Footage, Put};
+use simulator::PrivacyLevel;
 
-use crate::harness::stories;
-use crate::limits::stage;
-use crate::web::{call, call_saying, client};
+use crate::aws_cli::text;
+use crate::http::{client, get, post, post_with_key};
+use crate::limits::isolated_env;
+use crate::runner::scenarios;
 
-stories![among:
-    a_video_goes_to_the_address_that_was_handed_out_and_is_posted,
-    an_address_takes_the_video_that_it_was_signed_for_and_no_other,
-    a_second_upload_to_the_same_address_is_no_second_post,
-    a_large_video_is_uploaded_in_parts_and_posted_whole,
-    a_request_that_comes_again_under_its_name_is_the_same_post,
-    a_post_whose_video_never_comes_fails_and_says_so,
-    an_upload_that_is_cancelled_is_not_posted_when_its_bytes_come,
-    an_upload_in_parts_that_is_cancelled_is_given_up_at_the_bucket_too,
-    an_object_that_is_in_the_bucket_is_posted_on_request,
-    what_was_dropped_is_no_second_post_whatever_a_request_is_called,
-    a_request_that_no_post_can_be_made_of_says_why,
+scenarios![concurrent:
+    uploaded_video_is_held_then_published,
+    presigned_url_accepts_only_the_declared_video,
+    second_upload_to_same_url_makes_no_second_post,
+    large_video_is_uploaded_in_parts_and_published,
+    repeated_idempotency_key_returns_same_post,
+    upload_without_video_expires_and_fails,
+    cancelled_upload_is_not_posted_when_bytes_arrive,
+    cancelled_multipart_upload_is_aborted_in_the_bucket,
+    object_in_bucket_is_posted_on_request,
+    idempotency_key_never_duplicates_a_dropped_object,
+    invalid_requests_name_the_problem,
 ];
 
-/// A whole request for an upload of this film.
-fn request(maker: &Creator, footage: &Footage) -> Value {
+const MP4: Option<&str> = Some("video/mp4");
+
+/// A complete request to upload this video.
+fn request(creator: &Creator, video: &TestVideo) -> Value {
     json!({
-        "account": maker.alias.as_str(), "file_name": "bread.mp4", "content_type": "video/mp4",
-        "bytes": footage.bytes.len(), "options": { "title": "asked for", "privacy_level": "SELF_ONLY" },
+        "account": creator.alias.as_str(), "file_name": "bread.mp4", "content_type": "video/mp4",
+        "bytes": video.bytes, "options": { "title": "by request", "privacy_level": "SELF_ONLY" },
     })
 }
 
-async fn asked(cloud: &Cloud, path: &str, request: &Value) -> Result<Value> {
-    let (status, answer) = call(cloud, Method::POST, path, Some(request)).await?;
-    ensure!(status == 201, "{path}: {status} {answer}");
-    Ok(answer)
+/// A requested upload: the response, and the drop that its post will be in the ledger.
+struct Requested {
+    creator: Creator,
+    dropped: Dropped,
+    answer: Value,
 }
 
-/// What a post of an answer becomes, for TikTok's book.
-fn dropped(answer: &Value, footage: &Footage) -> Result<Dropped> {
-    let key = answer["source"]["key"].as_str().context("a post has a key")?;
-    let unversioned = Dropped::at("", key, "", footage);
-    Ok(Dropped { post: answer["id"].as_str().context("a post has an id")?.parse()?, ..unversioned })
+impl Requested {
+    /// Creates a creator and requests an upload of this video.
+    async fn new(cloud: &Arc<Cloud>, video: &TestVideo) -> Result<Self> {
+        Self::of(Creator::create(cloud).await?, video).await
+    }
+
+    async fn of(creator: Creator, video: &TestVideo) -> Result<Self> {
+        let answer = post(&creator.cloud, "/uploads", &request(&creator, video)).await?.with_status(201)?;
+        Ok(Self { dropped: dropped(&answer["post"], video)?, creator, answer })
+    }
+
+    fn upload(&self) -> &Value {
+        &self.answer["upload"]
+    }
+
+    /// Uploads the video.
+    async fn put(&self) -> Result<()> {
+        assert_eq!(put(self.upload(), MP4, &self.dropped.video.content()).await?, 200);
+        Ok(())
+    }
+
+    async fn cancel(&self) -> Result<()> {
+        let path = format!("/posts/{}/cancel", self.dropped.post);
+        let shown = post(&self.creator.cloud, &path, &Value::Null).await?.with_status(200)?;
+        assert_eq!(shown["state"], json!("cancelled"), "{shown}");
+        Ok(())
+    }
 }
 
-/// Puts bytes to an address, as a browser does: no signature but the address's own.
+/// The drop that a post of a response will be in the ledger.
+fn dropped(shown: &Value, video: &TestVideo) -> Result<Dropped> {
+    let unversioned = Dropped::at("", text(&shown["source"], "key")?, "", video);
+    Ok(Dropped { post: text(shown, "id")?.parse()?, ..unversioned })
+}
+
+/// Sends bytes to a presigned URL without any other authentication. Returns the status.
 async fn put(upload: &Value, content_type: Option<&str>, bytes: &[u8]) -> Result<u16> {
-    let url = upload["url"].as_str().context("an upload has an address")?;
-    let mut request = client()?.put(url).body(bytes.to_vec());
+    let mut request = client()?.put(text(upload, "url")?).body(bytes.to_vec());
     if let Some(content_type) = content_type {
         request = request.header("content-type", content_type);
     }
     Ok(request.send().await?.status().as_u16())
 }
 
-async fn a_video_goes_to_the_address_that_was_handed_out_and_is_posted(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let footage = Footage::fresh()?;
-    let answer = asked(&cloud, "/uploads", &request(&maker, &footage)).await?;
-    let drop = dropped(&answer["post"], &footage)?;
-    let path = format!("/posts/{}", drop.post);
-    let (status, shown) = call(&cloud, Method::GET, &path, None).await?;
-    assert_eq!((status, &shown["state"], &shown["hold_reason"]), (200, &json!("held"), &json!("upload")), "{shown}");
-    assert!(!shown.to_string().contains("X-Amz-"), "the address is its asker's alone: {shown}");
-    assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200);
-    cloud.await_state(&drop.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    let published = book.ensure_published_once(&drop)?;
-    assert_eq!((published.title.as_str(), published.privacy_level), ("asked for", simulator::PrivacyLevel::SelfOnly));
-    let (_, shown) = call(&cloud, Method::GET, &path, None).await?;
-    assert!(shown["source"]["version_id"].is_string(), "it is pinned to what came: {shown}");
+async fn uploaded_video_is_held_then_published(cloud: Arc<Cloud>) -> Result<()> {
+    let upload = Requested::new(&cloud, &TestVideo::small()).await?;
+    let path = format!("/posts/{}", upload.dropped.post);
+    let shown = get(&cloud, &path).await?.with_status(200)?;
+    assert_eq!((&shown["state"], &shown["hold_reason"]), (&json!("held"), &json!("upload")), "{shown}");
+    assert!(!shown.to_string().contains("X-Amz-"), "only the caller that created the upload gets its URL: {shown}");
+    upload.put().await?;
+    let ledger = upload.creator.await_published_once(&upload.dropped).await?;
+    let published = &ledger.publications[0];
+    assert_eq!((published.title.as_str(), published.privacy_level), ("by request", PrivacyLevel::SelfOnly));
+    let shown = get(&cloud, &path).await?.body;
+    assert!(shown["source"]["version_id"].is_string(), "the post is pinned to the uploaded version: {shown}");
     Ok(())
 }
 
-async fn an_address_takes_the_video_that_it_was_signed_for_and_no_other(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let footage = Footage::fresh()?;
-    let answer = asked(&cloud, "/uploads", &request(&maker, &footage)).await?;
-    let upload = &answer["upload"];
-    assert_eq!(put(upload, Some("video/webm"), &footage.bytes).await?, 403, "another media type");
-    assert_eq!(put(upload, None, &footage.bytes).await?, 403, "none at all");
-    assert_eq!(put(upload, Some("video/mp4"), &footage.bytes[1..]).await?, 403, "another length");
-    let drop = dropped(&answer["post"], &footage)?;
-    assert_eq!(cloud.post(&drop.post).await?.state_name(), StateName::Held);
-    assert_eq!(put(upload, Some("video/mp4"), &footage.bytes).await?, 200);
-    cloud.await_state(&drop.post, StateName::Published).await?;
-    maker.book().await?.ensure_published_once(&drop)?;
+async fn presigned_url_accepts_only_the_declared_video(cloud: Arc<Cloud>) -> Result<()> {
+    let upload = Requested::new(&cloud, &TestVideo::small()).await?;
+    let content = upload.dropped.video.content();
+    for (what, content_type, bytes) in [
+        ("another media type", Some("video/webm"), &content[..]),
+        ("no media type", None, &content[..]),
+        ("another length", MP4, &content[1..]),
+    ] {
+        assert_eq!(put(upload.upload(), content_type, bytes).await?, 403, "{what}");
+    }
+    assert_eq!(cloud.post(&upload.dropped.post).await?.state_name(), StateName::Held);
+    upload.put().await?;
+    upload.creator.await_published_once(&upload.dropped).await.map(drop)
+}
+
+async fn second_upload_to_same_url_makes_no_second_post(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, |setup| setup.review = Requirement::Required).await?;
+    let upload = Requested::of(creator, &TestVideo::small()).await?;
+    upload.put().await?;
+    let in_review = |post: &Post| matches!(post.state, PostState::Held { reason: HoldReason::Review });
+    let pinned = cloud.await_post(&upload.dropped.post, "held for its review", in_review).await?;
+    let second = TestVideo::small();
+    assert_eq!(put(upload.upload(), MP4, &second.content()).await?, 200, "S3 accepts it");
+    let approve = format!("/posts/{}/approve", upload.dropped.post);
+    post(&cloud, &approve, &Value::Null).await?.with_status(200)?;
+    let ledger = upload.creator.await_published_once(&upload.dropped).await?;
+    assert_eq!(cloud.post(&upload.dropped.post).await?.source, pinned.source);
+    assert_eq!(ledger.times_published(&second), 0);
     Ok(())
 }
 
-async fn a_second_upload_to_the_same_address_is_no_second_post(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.review = Requirement::Required).await?;
-    let (first, second) = (Footage::fresh()?, Footage::fresh()?);
-    let answer = asked(&cloud, "/uploads", &request(&maker, &first)).await?;
-    let drop = dropped(&answer["post"], &first)?;
-    assert_eq!(put(&answer["upload"], Some("video/mp4"), &first.bytes).await?, 200);
-    let for_review =
-        |post: &domain::post::Post| matches!(post.state, PostState::Held { reason: domain::post::HoldReason::Review });
-    let pinned = cloud.await_post(&drop.post, "held for its review", tests::PATIENCE, for_review).await?;
-    assert_eq!(put(&answer["upload"], Some("video/mp4"), &second.bytes).await?, 200, "S3 takes it");
-    let (status, shown) = call(&cloud, Method::POST, &format!("/posts/{}/approve", drop.post), None).await?;
-    assert_eq!(status, 200, "{shown}");
-    let published = cloud.await_state(&drop.post, StateName::Published).await?;
-    assert_eq!(published.source, pinned.source);
-    let book = maker.book().await?;
-    book.ensure_published_once(&drop)?;
-    assert_eq!(book.times_published(&second), 0);
-    Ok(())
-}
-
-async fn a_large_video_is_uploaded_in_parts_and_posted_whole(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let footage = Footage::long(100_000_001)?;
-    let answer = asked(&cloud, "/uploads", &request(&maker, &footage)).await?;
-    let drop = dropped(&answer["post"], &footage)?;
-    let upload = &answer["upload"];
-    let complete = upload["complete"].as_str().context("it says where it is completed")?;
-    let parts = upload["parts"].as_array().context("a large video has parts")?;
-    let piece = |part: &Value| -> Result<std::ops::Range<usize>> {
-        let first = usize::try_from(part["first_byte"].as_u64().context("a part begins somewhere")?)?;
-        Ok(first..first + usize::try_from(part["bytes"].as_u64().context("a part has a length")?)?)
+async fn large_video_is_uploaded_in_parts_and_published(cloud: Arc<Cloud>) -> Result<()> {
+    let upload = Requested::new(&cloud, &TestVideo::new(100_000_001)?).await?;
+    let complete = text(upload.upload(), "complete")?;
+    let parts = upload.upload()["parts"].as_array().context("a large video has parts")?;
+    let content = |part: &Value| {
+        let (first, bytes) = part["first_byte"].as_u64().zip(part["bytes"].as_u64()).context("a part has a range")?;
+        anyhow::Ok(upload.dropped.video.slice(first, first + bytes))
     };
-    let last = parts.last().context("there are parts")?;
-    assert_eq!(put(last, None, &footage.bytes[piece(last)?][1..]).await?, 403, "a part of another length");
-    assert_eq!(put(last, None, &footage.bytes[piece(last)?]).await?, 200);
-    let (status, problem) = call(&cloud, Method::POST, complete, None).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("parts_missing")), "{problem}");
-    assert!(problem["title"].as_str().is_some_and(|title| title.ends_with(": 1")), "it names them: {problem}");
-    for part in &parts[..parts.len() - 1] {
-        assert_eq!(put(part, None, &footage.bytes[piece(part)?]).await?, 200);
+    let (last, others) = parts.split_last().context("there are parts")?;
+    assert_eq!(put(last, None, &content(last)?[1..]).await?, 403, "a part of another length");
+    assert_eq!(put(last, None, &content(last)?).await?, 200);
+    let problem = post(&cloud, complete, &Value::Null).await?.problem(409, "parts_missing")?;
+    assert!(problem["title"].as_str().is_some_and(|title| title.ends_with(": 1")), "it names the parts: {problem}");
+    for part in others {
+        assert_eq!(put(part, None, &content(part)?).await?, 200);
     }
     for _ in 0..2 {
-        let (status, post) = call(&cloud, Method::POST, complete, None).await?;
-        assert_eq!((status, &post["id"]), (202, &json!(drop.post.as_str())), "to complete twice is no fault: {post}");
+        let shown = post(&cloud, complete, &Value::Null).await?.with_status(202).context("a repeat is accepted")?;
+        assert_eq!(shown["id"], json!(upload.dropped.post.as_str()), "{shown}");
     }
-    let published = |post: &domain::post::Post| post.state_name() == StateName::Published;
-    cloud.await_post(&drop.post, "published", tests::Patience::seconds(200), published).await?;
-    maker.book().await?.ensure_published_once(&drop)?;
-    Ok(())
+    upload.creator.await_published_once(&upload.dropped).await.map(drop)
 }
 
-async fn a_request_that_comes_again_under_its_name_is_the_same_post(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let footage = Footage::fresh()?;
-    let (wanted, name) = (request(&maker, &footage), format!("\"story-{}\"", maker.alias));
-    let ask = async |wanted: &Value| {
-        call_saying(
-            &cloud,
-            Method::POST,
-            "/uploads",
-            &[("idempotency-key", name.as_str())],
-            wanted.to_string().into_bytes(),
-        )
-        .await
-    };
-    let at_once = futures::future::join_all([ask(&wanted), ask(&wanted), ask(&wanted), ask(&wanted)]).await;
+async fn repeated_idempotency_key_returns_same_post(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let video = TestVideo::small();
+    let (wanted, key) = (request(&creator, &video), format!("\"scenario-{}\"", creator.alias));
+    let send = async |request: &Value| post_with_key(&cloud, "/uploads", &key, request).await;
     let mut ids = Vec::new();
-    for answer in at_once {
-        let (status, answer) = answer?;
-        ensure!(status == 201, "{answer}");
+    for answer in try_join_all([send(&wanted), send(&wanted), send(&wanted), send(&wanted)]).await? {
+        let answer = answer.with_status(201)?;
         ids.push((answer["post"]["id"].clone(), answer["upload"]["expires_at"].clone()));
     }
     ids.dedup();
-    assert_eq!(ids.len(), 1, "asked four times at once: {ids:?}");
+    assert_eq!(ids.len(), 1, "four requests at the same time: {ids:?}");
     let mut other = wanted.clone();
     other["options"]["title"] = json!("something else");
-    let (status, problem) = ask(&other).await?;
-    assert_eq!((status, &problem["code"]), (422, &json!("idempotency_key_reused")), "{problem}");
-    let (_, answer) = ask(&wanted).await?;
-    assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200, "signed anew, the same address");
-    let drop = dropped(&answer["post"], &footage)?;
-    cloud.await_state(&drop.post, StateName::Published).await?;
-    let (status, late) = ask(&wanted).await?;
-    assert_eq!((status, &late["post"]["id"], &late["upload"]), (201, &answer["post"]["id"], &Value::Null), "{late}");
-    maker.book().await?.ensure_published_once(&drop)?;
-    let (status, problem) =
-        call_saying(&cloud, Method::POST, "/uploads", &[("idempotency-key", "\"\"")], b"{}".to_vec()).await?;
-    assert_eq!((status, &problem["code"]), (400, &json!("idempotency_key_malformed")));
-    Ok(())
+    send(&other).await?.problem(422, "idempotency_key_reused")?;
+    let answer = send(&wanted).await?.body;
+    assert_eq!(put(&answer["upload"], MP4, &video.content()).await?, 200, "a new signature for the same object");
+    let dropped = dropped(&answer["post"], &video)?;
+    cloud.await_state(&dropped.post, StateName::Published).await?;
+    let late = send(&wanted).await?.with_status(201)?;
+    assert_eq!((&late["post"]["id"], &late["upload"]), (&answer["post"]["id"], &Value::Null), "{late}");
+    creator.ledger().await?.ensure_published_once(&dropped)?;
+    post_with_key(&cloud, "/uploads", "\"\"", &json!({})).await?.problem(400, "idempotency_key_malformed").map(drop)
 }
 
-async fn a_post_whose_video_never_comes_fails_and_says_so(cloud: Arc<Cloud>) -> Result<()> {
-    let stage = stage(&cloud, |_| {}, &[]).await?;
-    let maker = Creator::connect(&stage.cloud).await?;
-    let id = stage.create_upload(&request(&maker, &Footage::fresh()?))?;
-    let until = stage.cloud.post(&id).await?.due_at.context("it is due when its bytes cannot come any more")?;
-    stage.pass().await?;
-    let post = stage.cloud.post(&id).await?;
-    let PostState::Failed { failure, .. } = &post.state else { anyhow::bail!("{:?}", post.state) };
+async fn upload_without_video_expires_and_fails(cloud: Arc<Cloud>) -> Result<()> {
+    let env = isolated_env(&cloud, |_| {}, &[]).await?;
+    let creator = Creator::create(&env.cloud).await?;
+    let id = env.create_upload(&request(&creator, &TestVideo::small())).await?;
+    let expires_at = env.cloud.post(&id).await?.due_at.context("the post is due when its URL has expired")?;
+    env.advance().await?;
+    let post = env.cloud.post(&id).await?;
+    let PostState::Failed { failure, .. } = &post.state else { bail!("{:?}", post.state) };
     assert_eq!(failure.reason.code(), "upload_expired");
-    assert!(stage.now() > until && !failure.advice.is_empty(), "{failure}");
-    maker.book().await?.ensure_never_begun()
+    assert!(env.now() > expires_at && !failure.advice.is_empty(), "{failure}");
+    creator.ledger().await?.ensure_no_init()
 }
 
-async fn an_upload_that_is_cancelled_is_not_posted_when_its_bytes_come(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let footage = Footage::fresh()?;
-    let answer = asked(&cloud, "/uploads", &request(&maker, &footage)).await?;
-    let drop = dropped(&answer["post"], &footage)?;
-    let (status, shown) = call(&cloud, Method::POST, &format!("/posts/{}/cancel", drop.post), None).await?;
-    assert_eq!((status, &shown["state"]), (200, &json!("cancelled")), "{shown}");
-    assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200, "the address lives on");
-    cloud.stays(&drop.post, StateName::Cancelled, std::time::Duration::from_secs(5)).await?;
-    maker.book().await?.ensure_never_begun()
+async fn cancelled_upload_is_not_posted_when_bytes_arrive(cloud: Arc<Cloud>) -> Result<()> {
+    let upload = Requested::new(&cloud, &TestVideo::small()).await?;
+    upload.cancel().await?;
+    upload.put().await.context("the URL stays valid")?;
+    cloud.ensure_state_stays(&upload.dropped.post, StateName::Cancelled, Duration::from_secs(5)).await?;
+    upload.creator.ledger().await?.ensure_no_init()
 }
 
-async fn an_upload_in_parts_that_is_cancelled_is_given_up_at_the_bucket_too(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let footage = Footage::fresh()?;
-    let mut large = request(&maker, &footage);
-    large["bytes"] = json!(150_000_000);
-    let answer = asked(&cloud, "/uploads", &large).await?;
-    let drop = dropped(&answer["post"], &footage)?;
-    assert!(is_open(&cloud, &drop).await?, "{answer}");
-    let (status, shown) = call(&cloud, Method::POST, &format!("/posts/{}/cancel", drop.post), None).await?;
-    assert_eq!((status, &shown["state"]), (200, &json!("cancelled")), "{shown}");
-    assert!(!is_open(&cloud, &drop).await?, "its parts would be paid for");
+async fn cancelled_multipart_upload_is_aborted_in_the_bucket(cloud: Arc<Cloud>) -> Result<()> {
+    let upload = Requested::new(&cloud, &TestVideo::new(100_000_001)?).await?;
+    assert!(is_open(&cloud, &upload.dropped).await?, "{}", upload.answer);
+    upload.cancel().await?;
+    assert!(!is_open(&cloud, &upload.dropped).await?, "stored parts cost money");
     Ok(())
 }
 
-/// Whether the bucket awaits parts of an object.
-async fn is_open(cloud: &Cloud, drop: &Dropped) -> Result<bool> {
-    let listed = cloud.s3.list_multipart_uploads().bucket(&cloud.outputs().intake_bucket);
-    let listed = listed.prefix(&drop.source.key).send().await?;
+/// Returns whether the bucket has a multipart upload for an object.
+async fn is_open(cloud: &Cloud, dropped: &Dropped) -> Result<bool> {
+    let list = cloud.s3.list_multipart_uploads().bucket(&cloud.outputs().intake_bucket);
+    let listed = list.prefix(&dropped.source.key).send().await?;
     Ok(!listed.uploads().is_empty())
 }
 
-async fn an_object_that_is_in_the_bucket_is_posted_on_request(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let (footage, newer) = (Footage::fresh()?, Footage::fresh()?);
-    let key = format!("library/{}/bread & butter.mp4", maker.alias);
-    let older = cloud.put(Put::new(&key, &footage)).await?;
+async fn object_in_bucket_is_posted_on_request(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let (video, newer) = (TestVideo::small(), TestVideo::small());
+    let key = format!("library/{}/bread & butter.mp4", creator.alias);
+    let older = cloud.put(Put::new(&key, &video)).await?;
     cloud.put(Put::new(&key, &newer)).await?;
-    let domain::source::ObjectVersion::Id(version) = &older.source.version else { anyhow::bail!("it has a version") };
-    let wanted = json!({ "account": maker.alias.as_str(), "key": key, "version_id": version });
-    let answer = asked(&cloud, "/posts", &wanted).await?;
-    let again = asked(&cloud, "/posts", &wanted).await?;
-    assert_eq!(answer["id"], again["id"], "a version of an object is one post");
+    let wanted = json!({ "account": creator.alias.as_str(), "key": key, "version_id": older.version()? });
+    let answer = post(&cloud, "/posts", &wanted).await?.with_status(201)?;
+    let repeated = post(&cloud, "/posts", &wanted).await?.with_status(201)?;
+    assert_eq!(answer["id"], repeated["id"], "a version of an object is one post");
     let mut other = wanted.clone();
     other["options"] = json!({ "title": "another" });
-    let (status, problem) = call(&cloud, Method::POST, "/posts", Some(&other)).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("post_exists")), "{problem}");
-    let drop = dropped(&answer, &footage)?;
-    cloud.await_state(&drop.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    assert_eq!(book.ensure_published_once(&drop)?.title, "bread & butter");
-    // Under a name of its own it is another post, on purpose.
-    let other_maker = Creator::connect(&cloud).await?;
-    let name = format!("again-{}", maker.alias);
-    other["account"] = json!(other_maker.alias.as_str());
-    let headers = [("idempotency-key", name.as_str())];
-    let ask = || call_saying(&cloud, Method::POST, "/posts", &headers, other.to_string().into_bytes());
-    let at_once = futures::future::try_join_all([ask(), ask(), ask()]).await?;
-    let once_more = &at_once[0].1;
-    ensure!(at_once.iter().all(|(status, post)| *status == 201 && post["id"] == once_more["id"]), "{at_once:?}");
-    assert_ne!(once_more["id"], answer["id"]);
-    let drop = dropped(once_more, &footage)?;
-    cloud.await_state(&drop.post, StateName::Published).await?;
-    assert_eq!(other_maker.book().await?.ensure_published_once(&drop)?.title, "another");
+    post(&cloud, "/posts", &other).await?.problem(409, "post_exists")?;
+    let first = dropped(&answer, &video)?;
+    assert_eq!(creator.await_published_once(&first).await?.publications[0].title, "bread & butter");
+    // With an idempotency key of its own, the same object makes another post.
+    let other_creator = Creator::create(&cloud).await?;
+    let key = format!("again-{}", creator.alias);
+    other["account"] = json!(other_creator.alias.as_str());
+    let send = || post_with_key(&cloud, "/posts", &key, &other);
+    let answers = try_join_all([send(), send(), send()]).await?;
+    let second_id = answers[0].body["id"].clone();
+    ensure!(answers.iter().all(|answer| answer.status == 201 && answer.body["id"] == second_id), "{answers:?}");
+    assert_ne!(second_id, answer["id"]);
+    let second = dropped(&answers[0].body, &video)?;
+    assert_eq!(other_creator.await_published_once(&second).await?.publications[0].title, "another");
     Ok(())
 }
 
-async fn what_was_dropped_is_no_second_post_whatever_a_request_is_called(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let drop = maker.drops("clip.mp4", &Footage::fresh()?).await?;
-    cloud.await_state(&drop.post, StateName::Published).await?;
-    let wanted = json!({ "account": maker.alias.as_str(), "key": drop.source.key }).to_string().into_bytes();
-    let name = format!("twice-{}", maker.alias);
-    let (status, problem) =
-        call_saying(&cloud, Method::POST, "/posts", &[("idempotency-key", name.as_str())], wanted).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("post_exists")), "{problem}");
-    let footage = Footage::fresh()?;
-    let answer = asked(&cloud, "/uploads", &request(&maker, &footage)).await?;
-    let upload = dropped(&answer["post"], &footage)?;
-    assert_eq!(put(&answer["upload"], Some("video/mp4"), &footage.bytes).await?, 200);
-    cloud.await_state(&upload.post, StateName::Published).await?;
-    let key = cloud.post(&upload.post).await?.source.key.clone();
-    let wanted = json!({ "account": maker.alias.as_str(), "key": key });
-    let (status, problem) = call(&cloud, Method::POST, "/posts", Some(&wanted)).await?;
-    assert_eq!((status, &problem["code"]), (409, &json!("post_exists")), "{problem}");
-    maker.book().await?.ensure_published_each_once(&[&drop, &upload])
+async fn idempotency_key_never_duplicates_a_dropped_object(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let from_drop = creator.drop_small("clip.mp4").await?;
+    cloud.await_state(&from_drop.post, StateName::Published).await?;
+    let wanted = json!({ "account": creator.alias.as_str(), "key": from_drop.source.key });
+    let key = format!("twice-{}", creator.alias);
+    post_with_key(&cloud, "/posts", &key, &wanted).await?.problem(409, "post_exists")?;
+    let upload = Requested::of(creator.clone(), &TestVideo::small()).await?;
+    upload.put().await?;
+    cloud.await_state(&upload.dropped.post, StateName::Published).await?;
+    let key = cloud.post(&upload.dropped.post).await?.source.key.clone();
+    let wanted = json!({ "account": creator.alias.as_str(), "key": key });
+    post(&cloud, "/posts", &wanted).await?.problem(409, "post_exists")?;
+    creator.ledger().await?.ensure_published_each_once([&from_drop, &upload.dropped])
 }
 
-async fn a_request_that_no_post_can_be_made_of_says_why(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::connect(&cloud).await?;
-    let whole = request(&maker, &Footage::fresh()?);
-    let but = |field: &str, value: Value| {
-        let mut request = whole.clone();
+async fn invalid_requests_name_the_problem(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let valid = request(&creator, &TestVideo::small());
+    let with = |field: &str, value: Value| {
+        let mut request = valid.clone();
         request[field] = value;
         request
     };
-    let object = |key: &str| json!({ "account": maker.alias.as_str(), "key": key });
+    let object = |key: &str| json!({ "account": creator.alias.as_str(), "key": key });
     let table = [
-        ("/uploads", but("account", json!("nobody")), 422, "account_not_found"),
-        ("/uploads", but("bytes", json!(0)), 422, "size_invalid"),
-        ("/uploads", but("bytes", json!(4_000_000_001_u64)), 422, "size_invalid"),
-        ("/uploads", but("content_type", json!("image/png")), 422, "content_type_invalid"),
-        ("/uploads", but("file_name", json!("../a.mp4")), 422, "file_name_invalid"),
-        ("/uploads", but("options", json!({ "titel": "x" })), 400, "request_malformed"),
-        ("/uploads", but("colour", json!("red")), 400, "request_malformed"),
+        ("/uploads", with("account", json!("nobody")), 422, "account_not_found"),
+        ("/uploads", with("bytes", json!(0)), 422, "size_invalid"),
+        ("/uploads", with("bytes", json!(4_000_000_001_u64)), 422, "size_invalid"),
+        ("/uploads", with("content_type", json!("image/png")), 422, "content_type_invalid"),
+        ("/uploads", with("file_name", json!("../a.mp4")), 422, "file_name_invalid"),
+        ("/uploads", with("options", json!({ "titel": "x" })), 400, "request_malformed"),
+        ("/uploads", with("colour", json!("red")), 400, "request_malformed"),
         ("/posts", object("library/nothing.mp4"), 422, "object_not_found"),
         ("/posts", object(""), 422, "object_not_found"),
         ("/posts", json!({ "account": "nobody", "key": "library/nothing.mp4" }), 422, "account_not_found"),
         ("/posts", json!({}), 400, "request_malformed"),
     ];
     for (path, request, status, code) in table {
-        let (answered, problem) = call(&cloud, Method::POST, path, Some(&request)).await?;
-        assert_eq!((answered, &problem["code"]), (status, &json!(code)), "{path} {request}: {problem}");
-        assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+        let problem = post(&cloud, path, &request).await?.problem(status, code).with_context(|| request.to_string())?;
+        assert!(problem["detail"].is_string(), "{problem}");
     }
-    maker.book().await?.ensure_never_begun()
+    creator.ledger().await?.ensure_no_init()
 }

@@ -1,8 +1,9 @@
-//! A worker dies in the middle of its work, and another one goes on.
+//! A worker is killed during an upload, and another one resumes it.
 //!
-//! The one that dies is played here: it claims a post as `publish` does, begins a
-//! real upload at TikTok, sends some of it, stores some of what it did, and is
-//! never heard of again. Its lease has run out, so that nobody has to wait.
+//! The test plays the killed worker: it claims a post as `publish` does, begins a real upload at TikTok, sends some of
+//! it, stores some of that, and stops. Its lease has already expired, so the next worker need not wait.
+
+pub(crate) mod outages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,233 +19,195 @@ use domain::title::TitleLimit;
 use domain::upload::{LastChunk, Upload};
 use domain::video::{Inspection, Inspector, VideoFacts};
 use futures::stream;
+use harness::{Cloud, Creator, Dropped, TestVideo};
 use serde_json::json;
 use simulator::{Endpoint, WebhookDelivery};
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
-use tests::{Cloud, Creator, Dropped, Footage};
 use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
 
-use crate::harness::stories;
-use crate::post_office::{PostOffice, told};
+use crate::runner::{for_each, scenarios};
 use crate::transfers::TWO_CHUNKS;
+use crate::webhooks::fixture::{WebhookFixture, await_delivery};
 
-stories![among:
-    a_worker_that_dies_before_the_first_byte_is_taken_over_in_the_same_publish,
-    a_worker_that_dies_behind_a_stored_chunk_is_taken_over_there,
-    a_worker_that_dies_before_a_chunk_is_stored_costs_no_second_sending,
-    a_worker_that_dies_with_the_last_chunk_announced_but_not_sent_leaves_it_to_the_next,
-    a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post,
-    a_worker_that_comes_back_after_the_takeover_can_write_no_more,
-    an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one,
-    what_tiktok_tells_before_anybody_stored_the_publish_is_left_to_the_poll,
+scenarios![concurrent:
+    worker_killed_at_any_point_is_resumed_in_same_publish,
+    worker_that_lost_its_lease_cannot_write,
+    upload_slower_than_its_url_is_abandoned_for_new_one,
+    webhook_before_publish_is_stored_is_left_to_poll,
 ];
 
-/// How long ago the worker took the post: longer than a lease lasts.
-const LONG_AGO: Duration = Duration::from_mins(3);
-const CEILING: u64 = 10_000_000;
-/// Of an upload that comes too late: half of 11 MB is left, and takes eight minutes.
+/// How long ago the killed worker claimed the post: longer than a lease.
+const CLAIM_AGE: Duration = Duration::from_mins(3);
+const MAX_CHUNK_BYTES: u64 = 10_000_000;
+/// An upload that cannot end in time: half of 11 MB remain and take eight minutes, but the URL expires in five.
 const LAGGING_SINCE: Duration = Duration::from_mins(55);
-const LAGGING_AT: Rate = Rate::new(12_000);
+const LAGGING_RATE: Rate = Rate::new(12_000);
 
-/// When a worker died, which has two chunks to send.
+/// The point at which a worker that sends two chunks is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Died {
-    /// TikTok's ticket was stored, and nothing sent.
-    BeforeTheFirstByte,
-    /// TikTok has the first chunk, and the database does not know.
-    WithTheFirstChunkSent,
-    /// The database knows that TikTok has the first chunk.
-    WithTheFirstChunkStored,
-    /// The database knows that the last chunk is about to leave, and it did not.
-    WithTheLastChunkAnnounced,
-    /// TikTok has every byte, and the database does not know.
-    WithTheLastChunkSent,
+enum Killed {
+    /// The upload is stored, and no byte is sent.
+    BeforeFirstByte,
+    /// TikTok has the first chunk, but the table does not say so.
+    FirstChunkSent,
+    /// The table says that TikTok has the first chunk.
+    FirstChunkStored,
+    /// The table says that the last chunk may be sent, but it is not.
+    LastChunkCommitted,
+    /// TikTok has every byte, but the table does not say so.
+    LastChunkSent,
 }
 
-async fn a_worker_that_dies_before_the_first_byte_is_taken_over_in_the_same_publish(cloud: Arc<Cloud>) -> Result<()> {
-    assert_eq!(puts_until_published(&cloud, Died::BeforeTheFirstByte).await?, 2, "both chunks");
-    Ok(())
+/// Whatever was sent and stored, both workers together send each chunk once.
+async fn worker_killed_at_any_point_is_resumed_in_same_publish(cloud: Arc<Cloud>) -> Result<()> {
+    let cases = [
+        Killed::BeforeFirstByte,
+        Killed::FirstChunkSent,
+        Killed::FirstChunkStored,
+        Killed::LastChunkCommitted,
+        Killed::LastChunkSent,
+    ];
+    for_each(cases, async |killed| {
+        let creator = Creator::create(&cloud).await?;
+        let dropped = drop_scheduled(&creator).await?;
+        DeadWorker::new(&creator).await?.work(&dropped, killed).await.context("the worker that is killed")?;
+        let ledger = creator.await_published_once(&dropped).await?;
+        assert_eq!(ledger.publishes.len(), 1, "{killed:?}: the same publish is resumed");
+        assert_eq!(ledger.calls_of(Endpoint::Upload), 2, "{killed:?}: each chunk is sent once");
+        Ok(())
+    })
+    .await
 }
 
-async fn a_worker_that_dies_before_a_chunk_is_stored_costs_no_second_sending(cloud: Arc<Cloud>) -> Result<()> {
-    assert_eq!(puts_until_published(&cloud, Died::WithTheFirstChunkSent).await?, 2, "TikTok was asked what it has");
-    Ok(())
-}
-
-async fn a_worker_that_dies_behind_a_stored_chunk_is_taken_over_there(cloud: Arc<Cloud>) -> Result<()> {
-    assert_eq!(puts_until_published(&cloud, Died::WithTheFirstChunkStored).await?, 2, "one by each worker");
-    Ok(())
-}
-
-async fn a_worker_that_dies_with_the_last_chunk_announced_but_not_sent_leaves_it_to_the_next(
-    cloud: Arc<Cloud>,
-) -> Result<()> {
-    assert_eq!(puts_until_published(&cloud, Died::WithTheLastChunkAnnounced).await?, 2, "one by each worker");
-    Ok(())
-}
-
-async fn a_worker_that_dies_behind_the_last_byte_never_makes_a_second_post(cloud: Arc<Cloud>) -> Result<()> {
-    assert_eq!(puts_until_published(&cloud, Died::WithTheLastChunkSent).await?, 2, "nothing was left to be sent");
-    Ok(())
-}
-
-async fn a_worker_that_comes_back_after_the_takeover_can_write_no_more(cloud: Arc<Cloud>) -> Result<()> {
-    let (maker, dropped) = scheduled_drop(&cloud).await?;
-    let late = DeadWorker::new(&maker).await?.work(&dropped, Died::WithTheFirstChunkStored).await?;
+async fn worker_that_lost_its_lease_cannot_write(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let dropped = drop_scheduled(&creator).await?;
+    let late = DeadWorker::new(&creator).await?.work(&dropped, Killed::FirstChunkStored).await?;
     let published = cloud.await_state(&dropped.post, StateName::Published).await?;
     let now = runtime::clock::now();
     for step in [late.value.clone().renew(now)?, late.value.clone().commit(now)?, late.value.clone().hand_over(now)?] {
         let saved = cloud.posts.save(&late, step, now).await;
         assert!(matches!(saved, Err(SaveError::Conflict)), "{saved:?}");
     }
-    let after = cloud.posts.get(&dropped.post).await?.context("the post is there")?;
+    let after = cloud.post(&dropped.post).await?;
     assert_eq!(after.publish_id(), published.publish_id());
     assert_eq!(after.state_name(), StateName::Published);
-    maker.book().await?.ensure_published_once(&dropped)?;
+    creator.ledger().await?.ensure_published_once(&dropped)?;
     Ok(())
 }
 
-async fn what_tiktok_tells_before_anybody_stored_the_publish_is_left_to_the_poll(cloud: Arc<Cloud>) -> Result<()> {
-    let maker = Creator::cast(&cloud, |casting| casting.user.webhooks = WebhookDelivery::Enabled).await?;
-    let dropped = scheduled_drop_of(&maker).await?;
-    let late = DeadWorker::new(&maker).await?;
-    let (kept, post) = late.work_unstored(&dropped, Died::WithTheLastChunkSent).await?;
+async fn webhook_before_publish_is_stored_is_left_to_poll(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create_with(&cloud, |setup| setup.user.webhooks = WebhookDelivery::Enabled).await?;
+    let dropped = drop_scheduled(&creator).await?;
+    let worker = DeadWorker::new(&creator).await?;
+    let (stored, post) = worker.work_unstored(&dropped, Killed::LastChunkSent).await?;
     let publish = post.publish_id().context("the worker has a publish id")?.as_str();
-    let office = PostOffice::open(&cloud).await?;
-    let complete = told(&cloud, |told| told.publish_id.as_ref().is_some_and(|id| id.as_str() == publish)).await?;
-    assert_eq!(office.outcome(&complete.body).await?, "no post has this publish");
-    cloud.posts.save(kept, post, runtime::clock::now()).await?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    book.ensure_published_once(&dropped)?;
-    assert_eq!(book.publishes.len(), 1, "it is the publish that TikTok told of");
+    let webhooks = WebhookFixture::open(&cloud).await?;
+    let is_complete =
+        |delivery: &simulator::Delivery| delivery.publish_id.as_ref().is_some_and(|id| id.as_str() == publish);
+    let complete = await_delivery(&cloud, is_complete).await?;
+    assert_eq!(webhooks.outcome(&complete.body).await?, "no post has this publish");
+    cloud.posts.save(stored, post, runtime::clock::now()).await?;
+    let ledger = creator.await_published_once(&dropped).await?;
+    assert_eq!(ledger.publishes.len(), 1, "the publish of the webhook");
     Ok(())
 }
 
-async fn an_upload_that_cannot_end_before_its_url_does_is_given_up_for_a_new_one(cloud: Arc<Cloud>) -> Result<()> {
-    let (maker, dropped) = scheduled_drop(&cloud).await?;
-    let mut slow = DeadWorker::new(&maker).await?;
+async fn upload_slower_than_its_url_is_abandoned_for_new_one(cloud: Arc<Cloud>) -> Result<()> {
+    let creator = Creator::create(&cloud).await?;
+    let dropped = drop_scheduled(&creator).await?;
+    let mut slow = DeadWorker::new(&creator).await?;
     slow.lagging = true;
-    slow.work(&dropped, Died::WithTheFirstChunkStored).await?;
-    // Whoever takes it up gives the upload up; it is then as any scheduled post, and is set free.
+    slow.work(&dropped, Killed::FirstChunkStored).await?;
+    // The next worker abandons the upload. The post is scheduled again until the sidecar changes.
     cloud.await_state(&dropped.post, StateName::Scheduled).await?;
-    maker.options("clip.json", &json!({})).await?;
-    let published = cloud.await_state(&dropped.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    book.ensure_published_once(&dropped)?;
-    assert_eq!((book.publishes.len(), published.inits), (2, 2), "the first was given up, long before its URL was dead");
-    assert_eq!(book.calls_of(Endpoint::Upload), 3, "one chunk at the first, two at the second");
+    creator.put_options("clip.json", &json!({})).await?;
+    let ledger = creator.await_published_once(&dropped).await?;
+    let inits = cloud.post(&dropped.post).await?.inits;
+    assert_eq!((ledger.publishes.len(), inits), (2, 2), "the first upload was abandoned before its URL expired");
+    assert_eq!(ledger.calls_of(Endpoint::Upload), 3, "one chunk of the first upload, two of the second");
     Ok(())
 }
 
-/// A creator and a drop that no worker touches before the one of this story
-/// does: it is scheduled far ahead.
-async fn scheduled_drop(cloud: &Arc<Cloud>) -> Result<(Creator, Dropped)> {
-    let maker = Creator::connect(cloud).await?;
-    let dropped = scheduled_drop_of(&maker).await?;
-    Ok((maker, dropped))
-}
-
-async fn scheduled_drop_of(maker: &Creator) -> Result<Dropped> {
-    let far = runtime::clock::now() + Duration::from_hours(24);
-    maker.options("clip.json", &json!({ "publish_at": far.to_string() })).await?;
-    let dropped = maker.drops("clip.mp4", &Footage::long(TWO_CHUNKS)?).await?;
-    maker.cloud.await_state(&dropped.post, StateName::Scheduled).await?;
+/// Drops a video that is scheduled a day ahead, so that no deployed worker claims it first.
+async fn drop_scheduled(creator: &Creator) -> Result<Dropped> {
+    let tomorrow = runtime::clock::now() + Duration::from_hours(24);
+    creator.put_options("clip.json", &json!({ "publish_at": tomorrow.to_string() })).await?;
+    let dropped = creator.drop_video("clip.mp4", &TestVideo::new(TWO_CHUNKS)?).await?;
+    creator.cloud.await_state(&dropped.post, StateName::Scheduled).await?;
     Ok(dropped)
 }
 
-/// Lets a worker die, waits for the post to be published, and counts the PUTs of both.
-async fn puts_until_published(cloud: &Arc<Cloud>, died: Died) -> Result<usize> {
-    let (maker, dropped) = scheduled_drop(cloud).await?;
-    DeadWorker::new(&maker).await?.work(&dropped, died).await.context("the worker that is to die")?;
-    cloud.await_state(&dropped.post, StateName::Published).await?;
-    let book = maker.book().await?;
-    book.ensure_published_once(&dropped)?;
-    assert_eq!(book.publishes.len(), 1, "{died:?}: the same publish is gone on with");
-    Ok(book.calls_of(Endpoint::Upload))
-}
-
+/// A worker that is killed.
 struct DeadWorker<'a> {
-    maker: &'a Creator,
+    creator: &'a Creator,
     tiktok: TikTok,
     token: AccessToken,
-    /// Whether the upload began long ago, and so slowly that its rest takes
-    /// longer than its URL lives.
+    /// Whether the upload began long ago, and is so slow that its URL expires before its end.
     lagging: bool,
 }
 
 impl<'a> DeadWorker<'a> {
-    async fn new(maker: &'a Creator) -> Result<Self> {
-        let api: reqwest::Url = maker.cloud.contract.simulator.as_deref().context("no simulator")?.parse()?;
+    async fn new(creator: &'a Creator) -> Result<Self> {
+        let api: reqwest::Url = creator.cloud.contract.simulator.as_deref().context("no simulator")?.parse()?;
         let upload_hosts =
             UploadHosts::parse(&format!("{}:{}", api.host_str().unwrap_or_default(), api.port().unwrap_or(80)))?;
-        let account = maker.account().await?;
-        let context = EncryptionContext::new(Purpose::AccessToken, &maker.alias);
-        let token = AccessToken::new(maker.cloud.vault.open(&context, &account.tokens.access).await?);
-        Ok(Self { maker, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token, lagging: false })
+        let account = creator.account().await?;
+        let context = EncryptionContext::new(Purpose::AccessToken, &creator.alias);
+        let token = AccessToken::new(creator.cloud.cipher.open(&context, &account.tokens.access).await?);
+        Ok(Self { creator, tiktok: TikTok::new(tiktok::Config { api, upload_hosts })?, token, lagging: false })
     }
 
-    async fn work(&self, dropped: &Dropped, died: Died) -> Result<Versioned<Post>> {
-        let (kept, post) = self.work_unstored(dropped, died).await?;
-        Ok(self.maker.cloud.posts.save(kept, post, runtime::clock::now()).await?)
+    /// Works until this point, and stores the post.
+    async fn work(&self, dropped: &Dropped, killed: Killed) -> Result<Versioned<Post>> {
+        let (stored, post) = self.work_unstored(dropped, killed).await?;
+        Ok(self.creator.cloud.posts.save(stored, post, runtime::clock::now()).await?)
     }
 
-    /// Does the same, and stores nothing yet.
-    async fn work_unstored(&self, dropped: &Dropped, died: Died) -> Result<(Versioned<Post>, Post)> {
-        let size = VideoSize::new(dropped.footage.bytes.len() as u64)?;
-        let plan = ChunkPlan::new(size, ChunkCeiling::new(CEILING)?);
+    /// Works until this point. Returns the post as stored, and as this worker would store it.
+    async fn work_unstored(&self, dropped: &Dropped, killed: Killed) -> Result<(Versioned<Post>, Post)> {
+        let video = &dropped.video;
+        let plan = ChunkPlan::new(VideoSize::new(video.bytes)?, ChunkCeiling::new(MAX_CHUNK_BYTES)?);
         let (upload, url) = self.begin(plan).await?;
-        let kept = self.maker.cloud.posts.get(&dropped.post).await?.context("the post is there")?;
-        let then = runtime::clock::now() - LONG_AGO;
-        let claimed = kept.value.clone().options_arrived(then)?.claim("publish/dead", then)?;
-        let mut post = claimed.described(settings()?, facts(&dropped.footage)?, size.bytes()).begin(upload, then)?;
+        let stored = self.creator.cloud.posts.get(&dropped.post).await?.context("the post exists")?;
+        let claimed_at = runtime::clock::now() - CLAIM_AGE;
+        let claimed = stored.value.clone().options_arrived(claimed_at)?.claim("publish/dead", claimed_at)?;
+        let mut post = claimed.described(settings()?, facts(video)?, video.bytes).begin(upload, claimed_at)?;
         let [first, last] = plan.chunks().collect::<Vec<_>>()[..] else {
-            bail!("the film is to be two chunks");
+            bail!("the video should have two chunks");
         };
-        if died >= Died::WithTheFirstChunkSent {
-            self.send(&url, &plan, first, &dropped.footage).await?;
+        if killed >= Killed::FirstChunkSent {
+            self.send(&url, &plan, first, video).await?;
         }
-        if died >= Died::WithTheFirstChunkStored {
-            post = post.progress(first.end(), None, then)?;
+        if killed >= Killed::FirstChunkStored {
+            post = post.progress(first.end(), None, claimed_at)?;
         }
-        if died >= Died::WithTheLastChunkAnnounced {
-            post = post.commit(then)?;
+        if killed >= Killed::LastChunkCommitted {
+            post = post.commit(claimed_at)?;
         }
-        if died >= Died::WithTheLastChunkSent {
-            self.send(&url, &plan, last, &dropped.footage).await?;
+        if killed >= Killed::LastChunkSent {
+            self.send(&url, &plan, last, video).await?;
         }
-        Ok((kept, post))
+        Ok((stored, post))
     }
 
-    /// Asks TikTok for an upload, as every worker does.
+    /// Begins an upload at TikTok.
     async fn begin(&self, plan: ChunkPlan) -> Result<(Upload, UploadUrl)> {
         let settings = self.tiktok.creator(&self.token).await?.fit(settings()?)?;
         let ticket = self.tiktok.init_publish(&self.token, &settings, &plan).await?;
-        let context = EncryptionContext::new(Purpose::UploadUrl, &self.maker.alias);
-        let url = self.maker.cloud.vault.seal(&context, ticket.upload_url.secret()).await?;
+        let context = EncryptionContext::new(Purpose::UploadUrl, &self.creator.alias);
+        let url = self.creator.cloud.cipher.seal(&context, ticket.upload_url.secret()).await?;
         let now = runtime::clock::now();
-        let (issued_at, rate) = if self.lagging { (now - LAGGING_SINCE, Some(LAGGING_AT)) } else { (now, None) };
-        Ok((
-            Upload {
-                publish_id: ticket.publish_id,
-                url,
-                issued_at,
-                plan,
-                offset: 0,
-                last_chunk: LastChunk::NotSent,
-                rate,
-            },
-            ticket.upload_url,
-        ))
+        let (issued_at, rate) = if self.lagging { (now - LAGGING_SINCE, Some(LAGGING_RATE)) } else { (now, None) };
+        let (publish_id, last_chunk) = (ticket.publish_id, LastChunk::NotSent);
+        Ok((Upload { publish_id, url, issued_at, plan, offset: 0, last_chunk, rate }, ticket.upload_url))
     }
 
-    async fn send(&self, url: &UploadUrl, plan: &ChunkPlan, chunk: Chunk, footage: &Footage) -> Result<()> {
-        let range = usize::try_from(chunk.first)?..usize::try_from(chunk.end())?;
-        let bytes = footage.bytes.slice(range);
-        let body = stream::iter([Ok::<_, std::io::Error>(bytes)]);
+    async fn send(&self, url: &UploadUrl, plan: &ChunkPlan, chunk: Chunk, video: &TestVideo) -> Result<()> {
+        let body = stream::iter([Ok::<_, std::io::Error>(video.slice(chunk.first, chunk.end()))]);
         match self.tiktok.put_chunk(url, "video/mp4", plan, chunk, body).await {
             ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete => Ok(()),
-            other => bail!("chunk {} was not taken: {other:?}", chunk.index),
+            other => bail!("chunk {} was not accepted: {other:?}", chunk.index),
         }
     }
 }
@@ -258,15 +221,13 @@ fn settings() -> Result<Settings> {
     Ok(Settings::resolve(&PostOptions::default(), "clip.mp4", &stack)?)
 }
 
-fn facts(footage: &Footage) -> Result<VideoFacts> {
-    let mut inspector = Inspector::new(footage.bytes.len() as u64);
+fn facts(video: &TestVideo) -> Result<VideoFacts> {
+    let mut inspector = Inspector::new(video.bytes);
     loop {
         match inspector.advance()? {
             Inspection::Done(facts) => return Ok(facts),
             Inspection::Read { offset, len } => {
-                let start = usize::try_from(offset)?;
-                let end = (start + usize::try_from(len)?).min(footage.bytes.len());
-                inspector.feed(&footage.bytes[start..end]);
+                inspector.feed(&video.slice(offset, (offset + len).min(video.bytes)));
             }
         }
     }

@@ -1,7 +1,21 @@
-//! The way into the local cloud: what `cloud.json` says, and clients made of it.
+//! A client of the local cloud: what `cloud.json` says, and AWS and TikTok clients made from it.
 //!
-//! `infra/local` writes that file and names it in `DROPCAST_CLOUD`. Nothing else of
-//! the environment is read, so that a scenario can never reach a real account.
+//! `infra/local` writes that file and names it in `DROPCAST_CLOUD`. This module reads no other environment variable, so
+//! a scenario can never reach a real AWS account.
+//!
+//! In reading order: [`Cloud`]; [`Creator`], an account to post with; [`Dropped`], an object and its post; `watch`,
+//! which waits for a post's state; [`LedgerView`], which tells what TikTok published. For tests that need another
+//! clock, `in_process` runs the functions' use cases in this process, and [`IsolatedEnv`] does so with tables and a
+//! TikTok of its own. [`WriteFault`] makes writes to a table fail.
+
+mod creator;
+mod dropped;
+mod in_process;
+mod isolated_env;
+mod ledger_view;
+mod poller;
+mod watch;
+mod write_fault;
 
 use std::path::PathBuf;
 
@@ -12,128 +26,112 @@ use serde::Deserialize;
 use simulator::Control;
 use storage::{Accounts, AuthorizationRequests, KmsCipher, Posts};
 
-use crate::pulse::Pulse;
+pub use creator::{Creator, CreatorSetup};
+pub use dropped::{Dropped, Put};
+pub use in_process::{WORK_TIME, worker};
+pub use isolated_env::{App, IsolatedEnv};
+pub use ledger_view::LedgerView;
+use poller::Poller;
+pub use watch::{TIMEOUT, deferral_code, is_linked, is_published};
+pub use write_fault::{WriteFault, Writes};
 
-/// What `cloud.json` says. It holds a key, so it has no `Debug`.
+/// The content of `cloud.json`. It contains an access key, so it has no `Debug`.
 #[derive(Clone, Deserialize)]
 pub struct Contract {
-    /// Where every AWS service is.
+    /// The endpoint of all AWS services.
     pub endpoint: String,
-    /// The region that everything is in.
+    /// The region of all resources.
     pub region: String,
     access_key_id: String,
     secret_access_key: String,
-    /// The control interface of the simulator; none where something else plays TikTok.
+    /// The URL of the simulator; none if TikTok is something else.
     pub simulator: Option<String>,
-    /// What the stack says of itself.
+    /// The stack's outputs.
     pub outputs: Outputs,
-    /// The folder with what this cloud's processes said.
+    /// The folder with the logs of the cloud's processes.
     pub logs: PathBuf,
     /// The AWS CLI that belongs to this cloud.
     pub aws_cli: PathBuf,
-    /// The certificates to trust, for other programs.
+    /// The file with the certificates to trust, for other programs.
     pub trust: PathBuf,
 }
 
-/// The outputs of the stack.
+/// The outputs of the stack, as in `template.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "template.yaml describes each output")]
 pub struct Outputs {
-    /// The bucket that videos are dropped into.
     pub intake_bucket: String,
-    /// The queue that wakes `publish`.
     pub intake_queue_url: String,
-    /// What could not be handled.
     pub dead_letter_queue_url: String,
-    /// The table of posts.
     pub posts_table: String,
-    /// The table of accounts.
     pub accounts_table: String,
-    /// The table of budgets.
     pub limits_table: String,
-    /// The key that seals tokens.
     pub tokens_key_id: String,
-    /// The app's credentials at TikTok.
     pub app_secret_arn: String,
-    /// The function that uploads.
     pub publish_function: String,
-    /// The function that looks at what is due.
     pub status_function: String,
-    /// The function that answers HTTP.
     pub api_function: String,
-    /// Where the HTTP API is.
     pub api_url: String,
-    /// Where an account's connecting begins.
     pub connect_url: String,
-    /// Where TikTok's answer to it goes.
     pub redirect_url: String,
-    /// The table of requests for consent.
     pub authorization_requests_table: String,
-    /// Where TikTok's webhooks go.
     pub webhook_url: String,
-    /// The table of what they said.
     pub webhooks_table: String,
-    /// The topic that an operator hears of failures by.
     pub failure_topic: String,
-    /// The function that tells others.
     pub notices_function: String,
-    /// What is left of looks that failed.
     pub status_dlq_url: String,
-    /// What of the stream could not be told.
     pub notices_dlq_url: String,
 }
 
-/// The local cloud, as a user of it sees it.
+/// The local cloud and its clients.
 pub struct Cloud {
-    /// What `cloud.json` says.
+    /// The content of `cloud.json`.
     pub contract: Contract,
-    /// A file to lock by whoever wants the cloud for themselves.
+    /// The file that a test run locks to use the cloud alone.
     pub lock_file: PathBuf,
-    /// The bucket.
+    /// S3.
     pub s3: aws_sdk_s3::Client,
-    /// The queues.
+    /// SQS.
     pub sqs: aws_sdk_sqs::Client,
-    /// The functions.
+    /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
-    /// The tables, raw.
+    /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// The posts.
+    /// The posts table.
     pub posts: Posts,
-    /// The accounts.
+    /// The accounts table.
     pub accounts: Accounts,
-    /// The requests for consent.
-    pub consents: AuthorizationRequests,
+    /// The table of OAuth authorization requests.
+    pub authorization_requests: AuthorizationRequests,
     /// The key that seals tokens.
-    pub vault: KmsCipher,
-    /// The simulator that plays TikTok.
+    pub cipher: KmsCipher,
+    /// The simulated TikTok.
     pub tiktok: Control,
-    pub(crate) pulse: Pulse,
-    pub(crate) aws: SdkConfig,
+    poller: Poller,
+    aws: SdkConfig,
 }
 
 impl Cloud {
     /// Opens the cloud that `DROPCAST_CLOUD` names.
     ///
     /// # Errors
-    /// There is none, or TikTok is not played by our simulator in it.
+    /// There is no local cloud, or TikTok is not our simulator in it.
     pub async fn open() -> Result<Self> {
         let path = runtime::environment::variable("DROPCAST_CLOUD")
             .ok_or_else(|| anyhow!("no local cloud: run `make test`"))?;
         let text = std::fs::read(&path).with_context(|| format!("no local cloud: {path} cannot be read"))?;
-        let contract: Contract = serde_json::from_slice(&text).with_context(|| format!("{path} is not understood"))?;
-        Self::of(contract, PathBuf::from(path).with_extension("scenarios.lock")).await
+        let contract: Contract = serde_json::from_slice(&text).with_context(|| format!("{path} is invalid"))?;
+        Self::new(contract, PathBuf::from(path).with_extension("scenarios.lock")).await
     }
 
-    /// Makes the clients of a contract.
+    /// Creates the clients for a cloud.
     ///
     /// # Errors
-    /// TikTok is not played by our simulator in it.
-    pub async fn of(contract: Contract, lock_file: PathBuf) -> Result<Self> {
-        let simulator = contract
-            .simulator
-            .as_deref()
-            .context("TikTok is not played by our simulator in this cloud, so nobody can judge")?;
-        let tiktok = Control::new(simulator);
+    /// TikTok is not our simulator in this cloud, or the simulator does not answer.
+    pub async fn new(contract: Contract, lock_file: PathBuf) -> Result<Self> {
+        let simulator = contract.simulator.as_deref();
+        let tiktok = Control::new(simulator.context("this cloud has no simulator, so it has no ledger")?);
         tiktok.health().await.context("no local cloud: its simulator does not answer")?;
         let aws = contract.sdk_config().await;
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
@@ -145,18 +143,18 @@ impl Cloud {
             lambda: aws_sdk_lambda::Client::new(&aws),
             posts: Posts::new(dynamodb.clone(), &outputs.posts_table),
             accounts: Accounts::new(dynamodb.clone(), &outputs.accounts_table),
-            consents: AuthorizationRequests::new(dynamodb.clone(), &outputs.authorization_requests_table),
-            vault: KmsCipher::new(aws_sdk_kms::Client::new(&aws), &outputs.tokens_key_id),
+            authorization_requests: AuthorizationRequests::new(dynamodb.clone(), &outputs.authorization_requests_table),
+            cipher: KmsCipher::new(aws_sdk_kms::Client::new(&aws), &outputs.tokens_key_id),
             dynamodb,
             tiktok,
-            pulse: Pulse::default(),
+            poller: Poller::default(),
             aws,
             lock_file,
             contract,
         })
     }
 
-    /// What the stack says of itself.
+    /// The stack's outputs.
     #[must_use]
     pub fn outputs(&self) -> &Outputs {
         &self.contract.outputs
@@ -164,13 +162,13 @@ impl Cloud {
 }
 
 impl Contract {
-    /// The credentials of the user that people, tests and tools sign as.
+    /// The credentials of the IAM user that people, tests and tools sign as.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "cloud.json")
     }
 
-    pub(crate) async fn sdk_config(&self) -> SdkConfig {
+    async fn sdk_config(&self) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .endpoint_url(&self.endpoint)
@@ -179,13 +177,13 @@ impl Contract {
             .await
     }
 
-    /// The key that requests are signed with, as curl takes it.
+    /// The access key as curl's `--user` takes it.
     #[must_use]
     pub fn curl_user(&self) -> String {
         format!("{}:{}", self.access_key_id, self.secret_access_key)
     }
 
-    /// The variables with which the AWS CLI uses this cloud and no other.
+    /// The environment variables with which the AWS CLI uses this cloud only.
     #[must_use]
     pub fn cli_environment(&self) -> [(&'static str, String); 4] {
         [

@@ -1,74 +1,72 @@
-//! Metrics in a log: the lines that CloudWatch would make numbers of.
+//! A parser of metrics in the embedded metric format of CloudWatch.
 //!
-//! The local cloud makes none of them. So each is held here against the rules of the
-//! embedded metric format, of which CloudWatch says nothing to whoever breaks them:
+//! The local cloud makes no metrics of log lines. CloudWatch silently ignores a line that breaks the rules of the
+//! format, so this parser checks them:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-/// The units that CloudWatch knows, of those that anybody here would use.
+/// The permitted units: those of CloudWatch's that are useful here.
 const UNITS: [&str; 8] =
     ["None", "Count", "Percent", "Seconds", "Milliseconds", "Bytes", "Bytes/Second", "Count/Second"];
-/// The most dimensions that a metric may have.
-const MOST_DIMENSIONS: usize = 30;
-/// The most metrics of one line.
-const MOST_METRICS: usize = 100;
+/// CloudWatch's maximum number of dimensions of a metric.
+const MAX_DIMENSIONS: usize = 30;
+/// CloudWatch's maximum number of metrics in a line.
+const MAX_METRICS: usize = 100;
 
-/// A number, as CloudWatch would take it.
+/// A measured value, as CloudWatch stores it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Datum {
     /// The metric's name.
     pub name: String,
-    /// What it is counted by: sets of names and words, each a metric of its own.
-    pub by: Vec<Vec<(String, String)>>,
-    /// The number.
+    /// Sets of dimensions with their values. Each set makes a metric of its own.
+    pub dimensions: Vec<Vec<(String, String)>>,
+    /// The value.
     pub value: f64,
 }
 
-/// Reads the metrics of a line of the log; none, where it is no such line.
+/// Parses the metrics in a log line; a line without metrics has none.
 ///
 /// # Errors
-/// It means to be one, and CloudWatch would not take it.
-pub fn read(line: &Value) -> Result<Vec<Datum>> {
+/// The line has metrics, but breaks a rule of the format.
+pub fn parse(line: &Value) -> Result<Vec<Datum>> {
     let Some(metadata) = line.get("_aws") else { return Ok(Vec::new()) };
-    metadata["Timestamp"].as_u64().context("the time is in milliseconds since 1970")?;
-    let directives = metadata["CloudWatchMetrics"].as_array().context("there are directives")?;
-    ensure!(!directives.is_empty(), "there is a directive");
+    metadata["Timestamp"].as_u64().context("Timestamp is not a number of milliseconds since 1970")?;
+    let directives = metadata["CloudWatchMetrics"].as_array().context("CloudWatchMetrics is not a list")?;
+    ensure!(!directives.is_empty(), "CloudWatchMetrics is empty");
     let mut data = Vec::new();
     for directive in directives {
-        let namespace = directive["Namespace"].as_str().context("a namespace is text")?;
-        ensure!(
-            (1..=1024).contains(&namespace.len()) && !namespace.starts_with("AWS/"),
-            "{namespace:?} is no namespace"
-        );
-        let sets = directive["Dimensions"].as_array().context("there are sets of dimensions")?;
-        ensure!(!sets.is_empty(), "there is a set of dimensions, if only an empty one");
-        let by: Vec<_> = sets.iter().map(|set| dimensions(line, set)).collect::<Result<_>>()?;
-        let metrics = directive["Metrics"].as_array().context("there are metrics")?;
-        ensure!((1..=MOST_METRICS).contains(&metrics.len()), "{} metrics", metrics.len());
+        let namespace = directive["Namespace"].as_str().context("Namespace is not text")?;
+        let valid = (1..=1024).contains(&namespace.len()) && !namespace.starts_with("AWS/");
+        ensure!(valid, "the namespace {namespace:?} is invalid");
+        let sets = directive["Dimensions"].as_array().context("Dimensions is not a list")?;
+        ensure!(!sets.is_empty(), "there must be a set of dimensions, which may be empty");
+        let dimensions: Vec<_> = sets.iter().map(|set| parse_set(line, set)).collect::<Result<_>>()?;
+        let metrics = directive["Metrics"].as_array().context("Metrics is not a list")?;
+        ensure!((1..=MAX_METRICS).contains(&metrics.len()), "{} metrics", metrics.len());
         for metric in metrics {
-            let name = metric["Name"].as_str().context("a metric has a name")?;
-            let unit = metric["Unit"].as_str().context("a metric has a unit")?;
-            ensure!(UNITS.contains(&unit), "{unit:?} is no unit");
-            let value = line[name].as_f64().with_context(|| format!("{name} is no number"))?;
-            data.push(Datum { name: name.to_owned(), by: by.clone(), value });
+            let name = metric["Name"].as_str().context("a metric has no name")?;
+            let unit = metric["Unit"].as_str().context("a metric has no unit")?;
+            ensure!(UNITS.contains(&unit), "the unit {unit:?} is unknown");
+            let value = line[name].as_f64().with_context(|| format!("{name} is not a number"))?;
+            data.push(Datum { name: name.to_owned(), dimensions: dimensions.clone(), value });
         }
     }
     Ok(data)
 }
 
-fn dimensions(line: &Value, set: &Value) -> Result<Vec<(String, String)>> {
-    let names = set.as_array().context("a set of dimensions is a list")?;
-    ensure!(names.len() <= MOST_DIMENSIONS, "{} dimensions", names.len());
-    let word = |name: &Value| {
-        let name = name.as_str().context("a dimension is named by a text")?;
+fn parse_set(line: &Value, set: &Value) -> Result<Vec<(String, String)>> {
+    let names = set.as_array().context("a set of dimensions is not a list")?;
+    ensure!(names.len() <= MAX_DIMENSIONS, "{} dimensions", names.len());
+    let dimension = |name: &Value| {
+        let name = name.as_str().context("the name of a dimension is not text")?;
         match line[name].as_str() {
-            Some(word) if (1..=1024).contains(&word.len()) => Ok((name.to_owned(), word.to_owned())),
-            _ => bail!("the dimension {name} has no text in the line"),
+            Some(value) if (1..=1024).contains(&value.len()) => Ok((name.to_owned(), value.to_owned())),
+            _ => bail!("the dimension {name} has no text value in the line"),
         }
     };
-    names.iter().map(word).collect()
+    names.iter().map(dimension).collect()
 }
 
 #[cfg(test)]
@@ -83,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_by_the_rules_is_read() {
-        let by = vec![vec![], vec![("State".to_owned(), "failed".to_owned())]];
-        assert_eq!(read(&line()).unwrap(), [Datum { name: "PostsEnded".to_owned(), by, value: 1.0 }]);
-        assert_eq!(read(&json!({ "message": "post published" })).unwrap(), []);
+    fn valid_line_is_parsed() {
+        let dimensions = vec![vec![], vec![("State".to_owned(), "failed".to_owned())]];
+        assert_eq!(parse(&line()).unwrap(), [Datum { name: "PostsEnded".to_owned(), dimensions, value: 1.0 }]);
+        assert_eq!(parse(&json!({ "message": "post published" })).unwrap(), []);
     }
 
     #[test]
-    fn a_line_that_cloudwatch_would_pass_over_is_refused() {
+    fn line_that_cloudwatch_would_ignore_is_error() {
         for (pointer, wrong) in [
             ("/_aws/Timestamp", json!("now")),
             ("/_aws/CloudWatchMetrics", json!([])),
@@ -104,7 +102,7 @@ mod tests {
         ] {
             let mut broken = line();
             *broken.pointer_mut(pointer).unwrap() = wrong;
-            assert!(read(&broken).is_err(), "{pointer}");
+            assert!(parse(&broken).is_err(), "{pointer}");
         }
     }
 }

@@ -1,43 +1,28 @@
-//! What the scenarios and the demo share: a way into the local cloud, people to
-//! play with, films to drop, and questions to what came of them.
+//! The test harness: everything that the scenarios, the fault-injection campaigns, the benchmarks and the demo share.
 //!
-//! It stands outside of the stack, as a user does: it drops files, waits, and
-//! reads the posts, the accounts and TikTok's ledger. It reaches into no function,
-//! and knows only what `cloud.json` says of where things are.
-//!
-//! In reading order: [`Cloud`] (where everything is), [`Creator`] (who posts),
-//! [`Footage`] (what is posted), [`Dropped`] (what became a post), and then the
-//! two that judge: `watch` (what the post says) and [`Counter`] (what TikTok says).
-//! Where the functions' own clock is in a story's way, `staff` has workers with
-//! another one, and [`Hiccup`] a table that fails; [`Secrets`] looks for what
-//! nobody may see, and [`emf`] for what is counted.
+//! - [`aws`] and [`lambda`] are fakes, for tests that need no local cloud.
+//! - [`cloud`] is a client of the local cloud. It acts as a user does: it puts objects,
+//!   waits, and reads posts, accounts and the ledger of the simulated TikTok. It knows
+//!   nothing of a function's inside.
+//! - [`TestVideo`] is a file to post, [`Secrets`] searches for secrets where they must
+//!   not be, and [`emf`] parses the metrics in a log.
 
-mod cloud;
+pub mod aws;
+pub mod lambda;
 
-mod creator;
-mod footage;
+mod test_video;
 
-mod dropped;
-
-mod apart;
-
-mod book;
-mod hiccup;
-mod pulse;
-mod staff;
-mod watch;
-
+#[cfg(feature = "cloud")]
+pub mod cloud;
 pub mod emf;
+#[cfg(feature = "cloud")]
 mod secrets;
 
-pub use apart::{Apart, App};
-pub use book::Counter;
-pub use cloud::{Cloud, Contract, Outputs};
-pub use creator::{Casting, Creator};
-pub use dropped::{Dropped, Put};
-pub use footage::Footage;
-pub use hiccup::{Hiccup, Writes};
-pub use pulse::Pulse;
+#[cfg(feature = "cloud")]
+pub use cloud::{
+    App, Cloud, Contract, Creator, CreatorSetup, Dropped, IsolatedEnv, LedgerView, Outputs, Put, TIMEOUT, WORK_TIME,
+    WriteFault, Writes, deferral_code, is_linked, is_published, worker,
+};
+#[cfg(feature = "cloud")]
 pub use secrets::Secrets;
-pub use staff::{apart, worker};
-pub use watch::{PATIENCE, Patience};
+pub use test_video::TestVideo;

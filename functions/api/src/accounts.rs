@@ -2,20 +2,20 @@
 //!
 //! No response contains a token.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use domain::account::{Account, Connection, Preferences};
 use jiff::Timestamp;
-use posting::{ConnectError, Connections, Revocation};
+use posting::{ConnectError, Revocation};
 use serde::Serialize;
 
 use crate::body::Body;
 use crate::deadline::WorkerContext;
 use crate::paths::AccountPath;
 use crate::problem::Problem;
+use crate::use_cases::UseCases;
 
 /// An account, without its tokens.
 #[derive(Serialize)]
@@ -76,18 +76,18 @@ pub(crate) struct Accounts {
 }
 
 /// `GET /accounts`.
-pub(crate) async fn list(State(connections): State<Arc<Connections>>) -> Result<Json<Accounts>, Problem> {
-    let accounts = connections.posting.accounts.list().await.map_err(ConnectError::Store)?;
+pub(crate) async fn list(State(use_cases): State<Arc<UseCases>>) -> Result<Json<Accounts>, Problem> {
+    let accounts = use_cases.accounts.list().await.map_err(ConnectError::Store)?;
     Ok(Json(Accounts { accounts: accounts.iter().map(|account| AccountView::of(account)).collect() }))
 }
 
 /// `GET /accounts/{alias}`.
 pub(crate) async fn get(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     AccountPath(alias): AccountPath,
 ) -> Result<Json<AccountView>, Problem> {
-    let account = connections.posting.accounts.get(&alias).await.map_err(ConnectError::Store)?;
-    let account = account.ok_or(ConnectError::UnknownAccount(alias))?;
+    let account = use_cases.accounts.get(&alias).await.map_err(ConnectError::Store)?;
+    let account = account.ok_or(ConnectError::AccountNotFound(alias))?;
     Ok(Json(AccountView::of(&account)))
 }
 
@@ -111,15 +111,12 @@ pub(crate) struct CreatorView {
 
 /// `GET /accounts/{alias}/creator`: queries TikTok, within the account's rate limit.
 pub(crate) async fn creator(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     worker: WorkerContext,
     AccountPath(alias): AccountPath,
 ) -> Result<Json<CreatorView>, Problem> {
-    // The future of a rate-limited call is not `Send`, and an axum handler must be. It therefore runs on a thread of its own.
-    let runtime = tokio::runtime::Handle::current();
-    let worker = worker.begin((connections.posting.clock)());
-    let query = move || runtime.block_on(connections.posting.creator(&alias, &worker));
-    let creator = tokio::task::spawn_blocking(query).await.unwrap_or_else(|end| resume_unwind(end.into_panic()))?;
+    let worker = worker.begin(runtime::clock::now());
+    let creator = use_cases.creators.creator(&alias, &worker).await?;
     Ok(Json(CreatorView {
         username: creator.username,
         nickname: creator.nickname,
@@ -134,12 +131,12 @@ pub(crate) async fn creator(
 /// `PATCH /accounts/{alias}`: changes the account's preferences by a merge patch
 /// (<https://www.rfc-editor.org/rfc/rfc7396>) and returns the account.
 pub(crate) async fn configure(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     AccountPath(alias): AccountPath,
     Body(patch): Body,
 ) -> Result<Json<AccountView>, Problem> {
-    connections.posting.configure(&alias, &patch).await?;
-    get(State(connections), AccountPath(alias)).await
+    use_cases.account_settings.configure(&alias, &patch).await?;
+    get(State(use_cases), AccountPath(alias)).await
 }
 
 /// An account that was disconnected.
@@ -178,10 +175,10 @@ impl From<Revocation> for RevocationView {
 
 /// `DELETE /accounts/{alias}`: revokes the authorization and deletes the tokens. The account and its preferences remain.
 pub(crate) async fn disconnect(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     AccountPath(alias): AccountPath,
 ) -> Result<Json<DisconnectedView>, Problem> {
-    let done = connections.disconnect(&alias).await?;
+    let done = use_cases.connections.disconnect(&alias).await?;
     Ok(Json(DisconnectedView { account: AccountView::of(&done.account), revocation: done.revocation.into() }))
 }
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use domain::authorization::AuthorizationState;
 use domain::identity::Alias;
 use jiff::Timestamp;
-use posting::{ConnectError, Connections};
+use posting::ConnectError;
 use serde::{Deserialize, Serialize};
 use tiktok::AuthorizationResponse;
 
@@ -19,6 +19,7 @@ use crate::answer::Audience;
 use crate::deadline::RequestDeadline;
 use crate::page;
 use crate::problem::Problem;
+use crate::use_cases::UseCases;
 
 /// The query of `GET /connect`.
 #[derive(Deserialize)]
@@ -46,7 +47,7 @@ pub(crate) struct ConnectedView {
 
 /// `GET /connect?alias=…`: redirects to TikTok's authorization page, or returns its address if the client asks for JSON.
 pub(crate) async fn authorize(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     audience: Audience,
     query: Result<Query<ConnectQuery>, QueryRejection>,
 ) -> Response {
@@ -63,16 +64,16 @@ pub(crate) async fn authorize(
         return audience.problem(&Problem::no_randomness());
     };
     let started = match Alias::new(&query.alias) {
-        Ok(alias) => connections.ask(&alias, &AuthorizationState::new(random_bytes)).await,
+        Ok(alias) => use_cases.connections.start(&alias, &AuthorizationState::new(random_bytes)).await,
         Err(invalid) => Err(ConnectError::Alias(invalid)),
     };
     match (started, audience) {
         (Ok(started), Audience::Program) => {
-            let authorize_url = started.address.to_string();
+            let authorize_url = started.url.to_string();
             Json(AuthorizeUrlView { authorize_url, expires_at: started.expires_at }).into_response()
         }
         (Ok(started), Audience::Browser | Audience::Any) => {
-            (StatusCode::FOUND, [(header::LOCATION, started.address.to_string())]).into_response()
+            (StatusCode::FOUND, [(header::LOCATION, started.url.to_string())]).into_response()
         }
         (Err(error), audience) => audience.problem(&error.into()),
     }
@@ -80,13 +81,13 @@ pub(crate) async fn authorize(
 
 /// `GET /oauth/callback`: receives TikTok's authorization response from the user's browser and connects the account.
 pub(crate) async fn callback(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     audience: Audience,
     RequestDeadline(deadline): RequestDeadline,
     RawQuery(query): RawQuery,
 ) -> Response {
     let response = AuthorizationResponse::read(&query.unwrap_or_default());
-    match connections.take(response, deadline).await {
+    match use_cases.connections.finish(response, deadline).await {
         Ok(connected) => match audience {
             Audience::Browser => page::connected(&connected.account, connected.resumed).into_response(),
             Audience::Program | Audience::Any => {

@@ -22,14 +22,16 @@ mod problem;
 mod routes;
 mod service;
 mod trace_header;
+mod use_cases;
 mod webhook;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use lambda_http::Error;
-use posting::{Config, ConnectConfig, Connections, Intake, Measurement, Posting, WebhookConfig};
-use storage::{Clients, WebhookLog};
+use posting::{Config, ConnectConfig, Dependencies, Intake, Measurement, WebhookConfig};
+use storage::Clients;
+use use_cases::UseCases;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -39,11 +41,11 @@ async fn main() -> Result<(), Error> {
     let intake = Intake::read(runtime::environment::variable).context("api cannot start")?;
     let webhooks = WebhookConfig::read(runtime::environment::variable).context("api cannot start")?;
     let clients = Clients::of(&runtime::aws::config().await);
-    let posting = Posting::new(&config, clients.clone(), Arc::new(runtime::clock::now))?;
     let metrics = runtime::metrics::Metrics::start();
-    let meter = move |reading: &Measurement| metrics.write(reading.named(), &reading.by, &reading.about);
-    let posting = posting.metered(Arc::new(meter));
-    let webhook_log = WebhookLog::new(clients.dynamodb.clone(), webhooks.webhooks_table);
-    let connections = Arc::new(Connections::new(connect, &clients, posting));
-    lambda_http::run(routes::router(routes::Api { connections, intake: Arc::new(intake), webhook_log })).await
+    let meter = move |m: &Measurement| metrics.write(m.named(), &m.dimensions, &m.properties);
+    let dependencies =
+        Dependencies::new(config, clients.clone(), Arc::new(runtime::clock::now))?.metered(Arc::new(meter));
+    let use_cases = UseCases::new(&dependencies, &clients, connect, webhooks, intake);
+    drop(dependencies);
+    lambda_http::run(routes::router(Arc::new(use_cases))).await
 }

@@ -10,13 +10,14 @@ use axum::Json;
 use axum::extract::State;
 use domain::listing::ListPosts;
 use domain::post::Post;
-use posting::{CommandError, Connections};
+use posting::CommandError;
 use serde::Serialize;
 use storage::Versioned;
 
 use crate::body::Body;
 use crate::paths::PostPath;
 use crate::problem::Problem;
+use crate::use_cases::UseCases;
 
 #[cfg(test)]
 pub(crate) use create::CreatedUploadView;
@@ -37,54 +38,54 @@ pub(crate) struct Posts {
 
 /// `GET /posts`.
 pub(crate) async fn list(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     ListQuery(ListPosts { filter, after, limit }): ListQuery,
 ) -> Result<Json<Posts>, Problem> {
-    let page = connections.posting.posts.list(&filter, after, limit).await.map_err(CommandError::from)?;
+    let page = use_cases.posts.list(&filter, after, limit).await.map_err(CommandError::from)?;
     let posts = page.posts.iter().map(|post| PostView::in_list(post)).collect();
     Ok(Json(Posts { posts, next_cursor: page.next.map(|cursor| cursor.to_text()) }))
 }
 
 /// `GET /posts/{id}`.
 pub(crate) async fn get(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    let post = connections.posting.posts.get(&id).await.map_err(CommandError::from)?;
-    Ok(view(&post.ok_or(CommandError::Unknown(id))?))
+    let post = use_cases.posts.get(&id).await.map_err(CommandError::from)?;
+    Ok(view(&post.ok_or(CommandError::NotFound(id))?))
 }
 
 /// `POST /posts/{id}/approve`: releases a post that is held for its review.
 pub(crate) async fn approve(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(view(&connections.posting.approve(&id).await?))
+    Ok(view(&use_cases.commands.approve(&id).await?))
 }
 
 /// `POST /posts/{id}/cancel`: cancels a post, unless TikTok may have all of its bytes.
 pub(crate) async fn cancel(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(view(&connections.posting.cancel(&id).await?))
+    Ok(view(&use_cases.commands.cancel(&id).await?))
 }
 
 /// `POST /posts/{id}/retry`: retries a failed post that TikTok cannot have posted.
 pub(crate) async fn retry(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(view(&connections.posting.retry(&id).await?))
+    Ok(view(&use_cases.commands.retry(&id).await?))
 }
 
 /// `PATCH /posts/{id}`: changes a post's options by a merge patch, until its upload starts.
 pub(crate) async fn update_options(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,
     Body(patch): Body,
 ) -> Result<Json<PostView>, Problem> {
-    Ok(view(&connections.posting.update_options(&id, &patch).await?))
+    Ok(view(&use_cases.commands.update_options(&id, &patch).await?))
 }
 
 fn view(post: &Versioned<Post>) -> Json<PostView> {

@@ -105,7 +105,7 @@ fn log_rejection(status: StatusCode, code: &str, log_id: Option<&str>, error: &d
 
 impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
-        let (status, rejection) = (connect_status(&error), error.failure());
+        let (status, rejection) = (connect_status(&error), error.rejection());
         log_rejection(status, &rejection.code, rejection.log_id.as_deref(), &error);
         Self::of(status, rejection)
     }
@@ -113,9 +113,9 @@ impl From<ConnectError> for Problem {
 
 fn connect_status(error: &ConnectError) -> StatusCode {
     match error {
-        ConnectError::Alias(_) | ConnectError::Malformed | ConnectError::StateUnknown => StatusCode::BAD_REQUEST,
+        ConnectError::Alias(_) | ConnectError::Malformed | ConnectError::StateNotFound => StatusCode::BAD_REQUEST,
         ConnectError::Denied(_) | ConnectError::ScopeMissing { .. } => StatusCode::FORBIDDEN,
-        ConnectError::UnknownAccount(_) => StatusCode::NOT_FOUND,
+        ConnectError::AccountNotFound(_) => StatusCode::NOT_FOUND,
         ConnectError::StateUsed { .. }
         | ConnectError::WrongUser { .. }
         | ConnectError::ConnectedElsewhere { .. }
@@ -123,21 +123,21 @@ fn connect_status(error: &ConnectError) -> StatusCode {
         ConnectError::StateExpired { .. } => StatusCode::GONE,
         // The browser brought an invalid or used code. The app and TikTok work.
         ConnectError::CodeRefused(error) if error.disposition() == Disposition::NeedsUser => StatusCode::BAD_REQUEST,
-        ConnectError::CodeRefused(_) | ConnectError::Unanswered(_) => StatusCode::BAD_GATEWAY,
-        ConnectError::App(_) | ConnectError::KmsCipher(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ConnectError::CodeRefused(_) | ConnectError::ExchangeTimeout(_) => StatusCode::BAD_GATEWAY,
+        ConnectError::App(_) | ConnectError::Cipher(_) | ConnectError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 impl From<ConfigureError> for Problem {
     fn from(error: ConfigureError) -> Self {
         let (status, code) = match error {
-            ConfigureError::Unknown(alias) => return ConnectError::UnknownAccount(alias).into(),
+            ConfigureError::NotFound(alias) => return ConnectError::AccountNotFound(alias).into(),
             ConfigureError::Store(error) => return ConnectError::Store(error).into(),
             ConfigureError::Busy => return ConnectError::Busy.into(),
-            ConfigureError::Refused(PreferencesError::Malformed(_)) => {
+            ConfigureError::Invalid(PreferencesError::Malformed(_)) => {
                 (StatusCode::BAD_REQUEST, "preferences_malformed")
             }
-            ConfigureError::Refused(PreferencesError::Refused(_)) => {
+            ConfigureError::Invalid(PreferencesError::Refused(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "preferences_invalid")
             }
         };
@@ -151,8 +151,8 @@ impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         let (status, code, advice) = match &error {
             CreateError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Correct the request."),
-            CreateError::UnknownAccount(_) => (StatusCode::UNPROCESSABLE_ENTITY, "account_not_found", LIST_ACCOUNTS),
-            CreateError::NoObject { .. } => {
+            CreateError::AccountNotFound(_) => (StatusCode::UNPROCESSABLE_ENTITY, "account_not_found", LIST_ACCOUNTS),
+            CreateError::ObjectNotFound { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "object_not_found", "Upload the object first, or name another.")
             }
             CreateError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_invalid", "Choose another video."),
@@ -168,8 +168,8 @@ impl From<CreateError> for Problem {
             CreateError::Exists(_) => {
                 (StatusCode::CONFLICT, "post_exists", "To post it once more, give the request an Idempotency-Key.")
             }
-            CreateError::UnknownPost(_) => (StatusCode::NOT_FOUND, "post_not_found", LIST_POSTS),
-            CreateError::NotInParts(_) => (StatusCode::CONFLICT, "not_multipart", "GET the post to see its state."),
+            CreateError::PostNotFound(_) => (StatusCode::NOT_FOUND, "post_not_found", LIST_POSTS),
+            CreateError::NotMultipart(_) => (StatusCode::CONFLICT, "not_multipart", "GET the post to see its state."),
             CreateError::PartsMissing(_) => (
                 StatusCode::CONFLICT,
                 "parts_missing",
@@ -186,7 +186,7 @@ impl From<CreatorError> for Problem {
     fn from(error: CreatorError) -> Self {
         let later = "Try again after the time in Retry-After.";
         match &error {
-            CreatorError::Unknown(alias) => ConnectError::UnknownAccount(alias.clone()).into(),
+            CreatorError::NotFound(alias) => ConnectError::AccountNotFound(alias.clone()).into(),
             CreatorError::NeedsReconnect(_) => {
                 let advice = "Connect the account again: GET /connect.";
                 Self::logged(StatusCode::CONFLICT, "needs_reconnect", &error, advice)
@@ -213,8 +213,8 @@ impl From<CreatorError> for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let (status, code, advice) = match &error {
-            CommandError::Unknown(_) => (StatusCode::NOT_FOUND, "post_not_found", LIST_POSTS),
-            CommandError::Refused(rejected) => (StatusCode::CONFLICT, rejected.code(), rejected.advice()),
+            CommandError::NotFound(_) => (StatusCode::NOT_FOUND, "post_not_found", LIST_POSTS),
+            CommandError::Rejected(rejected) => (StatusCode::CONFLICT, rejected.code(), rejected.advice()),
             CommandError::Options(_) => {
                 (StatusCode::BAD_REQUEST, "options_malformed", "Correct the options; nothing was changed.")
             }
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn quoted_request_is_shortened_to_one_line() {
         let long = "x\n".repeat(30_000);
-        let errors = [CreateError::NoObject { key: long.clone() }, CreateError::ContentType(long.clone())];
+        let errors = [CreateError::ObjectNotFound { key: long.clone() }, CreateError::ContentType(long.clone())];
         let direct = Problem::new(StatusCode::BAD_REQUEST, "query_malformed", &long, &long);
         for problem in errors.map(Problem::from).into_iter().chain([direct]) {
             let texts = [&problem.title, &problem.detail];
@@ -276,14 +276,14 @@ mod tests {
 
     #[test]
     fn problem_has_stable_type_and_advice() {
-        let error = ConnectError::UnknownAccount(Alias::new("anna").unwrap());
-        let advice = error.failure().advice;
+        let error = ConnectError::AccountNotFound(Alias::new("anna").unwrap());
+        let advice = error.rejection().advice;
         assert!(advice.contains("GET /accounts"), "{advice}");
         assert_eq!(
             serde_json::to_value(Problem::from(error)).unwrap(),
             json!({
                 "type": "urn:dropcast:problem:account_not_found", "code": "account_not_found", "status": 404,
-                "title": "There is no account \"anna\"", "detail": advice,
+                "title": "Account \"anna\" not found", "detail": advice,
             })
         );
     }

@@ -14,44 +14,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
-use posting::{Connections, Intake};
-use storage::WebhookLog;
 
 use crate::body::MAX_BODY_BYTES;
 #[cfg(test)]
 use crate::contract::{self, Operation, closed, public};
 use crate::middleware::{require_gateway_route, set_security_headers};
 use crate::problem::Problem;
+use crate::use_cases::UseCases;
 use crate::{accounts, connect, posts, service, webhook};
-
-/// The state of the handlers.
-#[derive(Clone)]
-pub(crate) struct Api {
-    pub(crate) connections: Arc<Connections>,
-    pub(crate) intake: Arc<Intake>,
-    pub(crate) webhook_log: WebhookLog,
-}
-
-impl FromRef<Api> for Arc<Connections> {
-    fn from_ref(api: &Api) -> Self {
-        Self::clone(&api.connections)
-    }
-}
-
-impl FromRef<Api> for Arc<Intake> {
-    fn from_ref(api: &Api) -> Self {
-        Self::clone(&api.intake)
-    }
-}
-
-impl FromRef<Api> for WebhookLog {
-    fn from_ref(api: &Api) -> Self {
-        api.webhook_log.clone()
-    }
-}
 
 /// One method of one path.
 pub(crate) struct Route<S> {
@@ -81,13 +54,14 @@ macro_rules! route {
 }
 
 /// The router of all routes.
-pub(crate) fn router(api: Api) -> Router {
-    router_of(table()).with_state(api)
+pub(crate) fn router(use_cases: Arc<UseCases>) -> Router {
+    router_of(table()).with_state(use_cases)
 }
 
 fn router_of<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
-    let router = routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
-    router
+    routes
+        .into_iter()
+        .fold(Router::new(), |built, route| built.route(route.path, route.handler))
         .fallback(async || Problem::no_such_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -96,8 +70,11 @@ fn router_of<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<
 }
 
 /// All routes.
-pub(crate) fn table() -> Vec<Route<Api>> {
-    [service(), connecting(), accounts(), posts(), uploads(), webhooks()].into_iter().flatten().collect()
+pub(crate) fn table() -> Vec<Route<Arc<UseCases>>> {
+    [service(), connecting(), accounts(), posts(), post_commands(), uploads(), webhooks()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The routes about the API itself. They need no state, so that a test can call them.
@@ -120,7 +97,7 @@ fn service<S: Clone + Send + Sync + 'static>() -> Vec<Route<S>> {
     ]
 }
 
-fn connecting() -> Vec<Route<Api>> {
+fn connecting() -> Vec<Route<Arc<UseCases>>> {
     vec![
         route!(
             get,
@@ -165,7 +142,7 @@ fn connecting() -> Vec<Route<Api>> {
     ]
 }
 
-fn accounts() -> Vec<Route<Api>> {
+fn accounts() -> Vec<Route<Arc<UseCases>>> {
     vec![
         route!(
             get,
@@ -231,7 +208,7 @@ fn accounts() -> Vec<Route<Api>> {
     ]
 }
 
-fn posts() -> Vec<Route<Api>> {
+fn posts() -> Vec<Route<Arc<UseCases>>> {
     vec![
         route!(
             get,
@@ -289,6 +266,11 @@ fn posts() -> Vec<Route<Api>> {
             .response::<posts::PostView>(200, "The changed post")
             .problem(409, "The options can no longer be changed: upload_under_way, post_ended"),
         ),
+    ]
+}
+
+fn post_commands() -> Vec<Route<Arc<UseCases>>> {
+    vec![
         route!(
             post,
             "/posts/{id}/approve",
@@ -322,20 +304,15 @@ fn posts() -> Vec<Route<Api>> {
             post,
             "/posts/{id}/retry",
             posts::retry,
-            closed(
-                "retry_post",
-                "posts",
-                "Retry a failed post",
-                "As the same post, if TikTok cannot have posted it.",
-            )
-            .post_path()
-            .response::<posts::PostView>(200, "The queued post")
-            .problem(409, "The post cannot be retried: not_failed, outcome_unknown, upload_missing"),
+            closed("retry_post", "posts", "Retry a failed post", "As the same post, if TikTok cannot have posted it.",)
+                .post_path()
+                .response::<posts::PostView>(200, "The queued post")
+                .problem(409, "The post cannot be retried: not_failed, outcome_unknown, upload_missing"),
         ),
     ]
 }
 
-fn uploads() -> Vec<Route<Api>> {
+fn uploads() -> Vec<Route<Arc<UseCases>>> {
     vec![
         route!(
             post,
@@ -373,7 +350,7 @@ fn uploads() -> Vec<Route<Api>> {
     ]
 }
 
-fn webhooks() -> Vec<Route<Api>> {
+fn webhooks() -> Vec<Route<Arc<UseCases>>> {
     vec![route!(
         post,
         "/webhooks/tiktok",

@@ -14,25 +14,24 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use domain::failure::error_chain;
-use posting::{Connections, ReceiveError};
-use storage::WebhookLog;
+use posting::ReceiveError;
 use tiktok::{SIGNATURE_HEADER, WebhookError};
 
 use crate::body::Body;
 use crate::deadline::RequestDeadline;
 use crate::problem::Problem;
+use crate::use_cases::UseCases;
 
 /// `POST /webhooks/tiktok`: verifies, stores and applies a webhook.
 pub(crate) async fn receive(
-    State(connections): State<Arc<Connections>>,
-    State(log): State<WebhookLog>,
+    State(use_cases): State<Arc<UseCases>>,
     RequestDeadline(deadline): RequestDeadline,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     // A header value that is not text is treated as an empty, invalid signature.
     let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or_default());
-    connections.posting.receive_webhook(&log, signature, &body, deadline).await?;
+    use_cases.webhooks.receive(&use_cases.webhook_log, signature, &body, deadline).await?;
     Ok(StatusCode::OK)
 }
 
@@ -40,7 +39,7 @@ impl From<ReceiveError> for Problem {
     /// The problem for a webhook that was not stored. It logs the error.
     fn from(error: ReceiveError) -> Self {
         let cause = error_chain(&error);
-        let ReceiveError::Refused(rejected) = error else {
+        let ReceiveError::Rejected(rejected) = error else {
             tracing::error!(error = cause, "webhook not stored; TikTok will repeat it");
             let title = "The webhook cannot be stored now";
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "webhook_not_stored", title, "Send it again.");

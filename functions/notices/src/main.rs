@@ -1,7 +1,7 @@
 //! Publishes events about posts: it reads the stream of the posts table and sends events to EventBridge.
 //!
-//! An event is derived from what a write changed in the table, so it does not matter which function made the write:
-//! every stored change has its event, and no event reports a change that was not stored. The stream keeps the
+//! An event is derived from what a write changed in the table, whichever function made the write. Every stored change
+//! therefore has its event, and no event reports a change that was not stored. The stream keeps the
 //! order of the writes of each post, and Lambda repeats records that were not processed. A subscriber therefore
 //! receives each change at least once, and recognizes a repeated event by its `sequence`.
 //!

@@ -1,92 +1,123 @@
-//! The line, worked: whether it is a post's turn, and who is called up next.
+//! The queue of an account's posts: which post may begin its upload, and which one is woken next.
 //!
-//! Nobody keeps the line. Each worker reads it where it needs to: before an
-//! upload is begun, and after a post has left it, so that the next one is not
-//! left to sleep for longer than it has to.
+//! The queue is not stored as such. It is a sparse index over the posts that wait for their account's limits, in the order
+//! of their drops (`domain::post::account_queue`). A worker reads it before it begins an upload, and again after a post
+//! has left the queue, to wake the next one earlier than its estimated time.
 
 use domain::failure::error_chain;
 use domain::identity::Alias;
 use domain::options::Mode;
-use domain::post::Post;
-use domain::rate_limit::{QueuePosition, UploadQuota};
-use storage::{QueueEntry, SaveError, StoreError};
+use domain::post::{Outcome, Post, PostState};
+use domain::rate_limit::{Cooldown, QueuePosition, UploadQuota};
+use jiff::Timestamp;
+use storage::{Posts, QueueEntry, SaveError, StoreError, WakeQueue};
 
+use crate::best_effort::wake_worker;
 use crate::exit::Exit;
-use crate::posting::Posting;
-use crate::rate_limit::AccountLimits;
+use crate::invocation::Instruments;
+use crate::rate_limit::{AccountLimits, RateLimiter};
 
-impl Posting {
-    /// Makes sure that it is a post's turn, in its account's line up to it.
+from_dependencies! {
+    pub(crate) struct AccountQueue {
+        posts: Posts, limiter: RateLimiter, wake_queue: WakeQueue, instruments: Instruments,
+    }
+}
+
+impl AccountQueue {
+    /// Checks that a post may begin its upload: it is the first of its queue, and the limits have room. `queue` is the
+    /// account's queue up to the post. Returns the limits that were read.
     ///
     /// # Errors
-    /// It is not; or a book cannot be read.
-    pub(crate) async fn await_turn(&self, post: &Post, mode: Mode, line: &[QueueEntry]) -> Result<AccountLimits, Exit> {
-        let books = self.books(&post.account, mode).await?;
-        let before = |other: &&QueueEntry| (other.dropped_at, &other.id) < (post.dropped_at, &post.id);
-        let mut ahead = self.waiting(line, mode, &books.turns.value).filter(before);
+    /// The post must wait, or a counter could not be read.
+    pub(crate) async fn check(&self, post: &Post, mode: Mode, queue: &[QueueEntry]) -> Result<AccountLimits, Exit> {
+        let limits = self.limiter.account_limits(&post.account, mode).await?;
+        let is_earlier = |other: &&QueueEntry| (other.dropped_at, &other.id) < (post.dropped_at, &post.id);
+        let mut ahead = self.waiting(queue, mode, &limits.quota.value).filter(is_earlier);
         let head = ahead.next();
         let ahead = QueuePosition {
             posts: head.map_or(0, |_| 1) + ahead.count(),
             head_not_before: head.and_then(|head| head.queue_not_before),
         };
-        self.has_room(&post.account, &books, ahead).map_err(Exit::rate_limited)?;
-        Ok(books)
+        self.limiter.check_room(&post.account, &limits, ahead).map_err(Exit::rate_limited)?;
+        Ok(limits)
     }
 
-    /// Calls up whoever stands first in an account's line, where the turn comes
-    /// sooner than they were told: of one mode, or of both after a post whose mode
-    /// nobody knew. Where that fails they come when they were told.
+    /// Updates the account's limits and queue after a post has changed its state.
+    ///
+    /// A failed or cancelled post, and a draft that has left the creator's inbox, release their reservation, and the next
+    /// post is woken. If TikTok failed the publish for a limit, the account's uploads are blocked first.
+    pub(crate) async fn after_transition(&self, post: &Post) {
+        let (alias, Some(mode)) = (&post.account, post.mode()) else { return };
+        match &post.state {
+            PostState::Queued { deferral: Some(deferral), not_before, .. } => {
+                if deferral.reason.is_platform_limit() {
+                    let (reason, message) = (deferral.reason.clone(), deferral.message.clone());
+                    let cooldown = Cooldown { until: *not_before, reason, message };
+                    self.limiter.block_uploads(alias, mode, cooldown).await;
+                }
+            }
+            // The video may have been posted, so its reservation counts as used.
+            PostState::Failed { outcome: Outcome::Unknown, .. } => return,
+            PostState::Failed { .. } | PostState::Cancelled { .. } => {}
+            PostState::Published { .. } if mode == Mode::Draft => {}
+            _ => return,
+        }
+        self.limiter.release(alias, mode, &post.id).await;
+        self.wake_next(alias, Some(mode)).await;
+    }
+
+    /// Wakes the first post of an account's queue if it may begin earlier than its deferral says: in one mode, or in both
+    /// if the mode of the post that left the queue is not known. If this fails, the post wakes at its own time.
     pub(crate) async fn wake_next(&self, alias: &Alias, mode: Option<Mode>) {
         if let Err(error) = self.try_wake_next(alias, mode).await {
-            tracing::warn!(account = %alias, error = error_chain(&error), "the next post was not called up: it comes by itself");
+            tracing::warn!(account = %alias, error = error_chain(&error), "next post not woken: it wakes at its own time");
         }
     }
 
     async fn try_wake_next(&self, alias: &Alias, only: Option<Mode>) -> Result<(), StoreError> {
-        let line = self.posts.front_of_account_queue(alias, only).await?;
+        let queue = self.posts.front_of_account_queue(alias, only).await?;
         for mode in [Mode::Direct, Mode::Draft] {
-            if only.is_some_and(|only| only != mode) || !line.iter().any(|post| post.mode == Some(mode)) {
+            if only.is_some_and(|only| only != mode) || !queue.iter().any(|post| post.mode == Some(mode)) {
                 continue;
             }
-            let books = self.books(alias, mode).await?;
-            // One whose options nobody has read yet is on its way, and speaks for itself.
-            if let Some(head) =
-                self.waiting(&line, mode, &books.turns.value).next().filter(|head| head.mode == Some(mode))
-            {
-                let room = self.has_room(alias, &books, QueuePosition::default());
-                self.wake(head, room.map_or_else(|wait| wait.until, |()| self.now())).await?;
+            let limits = self.limiter.account_limits(alias, mode).await?;
+            // The mode of a post is unknown until a worker reads its options. That worker is on its way, so such a post
+            // at the head needs no wake-up.
+            let head = self.waiting(&queue, mode, &limits.quota.value).next();
+            if let Some(head) = head.filter(|head| head.mode == Some(mode)) {
+                let room = self.limiter.check_room(alias, &limits, QueuePosition::default());
+                self.wake(head, room.map_or_else(|wait| wait.until, |()| self.instruments.now())).await?;
             }
         }
         Ok(())
     }
 
-    async fn wake(&self, head: &QueueEntry, at: jiff::Timestamp) -> Result<(), StoreError> {
-        let Some(kept) = self.posts.get(&head.id).await? else { return Ok(()) };
-        let Some(called) = kept.value.clone().woken_early(at) else { return Ok(()) };
-        match self.posts.save(kept, called, self.now()).await {
+    async fn wake(&self, head: &QueueEntry, at: Timestamp) -> Result<(), StoreError> {
+        let Some(post) = self.posts.get(&head.id).await? else { return Ok(()) };
+        let Some(woken) = post.value.clone().woken_early(at) else { return Ok(()) };
+        match self.posts.save(post, woken, self.instruments.now()).await {
             Ok(_) => {}
-            // Somebody has it, and tells it when its turn is.
+            // Another worker has the post, and stores when it may begin.
             Err(SaveError::Conflict) => return Ok(()),
             Err(SaveError::Store(error)) => return Err(error),
         }
-        if at <= self.now() {
-            tracing::info!(post.id = %head.id, "the post's turn has come: called up");
-            if let Err(error) = self.wake_queue.wake(&head.id).await {
-                tracing::warn!(post.id = %head.id, error = error_chain(&error), "bell not rung: the post is due and will be found");
-            }
+        if at <= self.instruments.now() {
+            tracing::info!(post.id = %head.id, "post woken: the account's limits have room");
+            wake_worker(&self.wake_queue, &head.id).await;
         }
         Ok(())
     }
 
-    /// Those of a line that wait for this mode's turn, or may.
+    /// The posts of a queue that compete in this mode, or may: those of unknown mode too. Posts that have just reserved
+    /// their upload are left out, since the index may still have them.
     fn waiting<'a>(
         &self,
-        line: &'a [QueueEntry],
+        queue: &'a [QueueEntry],
         mode: Mode,
-        turns: &'a UploadQuota,
-    ) -> impl Iterator<Item = &'a QueueEntry> {
-        let now = self.now();
-        line.iter()
-            .filter(move |post| post.mode.is_none_or(|theirs| theirs == mode) && !turns.has_reserved(&post.id, now))
+        quota: &'a UploadQuota,
+    ) -> impl Iterator<Item = &'a QueueEntry> + use<'a> {
+        let now = self.instruments.now();
+        let competes = move |post: &&QueueEntry| post.mode.is_none_or(|other| other == mode);
+        queue.iter().filter(competes).filter(move |post| !quota.has_reserved(&post.id, now))
     }
 }

@@ -1,8 +1,7 @@
-//! What people ask of a post, made true: approve, cancel, retry, other options.
+//! Commands of people: approve, cancel or retry a post, or change its options.
 //!
-//! The post itself decides what is possible ([`domain::post::CommandRejected`]). It is
-//! written on the condition that nobody wrote since it was read, so a wish and a
-//! worker that meet are told apart: the second to write sees what the first did.
+//! The post decides whether a command is possible (`domain::post::CommandRejected`). A command and a worker may write the
+//! same post at the same time; both writes are conditional, so the second writer sees what the first one wrote.
 
 use domain::failure::error_chain;
 use domain::identity::{Alias, PostId};
@@ -10,29 +9,30 @@ use domain::listing::PostFilter;
 use domain::options::{OptionsError, PostOptions};
 use domain::post::{Approval, CommandRejected, HoldReason, Post, StateName};
 use jiff::Timestamp;
-use storage::{SaveError, StoreError, Versioned};
+use storage::{Objects, Posts, StoreError, Versioned, WakeQueue};
 
-use crate::posting::Posting;
+use crate::account_queue::AccountQueue;
+use crate::best_effort::{abandon_multipart_upload, wake_worker};
+use crate::compare_and_swap::{Change, update};
+use crate::invocation::Instruments;
+use crate::state_recorder::StateRecorder;
 
-/// How often a post is read again that somebody else wrote meanwhile: whoever
-/// uploads it writes after each chunk.
-const TRIES: u32 = 10;
-/// How many held posts are looked at at once.
-const A_PAGE: usize = 50;
+/// How many held posts are read at once.
+const PAGE_SIZE: usize = 50;
 
-/// Why nothing was done about a post.
+/// Why a command was not carried out. The post is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// There is no such post.
-    #[error("there is no post {0}")]
-    Unknown(PostId),
-    /// The post does not allow it any more, or yet.
+    #[error("post {0} not found")]
+    NotFound(PostId),
+    /// The post's state does not allow the command.
     #[error(transparent)]
-    Refused(#[from] CommandRejected),
-    /// The options cannot be read.
+    Rejected(#[from] CommandRejected),
+    /// The options are invalid.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// The post changed each time that it was to be changed.
+    /// Other writers changed the post at each attempt.
     #[error("the post is being changed by others")]
     Busy,
     /// The post could not be read or written.
@@ -40,39 +40,40 @@ pub enum CommandError {
     Store(#[from] StoreError),
 }
 
-impl Posting {
-    /// Lets a post go out that waits for a review; one that was approved already
-    /// stays as it is.
+from_dependencies! {
+    /// Carries out commands.
+    pub struct Commands {
+        posts: Posts, objects: Objects, wake_queue: WakeQueue, queue: AccountQueue, recorder: StateRecorder,
+        instruments: Instruments,
+    }
+}
+
+impl Commands {
+    /// Approves a post that is held for a review. An approved post stays as it is.
     pub async fn approve(&self, id: &PostId) -> Result<Versioned<Post>, CommandError> {
-        self.command(
-            id,
-            |post, now| {
-                if post.approval == Approval::Given { Ok(None) } else { Ok(Some(post.approve(now)?)) }
-            },
-        )
-        .await
+        let approve = |post: Post, now| {
+            if post.approval == Approval::Given { Ok(None) } else { Ok(Some(post.approve(now)?)) }
+        };
+        self.command(id, approve).await
     }
 
-    /// Stops a post for good; one that is stopped already stays as it is.
+    /// Cancels a post for good. A cancelled post stays as it is.
     pub async fn cancel(&self, id: &PostId) -> Result<Versioned<Post>, CommandError> {
-        self.command(
-            id,
-            |post, now| {
-                if post.state_name() == StateName::Cancelled { Ok(None) } else { Ok(Some(post.cancel(now)?)) }
-            },
-        )
-        .await
+        let cancel = |post: Post, now| {
+            if post.state_name() == StateName::Cancelled { Ok(None) } else { Ok(Some(post.cancel(now)?)) }
+        };
+        self.command(id, cancel).await
     }
 
-    /// Tries a post again that has failed.
+    /// Retries a failed post.
     pub async fn retry(&self, id: &PostId) -> Result<Versioned<Post>, CommandError> {
         self.command(id, |post, now| Ok(Some(post.retry(now)?))).await
     }
 
-    /// Changes what the request for a post says of it, as a JSON object does: what
-    /// that leaves out stays, `null` leaves the matter to the next source.
+    /// Changes the options of a post's request by a JSON merge patch: a missing option stays, `null` removes it, so that
+    /// the next source of options decides.
     pub async fn update_options(&self, id: &PostId, change: &[u8]) -> Result<Versioned<Post>, CommandError> {
-        // What is wrong with the change itself is said first, and whatever the post is.
+        // An invalid change is reported as such even if the post's state does not allow a change.
         PostOptions::from_json(change, "change")?;
         self.command(id, |post, now| {
             let request = post.request.changed(change, "change")?;
@@ -81,69 +82,67 @@ impl Posting {
         .await
     }
 
-    /// Makes a wish true, and has somebody go on with what follows from it.
+    /// Changes a post by a command, and does what follows from the change. `command` returns `None` if the post stays as
+    /// it is.
     async fn command(
         &self,
         id: &PostId,
-        wish: impl Fn(Post, Timestamp) -> Result<Option<Post>, CommandError>,
+        command: impl Fn(Post, Timestamp) -> Result<Option<Post>, CommandError>,
     ) -> Result<Versioned<Post>, CommandError> {
-        for _ in 0..TRIES {
-            let kept = self.posts.get(id).await?.ok_or_else(|| CommandError::Unknown(id.clone()))?;
-            let now = self.now();
-            let Some(next) = wish(kept.value.clone(), now)? else { return Ok(kept) };
-            let was = kept.value.clone();
-            match self.posts.save(kept, next, now).await {
-                Ok(kept) => {
-                    Box::pin(self.follow_up(&was, &kept)).await;
-                    return Ok(kept);
-                }
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
+        let changed = update(
+            None,
+            || async move { self.posts.get(id).await?.ok_or_else(|| CommandError::NotFound(id.clone())) },
+            |post: Versioned<Post>| {
+                Ok(match command(post.value.clone(), self.instruments.now())? {
+                    Some(next) => Change::Save((post, next)),
+                    None => Change::Stop((post, None)),
+                })
+            },
+            |(before, next): (Versioned<Post>, Post)| async move {
+                let saved = self.posts.save(&before, next, self.instruments.now()).await?;
+                Ok((saved, Some(before.value)))
+            },
+        );
+        let (post, before) = changed.await?.ok_or(CommandError::Busy)?;
+        if let Some(before) = before {
+            Box::pin(self.follow_up(&before, &post)).await;
         }
-        Err(CommandError::Busy)
+        Ok(post)
     }
 
-    /// Whatever of this fails is made up for: a post that wants work is due.
-    async fn follow_up(&self, was: &Post, post: &Post) {
-        self.record_state(post).await;
+    /// Does what follows from a command. Nothing is lost if a part of it fails: a post that needs a worker is due.
+    async fn follow_up(&self, before: &Post, post: &Post) {
+        self.recorder.record_state(post).await;
         if post.state_name() == StateName::Cancelled {
-            self.settle_turn(post).await;
-            if was.awaits_bytes()
-                && let Some(parts) = &was.multipart_upload_id
+            self.queue.after_transition(post).await;
+            if before.awaits_bytes()
+                && let Some(upload) = &before.multipart_upload_id
             {
-                self.abandon_multipart_upload(&was.source.bucket, &was.source.key, parts).await;
+                let source = &before.source;
+                abandon_multipart_upload(&self.objects, &source.bucket, &source.key, upload).await;
             }
-            if was.is_in_account_queue() && was.mode().is_none() {
-                self.wake_next(&post.account, None).await;
+            if before.is_in_account_queue() && before.mode().is_none() {
+                self.queue.wake_next(&post.account, None).await;
             }
         }
-        if post.is_claimable(self.now()) {
-            self.ring_for(post).await;
+        if post.is_claimable(self.instruments.now()) {
+            wake_worker(&self.wake_queue, &post.id).await;
         }
     }
 
-    /// Has somebody work on a post that is due, at once if that can be.
-    pub(crate) async fn ring_for(&self, post: &Post) {
-        if let Err(error) = self.wake_queue.wake(&post.id).await {
-            tracing::warn!(post.id = %post.id, error = error_chain(&error), "bell not rung: the post is due and will be found");
-        }
-    }
-
-    /// Lets the posts of an account go on that are held for what it does not ask
-    /// for any more; tells how many.
+    /// Releases an account's posts that are held for a reason; returns how many.
     pub(crate) async fn release_held(&self, alias: &Alias, reason: HoldReason) -> Result<u32, StoreError> {
         let held = PostFilter { account: Some(alias.clone()), state: Some(StateName::Held), ..PostFilter::default() };
         let (mut released, mut after) = (0, None);
         loop {
-            let page = self.posts.list(&held, after.take(), A_PAGE).await?;
-            for kept in page.posts {
-                let done = self.command(&kept.id, |post, now| Ok(post.release_hold(reason, now).ok())).await;
-                match done {
+            let page = self.posts.list(&held, after.take(), PAGE_SIZE).await?;
+            for post in page.posts {
+                let release = |post: Post, now| Ok(post.release_hold(reason, now).ok());
+                match self.command(&post.id, release).await {
                     Ok(post) if post.state_name() != StateName::Held => released += 1,
-                    Ok(_) | Err(CommandError::Unknown(_)) => {}
+                    Ok(_) | Err(CommandError::NotFound(_)) => {}
                     Err(CommandError::Store(error)) => return Err(error),
-                    Err(error) => tracing::warn!(post.id = %kept.id, error = error_chain(&error), "post not released"),
+                    Err(error) => tracing::warn!(post.id = %post.id, error = error_chain(&error), "post not released"),
                 }
             }
             match page.next {

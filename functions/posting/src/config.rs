@@ -1,4 +1,4 @@
-//! The parameters of the use cases, as text, read once at cold start.
+//! The parameters of the use cases, read as text once at cold start.
 
 use std::num::NonZeroU32;
 
@@ -10,22 +10,28 @@ use domain::title::TitleLimit;
 use storage::Window;
 use tiktok::UploadHosts;
 
-/// Which variable is missing or malformed, and what it should be.
+/// Which variable is missing or malformed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} {problem}")]
 pub struct ConfigError {
-    pub(crate) name: &'static str,
-    pub(crate) problem: String,
+    name: &'static str,
+    problem: String,
 }
 
-/// Everything that an operator decides.
+impl ConfigError {
+    pub(crate) fn missing(name: &'static str) -> Self {
+        Self { name, problem: "is not set; the template sets it".into() }
+    }
+}
+
+/// What the operator configures.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `POSTS_TABLE`: the table of posts.
     pub posts_table: String,
     /// `ACCOUNTS_TABLE`: the table of accounts.
     pub accounts_table: String,
-    /// `LIMITS_TABLE`: the table of budgets.
+    /// `LIMITS_TABLE`: the table that counts calls against TikTok's limits.
     pub limits_table: String,
     /// `INTAKE_QUEUE_URL`: the queue whose messages wake `publish`.
     pub intake_queue_url: String,
@@ -33,48 +39,46 @@ pub struct Config {
     pub tokens_key_id: String,
     /// `APP_SECRET_ARN`: the secret with TikTok's `client_key` and `client_secret`.
     pub app_secret_arn: String,
-    /// `TIKTOK_API_URL`: where TikTok's API is.
+    /// `TIKTOK_API_URL`: the base URL of TikTok's API.
     pub tiktok_api: url::Url,
     /// `TIKTOK_UPLOAD_HOSTS`: the hosts that an upload URL may name.
     pub upload_hosts: UploadHosts,
-    /// `DEFAULT_ACCOUNT`: whose video one directly under `drop/` is.
+    /// `DEFAULT_ACCOUNT`: the account of videos that are dropped directly under `drop/`.
     pub default_account: Alias,
     /// `DEFAULT_MODE`, `DEFAULT_PRIVACY_LEVEL`, `TITLE_LIMIT` (UTF-16 code units).
     pub defaults: StackDefaults,
-    /// `CHUNK_BYTES`: the ceiling of a chunk, in bytes.
+    /// `CHUNK_BYTES`: the largest chunk, in bytes.
     pub chunk_ceiling: ChunkCeiling,
-    /// `READ_AHEAD_BYTES`: how much of a video may be in memory, in bytes.
+    /// `READ_AHEAD_BYTES`: how many bytes of a video may be in memory.
     pub window: Window,
-    /// `POSTS_PER_DAY`: how many direct posts TikTok is thought to take of an account in 24 hours.
+    /// `POSTS_PER_DAY`: how many direct posts TikTok is assumed to allow an account in 24 hours.
     pub posts_per_day: u32,
-    /// `POSTING_USERS_PER_DAY`: how many accounts TikTok lets post directly in 24 hours; 0 for unknown.
+    /// `POSTING_USERS_PER_DAY`: how many accounts TikTok lets post directly in 24 hours; 0 means unknown.
     pub posting_users: Option<NonZeroU32>,
 }
 
-/// TikTok's own API.
+/// The base URL of TikTok's API.
 const TIKTOK_API: &str = "https://open.tiktokapis.com";
 /// The hosts of TikTok's upload URLs.
 const UPLOAD_HOSTS: &str = ".tiktokapis.com";
-/// The most that TikTok takes, in bytes: it thinks about each chunk, so the
-/// fewer the faster, and one that is lost is sent again in seconds.
+/// The largest chunk that TikTok allows, in bytes. TikTok takes time for each chunk, so fewer chunks are faster; and a lost
+/// chunk is sent again within seconds.
 const CHUNK_BYTES: &str = "64000000";
-/// Enough to bridge S3's first byte while TikTok takes 90 MB a second, in bytes.
+/// Enough to bridge the time to S3's first byte while TikTok takes 90 MB per second, in bytes.
 const READ_AHEAD_BYTES: &str = "5242880";
-/// "Typically around 15", says TikTok.
+/// "Typically around 15", according to TikTok.
 /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
 const POSTS_PER_DAY: &str = "15";
-/// The most that either limit can be set to: books are single items.
-const MOST_A_DAY: u32 = 1000;
+/// The maximum of both daily limits: each is counted in a single table item, whose size is bounded.
+const MAX_PER_DAY: u32 = 1000;
 
 impl Config {
-    /// Reads the parameters from wherever `variable` finds them.
+    /// Reads the parameters.
     ///
     /// # Errors
     /// Names the first variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let required = |name| {
-            variable(name).ok_or_else(|| ConfigError { name, problem: "is not set; the template sets it".into() })
-        };
+        let required = |name| variable(name).ok_or_else(|| ConfigError::missing(name));
         let optional = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         Ok(Self {
             posts_table: required("POSTS_TABLE")?,
@@ -94,18 +98,18 @@ impl Config {
             })?,
             defaults: defaults(optional)?,
             chunk_ceiling: parsed("CHUNK_BYTES", &optional("CHUNK_BYTES", CHUNK_BYTES), |v| {
-                let bytes = v.parse().map_err(|_| "it is no number".to_owned())?;
+                let bytes = v.parse().map_err(|_| "it is not a number".to_owned())?;
                 ChunkCeiling::new(bytes).map_err(|e| e.to_string())
             })?,
             window: parsed("READ_AHEAD_BYTES", &optional("READ_AHEAD_BYTES", READ_AHEAD_BYTES), |v| {
-                let bytes = v.parse().map_err(|_| "it is no number".to_owned())?;
+                let bytes = v.parse().map_err(|_| "it is not a number".to_owned())?;
                 Window::new(bytes).map_err(|e| e.to_string())
             })?,
             posts_per_day: parsed("POSTS_PER_DAY", &optional("POSTS_PER_DAY", POSTS_PER_DAY), |v| {
-                a_day(v).filter(|&posts| posts > 0).ok_or_else(|| format!("it must be 1 to {MOST_A_DAY}"))
+                per_day(v).filter(|&posts| posts > 0).ok_or_else(|| format!("it must be 1 to {MAX_PER_DAY}"))
             })?,
             posting_users: parsed("POSTING_USERS_PER_DAY", &optional("POSTING_USERS_PER_DAY", "0"), |v| {
-                a_day(v).map(NonZeroU32::new).ok_or_else(|| format!("it must be 0 to {MOST_A_DAY}"))
+                per_day(v).map(NonZeroU32::new).ok_or_else(|| format!("it must be 0 to {MAX_PER_DAY}"))
             })?,
         })
     }
@@ -124,16 +128,17 @@ fn defaults(optional: impl Fn(&'static str, &str) -> String) -> Result<StackDefa
             })
         })?,
         title_limit: parsed("TITLE_LIMIT", &optional("TITLE_LIMIT", "2200"), |v| {
-            let units = v.parse().map_err(|_| "it is no number from 1 to 2200".to_owned())?;
+            let units = v.parse().map_err(|_| "it is not a number from 1 to 2200".to_owned())?;
             TitleLimit::new(units).map_err(|e| e.to_string())
         })?,
     })
 }
 
-fn a_day(value: &str) -> Option<u32> {
-    value.parse().ok().filter(|&number| number <= MOST_A_DAY)
+fn per_day(value: &str) -> Option<u32> {
+    value.parse().ok().filter(|&number| number <= MAX_PER_DAY)
 }
 
+/// Parses a variable's value; the error states both.
 pub(crate) fn parsed<T>(
     name: &'static str,
     value: &str,
@@ -163,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn tiktok_itself_and_the_careful_choices_are_the_defaults() {
+    fn defaults_are_tiktok_drafts_and_private_posts() {
         let config = read(&[]).unwrap();
         assert_eq!(config.tiktok_api.as_str(), "https://open.tiktokapis.com/");
         assert_eq!(config.defaults.mode, Mode::Draft);
@@ -172,16 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn the_stack_that_says_nothing_works_for_an_app_without_an_audit() {
+    fn template_defaults_work_for_unaudited_app() {
         let template = include_str!("../../../template.yaml");
         let default_of = |parameter: &str| {
-            let stated = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
-            stated.lines().find_map(|line| line.trim().strip_prefix("Default: ")).unwrap()
+            let section = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
+            section.lines().find_map(|line| line.trim().strip_prefix("Default: ")).unwrap()
         };
         assert_eq!((default_of("DefaultMode"), default_of("DefaultPrivacyLevel")), ("draft", "SELF_ONLY"));
     }
 
-    /// The variables of a part of the template, one level below its line `Variables:`.
+    /// The variables that a part of the template sets: one level below its line `Variables:`.
     fn set_in(part: &str) -> BTreeSet<String> {
         let (before, variables) = part.split_once(" Variables:\n").unwrap_or_default();
         let indent = before.len() - before.trim_end_matches(' ').len() + 3;
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_sets_for_each_function_every_variable_that_it_reads_and_no_other() {
+    fn template_sets_exactly_the_variables_each_function_reads() {
         let template = include_str!("../../../template.yaml");
         let (globals, _) = template.split_once("\nResources:\n").unwrap();
         let set_for = |function: &str| {
@@ -200,31 +205,31 @@ mod tests {
             set
         };
         let read = RefCell::new(BTreeSet::new());
-        let noting = |name: &str| {
+        let record = |name: &str| {
             read.borrow_mut().insert(name.to_owned());
             Some(REQUIRED.iter().find(|required| **required == name)?.to_string())
         };
         let also = |names: &[&str]| read.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
-        Config::read(noting).unwrap();
+        Config::read(record).unwrap();
         // The other readers of the environment: `runtime::telemetry` and `runtime::metrics`.
         also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
         assert_eq!(set_for("StatusFunction"), *read.borrow());
         ConnectConfig::read(|name| {
-            noting(name);
+            record(name);
             let set =
-                [("AUTHORIZATION_REQUESTS_TABLE", "consents"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
+                [("AUTHORIZATION_REQUESTS_TABLE", "requests"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
             set.iter().find(|(required, _)| *required == name).map(|(_, value)| (*value).to_owned())
         })
         .unwrap();
         Intake::read(|name| {
-            noting(name);
+            record(name);
             Some("intake".to_owned())
         })
         .unwrap();
-        WebhookConfig::read(|name| noting(name).or_else(|| Some("inbox".to_owned()))).unwrap();
+        WebhookConfig::read(|name| record(name).or_else(|| Some("webhooks".to_owned()))).unwrap();
         assert_eq!(set_for("ApiFunction"), read.take());
-        // What the C library reads in `publish`, and what the main of `notices` does.
-        Config::read(noting).unwrap();
+        // The C library reads some variables in `publish`. Those of `notices` are found in its main.
+        Config::read(record).unwrap();
         also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
         also(&["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"]);
         assert_eq!(set_for("PublishFunction"), read.take());
@@ -240,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_variable_is_named() {
+    fn error_names_missing_variable() {
         for missing in REQUIRED {
             let error = Config::read(|name| (name != missing).then(|| "https://x".to_owned())).unwrap_err();
             assert!(error.to_string().contains(missing), "{error}");
@@ -248,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn each_malformed_variable_is_named_with_its_value() {
+    fn error_names_malformed_variable_and_value() {
         let table = [
             ("TIKTOK_API_URL", "nowhere"),
             ("DEFAULT_MODE", "live"),

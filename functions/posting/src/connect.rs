@@ -1,22 +1,21 @@
-//! Connections accounts: a user consents on TikTok's page, and the account can be
-//! posted to; the same once more where a consent has ended; and the end of one.
+//! Connects accounts: a user authorizes the app on TikTok's page, and then videos can be posted for the user. Also
+//! reconnects an account whose authorization was lost, and disconnects one.
 //!
 //! ```text
-//!  operator ── ask ──▶ a request is stored, with its state's fingerprint
-//!      │                                        ▲
-//!      └─ the address ─▶ user ─▶ TikTok's page ─┤ code, state
-//!                                               │
-//!                          take: the request is answered (once), the code is
-//!                          exchanged (once), the grant is checked and stored,
-//!                          and the posts that waited for the account go on
+//!  operator ── start ──▶ an authorization request is stored, with its state's fingerprint
+//!      │                                               ▲
+//!      └── link ──▶ user ──▶ TikTok's page ────────────┤ code and state
+//!                                                      │
+//!                    finish: the request is closed (once), the code is exchanged (once),
+//!                    the grant is checked and stored, and the account's posts resume
 //! ```
 //!
-//! Whoever sends an answer is unknown: it came through a browser. So nothing
-//! happens before its state is known as one of ours, unanswered and in time.
-//! A request is answered before its code is exchanged: if anything fails after
-//! that, the way is to start again, never to repeat.
+//! The response comes through a browser, so its sender is unknown. Nothing is done before its state is known as that of an
+//! open request. The request is closed before the code is exchanged. If anything fails after that, the user must start
+//! again; nothing is repeated.
 
 mod config;
+mod connections;
 mod disconnect;
 mod error;
 mod finish;
@@ -24,43 +23,9 @@ mod names;
 mod resume;
 mod start;
 
-use domain::account::{Account, Scopes};
-use domain::options::Mode;
-use storage::{AuthorizationRequests, Clients};
-use tiktok::{AppCredentials, AuthorizeUrl};
-
 pub use config::ConnectConfig;
+pub use connections::Connections;
 pub use disconnect::{Disconnected, Revocation};
 pub use error::ConnectError;
 pub use finish::Connected;
-pub use start::Asked;
-
-use crate::posting::Posting;
-
-/// The use cases of connecting, with what they need beyond the others.
-pub struct Connections {
-    /// The other use cases, and what they use.
-    pub posting: Posting,
-    consents: AuthorizationRequests,
-    page: AuthorizeUrl,
-    scopes: Option<Scopes>,
-}
-
-impl Connections {
-    /// Puts them together.
-    #[must_use]
-    pub fn new(config: ConnectConfig, clients: &Clients, posting: Posting) -> Self {
-        let consents = AuthorizationRequests::new(clients.dynamodb.clone(), config.authorization_requests_table);
-        Self { posting, consents, page: config.page, scopes: config.scopes }
-    }
-
-    /// How an account's posts go out where they do not say it themselves.
-    fn mode_of(&self, account: Option<&Account>) -> Mode {
-        account.and_then(|account| account.preferences.defaults.mode).unwrap_or(self.posting.defaults.mode)
-    }
-
-    async fn app(&self) -> Result<AppCredentials, ConnectError> {
-        let secret = self.posting.app.get(self.posting.now()).await?;
-        Ok(AppCredentials::new(secret.client_key, secret.client_secret))
-    }
-}
+pub use start::AuthorizationLink;

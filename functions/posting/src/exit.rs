@@ -1,12 +1,12 @@
-//! Why work on a post comes to rest, and what every failing call amounts to.
+//! Why a worker stops working on a post, and what each failed call amounts to.
 //!
-//! A step of an upload returns `Result<_, Exit>`; one place (`upload::conclude`)
-//! turns the stop into the post's next state. So no step can forget to, and a
-//! reader finds all outcomes in one list.
+//! A step of an upload returns `Result<_, Exit>`. Only `upload::conclusion` turns an [`Exit`] into the post's next state,
+//! so this list has every outcome, and no step can forget to store one.
 
 use std::time::Duration;
 
 use domain::failure::{Disposition, Failure, error_chain};
+use domain::identity::Alias;
 use domain::post::{HoldReason, InvalidTransition};
 use domain::rate_limit::Wait;
 use domain::reason::{RATE_LIMIT_EXCEEDED, Reason};
@@ -16,110 +16,120 @@ use domain::video::VideoFacts;
 use jiff::Timestamp;
 use storage::{AppSecretError, CipherError, ObjectError, SaveError, StoreError};
 
-use crate::rate_limit::is_rate_limit;
-
-/// Why work on a post rests.
+/// Why a worker stops working on a post.
 #[derive(Debug)]
 pub(crate) enum Exit {
-    /// Somebody else has the post now; nothing may be written any more.
+    /// Another worker has the post now; this one must not write it any more.
     LeaseLost,
-    /// The post cannot be written. Its lease runs out, and it is due again.
+    /// The post cannot be written. Its lease expires, and then it is due again.
     Store(StoreError),
-    /// It will not succeed as it is.
+    /// The post fails.
     Fail(Failure),
-    /// It is taken up again after a while.
+    /// The post is retried later.
     Defer {
-        /// What it waits for.
+        /// Why.
         reason: Reason,
-        /// The same for people.
+        /// What the post waits for, for people.
         message: String,
-        /// The least wait; the back-off may make it longer.
+        /// The minimum wait; the back-off may make it longer.
         after: Duration,
     },
-    /// One of our own budgets has no room before a certain time.
-    RateLimited(Box<Limited>),
-    /// It waits for a person.
+    /// One of our own counters has no room before a certain time.
+    RateLimited(Box<RateLimited>),
+    /// The post waits for a person.
     Hold(HoldReason),
-    /// It waits for its time.
+    /// The post waits for its publish time.
     Schedule(Timestamp),
-    /// The invocation ends; the next one goes on at once.
+    /// The invocation ends; the next worker continues at once.
     Yield,
     /// TikTok has every byte.
     Sent,
-    /// TikTok may have every byte, and must be asked; and what happened instead
-    /// of an answer.
+    /// TikTok may have every byte, and must be asked. The text says what happened instead of an answer.
     Unconfirmed(String),
-    /// TikTok has come to an end.
+    /// TikTok reports the final status of the publish.
     Reported(Box<StatusReport>),
-    /// A step was asked for that the post's state does not allow: a fault of ours.
+    /// The post's state does not allow a step: a bug in Dropcast.
     Bug(InvalidTransition),
 }
 
-/// What has no room, and what is known of the post by then.
+/// A limit without room, and what was found out about the post before.
 #[derive(Debug)]
-pub(crate) struct Limited {
-    /// What it waits for, and until when.
+pub(crate) struct RateLimited {
+    /// Which limit, and until when.
     pub wait: Wait,
-    /// What the post goes out with, which says in which line it stands.
+    /// The post's settings, its video and its size in bytes. The post stores them, because its mode decides in which
+    /// of the account's queues it waits.
     pub described: Option<(Settings, VideoFacts, u64)>,
 }
 
+/// How often a post that waits for the operator is retried.
+const OPERATOR_RETRY: Duration = Duration::from_mins(5);
+/// How often a post is retried whose account must be connected again. Connecting it resumes the post at once.
+pub(crate) const RECONNECT_RETRY: Duration = Duration::from_mins(15);
+
 impl Exit {
     pub(crate) fn rate_limited(wait: Wait) -> Self {
-        Self::RateLimited(Box::new(Limited { wait, described: None }))
+        Self::RateLimited(Box::new(RateLimited { wait, described: None }))
     }
 
-    /// Adds to a wait for a limit what the post goes out with.
+    /// Adds to [`Exit::RateLimited`] what was found out about the post.
     pub(crate) fn described(self, settings: Settings, facts: VideoFacts, bytes: u64) -> Self {
         match self {
             Self::RateLimited(limited) => {
-                Self::RateLimited(Box::new(Limited { described: Some((settings, facts, bytes)), ..*limited }))
+                Self::RateLimited(Box::new(RateLimited { described: Some((settings, facts, bytes)), ..*limited }))
             }
             other => other,
         }
     }
 
-    pub(crate) fn defer(reason: impl Into<Reason>, message: impl Into<String>, after: Duration) -> Self {
-        Self::Defer { reason: reason.into(), message: message.into(), after }
+    pub(crate) fn defer(reason: Reason, message: impl Into<String>, after: Duration) -> Self {
+        Self::Defer { reason, message: message.into(), after }
     }
 
-    /// What a disposition and its failure amount to.
+    /// The exit for a failed call of a given disposition.
     pub(crate) fn from_disposition(disposition: Disposition, failure: Failure) -> Self {
         match disposition {
             Disposition::Retry { after } | Disposition::Defer { after } => {
-                Self::Defer { reason: failure.reason, message: failure.message, after }
+                Self::defer(failure.reason, failure.message, after)
             }
-            // A call that may have happened is asked about by whoever takes the post up.
-            Disposition::Reconcile => {
-                Self::Defer { reason: failure.reason, message: failure.message, after: Duration::ZERO }
-            }
+            // The call may have taken effect. The next worker asks TikTok before it does anything.
+            Disposition::Reconcile => Self::defer(failure.reason, failure.message, Duration::ZERO),
             Disposition::Refresh | Disposition::NeedsReconnect => Self::needs_reconnect(&failure.message),
             Disposition::NeedsUser | Disposition::GiveUp => Self::Fail(failure),
         }
     }
 
-    /// The wait for something that is not the post's fault: an outage, or an
-    /// operator's mistake. The post goes on by itself once that is mended.
-    pub(crate) fn defer_until_fixed(disposition: Disposition, failure: &Failure) -> Self {
+    /// The exit for a problem that is not the post's fault: an outage, or a mistake of the operator. The post is
+    /// deferred until the problem is fixed, and never fails.
+    pub(crate) fn defer_until_fixed(disposition: Disposition, reason: Reason, message: impl Into<String>) -> Self {
         let after = match disposition {
             Disposition::Retry { after } | Disposition::Defer { after } => after,
-            _ => OPERATOR_LOOK,
+            _ => OPERATOR_RETRY,
         };
-        Self::defer(failure.reason.clone(), failure.message.clone(), after)
+        Self::defer(reason, message, after)
     }
 
-    /// The wait of a post whose account's consent is gone: it goes on by
-    /// itself once the account is connected again.
+    /// The exit for a post whose account must be connected again. Connecting the account resumes the post.
     pub(crate) fn needs_reconnect(why: &str) -> Self {
-        let message = format!("TikTok no longer accepts the account's consent ({why}): connect the account again");
-        Self::Defer { reason: Reason::NeedsReconnect, message, after: RECONNECT_LOOK }
+        let message =
+            format!("TikTok no longer accepts the account's authorization ({why}): connect the account again");
+        Self::defer(Reason::NeedsReconnect, message, RECONNECT_RETRY)
+    }
+
+    /// The exit for a post whose account does not exist.
+    pub(crate) fn account_not_found(alias: &Alias) -> Self {
+        let message = format!("no TikTok account is connected as \"{alias}\"");
+        Self::Fail(Failure::of(Reason::AccountNotFound, message))
     }
 }
 
-/// How often it is looked whether an operator's mistake was mended.
-const OPERATOR_LOOK: Duration = Duration::from_mins(5);
-/// How often it is looked whether an account was connected again.
-pub(crate) const RECONNECT_LOOK: Duration = Duration::from_mins(15);
+/// Tells whether TikTok, or a gateway in front of it, rejected a call because of too many calls per minute. TikTok's
+/// other limits have codes of their own.
+pub(crate) fn is_rate_limit(error: &tiktok::Error) -> bool {
+    let reason = error.failure().reason;
+    let other_limit = reason.is_platform_limit() && reason.code() != RATE_LIMIT_EXCEEDED;
+    matches!(error.disposition(), Disposition::Defer { .. }) && !other_limit
+}
 
 impl From<SaveError> for Exit {
     fn from(error: SaveError) -> Self {
@@ -145,10 +155,9 @@ impl From<InvalidTransition> for Exit {
 impl From<tiktok::Error> for Exit {
     fn from(error: tiktok::Error) -> Self {
         let mut failure = error.failure();
-        let limit = Reason::parse(RATE_LIMIT_EXCEEDED);
-        if is_rate_limit(&error) && failure.reason != limit {
+        if is_rate_limit(&error) && failure.reason.code() != RATE_LIMIT_EXCEEDED {
             failure.message = format!("{} ({})", failure.message, failure.reason);
-            failure.reason = limit;
+            failure.reason = Reason::parse(RATE_LIMIT_EXCEEDED);
         }
         Self::from_disposition(error.disposition(), failure)
     }
@@ -156,28 +165,27 @@ impl From<tiktok::Error> for Exit {
 
 impl From<ObjectError> for Exit {
     fn from(error: ObjectError) -> Self {
-        let code = match error {
-            ObjectError::Gone { .. } => "source_gone",
-            ObjectError::Changed { .. } => "source_changed",
-            _ => "source_unreadable",
+        let reason = match error {
+            ObjectError::Gone { .. } => Reason::SourceGone,
+            ObjectError::Changed { .. } => Reason::SourceChanged,
+            _ => Reason::SourceUnreadable,
         };
-        let failure = Failure::new(code, error_chain(&error), "Drop the video again.");
         match error.disposition() {
-            Disposition::GiveUp => Self::Fail(failure),
-            disposition => Self::defer_until_fixed(disposition, &failure),
+            Disposition::GiveUp => Self::Fail(Failure::new(reason, error_chain(&error), "Drop the video again.")),
+            disposition => Self::defer_until_fixed(disposition, reason, error_chain(&error)),
         }
     }
 }
 
 impl From<CipherError> for Exit {
     fn from(error: CipherError) -> Self {
-        Self::defer_until_fixed(error.disposition(), &Failure::new("key_unusable", error_chain(&error), ""))
+        Self::defer_until_fixed(error.disposition(), Reason::KeyUnusable, error_chain(&error))
     }
 }
 
 impl From<AppSecretError> for Exit {
     fn from(error: AppSecretError) -> Self {
-        Self::defer_until_fixed(error.disposition(), &Failure::new("app_secret_unusable", error_chain(&error), ""))
+        Self::defer_until_fixed(error.disposition(), Reason::AppSecretUnusable, error_chain(&error))
     }
 }
 
@@ -202,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_calls_are_the_accounts_limit_whoever_says_so_and_in_whatever_words() {
+    fn every_http_429_is_the_rate_limit() {
         for fault in [
             refused(429, RATE_LIMIT_EXCEEDED),
             refused(429, "slow_down"),
@@ -215,8 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_keeps_its_name_and_an_outage_is_no_limit() {
+    fn other_limits_keep_their_code_and_outages_are_no_limit() {
         assert_eq!(reason_of(refused(429, "spam_risk_too_many_posts")).code(), "spam_risk_too_many_posts");
-        assert!(!reason_of(ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::NotJson }).is_limit());
+        let outage = ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::NotJson };
+        assert!(!reason_of(outage).is_limit());
     }
 }

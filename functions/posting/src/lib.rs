@@ -1,64 +1,70 @@
 //! The use cases: what happens next to a post.
 //!
-//! Three things are composed here and nowhere else: what a post is (`domain`),
-//! how TikTok is spoken to (`tiktok`) and where things are kept (`storage`).
-//! A function only translates its trigger in and the result out. This crate
-//! reads neither the environment nor the clock; both are handed in.
+//! This crate combines the state machine of a post (`domain`), TikTok's API (`tiktok`) and the stores (`storage`). A
+//! function only translates its trigger into a call of a use case, and the result into its answer. This crate reads
+//! neither the environment nor the system clock; the functions pass both in.
 //!
-//! - [`submit`](Posting::submit): an event becomes a stored post, once; [`take_up`](Posting::take_up) works on it too.
-//! - [`create_post`](Posting::create_post), [`create_upload`](Posting::create_upload): so does a request.
-//! - [`upload`](Posting::upload): a claimed post goes to TikTok, as far as it can.
-//! - [`work_due`](Posting::work_due): whatever is due is polled or sent to work.
-//! - [`hear`](Posting::hear): TikTok says by itself what became of a publish.
-//! - [`Connections`]: a user consents, and an account can be posted to.
-//! - [`renew_idle`](Posting::renew_idle): no account is lost for want of posts.
-//! - [`creator`](Posting::creator): what a creator may post at this moment.
-//! - [`configure`](Posting::configure): an operator says how an account posts.
-//! - [`approve`](Posting::approve), [`cancel`](Posting::cancel), [`retry`](Posting::retry),
-//!   [`reword`](Posting::reword): what people ask of a post.
+//! A use case is a type, built from [`Dependencies`]:
 //!
-//! Everything that can go wrong ends in one of three places: on the post, as a
-//! failure that says what to do; on the post, as a time to try again; or, where
-//! not even the post can be written, as an error to the caller, who must then
-//! not acknowledge the event.
+//! | type | what it does |
+//! |---|---|
+//! | [`Submit`] | stores a post for an S3 event, once |
+//! | [`UploadWorker`] | claims a post and sends its video to TikTok |
+//! | [`CreatePost`], [`CreateUpload`] | store a post for an API request; the latter also returns upload URLs |
+//! | [`Poller`] | polls TikTok about due posts, or wakes a worker for them |
+//! | [`Webhooks`] | applies TikTok's webhooks |
+//! | [`Commands`] | approves, cancels and retries posts, and changes their options |
+//! | [`Connections`] | connects and disconnects accounts |
+//! | [`AccountSettings`] | changes how an account posts |
+//! | [`Creators`] | asks TikTok what a creator may post now |
+//! | [`Tokens`], [`Renewal`] | refresh access tokens, also of idle accounts |
+//!
+//! A problem ends in one of three places: on the post as a failure with advice; on the post as a deferral with the time
+//! of the next attempt; or, if the post cannot be written, as an error. The caller must not acknowledge its event then.
 
+#[macro_use]
+mod dependencies;
 mod config;
-mod posting;
+mod invocation;
+mod measure;
 
-mod configure;
-mod creator;
-mod submit;
+mod best_effort;
+mod compare_and_swap;
+
+mod exit;
+mod limited_calls;
+mod rate_limit;
 mod tokens;
 
 mod account_queue;
-mod rate_limit;
+mod links;
+mod state_recorder;
 
 mod create;
-mod exit;
-mod header;
-mod options;
-mod record_state;
+mod submit;
 mod upload;
 
 mod commands;
-mod due;
-mod poll;
+mod poller;
 mod webhooks;
 
-mod measure;
-
+mod account_settings;
 mod connect;
+mod creators;
+mod renewal;
 
-pub use commands::CommandError;
+pub use account_settings::{AccountSettings, ConfigureError};
+pub use commands::{CommandError, Commands};
 pub use config::{Config, ConfigError};
-pub use configure::ConfigureError;
-pub use connect::{Asked, ConnectConfig, ConnectError, Connected, Connections, Disconnected, Revocation};
-pub use create::{CreateError, CreatedUpload, Intake, PartTarget, UploadTarget};
-pub use creator::CreatorError;
-pub use due::DueSummary;
+pub use connect::{AuthorizationLink, ConnectConfig, ConnectError, Connected, Connections, Disconnected, Revocation};
+pub use create::{CreateError, CreatePost, CreateUpload, CreatedUpload, Intake, PartTarget, UploadTarget};
+pub use creators::{CreatorError, Creators};
+pub use dependencies::Dependencies;
+pub use invocation::{Clock, Instruments, Worker};
 pub use measure::{Measurement, Meter, Metric};
-pub use posting::{Clock, Posting, Worker};
-pub use submit::Submitted;
-pub use tokens::{RenewalSummary, Unrefreshed};
-pub use upload::Worked;
-pub use webhooks::{ReceiveError, WebhookConfig};
+pub use poller::{DueSummary, Poller};
+pub use renewal::{Renewal, RenewalSummary};
+pub use submit::{Submit, SubmitError, Submitted};
+pub use tokens::{RefreshError, Tokens};
+pub use upload::{UploadWorker, WorkOutcome};
+pub use webhooks::{ReceiveError, WebhookConfig, Webhooks};

@@ -1,52 +1,50 @@
-//! Measuring: which moments of a post's life are counted, and by what.
+//! The metrics: which moments of a post are measured, and with which dimensions.
 //!
-//! What is measured is handed to a [`Meter`]; where it goes from there is not known
-//! here. What numbers are counted *by* is bounded: states, and codes out of tables.
-//! A post and its account are named beside the numbers, and never counted by.
+//! A [`Meter`] receives the measurements; this module does not know where they go. The values of dimensions are bounded:
+//! states, and reasons from tables. A post and its account are properties beside the numbers, never dimensions.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::identity::Alias;
 use domain::post::{Post, PostState, StateName};
 use domain::rate::Rate;
 use domain::reason::Reason;
 use jiff::Timestamp;
 use tiktok::error_codes;
 
-use crate::posting::Posting;
-
-/// Takes what was measured.
+/// Receives measurements.
 pub type Meter = Arc<dyn Fn(&Measurement) + Send + Sync>;
 
-/// Something that is measured.
+/// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// Posts that were stored for the first time.
     PostsReceived,
-    /// Posts that came to an end, by `State`, and failed ones by `Reason`.
+    /// Posts that reached a final state, by `State`; failed ones also by `Reason`.
     PostsEnded,
-    /// 100 for each post that failed and 0 for each that did not: the average is the share.
+    /// 100 for each post that failed and 0 for each that did not: the average is the rate in percent.
     FailureRate,
-    /// From the drop, or the time that the post waited for, until TikTok has it out.
+    /// From the drop, or the end of a wait for a person or for the publish time, until the post is published or delivered.
     TimeToPublish,
-    /// The videos that TikTok has whole.
+    /// The bytes of videos that TikTok received completely.
     VideoBytes,
-    /// The rate at which a video's chunks went.
+    /// The rate at which a video's chunks were sent.
     Throughput,
-    /// Times that a post was put off, by `Reason`.
+    /// Deferrals of posts, by `Reason`.
     Deferrals,
-    /// Posts that a look found due.
+    /// Posts that a run of the poller found due.
     DuePosts,
-    /// How long the one of them that waited longest had been waiting.
+    /// The longest time that one of these posts had been due.
     OldestDuePostAge,
-    /// Accounts whose tokens ought to have been exchanged, and were not.
+    /// Idle accounts whose tokens could not be refreshed.
     TokenRefreshFailures,
-    /// Accounts whose tokens TikTok takes no longer.
+    /// Accounts that must be connected again.
     AuthorizationsLost,
 }
 
 impl Metric {
-    /// All there are.
+    /// All metrics.
     pub const ALL: [Self; 11] = [
         Self::PostsReceived,
         Self::PostsEnded,
@@ -61,7 +59,7 @@ impl Metric {
         Self::AuthorizationsLost,
     ];
 
-    /// The name that dashboards and alarms know it by, and its unit in CloudWatch's words.
+    /// The name that the template's dashboard and alarms use, and CloudWatch's name of the unit.
     #[must_use]
     pub fn name_and_unit(self) -> (&'static str, &'static str) {
         match self {
@@ -80,61 +78,60 @@ impl Metric {
     }
 }
 
-/// Numbers of one moment, and what they are told apart by.
+/// The metrics of one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// The numbers.
-    pub figures: Vec<(Metric, f64)>,
-    /// What they are counted by, the coarser first; few values each.
-    pub by: Vec<(&'static str, String)>,
-    /// What they are about; for the log alone.
-    pub about: Vec<(&'static str, String)>,
+    /// The metrics and their values.
+    pub metrics: Vec<(Metric, f64)>,
+    /// The dimensions, the coarser first. Each has few values.
+    pub dimensions: Vec<(&'static str, String)>,
+    /// What the measurement is about; only for the log.
+    pub properties: Vec<(&'static str, String)>,
 }
 
 impl Measurement {
-    /// The numbers, each with its name and unit.
+    /// The values, each with its metric's name and unit.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
-        self.figures.iter().map(|(metric, value)| {
+        self.metrics.iter().map(|(metric, value)| {
             let (name, unit) = metric.name_and_unit();
             (name, unit, *value)
         })
     }
 
-    fn of<const N: usize>(figures: [(Metric, f64); N]) -> Self {
-        Self { figures: figures.to_vec(), by: Vec::new(), about: Vec::new() }
+    fn of<const N: usize>(metrics: [(Metric, f64); N]) -> Self {
+        Self { metrics: metrics.to_vec(), dimensions: Vec::new(), properties: Vec::new() }
     }
 
-    fn by(mut self, name: &'static str, word: &str) -> Self {
-        self.by.push((name, word.to_owned()));
+    fn by(mut self, dimension: &'static str, value: &str) -> Self {
+        self.dimensions.push((dimension, value.to_owned()));
         self
     }
 
     fn about(mut self, post: &Post) -> Self {
-        let facts = [("post.id", post.id.to_string()), ("account", post.account.to_string())];
-        self.about.extend(facts);
-        self.about.extend(post.publish_id().map(|id| ("publish.id", id.to_string())));
+        self.properties.extend([("post.id", post.id.to_string()), ("account", post.account.to_string())]);
+        self.properties.extend(post.publish_id().map(|id| ("publish.id", id.to_string())));
         self
     }
 
-    /// A post that was stored for the first time.
+    /// Measures a post that was stored for the first time.
     pub(crate) fn received(post: &Post) -> Self {
         Self::of([(Metric::PostsReceived, 1.0)]).about(post)
     }
 
-    /// A post that has just come to where it stands; none, where nothing is counted there.
+    /// Measures a post that has just entered its state; `None` if nothing is measured for the state.
     pub(crate) fn of_state(post: &Post, now: Timestamp) -> Option<Self> {
-        let ended = |figures: &[(Metric, f64)]| {
-            let mut reading = Self::of([(Metric::PostsEnded, 1.0)]).by("State", post.state_name().as_str());
-            reading.figures.extend(figures);
-            reading
+        let ended = |metrics: &[(Metric, f64)]| {
+            let mut measurement = Self::of([(Metric::PostsEnded, 1.0)]).by("State", post.state_name().as_str());
+            measurement.metrics.extend(metrics);
+            measurement
         };
-        let reading = match &post.state {
+        let measurement = match &post.state {
             PostState::Processing { .. } => Self::of([(Metric::VideoBytes, count(post.bytes.unwrap_or_default()))]),
-            // Of a draft that its creator posted it was said already how fast it came.
+            // The time of a draft was measured when it was delivered. That its creator posts it later does not count.
             PostState::Published { .. } if was_delivered(post) => ended(&[]),
             PostState::Published { .. } | PostState::Delivered { .. } => {
-                let took = Duration::try_from(now.duration_since(wanted_at(post))).unwrap_or_default();
-                ended(&[(Metric::FailureRate, 0.0), (Metric::TimeToPublish, took.as_secs_f64())])
+                let time = Duration::try_from(now.duration_since(wanted_at(post))).unwrap_or_default();
+                ended(&[(Metric::FailureRate, 0.0), (Metric::TimeToPublish, time.as_secs_f64())])
             }
             PostState::Failed { failure, .. } => {
                 ended(&[(Metric::FailureRate, 100.0)]).by("Reason", label(&failure.reason))
@@ -148,66 +145,51 @@ impl Measurement {
             | PostState::Queued { deferral: None, .. }
             | PostState::Uploading { .. } => return None,
         };
-        Some(reading.about(post))
+        Some(measurement.about(post))
     }
 
-    /// The rate at which a video's chunks went.
-    pub(crate) fn sent(post: &Post, rate: Rate) -> Self {
+    /// Measures the rate at which a video's chunks were sent.
+    pub(crate) fn throughput(post: &Post, rate: Rate) -> Self {
         Self::of([(Metric::Throughput, count(rate.bytes_per_second()))]).about(post)
     }
 
-    /// What a look found.
-    pub(crate) fn looked(due: u32, oldest: Duration) -> Self {
+    /// Measures what a run of the poller found.
+    pub(crate) fn due_posts(due: u32, oldest: Duration) -> Self {
         Self::of([(Metric::DuePosts, f64::from(due)), (Metric::OldestDuePostAge, oldest.as_secs_f64())])
     }
 
-    /// How many accounts' tokens could not be exchanged, though it was time.
-    pub(crate) fn near_end(accounts: u32) -> Self {
+    /// Measures how many idle accounts could not be refreshed.
+    pub(crate) fn refresh_failures(accounts: u32) -> Self {
         Self::of([(Metric::TokenRefreshFailures, f64::from(accounts))])
     }
 
-    /// An account whose tokens TikTok takes no longer.
-    pub(crate) fn consent_lost(account: &str) -> Self {
-        let mut reading = Self::of([(Metric::AuthorizationsLost, 1.0)]);
-        reading.about.push(("account", account.to_owned()));
-        reading
+    /// Measures an account that must be connected again.
+    pub(crate) fn authorization_lost(account: &Alias) -> Self {
+        let mut measurement = Self::of([(Metric::AuthorizationsLost, 1.0)]);
+        measurement.properties.push(("account", account.to_string()));
+        measurement
     }
 }
 
-impl Posting {
-    /// Tells a meter what is measured from now on; without one, nobody is told.
-    #[must_use]
-    pub fn metered(self, meter: Meter) -> Self {
-        Self { meter: Some(meter), ..self }
-    }
-
-    pub(crate) fn measure(&self, reading: &Measurement) {
-        if let Some(meter) = &self.meter {
-            meter(reading);
-        }
-    }
+/// The value of the `Reason` dimension: one of a bounded number of codes.
+fn label(reason: &Reason) -> &str {
+    reason.metric_label(|code| error_codes::find(code).is_some())
 }
 
 fn was_delivered(post: &Post) -> bool {
     post.history.iter().any(|entry| entry.state == StateName::Delivered)
 }
 
-/// When a post was to go out: when it was dropped, or its time had come, or a
-/// person had done what it was held for.
+/// When a post should have been published: when it was dropped, or when its wait for a person or its publish time ended.
 fn wanted_at(post: &Post) -> Timestamp {
     let waits = |state| matches!(state, StateName::Held | StateName::Scheduled);
-    let left = post.history.windows(2).rfind(|steps| waits(steps[0].state) && !waits(steps[1].state));
-    left.map_or(post.dropped_at, |steps| steps[1].at)
+    let left = post.history.windows(2).rfind(|entries| waits(entries[0].state) && !waits(entries[1].state));
+    left.map_or(post.dropped_at, |entries| entries[1].at)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a metric is a float: 4 GB are far from where one is not exact")]
+#[expect(clippy::cast_precision_loss, reason = "CloudWatch's values are floats, which are exact far beyond 4 GB")]
 fn count(bytes: u64) -> f64 {
     bytes as f64
-}
-
-/// The value of the `Reason` dimension: one of a bounded number of codes.
-fn label(reason: &Reason) -> &str {
-    reason.metric_label(|code| error_codes::find(code).is_some())
 }
 
 #[cfg(test)]

@@ -1,95 +1,107 @@
-//! Submitting: an event becomes a stored post, however often it arrives.
+//! Stores posts for S3 events, once for each object version however often S3 sends the event.
+
+use std::sync::Arc;
 
 use domain::drop_key::{DropKey, is_sidecar_of, videos_prefix_of};
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use domain::source::{Arrival, ObjectVersion, Source};
-use storage::{Created, ObjectError, SaveError, StoreError};
+use storage::{Created, ObjectError, Objects, Posts, StoreError, Versioned};
 
+use crate::compare_and_swap::{Change, update};
+use crate::config::Config;
+use crate::invocation::{Instruments, Worker};
 use crate::measure::Measurement;
-use crate::posting::{Posting, Worker};
+use crate::upload::UploadWorker;
 
-/// How often a sidecar's post is read again when somebody else changed it.
-const RELEASE_TRIES: u32 = 5;
-
-/// What became of an event.
+/// What an event led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
-    /// It is a post's, which is stored and may be worked on.
+    /// The event's post is stored; a worker may take it up.
     Post(PostId),
-    /// It was a sidecar; these posts read their options again.
+    /// The object is a sidecar. These posts were held for it and read their options again.
     Options(Vec<PostId>),
     /// There is nothing to do; the log says why.
     Nothing,
 }
 
-/// What an arrival is, before anything was stored of it.
+/// What an event is about, before a new post is stored.
 enum Received {
-    /// A video, and the post that it makes.
+    /// A dropped video, and its new post, not stored yet.
     Video(Box<Post>),
-    /// The bytes that this post waited for; it is pinned to them.
-    Bytes(PostId),
-    /// Options; these posts read theirs again.
+    /// The uploaded video of this post, which is now pinned to the object's version.
+    Upload(PostId),
+    /// A sidecar. These posts read their options again.
     Options(Vec<PostId>),
     /// Nothing to do; the log says why.
     Nothing,
 }
 
-/// Why an event could not be taken. It must be delivered again.
+/// Why an event was not processed. It must not be acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The post could not be stored.
+    /// The post could not be read or written.
     #[error("the post could not be stored")]
     Store(#[from] StoreError),
-    /// The bucket could not be asked about the object.
-    #[error("the bucket could not be asked about the object")]
+    /// The bucket could not be read.
+    #[error("the object could not be found in the bucket")]
     Object(#[from] ObjectError),
-    /// The post changed each time that it was to be changed.
-    #[error("the post is being worked on by others")]
+    /// Other writers changed the post at each attempt.
+    #[error("the post is being changed by others")]
     Busy,
 }
 
-impl Posting {
-    /// Takes an arrival: stores a post for a video, or hands options to one.
+from_dependencies! {
+    /// Stores posts for S3 events.
+    pub struct Submit { posts: Posts, objects: Objects, config: Arc<Config>, instruments: Instruments, }
+}
+
+impl Submit {
+    /// Processes an event: stores a new post, pins a post to its uploaded video, or releases the posts of a sidecar.
     ///
     /// # Errors
-    /// Nothing was stored; the event must not be acknowledged.
+    /// Nothing was stored; the caller must not acknowledge the event.
     pub async fn submit(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
         Ok(match self.receive(arrival).await? {
             Received::Video(post) => {
                 self.store(&post).await?;
                 Submitted::Post(post.id.clone())
             }
-            Received::Bytes(post) => Submitted::Post(post),
+            Received::Upload(post) => Submitted::Post(post),
             Received::Options(posts) => Submitted::Options(posts),
             Received::Nothing => Submitted::Nothing,
         })
     }
 
-    /// Takes an arrival, and works on what came of it. A new post is claimed by
-    /// the write that creates it, so that nobody has to read it first.
+    /// Processes an event, and works on its posts at once. A new post is claimed by the same write that creates it, which
+    /// saves a read and a write.
     ///
     /// # Errors
-    /// The event must not be acknowledged; what was stored of it is due again.
-    pub async fn take_up(&self, arrival: &Arrival, worker: &Worker) -> Result<(), SubmitError> {
-        match self.receive(arrival).await? {
+    /// The caller must not acknowledge the event. A post that was stored is due again.
+    pub async fn submit_and_upload(
+        &self,
+        arrival: &Arrival,
+        uploads: &UploadWorker,
+        worker: &Worker,
+    ) -> Result<(), SubmitError> {
+        let posts = match Box::pin(self.receive(arrival)).await? {
             Received::Video(post) => {
                 let id = post.id.clone();
                 let claimed = post.clone().claim(&worker.name, post.created_at);
-                match self.store(claimed.as_ref().unwrap_or(&post)).await? {
-                    Created::New(kept) if claimed.is_ok() => Box::pin(self.work_claimed(kept, worker)).await?,
-                    Created::New(_) | Created::Already(_) => self.upload(&id, worker).await?,
-                };
-            }
-            Received::Bytes(post) => {
-                self.upload(&post, worker).await?;
-            }
-            Received::Options(posts) => {
-                for post in posts {
-                    self.upload(&post, worker).await?;
+                match Box::pin(self.store(claimed.as_ref().unwrap_or(&post))).await? {
+                    Created::New(post) if claimed.is_ok() => {
+                        uploads.work_on_claimed(post, worker).await?;
+                        return Ok(());
+                    }
+                    Created::New(_) | Created::Already(_) => vec![id],
                 }
             }
-            Received::Nothing => {}
+            Received::Upload(post) => vec![post],
+            Received::Options(posts) => posts,
+            Received::Nothing => vec![],
+        };
+        for post in posts {
+            uploads.upload(&post, worker).await?;
         }
         Ok(())
     }
@@ -97,16 +109,13 @@ impl Posting {
     async fn receive(&self, arrival: &Arrival) -> Result<Received, SubmitError> {
         match DropKey::parse(&arrival.key) {
             DropKey::Video { account } => {
-                let account = account.unwrap_or_else(|| self.default_account.clone());
+                let account = account.unwrap_or_else(|| self.config.default_account.clone());
                 let Some((source, bytes)) = self.source_of(arrival).await? else {
-                    tracing::warn!(
-                        object.key = arrival.key,
-                        "event ignored: the object is gone and its version unknown"
-                    );
+                    log_deleted(arrival);
                     return Ok(Received::Nothing);
                 };
-                let now = self.now();
-                // A bucket's clock is not ours: nothing was dropped in the future.
+                let now = self.instruments.now();
+                // S3's clock may be ahead of ours.
                 let dropped_at = arrival.at.map_or(now, |at| at.min(now));
                 let post = Post::submit(account, source, bytes, now)
                     .with_dropped_at(dropped_at)
@@ -114,7 +123,7 @@ impl Posting {
                 Ok(Received::Video(Box::new(post)))
             }
             DropKey::Upload { post } => self.pin(post, arrival).await,
-            DropKey::Sidecar => Ok(Received::Options(self.hand_options(arrival).await?)),
+            DropKey::Sidecar => Ok(Received::Options(self.release_for_sidecar(arrival).await?)),
             DropKey::Ignored(why) => {
                 tracing::info!(object.key = arrival.key, why = %why, "object ignored");
                 Ok(Received::Nothing)
@@ -122,38 +131,48 @@ impl Posting {
         }
     }
 
-    /// Pins a post that waits for its bytes to those that have arrived. Whatever
-    /// else arrives where they were to is nobody's.
+    /// Pins a post that waits for its upload to the version that has arrived. Any other object under the post's key, and
+    /// any later version, is ignored.
     async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Received, SubmitError> {
-        for _ in 0..RELEASE_TRIES {
-            let Some(kept) = self.posts.get(&id).await?.filter(|kept| kept.source.key == arrival.key) else {
-                tracing::warn!(object.key = arrival.key, "object ignored: no post waits for it");
-                return Ok(Received::Nothing);
-            };
-            let Some((source, bytes)) = self.source_of(arrival).await? else {
-                tracing::warn!(object.key = arrival.key, "event ignored: the object is gone and its version unknown");
-                return Ok(Received::Nothing);
-            };
-            if kept.source == source {
-                tracing::info!(post.id = %id, post.state = %kept.state_name(), "event received again: post known");
-                return Ok(Received::Bytes(id));
-            }
-            let Ok(arrived) = kept.value.clone().attach_object(source.version, bytes, self.now()) else {
-                let state = kept.state_name();
-                tracing::warn!(post.id = %id, post.state = %state, "object ignored: its post has its bytes, or is cancelled");
-                return Ok(Received::Nothing);
-            };
-            let arrived = arrived.with_trace(arrival.trace.clone());
-            match self.posts.save(kept, arrived, self.now()).await {
-                Ok(_) => {
-                    tracing::info!(post.id = %id, video.bytes = bytes, "event received: the post has its bytes");
-                    return Ok(Received::Bytes(id));
+        let id = &id;
+        let pinned = update(
+            None,
+            || async move {
+                let Some(post) = self.posts.get(id).await?.filter(|post| post.source.key == arrival.key) else {
+                    tracing::warn!(object.key = arrival.key, "object ignored: no post waits for it");
+                    return Ok(None);
+                };
+                let source = self.source_of(arrival).await?;
+                if source.is_none() {
+                    log_deleted(arrival);
                 }
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(SubmitError::Busy)
+                Ok(source.map(|(source, bytes)| (post, source, bytes)))
+            },
+            |read: Option<(Versioned<Post>, Source, Option<u64>)>| {
+                let Some((post, source, bytes)) = read else { return Ok(Change::Stop(None)) };
+                let state = post.state_name();
+                if post.source == source {
+                    tracing::info!(post.id = %id, post.state = %state, "event received again: post known");
+                    return Ok(Change::Stop(Some(id)));
+                }
+                let Ok(arrived) = post.value.clone().attach_object(source.version, bytes, self.instruments.now())
+                else {
+                    tracing::warn!(
+                        post.id = %id, post.state = %state, "object ignored: its post has a video, or is cancelled"
+                    );
+                    return Ok(Change::Stop(None));
+                };
+                Ok::<_, SubmitError>(Change::Save((post, arrived.with_trace(arrival.trace.clone()))))
+            },
+            |(post, arrived): (Versioned<Post>, Post)| async move {
+                let bytes = arrived.bytes;
+                self.posts.save(post, arrived, self.instruments.now()).await?;
+                tracing::info!(post.id = %id, video.bytes = bytes, "event received: the post has its video");
+                Ok(Some(id))
+            },
+        );
+        let pinned = pinned.await?.ok_or(SubmitError::Busy)?;
+        Ok(pinned.map_or(Received::Nothing, |id| Received::Upload(id.clone())))
     }
 
     async fn store(&self, post: &Post) -> Result<Created, StoreError> {
@@ -165,18 +184,19 @@ impl Posting {
                     post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
                     trace.id = post.trace.as_ref().map(tracing::field::display), "event received: post stored"
                 );
-                self.measure(&Measurement::received(post));
+                self.instruments.measure(&Measurement::received(post));
             }
-            Created::Already(known) => {
-                tracing::info!(post.id = %id, post.state = %known.state_name(), "event received again: post known");
+            Created::Already(existing) => {
+                tracing::info!(post.id = %id, post.state = %existing.state_name(), "event received again: post known");
             }
         }
         Ok(created)
     }
 
-    /// The pinned source of an arrival. Where the event names no version, as one
-    /// that was written by hand may, the bucket is asked: with another pin, the
-    /// same object would be another post.
+    /// The object of an event, pinned to a version; `None` if it is gone and its version unknown.
+    ///
+    /// If the event names no version id, as a hand-written one may, the bucket is asked for it. A post's id is derived from
+    /// the version, so a source pinned in another way would make a second post of the same object.
     async fn source_of(&self, arrival: &Arrival) -> Result<Option<(Source, Option<u64>)>, ObjectError> {
         let pinned = |version| Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
         let named = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref());
@@ -192,8 +212,8 @@ impl Posting {
         }
     }
 
-    /// Lets the posts of a sidecar's videos read their options again.
-    async fn hand_options(&self, arrival: &Arrival) -> Result<Vec<PostId>, SubmitError> {
+    /// Releases the posts that are held for a sidecar.
+    async fn release_for_sidecar(&self, arrival: &Arrival) -> Result<Vec<PostId>, SubmitError> {
         let mut released = Vec::new();
         for key in self.objects.list(&arrival.bucket, videos_prefix_of(&arrival.key)).await? {
             if !is_sidecar_of(&arrival.key, &key) {
@@ -205,31 +225,36 @@ impl Posting {
             released.extend(self.release(&current.source.post_id()).await?);
         }
         if released.is_empty() {
-            tracing::info!(object.key = arrival.key, "sidecar received: it is read when its video is taken up");
+            tracing::info!(object.key = arrival.key, "sidecar received: no post waits for it");
         }
         Ok(released)
     }
 
     async fn release(&self, id: &PostId) -> Result<Option<PostId>, SubmitError> {
-        for _ in 0..RELEASE_TRIES {
-            let Some(kept) = self.posts.get(id).await? else {
-                return Ok(None);
-            };
-            let Ok(post) = kept.value.clone().options_arrived(self.now()) else {
-                if kept.state_name() != StateName::Queued {
-                    tracing::warn!(post.id = %id, post.state = %kept.state_name(), "sidecar came too late for its post");
-                }
-                return Ok(None);
-            };
-            match self.posts.save(kept, post, self.now()).await {
-                Ok(_) => {
-                    tracing::info!(post.id = %id, "sidecar received: post released");
-                    return Ok(Some(id.clone()));
-                }
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(SubmitError::Busy)
+        let released = update(
+            None,
+            || async move { Ok(self.posts.get(id).await?) },
+            |post: Option<Versioned<Post>>| {
+                let Some(post) = post else { return Ok(Change::Stop(None)) };
+                let Ok(released) = post.value.clone().options_arrived(self.instruments.now()) else {
+                    if post.state_name() != StateName::Queued {
+                        let state = post.state_name();
+                        tracing::warn!(post.id = %id, post.state = %state, "sidecar arrived too late for its post");
+                    }
+                    return Ok(Change::Stop(None));
+                };
+                Ok::<_, SubmitError>(Change::Save((post, released)))
+            },
+            |(post, released): (Versioned<Post>, Post)| async move {
+                self.posts.save(post, released, self.instruments.now()).await?;
+                tracing::info!(post.id = %id, "sidecar received: post released");
+                Ok(Some(id.clone()))
+            },
+        );
+        released.await?.ok_or(SubmitError::Busy)
     }
+}
+
+fn log_deleted(arrival: &Arrival) {
+    tracing::warn!(object.key = arrival.key, "event ignored: the object is gone and its version unknown");
 }

@@ -1,175 +1,181 @@
-//! Hearing: TikTok says something by itself, and its word is applied.
+//! Applies TikTok's webhooks.
 //!
-//! A webhook brings the same news as a poll, sooner, and goes the same way: the
-//! post is settled, conditionally. It may come before the poll, after it, or in
-//! the midst of it, and while a worker still holds the post: whoever writes
-//! second was overtaken, and reads what is true. So nothing depends on a webhook
-//! but the delay. One that finds no post, since TikTok was quicker than the
-//! index, or the publish is another stack's, changes nothing: a post that has a
-//! publish is asked about all the same.
+//! A webhook brings the same news as a poll, but sooner, and is applied in the same way: conditionally. It may arrive before
+//! a poll, after it, during it, or while a worker holds the post. The second writer gets a conflict, and reads the post
+//! again. Only the delay depends on webhooks: a post with a publish is polled in any case. So a webhook that finds no post
+//! changes nothing. TikTok may have been faster than the index, or the publish may belong to another stack.
 //!
 //! ```text
-//!  verify ─▶ read ─▶ a publish's word ─▶ its post, settled ─────┐
-//!                 ├▶ a consent's end ──▶ account and posts wait ├─▶ kept in the inbox ─▶ 200
-//!                 └▶ anything else ─────────────────────────────┘
+//!  verify ─▶ read ─┬▶ event of a publish ─▶ its post is updated ───────────┐
+//!                  ├▶ deauthorization ────▶ account marked, posts deferred ─┼▶ recorded in the webhook log ─▶ 200
+//!                  └▶ any other event ──────────────────────────────────────┘
 //! ```
 //!
-//! Where something could not be stored, the caller hears of it, and TikTok comes
-//! again; everything before that may be done twice.
+//! If something cannot be stored, the caller gets an error, and TikTok sends the webhook again. Every step before may then
+//! be done twice.
 
 mod deauthorization;
+mod error;
+
+use std::sync::Arc;
 
 use domain::account::Account;
 use domain::identity::{OpenId, PostId};
+use domain::post::{Post, StateName};
 use domain::report::{Links, WebhookEvent};
 use domain::secret::SecretString;
 use jiff::Timestamp;
-use storage::{AppSecretError, SaveError, StoreError, WebhookLog, WebhookRecord};
-use tiktok::{Event, Webhook, WebhookError};
+use storage::{Accounts, AppSecret, Posts, Versioned, WebhookLog, WebhookRecord};
+use tiktok::{Event, Webhook};
 use tracing::Instrument as _;
 
+use crate::account_queue::AccountQueue;
+use crate::compare_and_swap::{Change, update};
 use crate::config::ConfigError;
-use crate::poll::linked;
-use crate::posting::Posting;
-use crate::record_state::span_of;
+use crate::invocation::Instruments;
+use crate::links::with_links;
+use crate::state_recorder::{StateRecorder, span_of};
 
-/// How often a post or an account is read again where somebody else changed it.
-const TRIES: u32 = 8;
+use deauthorization::Deauthorization;
+pub use error::ReceiveError;
 
-/// Where what was heard is kept, read once at cold start.
+/// Where received webhooks are recorded.
 #[derive(Debug, Clone)]
 pub struct WebhookConfig {
-    /// `WEBHOOKS_TABLE`: the table of what TikTok said.
+    /// `WEBHOOKS_TABLE`: the table of received webhooks.
     pub webhooks_table: String,
 }
 
 impl WebhookConfig {
-    /// Reads the parameter from wherever `variable` finds it.
+    /// Reads the parameters.
     ///
     /// # Errors
-    /// It is missing.
+    /// A variable is not set.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let name = "WEBHOOKS_TABLE";
-        let missing = || ConfigError { name, problem: "is not set; the template sets it".into() };
-        Ok(Self { webhooks_table: variable(name).ok_or_else(missing)? })
+        Ok(Self { webhooks_table: variable(name).ok_or_else(|| ConfigError::missing(name))? })
     }
 }
 
-/// Why a webhook was not heard; nothing of it counts.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    /// It is not TikTok's, or has nothing of a webhook's form.
-    #[error("the webhook is refused")]
-    Refused(#[from] WebhookError),
-    /// The app's secret could not be had. TikTok comes again.
-    #[error("the webhook cannot be verified now")]
-    App(#[from] AppSecretError),
-    /// What it says could not be stored. TikTok comes again.
-    #[error("what the webhook says could not be stored")]
-    Store(#[from] StoreError),
-    /// What it is about changed each time that it was to be changed. TikTok comes again.
-    #[error("what the webhook is about is being changed by others")]
-    Busy,
+from_dependencies! {
+    /// Receives webhooks.
+    pub struct Webhooks {
+        posts: Posts, accounts: Accounts, app: Arc<AppSecret>, deauthorization: Deauthorization,
+        queue: AccountQueue, recorder: StateRecorder, instruments: Instruments,
+    }
 }
 
-/// What came of a word about a publish.
-struct Applied {
-    post: Option<PostId>,
-    outcome: String,
-}
-
-impl Posting {
-    /// Hears a webhook: what it says is stored when this returns.
+impl Webhooks {
+    /// Verifies a webhook, applies it, and records it in the log. Everything is stored when this returns.
     ///
     /// # Errors
     /// See [`ReceiveError`].
-    pub async fn receive_webhook(
+    pub async fn receive(
         &self,
-        inbox: &WebhookLog,
+        log: &WebhookLog,
         signature: Option<&str>,
         body: &[u8],
         deadline: Timestamp,
     ) -> Result<(), ReceiveError> {
-        let app = self.app.get(self.now()).await?;
+        let app = self.app.get(self.instruments.now()).await?;
         let secrets: Vec<&SecretString> =
             std::iter::once(&app.client_secret).chain(app.previous_client_secret.as_ref()).collect();
-        let webhook = Webhook::open(&secrets, signature, body, self.now())?;
-        let Applied { post, outcome } = match &webhook.event {
-            Event::Publish(word) => self.apply_event(word, webhook.user.as_ref()).await?,
-            Event::Deauthorized(removal) => {
-                let outcome = self.apply_deauthorization(&webhook, removal.meaning(), deadline).await?;
-                Applied { post: None, outcome }
+        let webhook = Webhook::open(&secrets, signature, body, self.instruments.now())?;
+        let user = webhook.user.as_ref();
+        let (publish_id, post, outcome) = match &webhook.event {
+            Event::Publish(event) => {
+                let (post, outcome) = self.apply_event(event, user).await?;
+                (Some(&event.publish_id), post, outcome)
             }
-            Event::Other => Applied { post: None, outcome: "there is nothing to do about it".to_owned() },
-        };
-        let publish_id = match &webhook.event {
-            Event::Publish(word) => Some(&word.publish_id),
-            Event::Deauthorized(_) | Event::Other => None,
+            Event::Deauthorized(reason) => {
+                let outcome = self.deauthorization.apply(user, webhook.at, reason.meaning(), deadline).await?;
+                (None, None, outcome)
+            }
+            Event::Other => (None, None, "there is nothing to do about it".to_owned()),
         };
         tracing::info!(
             webhook.event = webhook.name,
             publish.id = publish_id.map(tracing::field::display),
             post.id = post.as_ref().map(tracing::field::display),
-            "webhook heard: {outcome}"
+            "webhook received: {outcome}"
         );
-        let letter = WebhookRecord {
-            // What is no text is no JSON, and was refused.
+        let record = WebhookRecord {
+            // A body that is not UTF-8 is not JSON, and was rejected above.
             body: std::str::from_utf8(body).unwrap_or_default(),
             event: &webhook.name,
             publish_id,
-            user: webhook.user.as_ref(),
+            user,
             at: webhook.at,
             post: post.as_ref(),
             outcome: &outcome,
         };
-        Ok(inbox.keep(&letter, self.now()).await?)
+        Ok(log.keep(&record, self.instruments.now()).await?)
     }
 
-    async fn apply_event(&self, word: &WebhookEvent, user: Option<&OpenId>) -> Result<Applied, ReceiveError> {
-        let mut heeded = Applied { post: None, outcome: "no post has this publish".to_owned() };
-        for id in self.posts.of_publish(&word.publish_id).await? {
-            let outcome = self.heed_for(&id, word, user).await?;
-            heeded = Applied { post: Some(id), outcome };
+    /// Applies an event to the post of its publish, and returns the post and a sentence about the outcome.
+    async fn apply_event(
+        &self,
+        event: &WebhookEvent,
+        user: Option<&OpenId>,
+    ) -> Result<(Option<PostId>, String), ReceiveError> {
+        let mut applied = (None, "no post has this publish".to_owned());
+        for id in self.posts.of_publish(&event.publish_id).await? {
+            let outcome = self.apply_to_post(&id, event, user).await?;
+            applied = (Some(id), outcome);
         }
-        Ok(heeded)
+        Ok(applied)
     }
 
-    /// Applies a word to a post; tells what came of it.
-    async fn heed_for(&self, id: &PostId, word: &WebhookEvent, user: Option<&OpenId>) -> Result<String, ReceiveError> {
-        for _ in 0..TRIES {
-            let Some(kept) = self.posts.get(id).await? else {
-                return Ok("its post was deleted".to_owned());
-            };
-            let account = self.accounts.get(&kept.account).await?.map(|kept| kept.value);
-            if !concerns(account.as_ref(), user) {
-                return Ok("the post's account is another TikTok user's".to_owned());
-            }
-            let now = self.now();
-            let next = match kept.value.clone().apply_event(word, now) {
-                Ok(heeded) => linked(heeded, account.as_ref(), Links::default(), now),
-                Err(why) => return Ok(why.to_string()),
-            };
-            let before = kept.state_name();
-            match self.posts.save(kept, next, now).await {
-                Ok(kept) => {
-                    if kept.state_name() != before {
-                        let told = async {
-                            self.record_state(&kept).await;
-                            self.settle_turn(&kept).await;
-                        };
-                        told.instrument(span_of(&kept)).await;
-                    }
-                    return Ok(format!("the post was {before} and is {}", kept.state_name()));
+    /// Applies an event to a post, and returns a sentence about the outcome.
+    async fn apply_to_post(
+        &self,
+        id: &PostId,
+        event: &WebhookEvent,
+        user: Option<&OpenId>,
+    ) -> Result<String, ReceiveError> {
+        let updated = update(
+            None,
+            || async move {
+                let Some(post) = self.posts.get(id).await? else { return Ok(None) };
+                let account = self.accounts.get(&post.account).await?.map(|account| account.value);
+                Ok(Some((post, account)))
+            },
+            |read: Option<(Versioned<Post>, Option<Account>)>| {
+                let stop = |outcome: &str| Ok::<_, ReceiveError>(Change::Stop(Err(outcome.to_owned())));
+                let Some((post, account)) = read else { return stop("its post was deleted") };
+                if !belongs_to(account.as_ref(), user) {
+                    return stop("the post's account is another TikTok user's");
                 }
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
+                let now = self.instruments.now();
+                match post.value.clone().apply_event(event, now) {
+                    Ok(next) => Ok(Change::Save((post, with_links(next, account.as_ref(), Links::default(), now)))),
+                    Err(ignored) => stop(&ignored.to_string()),
+                }
+            },
+            |(post, next): (Versioned<Post>, Post)| async move {
+                let before = post.state_name();
+                self.posts.save(post, next, self.instruments.now()).await.map(|saved| Ok((before, saved)))
+            },
+        );
+        match updated.await?.ok_or(ReceiveError::Busy)? {
+            Ok((before, post)) => Ok(self.follow_up(before, &post).await),
+            Err(outcome) => Ok(outcome),
         }
-        Err(ReceiveError::Busy)
+    }
+
+    async fn follow_up(&self, before: StateName, post: &Post) -> String {
+        if post.state_name() != before {
+            let record = async {
+                self.recorder.record_state(post).await;
+                self.queue.after_transition(post).await;
+            };
+            record.instrument(span_of(post)).await;
+        }
+        format!("the post was {before} and is {}", post.state_name())
     }
 }
 
-/// Tells whether a word about a user's publish can be about an account's post.
-fn concerns(account: Option<&Account>, user: Option<&OpenId>) -> bool {
+/// Tells whether an event about a user's publish can be about an account's post.
+fn belongs_to(account: Option<&Account>, user: Option<&OpenId>) -> bool {
     account.is_some_and(|account| user.is_none_or(|user| account.open_id == *user))
 }

@@ -1,4 +1,4 @@
-//! From a trigger to the use cases, and from their results to the answer.
+//! Translates a trigger into calls of the use cases, and their results into the answer.
 
 use std::time::Duration;
 
@@ -6,95 +6,102 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use domain::failure::error_chain;
 use domain::source::Arrival;
 use domain::trace::TraceId;
-use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent};
-use posting::{Posting, Submitted, Worker};
+use posting::{Submit, Submitted, UploadWorker, Worker};
 use runtime::deadline::Deadline;
 use serde_json::Value;
 use triggers::{Trigger, WakeUp, WakeUps, read_body};
 
-/// The time before the deadline at which work must be at rest: enough to ask
-/// TikTok once more, refreshing a token on the way, and to store the answer.
+/// The time before the invocation's end at which work must stop. It is enough to ask TikTok once more, with a token refresh
+/// on the way, and to store the answer.
 const MARGIN: Duration = Duration::from_mins(1);
 
-/// Handles one invocation.
-///
-/// # Errors
-/// A bare event whose post could not be stored fails the invocation, so that
-/// whoever sent it hears of it.
-pub(crate) async fn handle(posting: &Posting, event: LambdaEvent<Value>) -> Result<Value, Error> {
-    let worker = worker(&event.context, (posting.clock)());
-    let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::from_header);
-    let bare = match Trigger::read(event.payload) {
-        Ok(Trigger::Queue(event)) => {
-            let mut response = SqsBatchResponse::default();
-            response.batch_item_failures = queue(posting, &worker, event, trace.as_ref()).await;
-            return Ok(serde_json::to_value(response)?);
-        }
-        Ok(Trigger::Event(calls)) => work(posting, &worker, calls, trace.as_ref()).await,
-        Err(unknown) => Err(unknown.into()),
-    };
-    bare.inspect_err(|error| tracing::error!(error = error_chain(&**error), "event not taken"))?;
-    Ok(Value::Null)
+/// The use cases of the function.
+pub(crate) struct Publish {
+    pub(crate) submit: Submit,
+    pub(crate) uploads: UploadWorker,
 }
 
-fn worker(context: &Context, since: Timestamp) -> Worker {
-    let deadline: Timestamp = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
-    Worker { name: format!("publish/{}", context.request_id), since, deadline }
-}
-
-/// Works a batch; a message that failed is named, and will come again.
-async fn queue(
-    posting: &Posting,
-    worker: &Worker,
-    event: SqsEvent,
-    invocation: Option<&TraceId>,
-) -> Vec<BatchItemFailure> {
-    let mut failures = Vec::new();
-    for message in event.records {
-        let id = message.message_id.clone().unwrap_or_default();
-        let outcome = match read_body(message.body.as_deref().unwrap_or_default()) {
-            Ok(calls) => {
-                // Whoever put the message there may have been traced: a drop belongs to its trace.
-                let sender = message.attributes.get("AWSTraceHeader").and_then(|header| TraceId::from_header(header));
-                work(posting, worker, calls, sender.as_ref().or(invocation)).await
+impl Publish {
+    /// Handles one invocation.
+    ///
+    /// # Errors
+    /// The post of a bare event could not be stored. The invocation fails, so that its sender knows. A message of the queue
+    /// is reported as a failed item of the batch instead.
+    pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
+        let worker = worker(&event.context);
+        let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::from_header);
+        let done = match Trigger::read(event.payload) {
+            Ok(Trigger::Queue(event)) => {
+                let mut response = SqsBatchResponse::default();
+                response.batch_item_failures = self.work_batch(&worker, event, trace.as_ref()).await;
+                return Ok(serde_json::to_value(response)?);
             }
+            Ok(Trigger::Event(wake_ups)) => self.work(&worker, wake_ups, trace.as_ref()).await,
             Err(unknown) => Err(unknown.into()),
         };
-        if let Err(error) = outcome {
-            tracing::error!(message.id = id, error = %error_chain(&*error), "message not taken: it will come again");
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failures.push(failure);
-        }
+        done.inspect_err(|error| tracing::error!(error = error_chain(&**error), "event not processed"))?;
+        Ok(Value::Null)
     }
-    failures
+
+    /// Works on a batch of messages. SQS delivers the returned ones again.
+    async fn work_batch(
+        &self,
+        worker: &Worker,
+        event: SqsEvent,
+        invocation: Option<&TraceId>,
+    ) -> Vec<BatchItemFailure> {
+        let mut failures = Vec::new();
+        for message in event.records {
+            let id = message.message_id.clone().unwrap_or_default();
+            let done = match read_body(message.body.as_deref().unwrap_or_default()) {
+                Ok(wake_ups) => {
+                    // If the message's sender is traced, the post belongs to the sender's trace.
+                    let header = message.attributes.get("AWSTraceHeader");
+                    let sender = header.and_then(|header| TraceId::from_header(header));
+                    self.work(worker, wake_ups, sender.as_ref().or(invocation)).await
+                }
+                Err(unknown) => Err(unknown.into()),
+            };
+            if let Err(error) = done {
+                let error = error_chain(&*error);
+                tracing::error!(message.id = id, error, "message not processed: SQS will deliver it again");
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = id;
+                failures.push(failure);
+            }
+        }
+        failures
+    }
+
+    /// Stores the posts of all wake-ups, then works on one after the other. If no time is left for a post, it is stored and
+    /// due, so it is not lost. A wake-up that cannot be read does not stop the others. The usual event has one wake-up.
+    async fn work(&self, worker: &Worker, wake_ups: WakeUps, trace: Option<&TraceId>) -> Result<(), Error> {
+        let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
+        if let [Ok(WakeUp::Arrival(arrival))] = &wake_ups[..] {
+            return Ok(self.submit.submit_and_upload(&traced(arrival.clone()), &self.uploads, worker).await?);
+        }
+        let mut posts = Vec::new();
+        let mut unread = None;
+        for wake_up in wake_ups {
+            match wake_up {
+                Ok(WakeUp::Post(id)) => posts.push(id),
+                Ok(WakeUp::Arrival(arrival)) => match self.submit.submit(&traced(arrival)).await? {
+                    Submitted::Post(id) => posts.push(id),
+                    Submitted::Options(ids) => posts.extend(ids),
+                    Submitted::Nothing => {}
+                },
+                Err(unknown) => unread = Some(unknown),
+            }
+        }
+        for id in posts {
+            self.uploads.upload(&id, worker).await?;
+        }
+        unread.map_or(Ok(()), |unknown| Err(unknown.into()))
+    }
 }
 
-/// Stores the posts of all calls, then works on them one after the other. A
-/// post for which no time is left is stored and due, and so not lost; a call
-/// that cannot be read keeps no other from being stored. The usual event has one
-/// call, and nothing that would have to be stored before that is worked on.
-async fn work(posting: &Posting, worker: &Worker, calls: WakeUps, trace: Option<&TraceId>) -> Result<(), Error> {
-    let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
-    if let [Ok(WakeUp::Arrival(arrival))] = &calls[..] {
-        return Ok(Box::pin(posting.take_up(&traced(arrival.clone()), worker)).await?);
-    }
-    let mut posts = Vec::new();
-    let mut unread = None;
-    for call in calls {
-        match call {
-            Ok(WakeUp::Post(id)) => posts.push(id),
-            Ok(WakeUp::Arrival(arrival)) => match posting.submit(&traced(arrival)).await? {
-                Submitted::Post(id) => posts.push(id),
-                Submitted::Options(ids) => posts.extend(ids),
-                Submitted::Nothing => {}
-            },
-            Err(unknown) => unread = Some(unknown),
-        }
-    }
-    for id in posts {
-        Box::pin(posting.upload(&id, worker)).await?;
-    }
-    unread.map_or(Ok(()), |unknown| Err(unknown.into()))
+fn worker(context: &Context) -> Worker {
+    let deadline = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
+    Worker { name: format!("publish/{}", context.request_id), since: runtime::clock::now(), deadline }
 }

@@ -9,8 +9,8 @@ use segments::Segments;
 
 use crate::environment;
 
-/// The filter directive that keeps the span of the invocation, which every log line names, even if `LOG_LEVEL` is
-/// above `info`. `lambda_runtime` creates that span at level `info`, and logs little else.
+/// The filter directive that enables the span of the invocation at any `LOG_LEVEL`. Every log line names this span.
+/// `lambda_runtime` creates it at level `info`, and logs little else.
 const INVOCATION_DIRECTIVE: &str = "lambda_runtime=info";
 
 /// The crates that log whole requests, and with them tokens, at levels below `info`. No setting enables those levels.

@@ -1,6 +1,11 @@
-//! Access to AWS: posts, accounts, limits, authorization requests and webhooks in DynamoDB, videos in S3, tokens
-//! sealed with a KMS key, the TikTok app's credentials in Secrets Manager, the wake queue in SQS, and events in
-//! EventBridge.
+//! Access to AWS.
+//!
+//! - DynamoDB: posts, accounts, limits, authorization requests and webhooks
+//! - S3: videos and sidecars
+//! - KMS: the key that seals tokens and upload URLs
+//! - Secrets Manager: the TikTok app's credentials
+//! - SQS: the wake queue
+//! - EventBridge: events about posts
 //!
 //! Only this crate knows attribute names, key formats, condition expressions and AWS error codes. It does not
 //! decide what happens to a post: its only decision is whether a write may take effect. SDK clients and the

@@ -1,9 +1,11 @@
 //! Objects in the bucket: videos, and the sidecars beside them.
 //!
 //! Every read of a video is pinned to the version that was dropped: by its version id or, in a bucket without
-//! versioning, by `If-Match`. No function returns a whole video. [`Objects::read_small`] returns a part of limited
-//! size, [`Objects::read`] returns a stream that buffers only what has arrived, and [`Objects::read_ahead`] buffers
-//! at most a window of the video.
+//! versioning, by `If-Match`. No function returns a whole video:
+//!
+//! - [`Objects::read_small`] returns a part of limited size.
+//! - [`Objects::read`] returns a stream that buffers only what has arrived.
+//! - [`Objects::read_ahead`] buffers at most a window of the video.
 //!
 //! This module knows S3's requests and responses. It does not know what the bytes mean.
 

@@ -2,8 +2,8 @@
 //!
 //! Every item has a `revision`. Each write increments it, and is conditional on the revision that was read, so
 //! that no write replaces a change that its writer has not seen. Every item also has the `write_token` of its
-//! last write. If the response to a write is lost, the retry fails its condition; the token then shows whether
-//! the item was written by this write or by another one ([`Table::put`]).
+//! last write. If the response to a write is lost, the retry fails its condition. The token then shows which write
+//! made the item: this one or another one ([`Table::put`]).
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>
 //!
 //! This module does not know what the items contain: each store implements [`Record`] for its type.

@@ -14,7 +14,7 @@ use crate::error::Error;
 pub enum Cancellation {
     /// TikTok tries to cancel the publish. If it succeeds, the publish fails with the reason `publish_cancelled`.
     Requested,
-    /// It is too not_cancellable to cancel the publish, or TikTok cannot cancel this type of publish.
+    /// It is too late to cancel the publish, or TikTok cannot cancel this type of publish.
     NotCancellable,
 }
 

@@ -1,5 +1,7 @@
-//! Parses the events that invoke `publish`: messages of the intake queue, S3 notifications, S3 events of EventBridge,
-//! and the wake message of [`domain::wake_message`], with which the functions ask for work on a post.
+//! Parses the events that invoke `publish`.
+//!
+//! They are messages of the intake queue, S3 notifications, S3 events of EventBridge, and wake messages
+//! ([`domain::wake_message`]), with which the functions ask for work on a post.
 //!
 //! This crate only parses. It knows no bucket, queue or table. Invariant: no input makes it panic, and an invalid
 //! record does not prevent the other records of its event from being read.

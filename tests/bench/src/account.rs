@@ -21,7 +21,7 @@ pub(crate) struct Account {
 pub(crate) async fn connect(program: &Path, aws_url: &str, simulator_url: &str, scratch: &Path) -> Result<Account> {
     let alias = format!("bench-{}", &Uuid::new_v4().simple().to_string()[..12]);
     let file = scratch.join("cloud.json");
-    std::fs::write(&file, aws::cloud_json(aws_url, simulator_url, scratch).to_string())?;
+    std::fs::write(&file, harness::aws::cloud_json(aws_url, simulator_url, scratch).to_string())?;
     let mut connect = Command::new(program);
     connect.arg(&alias).env_clear().env("DROPCAST_CLOUD", &file);
     let status = connect.status().await.with_context(|| format!("could not start {}", program.display()))?;

@@ -7,13 +7,13 @@
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
-use aws::Aws;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use harness::aws::{self, Aws};
 use jiff::Timestamp;
 
 use crate::call_counts::CallCounts;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use harness::aws;
+use harness::lambda::{Environment, Function};
 use jiff::Timestamp;
-use lambda::{Environment, Function};
 use serde_json::{Value, json};
 use simulator::{Control, LedgerEntry};
 

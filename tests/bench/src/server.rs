@@ -24,7 +24,7 @@ impl Server {
     /// Starts a program and waits until it prints its address.
     pub(crate) async fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("SIMULATOR_CLIENT_SECRET", aws::CLIENT_SECRET);
+        command.args(arguments).env_clear().env("SIMULATOR_CLIENT_SECRET", harness::aws::CLIENT_SECRET);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("could not start {}", program.display()))?;
         let mut stdout = BufReader::new(child.stdout.take().context("the server has no standard output")?);

@@ -1,161 +1,162 @@
-//! A step of a history, and what is done in it.
+//! The steps of a history.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use aws::TestVideo;
+use harness::{Creator, TestVideo};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use simulator::{Effect, Ending, FaultKind as TikToks, TokenKind};
-use tests::Creator;
+use simulator::{Effect, Ending, FaultKind, TokenKind};
 
-use super::deeds;
-use crate::dropped::Drop;
-use crate::gate::{Deed, Moment, Trouble};
-use crate::stage::{Lambda, Stage, Wish};
+use super::ops;
+use crate::fault_proxy::{Fault, Moment, Op};
+use crate::faults::status;
+use crate::test_env::{Command, Lambda};
+use crate::test_post::TestPost;
 
-/// The calls within which a trouble falls: those of a worker or two.
+/// A fault is planned within this number of calls, which one or two workers make.
 const CALLS: usize = 70;
 
-/// A step of a history.
+/// A step. "The newest post" is that of the last drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The event of the newest drop comes once more.
-    TellAgain,
-    /// The request for the newest post comes once more; or one for what was dropped.
-    AskAgain,
-    /// The queue hands out what can be seen.
-    Deliver,
-    /// The schedule comes round.
-    Look,
-    /// TikTok tells what it has to tell.
-    Hear,
-    /// TikTok tells once more, or too early, what it told of or will, by its place in the list.
-    HearAgain(u16),
-    /// Somebody who is not TikTok tells something, in one of several ways.
-    Forge(u16),
-    /// So many minutes pass, and nobody does anything.
-    Pass(u16),
-    /// The call after so many others has its process killed, before it or after.
+    /// S3 sends the event of the newest post again.
+    RepeatEvent,
+    /// The request for the newest post is repeated. If the post was dropped, a request for its object is sent.
+    RepeatRequest,
+    /// `publish` handles all visible messages.
+    DeliverMessages,
+    /// `status` runs.
+    RunStatus,
+    /// TikTok sends all due webhooks.
+    DeliverWebhooks,
+    /// TikTok sends a webhook again or too early. The number is its index in TikTok's list, modulo the length.
+    RepeatWebhook(u16),
+    /// Someone other than TikTok sends a webhook. The number selects its kind.
+    ForgeWebhook(u16),
+    /// This number of minutes passes, and nothing happens.
+    Wait(u16),
+    /// The process is killed at the call after this number of calls: after the call took effect if true, before it if
+    /// false.
     Kill(u16, bool),
-    /// The call after so many others meets a trouble, by its place in a list.
-    Suffer(u16, u16),
+    /// The call after the first number of calls meets a fault. The second number selects the fault.
+    InjectFault(u16, u16),
     /// A person cancels the newest post.
     Cancel,
-    /// A person does so while the call after so many others waits, before it or after.
+    /// The same during the call after this number of calls: after it took effect if true, before it if false.
     CancelAt(u16, bool),
-    /// TikTok tells while the call after so many others waits, before it or after.
-    HearAt(u16, bool),
-    /// A person has the newest post tried again.
+    /// TikTok sends webhooks during the call after this number of calls: after it took effect if true, before it if
+    /// false.
+    WebhooksAt(u16, bool),
+    /// A person retries the newest post.
     Retry,
-    /// A person approves of the newest post.
+    /// A person approves the newest post.
     Approve,
-    /// TikTok refuses the newest upload.
-    Refuse,
-    /// Another film is dropped at the same key.
+    /// TikTok fails the newest publish.
+    FailPublish,
+    /// Another video is dropped under the key of the newest post.
     Overwrite,
-    /// The newest film is put where it is once more.
-    PutAgain,
-    /// The newest drop is deleted, as a person does: its version stays.
+    /// The newest post's video is uploaded to its presigned URL again.
+    RepeatUpload,
+    /// The newest post's object is deleted. Its version stays.
     Delete,
-    /// The newest drop's version is deleted, too.
-    DeleteForGood,
+    /// The version of the newest post's object is deleted.
+    DeleteVersion,
     /// The creator's access token expires.
     ExpireToken,
-    /// The newest upload's URL expires.
+    /// The upload URL of the newest publish expires.
     ExpireUrl,
 }
 
 impl Step {
-    /// Trouble for one of the calls to come.
-    pub(super) fn trouble(random: &mut StdRng) -> Self {
-        let (call, after) = (u16::try_from(random.random_range(0..CALLS)).unwrap_or(0), random.random_bool(0.5));
+    /// A random step that plans a fault or an operation for a later call. The ranges and the order of the draws are
+    /// part of a seed's meaning, here and in [`random`](Self::random).
+    pub(super) fn random_fault(random: &mut StdRng) -> Self {
+        let (calls, after) = (u16::try_from(random.random_range(0..CALLS)).unwrap_or(0), random.random_bool(0.5));
         match random.random_range(0..8) {
-            0..=3 => Self::Kill(call, after),
-            4 | 5 => Self::Suffer(call, random.random_range(0..64)),
-            6 => Self::CancelAt(call, after),
-            _ => Self::HearAt(call, after),
+            0..=3 => Self::Kill(calls, after),
+            4 | 5 => Self::InjectFault(calls, random.random_range(0..64)),
+            6 => Self::CancelAt(calls, after),
+            _ => Self::WebhooksAt(calls, after),
         }
     }
 
-    /// Any step.
+    /// A random step.
     pub(super) fn random(random: &mut StdRng) -> Self {
         match random.random_range(0..32) {
-            0 => Self::TellAgain,
-            1 => Self::AskAgain,
-            2..=7 => Self::Deliver,
-            8..=10 => Self::Look,
-            11 | 12 => Self::Hear,
-            13 => Self::HearAgain(random.random_range(0..6)),
-            14 => Self::Forge(random.random_range(0..8)),
-            15..=17 => Self::Pass([1, 3, 17, 70, 130, 1500][random.random_range(0..6)]),
-            18..=23 => Self::trouble(random),
+            0 => Self::RepeatEvent,
+            1 => Self::RepeatRequest,
+            2..=7 => Self::DeliverMessages,
+            8..=10 => Self::RunStatus,
+            11 | 12 => Self::DeliverWebhooks,
+            13 => Self::RepeatWebhook(random.random_range(0..6)),
+            14 => Self::ForgeWebhook(random.random_range(0..8)),
+            15..=17 => Self::Wait([1, 3, 17, 70, 130, 1500][random.random_range(0..6)]),
+            18..=23 => Self::random_fault(random),
             24 | 25 => Self::Cancel,
             26 => Self::Retry,
             27 => Self::Approve,
-            28 => Self::Refuse,
-            29 => [Self::Overwrite, Self::PutAgain][random.random_range(0..2)],
-            30 => [Self::Delete, Self::DeleteForGood][random.random_range(0..2)],
+            28 => Self::FailPublish,
+            29 => [Self::Overwrite, Self::RepeatUpload][random.random_range(0..2)],
+            30 => [Self::Delete, Self::DeleteVersion][random.random_range(0..2)],
             _ => [Self::ExpireToken, Self::ExpireUrl][random.random_range(0..2)],
         }
     }
 
-    /// Takes it; `review` says whether somebody has to approve of what is dropped.
-    pub(super) async fn take(
+    /// Performs the step. `review` says whether a new post needs an approval.
+    pub(super) async fn perform(
         self,
-        stage: &Stage,
         lambda: &mut Lambda<'_>,
-        maker: &Creator,
-        drops: &mut Vec<Drop>,
+        creator: &Creator,
+        posts: &mut Vec<TestPost>,
         review: bool,
     ) -> Result<()> {
-        let nth = drops.len();
-        let Some(newest) = drops.last_mut() else { return Ok(()) };
+        let (env, count) = (lambda.env, posts.len());
+        let Some(newest) = posts.last_mut() else { return Ok(()) };
+        let inject_after = |calls: u16, fault| env.proxy.inject_after(usize::from(calls), fault);
         match self {
-            Self::TellAgain => stage.tell_of(newest)?,
-            Self::AskAgain => deeds::ask(stage, lambda, maker, newest).await?,
-            Self::Deliver => while lambda.deliver().await? {},
-            Self::Look => lambda.look().await?,
-            Self::Hear => drop(lambda.hear().await?),
-            Self::HearAgain(which) => deeds::receive_again(stage, lambda, which).await?,
-            Self::Forge(how) => deeds::forge(stage, lambda, maker, how).await?,
-            Self::Pass(minutes) => {
+            Self::RepeatEvent => env.send_event(newest)?,
+            Self::RepeatRequest => ops::repeat_request(lambda, creator, newest).await?,
+            Self::DeliverMessages => lambda.deliver_messages().await?,
+            Self::RunStatus => lambda.run_status().await?,
+            Self::DeliverWebhooks => drop(lambda.deliver_webhooks().await?),
+            Self::RepeatWebhook(index) => ops::repeat_webhook(lambda, index).await?,
+            Self::ForgeWebhook(kind) => ops::forge_webhook(lambda, creator, kind).await?,
+            Self::Wait(minutes) => {
                 let idle = Duration::from_mins(minutes.into());
-                stage.advance(idle.as_secs())?;
+                env.advance(idle.as_secs())?;
                 lambda.idle += idle;
             }
-            Self::Kill(others, after) => stage.gate.order_after(usize::from(others), Trouble::Kill(moment(after))),
-            Self::Suffer(others, which) => stage.gate.order_after(usize::from(others), trouble(which)),
-            Self::Cancel => drop(lambda.wish(Wish::Cancel, &newest.post).await?),
-            Self::CancelAt(others, after) => {
-                lambda.target = Some(newest.post.clone());
-                let cancel = Trouble::Meanwhile(Deed::Cancel, moment(after));
-                stage.gate.order_after(usize::from(others), cancel);
+            Self::Kill(calls, after) => inject_after(calls, Fault::Kill(moment(after))),
+            Self::InjectFault(calls, index) => inject_after(calls, fault(index)),
+            Self::Cancel => drop(lambda.command(Command::Cancel, &newest.id).await?),
+            Self::CancelAt(calls, after) => {
+                lambda.target = Some(newest.id.clone());
+                inject_after(calls, Fault::Op(Op::Command(Command::Cancel), moment(after)));
             }
-            Self::HearAt(others, after) => {
-                stage.gate.order_after(usize::from(others), Trouble::Meanwhile(Deed::Tell, moment(after)));
-            }
-            Self::Retry => drop(lambda.wish(Wish::Retry, &newest.post).await?),
-            Self::Approve => drop(lambda.wish(Wish::Approve, &newest.post).await?),
-            Self::Refuse => lambda.refused.extend(stage.refuse()),
+            Self::WebhooksAt(calls, after) => inject_after(calls, Fault::Op(Op::DeliverWebhooks, moment(after))),
+            Self::Retry => drop(lambda.command(Command::Retry, &newest.id).await?),
+            Self::Approve => drop(lambda.command(Command::Approve, &newest.id).await?),
+            Self::FailPublish => lambda.failed_publishes.extend(env.fail_publish()),
             Self::Overwrite => {
-                let film = TestVideo::new(50_000 + nth as u64)?;
-                let mut dropped = stage.drop_film(&maker.key("clip.mp4"), &film, &[])?;
+                // A different size for each video, by which the model finds its publishes.
+                let video = TestVideo::new(50_000 + count as u64)?;
+                let mut post = env.drop_video(&creator.key("clip.mp4"), &video, &[])?;
                 if review {
-                    dropped.model.under_review();
+                    post.model.require_review();
                 }
-                drops.push(dropped);
+                posts.push(post);
             }
-            Self::PutAgain => deeds::put_again(stage, newest)?,
-            Self::Delete => stage.aws.state().bucket.delete(&newest.key),
-            Self::DeleteForGood => {
-                stage.aws.state().bucket.delete_version(&newest.key, &newest.version);
-                newest.model.gone();
+            Self::RepeatUpload => ops::repeat_upload(lambda, newest)?,
+            Self::Delete => env.aws.state().bucket.delete(&newest.key),
+            Self::DeleteVersion => {
+                env.aws.state().bucket.delete_version(&newest.key, &newest.version);
+                newest.model.record_object_deleted();
             }
-            Self::ExpireToken => stage.tiktok.expire_tokens(&maker.user.open_id, TokenKind::Access)?,
+            Self::ExpireToken => env.tiktok.expire_tokens(&creator.user.open_id, TokenKind::Access)?,
             Self::ExpireUrl => {
-                if let Some(upload) = stage.tiktok.ledger().publishes.last() {
-                    stage.tiktok.expire_upload(&upload.publish_id)?;
+                if let Some(publish) = env.tiktok.ledger().publishes.last() {
+                    env.tiktok.expire_upload(&publish.publish_id)?;
                 }
             }
         }
@@ -167,23 +168,18 @@ fn moment(after: bool) -> Moment {
     if after { Moment::After } else { Moment::Before }
 }
 
-/// A trouble that any call may meet, whoever is called.
-fn trouble(which: u16) -> Trouble {
+/// A fault that a call to any service can meet.
+fn fault(index: u16) -> Fault {
     let all = [
-        Trouble::Lose(Moment::Before),
-        Trouble::Lose(Moment::After),
-        Trouble::Cut,
-        Trouble::Refuse(500, "InternalError"),
-        Trouble::Refuse(503, "SlowDown"),
-        Trouble::Pass(300),
-        Trouble::TikTok(TikToks::ResetAfterBody),
-        Trouble::TikTok(TikToks::LoseAnswer { ending: Ending::Reset }),
-        Trouble::TikTok(TikToks::Status {
-            http_status: 500,
-            code: String::new(),
-            message: String::new(),
-            effect: Effect::Happens,
-        }),
+        Fault::DropConnection(Moment::Before),
+        Fault::DropConnection(Moment::After),
+        Fault::TruncateResponse,
+        Fault::ErrorResponse(500, "InternalError"),
+        Fault::ErrorResponse(503, "SlowDown"),
+        Fault::Delay(300),
+        Fault::Simulator(FaultKind::ResetAfterBody),
+        Fault::Simulator(FaultKind::LoseAnswer { ending: Ending::Reset }),
+        Fault::Simulator(status(500, "", Effect::Happens)),
     ];
-    all[usize::from(which) % all.len()].clone()
+    all[usize::from(index) % all.len()].clone()
 }

@@ -1,121 +1,131 @@
-//! A run: a story from its beginning to its end, and the verdict.
+//! One run of a story with its faults, and its result.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use harness::Creator;
 use jiff::Timestamp;
-use tests::Creator;
 
 use super::Story;
-use super::people::mend;
-use crate::dropped::{Drop, named};
-use crate::gate::{Call, Deed, Order, Trouble};
-use crate::judge::{Judged, Verdict};
-use crate::stage::{Lambda, Rest, Stage};
-use crate::unknowns::TikTok;
+use super::commands::retry_after_reconnect;
+use crate::checker::{CheckResult, Checker};
+use crate::fault_proxy::{Call, Fault, Op, PlannedFault};
+use crate::test_env::{Completion, Lambda, TestEnv};
+use crate::test_post::{TestPost, post_id};
+use crate::unknowns::TikTokVariant;
 
-/// What a run showed.
+/// How long after a post's end its event or request is repeated.
+pub(crate) const REPEAT_AFTER: Duration = Duration::from_hours(2);
+
+/// A run of a story.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) story: Story,
+    pub(crate) tiktok: TikTokVariant,
+    pub(crate) faults: Vec<PlannedFault>,
+    /// How long nothing happens after a kill.
+    pub(crate) outage: Duration,
+    /// The call and the fault, for the report.
+    pub(crate) description: String,
+}
+
+/// The result of a run.
 #[derive(Debug)]
-pub(crate) struct Played {
-    /// The calls up to the end, in the order in which they came.
+pub(crate) struct RunResult {
+    /// The calls up to the end, in the order of their arrival.
     pub(crate) calls: Vec<Call>,
-    /// What was carried out, by name.
-    pub(crate) fired: Vec<String>,
-    /// How often somebody had to connect an account again.
+    /// The names of the faults that took effect.
+    pub(crate) injected: Vec<String>,
+    /// The number of times that a creator had to connect an account again.
     pub(crate) reconnects: usize,
-    pub(crate) verdict: Verdict,
-    /// From the first kill to the end, in the system's time, but for that in which nobody
-    /// was to do anything.
+    pub(crate) check: CheckResult,
+    /// The time from the first kill (or from the start) to the end by the shifted clock, without outages and pauses.
+    /// None if the posts did not finish.
     pub(crate) recovery: Option<Duration>,
 }
 
-/// Plays a story to its end, with what was ordered; then tells the system of the
-/// same post once more, hours later; then judges.
-pub(crate) async fn play(
-    stage: &Stage,
-    story: Story,
-    tiktok: TikTok,
-    orders: Vec<Order>,
-    outage: Duration,
-) -> Result<Played> {
-    stage.clear(tiktok.set)?;
-    let maker = story.cast(stage).await?;
-    let begun = stage.now();
-    let is_parting = |order: &Order| matches!(order.trouble, Trouble::Meanwhile(Deed::Part(_), _));
-    let parts = matches!(story, Story::Parted(_)) || orders.iter().any(is_parting);
-    stage.gate.order(orders);
-    if story == Story::Told {
-        stage.gate.tell_first();
-    }
-    let mut lambda = Lambda::new(stage, story.chunk());
-    lambda.outage = outage;
-    lambda.maker = Some(maker.clone());
-    let mut dropped = story.begin(stage, &mut lambda, &maker).await?;
-    if parts {
-        mend(stage, &mut lambda, &maker, &mut dropped).await?;
-    }
-    conclude(stage, &mut lambda, &[maker], &mut [dropped], begun).await
-}
-
-/// Lets everything come to its end, tells the system of the same posts once
-/// more, hours later, and judges.
-pub(crate) async fn conclude(
-    stage: &Stage,
-    lambda: &mut Lambda<'_>,
-    makers: &[Creator],
-    drops: &mut [Drop],
-    begun: Timestamp,
-) -> Result<Played> {
-    let rest = lambda.settle(makers, drops.len()).await?;
-    let (calls, fired) = (stage.gate.calls(), stage.gate.fired());
-    stage.gate.be_calm();
-    let since = lambda.killed_at.unwrap_or(begun);
-    let recovery = match rest {
-        Rest::AtEnd { since: end } => {
-            Duration::try_from(end.duration_since(since)).ok().map(|all| all.saturating_sub(lambda.idle))
+impl Run {
+    /// Plays the story to its end, then repeats its event or request hours later, then checks the result.
+    pub(crate) async fn play(&self, env: &TestEnv) -> Result<RunResult> {
+        env.reset(self.tiktok.set)?;
+        let creator = self.story.connect_creator(env).await?;
+        let start = env.now();
+        env.proxy.reset(self.faults.clone());
+        if self.story == Story::Webhook {
+            env.proxy.send_webhooks_before_status();
         }
-        Rest::Forgotten | Rest::Never => None,
-    };
-    for dropped in &*drops {
-        stage.tell_of(dropped)?;
+        let mut lambda = Lambda::new(env, self.story.chunk_bytes());
+        lambda.outage = self.outage;
+        lambda.creator = Some(creator.clone());
+        let mut post = self.story.begin(&mut lambda, &creator).await?;
+        if self.ends_authorization() {
+            retry_after_reconnect(&mut lambda, &creator, &mut post).await?;
+        }
+        conclude(&mut lambda, &[creator], &mut [post], start).await
     }
-    stage.advance(Duration::from_hours(2).as_secs())?;
-    for dropped in &*drops {
-        ask_again(lambda, dropped).await?;
+
+    fn ends_authorization(&self) -> bool {
+        let is_end = |planned: &PlannedFault| matches!(planned.fault, Fault::Op(Op::EndAuthorization(_), _));
+        matches!(self.story, Story::AuthorizationLost(_)) || self.faults.iter().any(is_end)
     }
-    lambda.settle(makers, drops.len()).await?;
-    lambda.end().await?;
-    learn(lambda, drops);
-    let judged = Judged { drops, rest, fired: fired.len(), chunk: lambda.chunk, untrue: &lambda.untrue };
-    let verdict = judged.judge(stage).await?;
-    Ok(Played { calls, fired, reconnects: lambda.reconnects, verdict, recovery })
 }
 
-/// Asks once more for a post that was asked for: it is the same.
-pub(crate) async fn ask_again(lambda: &mut Lambda<'_>, dropped: &Drop) -> Result<()> {
-    let Some(request) = &dropped.request else { return Ok(()) };
-    let answer = lambda.insist(request).await?;
-    let post = if answer.body["post"].is_null() { &answer.body } else { &answer.body["post"] };
-    if answer.status != 201 || named(post).ok().as_ref() != Some(&dropped.post) {
-        lambda.untrue.push(format!("{} was asked for again, and the answer is {answer:?}", dropped.post));
+/// Runs the system to its end, repeats the posts' events and requests hours later, and checks the result. `start` is
+/// when the run began.
+pub(crate) async fn conclude(
+    lambda: &mut Lambda<'_>,
+    creators: &[Creator],
+    posts: &mut [TestPost],
+    start: Timestamp,
+) -> Result<RunResult> {
+    let env = lambda.env;
+    let completion = lambda.run_to_completion(creators, posts.len()).await?;
+    let (calls, injected) = (env.proxy.calls(), env.proxy.injected());
+    env.proxy.stop_injecting();
+    let since = lambda.killed_at.unwrap_or(start);
+    let recovery = match completion {
+        Completion::Finished { since: end } => {
+            Duration::try_from(end.duration_since(since)).ok().map(|elapsed| elapsed.saturating_sub(lambda.idle))
+        }
+        Completion::Stuck | Completion::TooManyRounds => None,
+    };
+    for post in &*posts {
+        env.send_event(post)?;
+    }
+    env.advance(REPEAT_AFTER.as_secs())?;
+    for post in &*posts {
+        repeat_request(lambda, post).await?;
+    }
+    lambda.run_to_completion(creators, posts.len()).await?;
+    lambda.stop().await?;
+    apply_records(lambda, posts);
+    let (faults, chunk_bytes) = (injected.len(), lambda.chunk_bytes);
+    let check = Checker { posts, completion, faults, chunk_bytes, forbidden: &lambda.forbidden }.check(env).await?;
+    Ok(RunResult { calls, injected, reconnects: lambda.reconnects, check, recovery })
+}
+
+/// Repeats the request that created a post, if one did. The response must name the same post.
+pub(crate) async fn repeat_request(lambda: &mut Lambda<'_>, post: &TestPost) -> Result<()> {
+    let Some(request) = &post.request else { return Ok(()) };
+    let response = lambda.request_until_answered(request).await?;
+    let body = if response.body["post"].is_null() { &response.body } else { &response.body["post"] };
+    if response.status != 201 || post_id(body).ok().as_ref() != Some(&post.id) {
+        lambda.forbidden.push(format!("the request of {} was repeated, and the response is {response:?}", post.id));
     }
     Ok(())
 }
 
-/// Holds what was answered to wishes against what is known of the posts; and notes which
-/// of them TikTok refused.
-pub(crate) fn learn(lambda: &mut Lambda<'_>, drops: &mut [Drop]) {
-    for said in std::mem::take(&mut lambda.said) {
-        let Some(dropped) = drops.iter_mut().find(|dropped| dropped.post == said.post) else { continue };
-        let Drop { film, model, .. } = dropped;
-        let film = crate::model::Film { bytes: film.bytes, sha256: &film.sha256 };
-        lambda.untrue.extend(model.hear(&said, film).err().map(|why| why.to_string()));
+/// Applies the recorded commands and failed publishes to the posts' models.
+pub(crate) fn apply_records(lambda: &mut Lambda<'_>, posts: &mut [TestPost]) {
+    for record in std::mem::take(&mut lambda.commands) {
+        let Some(post) = posts.iter_mut().find(|post| post.id == record.post) else { continue };
+        lambda.forbidden.extend(post.model.record(&record, &post.video).err());
     }
-    for refused in std::mem::take(&mut lambda.refused) {
-        // A post that has come to know another upload is not refused with this one.
-        let post = lambda.stage.post_of(&refused);
-        for dropped in drops.iter_mut().filter(|dropped| post.as_ref() == Some(&dropped.post)) {
-            dropped.model.refused();
+    for publish in std::mem::take(&mut lambda.failed_publishes) {
+        // A post that has stored a newer publish does not fail with this one.
+        let Some(stored) = lambda.env.post_of_publish(&publish.to_string()) else { continue };
+        for post in posts.iter_mut().filter(|post| stored["id"]["S"] == post.id.as_str()) {
+            post.model.record_publish_failed();
         }
     }
 }

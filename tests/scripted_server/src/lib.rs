@@ -39,6 +39,7 @@ pub fn reply(reply: Reply) -> Step {
 }
 
 /// A step that computes the reply from the requests.
+#[must_use]
 pub fn reply_with(reply: impl Fn(&[Request]) -> Reply + Send + 'static) -> Step {
     Box::new(reply)
 }
@@ -119,8 +120,9 @@ impl ScriptedServer {
         requests[0].clone()
     }
 
-    /// Waits until this many requests are complete: the server has read the body, the client has closed the
-    /// connection, or the reply is one that leaves the body unread. Fails the test after 20 seconds.
+    /// Waits until this many requests are complete, and fails the test after 20 seconds. A request is complete when
+    /// its body was read, or when the client closed the connection. With [`Reply::never_reads_body`], it is complete
+    /// after the reply.
     pub async fn wait_for_requests(&self, count: usize) {
         let complete = tokio::time::timeout(MAX_WAIT, self.shared.wait_for(count)).await;
         assert!(complete.is_ok(), "{count} requests were expected: {:?}", self.requests());

@@ -39,6 +39,7 @@ pub(crate) enum Next {
 
 impl Reply {
     /// A response with this status and body.
+    #[must_use]
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status: Some(status),

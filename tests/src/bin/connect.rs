@@ -1,28 +1,28 @@
 //! Connects an account of the local cloud: `connect <alias> [preferences.json]`.
 //!
-//! A user of the simulated TikTok consents, and the account is put into the
-//! stack as it is after that, posting publicly and directly. On AWS a person
-//! does this on TikTok's own page. The file says how the account posts, where that
-//! differs (`domain::account::Preferences`).
+//! Creates a user of the simulated TikTok and stores the account as an OAuth connection leaves it. On AWS, a person
+//! grants access on TikTok's page instead. The account posts publicly and directly, unless the file says otherwise
+//! (`domain::account::Preferences`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tests::{Cloud, Creator};
+use harness::{Cloud, Creator};
+use posting::AccountSettings;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let alias = std::env::args().nth(1).context("which account? connect <alias>")?;
+    let alias = std::env::args().nth(1).context("usage: connect <alias> [preferences.json]")?;
     let preferences = std::env::args().nth(2).map(|path| std::fs::read(&path).with_context(|| path)).transpose()?;
     let cloud = Arc::new(Cloud::open().await?);
-    let creator = Creator::cast(&cloud, |casting| {
-        casting.user = simulator::User::new(format!("open-{alias}"), alias.clone());
-        casting.alias = alias;
+    let creator = Creator::create_with(&cloud, |setup| {
+        setup.user = simulator::User::new(format!("open-{alias}"), alias.clone());
+        setup.alias = alias;
     })
     .await?;
     if let Some(preferences) = preferences {
-        cloud.staff(Duration::ZERO)?.configure(&creator.alias, &preferences).await?;
+        AccountSettings::from(&cloud.in_process(Duration::ZERO)?).configure(&creator.alias, &preferences).await?;
     }
     Ok(())
 }

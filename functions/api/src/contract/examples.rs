@@ -26,6 +26,6 @@ pub(super) fn responses() -> [(&'static str, Value); 3] {
     [
         ("Post", json!(posts::PostView::of(&post))),
         ("Account", json!(accounts::AccountView::of(&account))),
-        ("Problem", json!(Problem::from(ConnectError::UnknownAccount(anna)))),
+        ("Problem", json!(Problem::from(ConnectError::AccountNotFound(anna)))),
     ]
 }

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use domain::request::IdempotencyKey;
 use domain::secret::ExposeSecret;
 use jiff::Timestamp;
-use posting::{Connections, CreatedUpload, Intake, UploadTarget};
+use posting::{CreatedUpload, UploadTarget};
 use serde::Serialize;
 
 use super::view::PostView;
@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::paths::PostPath;
 use crate::problem::{Problem, capitalised};
 use crate::trace_header::TraceHeader;
+use crate::use_cases::UseCases;
 
 /// A post that is held for its video, and where to upload the video.
 #[derive(Serialize)]
@@ -76,7 +77,7 @@ pub(crate) struct PartTargetView {
 
 impl CreatedUploadView {
     fn of(created: &CreatedUpload) -> Self {
-        let upload = created.offer.as_ref().map(|target| match target {
+        let upload = created.target.as_ref().map(|target| match target {
             UploadTarget::Whole { url, bytes, content_type, until } => UploadTargetView::Whole {
                 method: "PUT",
                 url: url.expose_secret().to_owned(),
@@ -122,36 +123,34 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyHeader {
 
 /// `POST /posts`: posts an object that is in the bucket.
 pub(crate) async fn create(
-    State(connections): State<Arc<Connections>>,
-    State(intake): State<Arc<Intake>>,
+    State(use_cases): State<Arc<UseCases>>,
     IdempotencyHeader(key): IdempotencyHeader,
     TraceHeader(trace): TraceHeader,
     Body(body): Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let post = connections.posting.create_post(&intake, key.as_ref(), trace, &body).await?;
+    let post = use_cases.create_post.create(&use_cases.intake, key.as_ref(), trace, &body).await?;
     let location = format!("/posts/{}", post.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(PostView::of(&post))))
 }
 
 /// `POST /uploads`: creates a post and returns the presigned URLs for its video.
 pub(crate) async fn create_upload(
-    State(connections): State<Arc<Connections>>,
-    State(intake): State<Arc<Intake>>,
+    State(use_cases): State<Arc<UseCases>>,
     IdempotencyHeader(key): IdempotencyHeader,
     TraceHeader(trace): TraceHeader,
     Body(body): Body,
 ) -> Result<impl IntoResponse, Problem> {
     let random_bytes = runtime::random::random_bytes().map_err(|_| Problem::no_randomness())?;
-    let created = connections.posting.create_upload(&intake, key.as_ref(), &random_bytes, trace, &body).await?;
+    let created = use_cases.create_upload.create(&use_cases.intake, key.as_ref(), &random_bytes, trace, &body).await?;
     let location = format!("/posts/{}", created.post.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(CreatedUploadView::of(&created))))
 }
 
 /// `POST /uploads/{id}/complete`: combines the uploaded parts into one object.
 pub(crate) async fn complete_upload(
-    State(connections): State<Arc<Connections>>,
+    State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,
 ) -> Result<impl IntoResponse, Problem> {
-    let post = connections.posting.complete_upload(&id).await?;
+    let post = use_cases.create_upload.complete(&id).await?;
     Ok((StatusCode::ACCEPTED, Json(PostView::of(&post))))
 }

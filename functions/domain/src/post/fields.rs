@@ -69,7 +69,7 @@ impl PostState {
                     Receipt::Unconfirmed(upload) => Some(upload),
                 };
                 let (receipt, publish_id, sent_at) = (Some(receipt), Some(publish_id), Some(*since));
-                StateFields { publish_id, receipt, sent_at, upload, ..empty }
+                StateFields { upload, receipt, sent_at, publish_id, ..empty }
             }
             Self::Published { publish_id, at, video_ids, links, visibility } => {
                 let (publish_id, links, ended_at) = (Some(publish_id), Some(links), Some(*at));

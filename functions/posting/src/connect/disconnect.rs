@@ -1,35 +1,32 @@
-//! Disconnecting: TikTok is told that the consent is over, as far as it
-//! listens, and the tokens are forgotten in any case.
+//! Disconnects an account: asks TikTok to revoke the authorization, and deletes the tokens in any case.
 //!
-//! The account stays, with what it says of its posts, and its posts wait until
-//! somebody connects it again; nothing of them is lost.
+//! The account stays, with its preferences. Its posts wait until it is connected again; none is lost.
 
 use std::time::Duration;
 
 use domain::account::Account;
-use domain::failure::{Failure, error_chain};
+use domain::failure::error_chain;
 use domain::identity::Alias;
-use storage::{EncryptionContext, Purpose, SaveError, Versioned};
+use storage::{EncryptionContext, Purpose, Versioned};
 use tiktok::{AccessToken, OAuthError, RefreshToken};
 
-use super::{ConnectError, Connections};
+use super::connections::Connections;
+use super::error::ConnectError;
+use crate::compare_and_swap::{Change, update};
 
-/// How long TikTok is waited for.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How often the account is read again where somebody else changed it.
-const FORGET_TRIES: u32 = 5;
-/// Why its posts wait.
+/// How long TikTok has to revoke the authorization.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Why the account's posts wait, as the account shows it.
 const WHY: &str = "its operator disconnected it";
 
-/// What TikTok said to the end of a consent.
+/// What came of the revocation of an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
-    /// It has ended it.
+    /// TikTok revoked it.
     Revoked,
-    /// There was none to end.
+    /// The account had none.
     NotNeeded,
-    /// It may go on, though nobody here can use it: the user can remove the app
-    /// in TikTok's settings.
+    /// It may still exist, though Dropcast has no tokens for it. The user can remove the app in TikTok's settings.
     Failed {
         /// Why, for people.
         why: String,
@@ -41,67 +38,65 @@ pub enum Revocation {
 pub struct Disconnected {
     /// The account, without tokens.
     pub account: Account,
-    /// What TikTok said.
+    /// What came of the revocation.
     pub revocation: Revocation,
 }
 
 impl Connections {
-    /// Ends an account's consent and forgets its tokens.
+    /// Revokes an account's authorization and deletes its tokens.
     ///
     /// # Errors
-    /// The tokens are still there.
+    /// The tokens are still stored.
     pub async fn disconnect(&self, alias: &Alias) -> Result<Disconnected, ConnectError> {
-        let unknown = || ConnectError::UnknownAccount(alias.clone());
-        let mut kept = self.posting.accounts.get(alias).await?.ok_or_else(unknown)?;
-        // A consent whose tokens TikTok refused once may live on for all we know.
-        let revocation = if kept.tokens.is_forgotten() {
+        let not_found = || ConnectError::AccountNotFound(alias.clone());
+        let account = self.accounts.get(alias).await?.ok_or_else(not_found)?;
+        // An authorization whose tokens TikTok refused may still exist, so it is revoked too.
+        let revocation = if account.tokens.is_forgotten() {
             Revocation::NotNeeded
         } else {
-            match tokio::time::timeout(PATIENCE, self.revoke(&kept)).await {
+            match tokio::time::timeout(REVOKE_TIMEOUT, self.revoke(&account)).await {
                 Ok(Ok(())) => Revocation::Revoked,
                 Ok(Err(why)) => Revocation::Failed { why },
                 Err(_) => Revocation::Failed { why: "TikTok did not answer in time".to_owned() },
             }
         };
-        for _ in 0..FORGET_TRIES {
-            if kept.tokens.is_forgotten() {
-                return Ok(Disconnected { account: kept.value, revocation });
-            }
-            let now = self.posting.now();
-            let forgotten = kept.value.clone().disconnected(WHY, now);
-            match self.posting.accounts.save(&kept, forgotten, now).await {
-                Ok(kept) => {
-                    tracing::info!(account = %alias, revocation = ?revocation, "account disconnected");
-                    return Ok(Disconnected { account: kept.value, revocation });
+        let disconnected = update(
+            Some(account),
+            || async move { self.accounts.get(alias).await?.ok_or_else(not_found) },
+            |account: Versioned<Account>| {
+                if account.tokens.is_forgotten() {
+                    return Ok(Change::Stop(account));
                 }
-                Err(SaveError::Conflict) => kept = self.posting.accounts.get(alias).await?.ok_or_else(unknown)?,
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(ConnectError::Busy)
+                let disconnected = account.value.clone().disconnected(WHY, self.instruments.now());
+                Ok(Change::Save((account, disconnected)))
+            },
+            |(account, next): (Versioned<Account>, Account)| self.accounts.save(account, next, self.instruments.now()),
+        );
+        let account = disconnected.await?.ok_or(ConnectError::Busy)?.value;
+        tracing::info!(account = %alias, revocation = ?revocation, "account disconnected");
+        Ok(Disconnected { account, revocation })
     }
 
-    /// Has TikTok end the consent, which takes a token that lives.
+    /// Asks TikTok to revoke the authorization. That needs a valid access token, so an expired one is refreshed first.
     async fn revoke(&self, account: &Versioned<Account>) -> Result<(), String> {
-        let app = self.app().await.map_err(|error| error_chain(&error))?;
-        let token = if account.tokens.access_expires_at > self.posting.now() {
+        let app = self.app_credentials().await.map_err(|error| error_chain(&error))?;
+        let token = if account.tokens.access_expires_at > self.instruments.now() {
             let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
-            let opened = self.posting.cipher.open(&context, &account.tokens.access).await;
+            let opened = self.cipher.open(&context, &account.tokens.access).await;
             AccessToken::new(opened.map_err(|error| error_chain(&error))?)
         } else {
             let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
-            let opened = self.posting.cipher.open(&context, &account.tokens.refresh).await;
+            let opened = self.cipher.open(&context, &account.tokens.refresh).await;
             let refresh = RefreshToken::new(opened.map_err(|error| error_chain(&error))?);
-            let granted = self.posting.tiktok.refresh(&app, &refresh).await;
-            granted.map_err(|error| told(&error))?.access
+            self.tiktok.refresh(&app, &refresh).await.map_err(|error| without_advice(&error))?.access
         };
-        let revoked = self.posting.tiktok.revoke(&app, &token).await;
-        revoked.map_err(|error| told(&error))
+        self.tiktok.revoke(&app, &token).await.map_err(|error| without_advice(&error))
     }
 }
 
-/// What TikTok said, without the advice, which is for calls that are tried again.
-fn told(error: &OAuthError) -> String {
-    let told = Failure { advice: String::new(), ..error.failure() };
-    told.to_string().trim_end().to_owned()
+/// TikTok's error without its advice, which is about calls that are retried.
+fn without_advice(error: &OAuthError) -> String {
+    let mut failure = error.failure();
+    failure.advice = String::new();
+    failure.to_string().trim_end().to_owned()
 }

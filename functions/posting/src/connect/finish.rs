@@ -1,5 +1,5 @@
-//! Taking the answer: the state first, then the code, then the user, then the
-//! scopes; only then is anything stored of it.
+//! Finishes an authorization. Checks the state, the code, the user and the scopes, in this order, and only then stores the
+//! grant.
 
 use domain::account::{Account, Connection, Scopes, TokenPair};
 use domain::authorization::{AuthorizationRequest, AuthorizationState, ExpectedUser, RequestClosed};
@@ -10,153 +10,177 @@ use jiff::Timestamp;
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, OAuthError, TokenResponse};
 
-use super::{ConnectError, Connections};
+use super::connections::Connections;
+use super::error::ConnectError;
+use super::names::fetch_names;
+use crate::compare_and_swap::{Change, update};
 
-/// How often the account is read again where somebody else changed it.
-const STORE_TRIES: u32 = 5;
-
-/// An account that was connected just now.
+/// An account that was just connected.
 #[derive(Debug, Clone)]
 pub struct Connected {
     /// The account.
     pub account: Account,
-    /// How many of its posts waited for this and go on now.
+    /// How many of its posts waited for this and resume now.
     pub resumed: u32,
 }
 
 impl Connections {
-    /// Takes the answer that TikTok's page sent by the user's browser.
+    /// Processes the response that TikTok's page sent through the user's browser.
     ///
     /// # Errors
-    /// No account was connected or changed. The request is answered all the
-    /// same, unless its state was not one to answer.
-    pub async fn take(&self, answer: AuthorizationResponse, deadline: Timestamp) -> Result<Connected, ConnectError> {
-        let state = answer.state.as_ref().and_then(|state| AuthorizationState::parse(state.expose_secret()));
-        let state = state.ok_or(ConnectError::StateUnknown)?;
-        let decision = answer.decision.ok_or(ConnectError::Malformed)?;
-        let request = self.answered(&state).await?;
+    /// No account was connected or changed. The request is closed, unless its state was not that of an open request.
+    pub async fn finish(
+        &self,
+        response: AuthorizationResponse,
+        deadline: Timestamp,
+    ) -> Result<Connected, ConnectError> {
+        let state = response.state.as_ref().and_then(|state| AuthorizationState::parse(state.expose_secret()));
+        let state = state.ok_or(ConnectError::StateNotFound)?;
+        let decision = response.decision.ok_or(ConnectError::Malformed)?;
+        let request = self.close_request(&state).await?;
         let (code, scopes) = match decision {
             Decision::Granted { code, scopes } => (code, scopes),
             Decision::Refused(denial) => return Err(ConnectError::Denied(denial)),
         };
-        let app = self.app().await?;
-        let exchanged = self.posting.tiktok.exchange(&app, code.expose_secret(), self.page.redirect_uri()).await;
-        let mut grant = exchanged.map_err(unexchanged)?;
+        let app = self.app_credentials().await?;
+        let exchanged = self.tiktok.exchange(&app, code.expose_secret(), self.page.redirect_uri()).await;
+        let mut grant = exchanged.map_err(exchange_failed)?;
         if grant.scopes.is_empty() {
             grant.scopes = scopes;
         }
-        if let Err(refused) = self.check(&request, &grant).await {
-            self.discard(&app, &grant).await;
-            return Err(refused);
+        if let Err(rejected) = self.check(&request, &grant).await {
+            self.revoke_unused(&app, &grant).await;
+            return Err(rejected);
         }
         let stored = self.store(&request, &grant).await?;
-        let account = self.named(stored, &grant, deadline).await;
+        let account = self.add_names(stored, &grant, deadline).await;
         tracing::info!(
             account = %account.alias, username = account.username, scopes = account.scopes.to_list(),
             refresh_expires_at = %account.tokens.refresh_expires_at, "account connected"
         );
-        let resumed = self.posting.resume(&account.alias, deadline).await;
+        let resumed = self.resume.resume(&account.alias, deadline).await;
         Ok(Connected { account, resumed })
     }
 
-    /// Takes the request's one answer.
-    async fn answered(&self, state: &AuthorizationState) -> Result<AuthorizationRequest, ConnectError> {
-        let now = self.posting.now();
-        let kept = self.consents.get(&state.fingerprint()).await?.ok_or(ConnectError::StateUnknown)?;
-        let answered = kept.value.clone().answer(now).map_err(|why| match why {
+    /// Closes the request, so that no other response to it counts.
+    async fn close_request(&self, state: &AuthorizationState) -> Result<AuthorizationRequest, ConnectError> {
+        let now = self.instruments.now();
+        let request = self.requests.get(&state.fingerprint()).await?.ok_or(ConnectError::StateNotFound)?;
+        let closed = request.value.clone().answer(now).map_err(|why| match why {
             RequestClosed::Answered { at } => ConnectError::StateUsed { at },
             RequestClosed::Expired { at } => ConnectError::StateExpired { at },
         })?;
-        match self.consents.save(kept, answered).await {
-            Ok(kept) => Ok(kept.value),
+        match self.requests.save(request, closed).await {
+            Ok(request) => Ok(request.value),
             Err(SaveError::Conflict) => Err(ConnectError::StateUsed { at: now }),
             Err(SaveError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// Holds the grant against the request, and against the accounts there are.
+    /// Checks the grant against the request and the existing accounts.
     async fn check(&self, request: &AuthorizationRequest, grant: &TokenResponse) -> Result<(), ConnectError> {
         let alias = &request.alias;
-        let known = self.posting.accounts.get(alias).await?;
-        let as_it_is_now = known.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
-        if !is_expected(&request.expected, grant) || !is_expected(&as_it_is_now, grant) {
+        let account = self.accounts.get(alias).await?;
+        let expected_now = account.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
+        if !is_expected(&request.expected, grant) || !is_expected(&expected_now, grant) {
             return Err(ConnectError::WrongUser { alias: alias.clone() });
         }
-        if let Some(other) = self.elsewhere(alias, grant).await? {
+        if let Some(other) = self.other_account(alias, grant).await? {
             return Err(ConnectError::ConnectedElsewhere { other });
         }
-        let scope = Scopes::needed_for(self.mode_of(known.as_deref()));
+        let scope = Scopes::needed_for(self.mode_of(account.as_deref()));
         if !grant.scopes.allow(scope) {
             return Err(ConnectError::ScopeMissing { alias: alias.clone(), scope });
         }
         Ok(())
     }
 
-    /// Another account that this user is connected as.
-    async fn elsewhere(&self, alias: &Alias, grant: &TokenResponse) -> Result<Option<Alias>, ConnectError> {
-        for other in self.posting.accounts.aliases_of(&grant.open_id).await? {
+    /// Another account as which this user is connected.
+    async fn other_account(&self, alias: &Alias, grant: &TokenResponse) -> Result<Option<Alias>, ConnectError> {
+        for other in self.accounts.aliases_of(&grant.open_id).await? {
             if other == *alias {
                 continue;
             }
-            let account = self.posting.accounts.get(&other).await?;
-            let theirs = account.filter(|a| a.open_id == grant.open_id && a.connection == Connection::Connected);
-            if theirs.is_some() {
+            let account = self.accounts.get(&other).await?;
+            if account.is_some_and(|a| a.open_id == grant.open_id && a.connection == Connection::Connected) {
                 return Ok(Some(other));
             }
         }
         Ok(None)
     }
 
-    /// Gives a grant back that nobody wants. Not where the user is connected:
-    /// that would end a consent which is in use.
-    async fn discard(&self, app: &AppCredentials, grant: &TokenResponse) {
-        match self.posting.accounts.aliases_of(&grant.open_id).await {
-            Ok(aliases) if aliases.is_empty() => {}
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(error = error_chain(&error), "an unwanted consent was not given back");
-                return;
+    /// Revokes a grant that was not stored. If the user has an account, nothing is revoked, because that would end an
+    /// authorization that is in use.
+    async fn revoke_unused(&self, app: &AppCredentials, grant: &TokenResponse) {
+        let revoked = match self.accounts.aliases_of(&grant.open_id).await {
+            Ok(aliases) if aliases.is_empty() => {
+                self.tiktok.revoke(app, &grant.access).await.map_err(|error| error_chain(&error))
             }
-        }
-        if let Err(error) = self.posting.tiktok.revoke(app, &grant.access).await {
-            tracing::warn!(error = error_chain(&error), "an unwanted consent was not given back");
+            Ok(_) => Ok(()),
+            Err(error) => Err(error_chain(&error)),
+        };
+        if let Err(error) = revoked {
+            tracing::warn!(error, "unused authorization not revoked");
         }
     }
 
-    /// Stores the grant: before it is used for anything, and under whatever
-    /// else became of the account meanwhile.
+    /// Stores the grant before it is used, also if another writer has changed the account meanwhile.
     async fn store(
         &self,
         request: &AuthorizationRequest,
         grant: &TokenResponse,
     ) -> Result<Versioned<Account>, ConnectError> {
-        let (alias, now) = (&request.alias, self.posting.now());
+        let (alias, now) = (&request.alias, self.instruments.now());
         let access = self.seal(Purpose::AccessToken, alias, grant.access.secret()).await?;
         let refresh = self.seal(Purpose::RefreshToken, alias, grant.refresh.secret()).await?;
         let tokens = TokenPair::granted((access, grant.access_lifetime), (refresh, grant.refresh_lifetime), now);
         let (open_id, scopes) = (&grant.open_id, &grant.scopes);
-        for _ in 0..STORE_TRIES {
-            let stored = match self.posting.accounts.get(alias).await? {
-                None => {
-                    let account = Account::new(alias.clone(), open_id.clone(), scopes.clone(), tokens.clone());
-                    self.posting.accounts.create(account, now).await
+        let stored = update(
+            None,
+            || async move { Ok(self.accounts.get(alias).await?) },
+            |account: Option<Versioned<Account>>| {
+                let granted = match &account {
+                    None => Account::new(alias.clone(), open_id.clone(), scopes.clone(), tokens.clone()),
+                    Some(account) if is_expected(&account.expected(), grant) => {
+                        account.value.clone().authorized(open_id.clone(), scopes.clone(), tokens.clone())
+                    }
+                    Some(_) => return Err(ConnectError::WrongUser { alias: alias.clone() }),
+                };
+                Ok(Change::Save((account, granted)))
+            },
+            |(account, granted): (Option<Versioned<Account>>, Account)| async move {
+                match account {
+                    None => self.accounts.create(granted, now).await,
+                    Some(account) => self.accounts.save(account, granted, now).await,
                 }
-                Some(kept) if is_expected(&kept.expected(), grant) => {
-                    let account = kept.value.clone().authorized(open_id.clone(), scopes.clone(), tokens.clone());
-                    self.posting.accounts.save(kept, account, now).await
-                }
-                Some(_) => return Err(ConnectError::WrongUser { alias: alias.clone() }),
-            };
-            match stored {
-                Err(SaveError::Conflict) => {}
-                stored => return Ok(stored?),
-            }
-        }
-        Err(ConnectError::Busy)
+            },
+        );
+        stored.await?.ok_or(ConnectError::Busy)
     }
 
     async fn seal(&self, purpose: Purpose, alias: &Alias, token: &SecretString) -> Result<Sealed, ConnectError> {
-        Ok(self.posting.cipher.seal(&EncryptionContext::new(purpose, alias), token).await?)
+        Ok(self.cipher.seal(&EncryptionContext::new(purpose, alias), token).await?)
+    }
+
+    /// Adds the user's names to the account, as far as TikTok tells them. The account is connected without them too.
+    async fn add_names(&self, stored: Versioned<Account>, grant: &TokenResponse, deadline: Timestamp) -> Account {
+        let names = fetch_names(&self.tiktok, grant, self.instruments.time_until(deadline)).await;
+        let before = stored.value.clone();
+        let account = Account {
+            username: names.username.or(before.username.clone()),
+            display_name: names.display_name.or(before.display_name.clone()),
+            ..before
+        };
+        if account == *stored {
+            return account;
+        }
+        match self.accounts.save(&stored, account, self.instruments.now()).await {
+            Ok(account) => account.value,
+            Err(error) => {
+                tracing::warn!(account = %stored.alias, error = error_chain(&error), "the user's names were not stored");
+                stored.value
+            }
+        }
     }
 }
 
@@ -167,10 +191,10 @@ fn is_expected(expected: &ExpectedUser, grant: &TokenResponse) -> bool {
     }
 }
 
-/// Tells a refusal from an answer that was lost: with that, the code may be spent.
-fn unexchanged(error: OAuthError) -> ConnectError {
+/// Distinguishes TikTok's refusal of a code from a lost answer, after which the code may be used up.
+fn exchange_failed(error: OAuthError) -> ConnectError {
     match error.fault {
         ErrorKind::Refused(_) => ConnectError::CodeRefused(error),
-        _ => ConnectError::Unanswered(error),
+        _ => ConnectError::ExchangeTimeout(error),
     }
 }

@@ -1,67 +1,68 @@
-//! Posts that waited for their account go on at once, when it is connected again.
+//! Resumes the posts that wait for their account, when it is connected again.
 //!
-//! They would by themselves, at the next of their looks; so whatever cannot be
-//! done here, for want of time say, is only done later. No bell is rung before
-//! all of them stand in the account's line again, so that they go in its order.
+//! They would resume at their next retry in any case, so a post that is not reached here only resumes later. No worker is
+//! woken before all posts are in the account's queue again, so that they are uploaded in the order of their drops.
 
 use domain::failure::error_chain;
 use domain::identity::{Alias, PostId};
 use domain::post::{Post, StateName};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use storage::Versioned;
+use storage::{Posts, Versioned, WakeQueue};
 
-use crate::posting::Posting;
+use crate::best_effort::wake_worker;
+use crate::invocation::Instruments;
 
 /// How many posts are written at once.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 
-impl Posting {
-    /// Lets an account's waiting posts go on; tells how many.
-    pub(crate) async fn resume(&self, alias: &Alias, deadline: Timestamp) -> u32 {
-        let mut freed = Vec::new();
+from_dependencies! {
+    pub(crate) struct ResumePosts { posts: Posts, wake_queue: WakeQueue, instruments: Instruments, }
+}
+
+impl ResumePosts {
+    /// Resumes an account's waiting posts; returns how many.
+    pub(super) async fn resume(&self, alias: &Alias, deadline: Timestamp) -> u32 {
+        let mut resumed = Vec::new();
         let mut after = None;
-        while self.now() < deadline {
+        while self.instruments.now() < deadline {
             let page = match self.posts.open_of(alias, after.take()).await {
                 Ok(page) => page,
                 Err(error) => {
                     let error = error_chain(&error);
-                    tracing::warn!(account = %alias, error, "waiting posts not found: they go on at their next look");
+                    tracing::warn!(account = %alias, error, "waiting posts not found: they resume at their next retry");
                     break;
                 }
             };
-            let posts = stream::iter(page.posts).map(|kept| self.free(kept)).buffered(AT_ONCE);
-            freed.extend(posts.filter_map(std::future::ready).collect::<Vec<_>>().await);
+            let posts = stream::iter(page.posts).map(|post| self.resume_post(post)).buffered(CONCURRENCY);
+            resumed.extend(posts.filter_map(std::future::ready).collect::<Vec<_>>().await);
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        if !freed.is_empty() {
-            tracing::info!(account = %alias, posts.resumed = freed.len(), "posts that waited for the account go on");
+        if !resumed.is_empty() {
+            tracing::info!(account = %alias, posts.resumed = resumed.len(), "posts of the account resumed");
         }
-        let queued = freed.iter().filter(|(_, state)| *state == StateName::Queued);
-        stream::iter(queued).for_each_concurrent(AT_ONCE, |(id, _)| self.ring_in_time(id, deadline)).await;
-        u32::try_from(freed.len()).unwrap_or(u32::MAX)
+        let queued = resumed.iter().filter(|(_, state)| *state == StateName::Queued);
+        stream::iter(queued).for_each_concurrent(CONCURRENCY, |(id, _)| self.wake_in_time(id, deadline)).await;
+        u32::try_from(resumed.len()).unwrap_or(u32::MAX)
     }
 
-    /// Lets one post go on, if it waits for its account; tells where it stands then.
-    async fn free(&self, kept: Versioned<Post>) -> Option<(PostId, StateName)> {
-        let (id, now) = (kept.id.clone(), self.now());
-        let freed = kept.value.clone().reconnected(now).ok()?;
-        // What somebody else has written meanwhile waits no more, or looks soon.
-        let saved = self.posts.save(kept, freed, now).await.inspect_err(|error| {
-            tracing::debug!(post.id = %id, error = error_chain(error), "waiting post left to its next look");
+    /// Resumes a post if it waits for its account; returns its new state.
+    async fn resume_post(&self, post: Versioned<Post>) -> Option<(PostId, StateName)> {
+        let (id, now) = (post.id.clone(), self.instruments.now());
+        let resumed = post.value.clone().reconnected(now).ok()?;
+        // After a conflict the post no longer waits, or is retried soon.
+        let saved = self.posts.save(post, resumed, now).await.inspect_err(|error| {
+            tracing::debug!(post.id = %id, error = error_chain(error), "waiting post not resumed before its next retry");
         });
-        saved.ok().map(|kept| (id, kept.state_name()))
+        saved.ok().map(|post| (id, post.state_name()))
     }
 
-    async fn ring_in_time(&self, id: &PostId, deadline: Timestamp) {
-        if self.now() >= deadline {
-            return;
-        }
-        if let Err(error) = self.wake_queue.wake(id).await {
-            tracing::warn!(post.id = %id, error = error_chain(&error), "bell not rung: the post is due");
+    async fn wake_in_time(&self, id: &PostId, deadline: Timestamp) {
+        if self.instruments.now() < deadline {
+            wake_worker(&self.wake_queue, id).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Asking: the address of TikTok's page, for a request that is stored first.
+//! Starts an authorization: stores a request, and returns the link to TikTok's page.
 
 use domain::account::Scopes;
 use domain::authorization::{AuthorizationRequest, AuthorizationState, ExpectedUser};
@@ -7,40 +7,42 @@ use domain::options::Mode;
 use jiff::Timestamp;
 use url::Url;
 
-use super::{ConnectError, Connections};
+use super::connections::Connections;
+use super::error::ConnectError;
 
-/// The address to open in a browser. It is a secret until it was answered:
-/// whoever opens it can connect their own TikTok user.
+/// The link to TikTok's page. It is a secret until it was used: a person who opens it can connect their own TikTok user.
 #[derive(Clone)]
-pub struct Asked {
-    /// Where the user consents.
-    pub address: Url,
-    /// Until when.
+pub struct AuthorizationLink {
+    /// The link.
+    pub url: Url,
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
 impl Connections {
-    /// Asks for the consent of the user who is, or will be, this account.
+    /// Starts the authorization of the user who is, or will be, an account.
     ///
     /// # Errors
-    /// Nothing was asked.
-    pub async fn ask(&self, alias: &Alias, state: &AuthorizationState) -> Result<Asked, ConnectError> {
-        let app = self.app().await?;
-        let known = self.posting.accounts.get(alias).await?;
-        let expected = known.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
-        let mode = self.mode_of(known.as_deref());
-        let scopes = asked_for(self.scopes.as_ref(), mode);
-        let request = AuthorizationRequest::new(state, alias.clone(), expected, self.posting.now());
+    /// No request was stored.
+    pub async fn start(&self, alias: &Alias, state: &AuthorizationState) -> Result<AuthorizationLink, ConnectError> {
+        let app = self.app_credentials().await?;
+        let account = self.accounts.get(alias).await?;
+        let expected = account.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
+        let mode = self.mode_of(account.as_deref());
+        let scopes = requested_scopes(self.scopes.as_ref(), mode);
+        let request = AuthorizationRequest::new(state, alias.clone(), expected, self.instruments.now());
         let expires_at = request.expires_at;
-        self.consents.create(request).await?;
-        tracing::info!(account = %alias, scopes = scopes.to_list(), %expires_at, "consent asked for");
-        Ok(Asked { address: self.page.address(app.client_key(), &scopes, state.expose()), expires_at })
+        self.requests.create(request).await?;
+        tracing::info!(account = %alias, scopes = scopes.to_list(), %expires_at, "authorization requested");
+        let url = self.page.address(app.client_key(), &scopes, state.expose());
+        Ok(AuthorizationLink { url, expires_at })
     }
 }
 
-/// What the operator wishes for, with what the account's posts cannot do without.
-fn asked_for(wished: Option<&Scopes>, mode: Mode) -> Scopes {
-    wished.map_or_else(|| Scopes::least_for(mode), |wished| wished.clone().with(Scopes::needed_for(mode)))
+/// The scopes that the operator configured, and those that the account's posts need.
+fn requested_scopes(configured: Option<&Scopes>, mode: Mode) -> Scopes {
+    let with_needed = |configured: &Scopes| configured.clone().with(Scopes::needed_for(mode));
+    configured.map_or_else(|| Scopes::least_for(mode), with_needed)
 }
 
 #[cfg(test)]
@@ -48,9 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_asked_for_what_the_posts_need_whatever_else_is_wished_for() {
-        let wished = Scopes::parse("video.list");
-        assert_eq!(asked_for(Some(&wished), Mode::Direct).to_list(), "video.list,video.publish");
-        assert_eq!(asked_for(None, Mode::Draft), Scopes::least_for(Mode::Draft));
+    fn scope_of_mode_is_always_requested() {
+        let configured = Scopes::parse("video.list");
+        assert_eq!(requested_scopes(Some(&configured), Mode::Direct).to_list(), "video.list,video.publish");
+        assert_eq!(requested_scopes(None, Mode::Draft), Scopes::least_for(Mode::Draft));
     }
 }

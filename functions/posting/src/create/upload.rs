@@ -1,88 +1,96 @@
-//! A video that is to be uploaded: the post that waits for it, and the address or
-//! addresses that it goes to.
+//! Creates a post whose video the caller uploads, and the presigned URLs for the upload.
 //!
-//! A whole video goes in one PUT. A large one goes in parts, each of which can be
-//! sent again by itself; the bucket is asked what it has before the parts are made
-//! one object, so the sender has to remember nothing of S3's answers.
+//! A video is uploaded by one PUT, or in parts if it is large. A part can be sent again on its own. When the caller
+//! completes a multipart upload, the bucket is asked which parts it has, so the caller need not keep S3's ETags.
+
+use std::sync::Arc;
 
 use domain::drop_key::upload_key;
-use domain::failure::error_chain;
 use domain::identity::PostId;
 use domain::post::{Post, Request};
-use domain::request::{IdempotencyKey, RequestDigest, UploadForm};
+use domain::request::{IdempotencyKey, UploadForm};
 use domain::secret::SecretString;
 use domain::size::VideoSize;
 use domain::trace::TraceId;
 use jiff::Timestamp;
-use storage::{Created, PresignTarget, UploadedPart, Versioned};
+use storage::{Accounts, Created, Objects, Posts, PresignTarget, UploadedPart, Versioned};
 
-use super::{CreateError, Intake, the_same};
+use super::request::{CreateError, Intake, existing_account, if_same_request};
+use crate::best_effort::abandon_multipart_upload;
+use crate::config::Config;
+use crate::invocation::Instruments;
 use crate::measure::Measurement;
-use crate::posting::Posting;
 
-/// From this size on, in bytes, a video is uploaded in parts: what is lost on the
-/// way is then not all of it.
-const LARGE: u64 = 100_000_000;
+/// The largest video that is uploaded by one PUT, in bytes. A connection that fails during a larger video would lose too
+/// much.
+const MAX_SINGLE_PUT: u64 = 100_000_000;
 /// The size of a part, in bytes; the last one has the rest.
-const PART: u64 = 64 * 1024 * 1024;
-/// The media types of what TikTok takes.
+const PART_SIZE: u64 = 64 * 1024 * 1024;
+/// The media types that TikTok takes.
 const CONTENT_TYPES: [&str; 3] = ["video/mp4", "video/quicktime", "video/webm"];
 
-/// A post that waits for its video, and where that goes.
+/// A post that waits for its video.
 #[derive(Debug)]
 pub struct CreatedUpload {
     /// The post.
     pub post: Versioned<Post>,
-    /// Where its video goes; nowhere any more, if it is there or the time is over.
-    pub offer: Option<UploadTarget>,
+    /// Where to upload the video; `None` if the video has arrived, or if the time for the upload is over.
+    pub target: Option<UploadTarget>,
 }
 
-/// Where a video goes. The addresses are secrets: whoever has one can write there.
+/// Where to upload a video. The URLs are secrets: they permit writing to the bucket.
 #[derive(Debug)]
 pub enum UploadTarget {
-    /// As a whole, by one PUT with this length and media type.
+    /// One PUT of this length and media type.
     Whole {
-        /// The address.
+        /// The URL.
         url: SecretString,
         /// The length, in bytes.
         bytes: u64,
         /// The media type.
         content_type: String,
-        /// Until when it can be begun.
+        /// When the PUT must have begun.
         until: Timestamp,
     },
-    /// In parts, by a PUT for each; then the upload is completed.
+    /// One PUT for each part; then the caller completes the upload.
     Parts {
         /// The parts, in order.
         parts: Vec<PartTarget>,
-        /// Until when each can be begun.
+        /// When each PUT must have begun.
         until: Timestamp,
     },
 }
 
-/// Where a part of a video goes.
+/// Where to upload one part of a video.
 #[derive(Debug)]
 pub struct PartTarget {
-    /// Its number, from 1.
+    /// The part's number, from 1.
     pub number: i32,
-    /// Where it begins in the video, in bytes.
+    /// The part's offset in the video, in bytes.
     pub first_byte: u64,
-    /// Its length, in bytes.
+    /// The part's length, in bytes.
     pub bytes: u64,
-    /// The address.
+    /// The URL.
     pub url: SecretString,
 }
 
-impl Posting {
-    /// Makes a post that waits for its video, and hands out where that goes.
-    /// `random_bytes` becomes the post's id where the request has no name.
+from_dependencies! {
+    /// Creates posts with uploads.
+    pub struct CreateUpload {
+        posts: Posts, accounts: Accounts, objects: Objects, config: Arc<Config>, instruments: Instruments,
+    }
+}
+
+impl CreateUpload {
+    /// Creates a post that waits for its video, and presigns the URLs for it. `random_bytes` become the post's id if the
+    /// request has no idempotency key.
     ///
     /// # Errors
-    /// No post was made, and no address handed out.
-    pub async fn create_upload(
+    /// No URL was handed out. The post exists if its URLs could not be presigned; the same request returns them later.
+    pub async fn create(
         &self,
         intake: &Intake,
-        name: Option<&IdempotencyKey>,
+        key: Option<&IdempotencyKey>,
         random_bytes: &[u8; 32],
         trace: Option<TraceId>,
         body: &[u8],
@@ -93,122 +101,112 @@ impl Posting {
         if !CONTENT_TYPES.contains(&form.content_type.as_str()) {
             return Err(CreateError::ContentType(form.content_type));
         }
-        let id = name.map_or_else(|| PostId::random(random_bytes), PostId::of_request);
+        let id = key.map_or_else(|| PostId::random(random_bytes), PostId::of_request);
         let content_type = form.content_type.clone();
         let post = match self.posts.get(&id).await? {
-            Some(known) => the_same(known, &digest).ok_or(CreateError::KeyReused)?,
-            None => self.await_upload(intake, id, form, size, digest, trace).await?,
+            Some(existing) => if_same_request(existing, &digest).ok_or(CreateError::KeyReused)?,
+            None => self.create_post(intake, (id, trace), form, size).await?,
         };
-        let offer = self.offer(&post, content_type).await?;
-        Ok(CreatedUpload { post, offer })
+        let target = self.presign(&post, content_type).await?;
+        Ok(CreatedUpload { post, target })
     }
 
-    async fn await_upload(
+    async fn create_post(
         &self,
         intake: &Intake,
-        id: PostId,
+        (id, trace): (PostId, Option<TraceId>),
         form: UploadForm,
         size: VideoSize,
-        digest: RequestDigest,
-        trace: Option<TraceId>,
     ) -> Result<Versioned<Post>, CreateError> {
+        let (bucket, digest) = (&intake.bucket, form.digest());
         let key = upload_key(&id, &form.file_name)?;
-        let bucket = &intake.bucket;
-        let account = self.known(form.account).await?;
-        let parts = if size.bytes() > LARGE {
+        let account = existing_account(&self.accounts, form.account, &self.config.default_account).await?;
+        let multipart = if size.bytes() > MAX_SINGLE_PUT {
             Some(self.objects.create_multipart_upload(bucket, &key, &form.content_type).await?)
         } else {
             None
         };
         let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
         let place = (bucket.clone(), key.clone());
-        let post = Post::await_upload(request, place, size, parts.clone(), self.now());
+        let post = Post::await_upload(request, place, size, multipart.clone(), self.instruments.now());
         match self.posts.create(&post).await? {
-            Created::New(kept) => {
+            Created::New(post) => {
                 tracing::info!(
-                    post.id = %kept.id, account = %kept.account, object.key = key, video.bytes = size.bytes(),
-                    trace.id = kept.trace.as_ref().map(tracing::field::display),
-                    "upload asked for: the post waits for its bytes"
+                    post.id = %post.id, account = %post.account, object.key = key, video.bytes = size.bytes(),
+                    trace.id = post.trace.as_ref().map(tracing::field::display),
+                    "post created for a request: it waits for its upload"
                 );
-                self.measure(&Measurement::received(&kept));
-                Ok(kept)
+                self.instruments.measure(&Measurement::received(&post));
+                Ok(post)
             }
-            // The same request came at the same time.
-            Created::Already(known) => {
-                if let Some(parts) = &parts {
-                    self.abandon_multipart_upload(bucket, &key, parts).await;
+            // The same request was sent twice at the same time.
+            Created::Already(existing) => {
+                if let Some(upload) = &multipart {
+                    abandon_multipart_upload(&self.objects, bucket, &key, upload).await;
                 }
-                the_same(known, &digest).ok_or(CreateError::KeyReused)
+                if_same_request(existing, &digest).ok_or(CreateError::KeyReused)
             }
         }
     }
 
-    /// Signs the addresses of a post that waits for its video. They end when the
-    /// first ones did, however often they are asked for.
-    async fn offer(&self, post: &Post, content_type: String) -> Result<Option<UploadTarget>, CreateError> {
-        let Some(until) = post.upload_until().filter(|until| *until > self.now()) else { return Ok(None) };
+    /// Presigns the URLs of a post that waits for its video. All URLs of a post expire when the first ones do, however
+    /// often the request is repeated.
+    async fn presign(&self, post: &Post, content_type: String) -> Result<Option<UploadTarget>, CreateError> {
+        let until = post.upload_until().filter(|until| *until > self.instruments.now());
+        let Some(until) = until else { return Ok(None) };
         let bytes = post.bytes.unwrap_or_default();
-        // Signatures know whole seconds.
+        // A presigned URL states whole seconds.
         let from = Timestamp::from_second(post.created_at.as_second()).unwrap_or(post.created_at);
         let term = until.duration_since(from).unsigned_abs();
-        let slot = PresignTarget { bucket: &post.source.bucket, key: &post.source.key, from, term };
+        let target = PresignTarget { bucket: &post.source.bucket, key: &post.source.key, from, term };
         let Some(upload) = &post.multipart_upload_id else {
-            let url = self.objects.presign_put(slot, bytes, &content_type).await?;
+            let url = self.objects.presign_put(target, bytes, &content_type).await?;
             return Ok(Some(UploadTarget::Whole { url, bytes, content_type, until }));
         };
         let mut parts = Vec::new();
-        for (number, first_byte, bytes) in cut(bytes) {
-            let url = self.objects.presign_part(slot, upload, number, bytes).await?;
+        for (number, first_byte, bytes) in split(bytes) {
+            let url = self.objects.presign_part(target, upload, number, bytes).await?;
             parts.push(PartTarget { number, first_byte, bytes, url });
         }
         Ok(Some(UploadTarget::Parts { parts, until }))
     }
 
-    /// Makes one object of the parts of a post's video, which then arrives as any
-    /// other does. Where that was done before, nothing is left to do.
+    /// Completes the multipart upload of a post's video. S3's event then reports the object as for any upload. A completed
+    /// upload stays as it is.
     ///
     /// # Errors
-    /// Parts are missing: they are named, and can be sent yet.
-    pub async fn complete_upload(&self, id: &PostId) -> Result<Versioned<Post>, CreateError> {
-        let post = self.posts.get(id).await?.ok_or_else(|| CreateError::UnknownPost(id.clone()))?;
-        let Some(upload) = &post.multipart_upload_id else { return Err(CreateError::NotInParts(post.state_name())) };
+    /// With [`CreateError::PartsMissing`] the caller can still send the parts.
+    pub async fn complete(&self, id: &PostId) -> Result<Versioned<Post>, CreateError> {
+        let post = self.posts.get(id).await?.ok_or_else(|| CreateError::PostNotFound(id.clone()))?;
+        let not_multipart = CreateError::NotMultipart(post.state_name());
+        let Some(upload) = &post.multipart_upload_id else { return Err(not_multipart) };
         if !post.awaits_bytes() {
-            return if post.source.version.is_known() {
-                Ok(post)
-            } else {
-                Err(CreateError::NotInParts(post.state_name()))
-            };
+            return if post.source.version.is_known() { Ok(post) } else { Err(not_multipart) };
         }
         let (bucket, key) = (&post.source.bucket, &post.source.key);
-        let Some(there) = self.objects.parts(bucket, key, upload).await? else { return Ok(post) };
-        let wanted: Vec<_> = cut(post.bytes.unwrap_or_default()).collect();
-        let missing = missing(&wanted, &there);
+        let Some(uploaded) = self.objects.parts(bucket, key, upload).await? else { return Ok(post) };
+        let expected: Vec<_> = split(post.bytes.unwrap_or_default()).collect();
+        let missing = missing_parts(&expected, &uploaded);
         if !missing.is_empty() {
             return Err(CreateError::PartsMissing(missing));
         }
-        let parts: Vec<_> = there.into_iter().filter(|part| wanted.iter().any(|(n, ..)| *n == part.number)).collect();
+        let is_expected = |part: &UploadedPart| expected.iter().any(|(number, ..)| *number == part.number);
+        let parts: Vec<_> = uploaded.into_iter().filter(is_expected).collect();
         self.objects.complete_multipart_upload(bucket, key, upload, &parts).await?;
         tracing::info!(post.id = %id, parts = parts.len(), "upload completed");
         Ok(post)
     }
-
-    /// Gives an upload in parts up; what that misses, the bucket's own rule removes.
-    pub(crate) async fn abandon_multipart_upload(&self, bucket: &str, key: &str, upload: &str) {
-        if let Err(error) = self.objects.abort_multipart_upload(bucket, key, upload).await {
-            let error = error_chain(&error);
-            tracing::warn!(object.key = key, error, "an upload in parts was not given up: the bucket does so in a day");
-        }
-    }
 }
 
-/// The parts of a video: number, first byte and length of each.
-fn cut(bytes: u64) -> impl Iterator<Item = (i32, u64, u64)> {
-    (1..).zip(0..bytes.div_ceil(PART)).map(move |(number, n)| (number, n * PART, PART.min(bytes - n * PART)))
+/// Splits a video into parts: number, first byte and length of each.
+fn split(bytes: u64) -> impl Iterator<Item = (i32, u64, u64)> {
+    let count = bytes.div_ceil(PART_SIZE);
+    (1..).zip(0..count).map(move |(number, n)| (number, n * PART_SIZE, PART_SIZE.min(bytes - n * PART_SIZE)))
 }
 
-fn missing(wanted: &[(i32, u64, u64)], there: &[UploadedPart]) -> Vec<i32> {
-    let has = |number: i32, bytes: u64| there.iter().any(|part| part.number == number && part.bytes == bytes);
-    wanted.iter().filter(|(number, _, bytes)| !has(*number, *bytes)).map(|(number, ..)| *number).collect()
+fn missing_parts(expected: &[(i32, u64, u64)], uploaded: &[UploadedPart]) -> Vec<i32> {
+    let has = |number: i32, bytes: u64| uploaded.iter().any(|part| part.number == number && part.bytes == bytes);
+    expected.iter().filter(|(number, _, bytes)| !has(*number, *bytes)).map(|(number, ..)| *number).collect()
 }
 
 #[cfg(test)]
@@ -216,17 +214,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_video_are_all_of_it_and_in_order() {
-        for bytes in [LARGE + 1, 2 * PART, 2 * PART + 1, 4_000_000_000] {
-            let parts: Vec<_> = cut(bytes).collect();
+    fn parts_cover_the_video_in_order() {
+        for bytes in [MAX_SINGLE_PUT + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1, 4_000_000_000] {
+            let parts: Vec<_> = split(bytes).collect();
             let mut end = 0;
             for (n, (number, first, len)) in (1..).zip(&parts) {
                 assert_eq!((*number, *first), (n, end));
-                assert!(*len > 0 && *len <= PART);
+                assert!(*len > 0 && *len <= PART_SIZE);
                 end += len;
             }
             assert_eq!(end, bytes);
-            assert!(parts.len() <= 60, "all of them fit into one answer");
+            assert!(parts.len() <= 60, "one response can list all parts");
         }
     }
 }

@@ -1,12 +1,14 @@
-//! What is counted of a post's life, and that somebody looks at it.
+//! Which measurements a post makes, and that the template uses exactly these metrics.
 
 use std::collections::BTreeSet;
 
 use domain::chunk::{ChunkCeiling, ChunkPlan};
 use domain::failure::Failure;
-use domain::identity::{Alias, PublishId};
-use domain::post::SentReceipt;
+use domain::identity::{Alias, PostId, PublishId};
+use domain::options::PostOptions;
+use domain::post::{Request, SentReceipt};
 use domain::report::{Links, PublishStatus, StatusReport};
+use domain::request::UploadForm;
 use domain::secret::Sealed;
 use domain::size::VideoSize;
 use domain::source::{ObjectVersion, Source};
@@ -25,30 +27,30 @@ fn claimed() -> Post {
     post.claim("worker", start()).unwrap()
 }
 
-fn by(reading: &Measurement) -> Vec<(&str, &str)> {
-    reading.by.iter().map(|(name, word)| (*name, word.as_str())).collect()
+fn dimensions(measurement: &Measurement) -> Vec<(&str, &str)> {
+    measurement.dimensions.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 #[test]
-fn a_failure_is_counted_by_its_reason_where_that_is_one_of_few() {
+fn failure_counts_by_known_reason_or_other() {
     for (code, counted) in [("file_empty", "file_empty"), ("auth_removed", "auth_removed"), ("brand_new", "other")] {
         let failed = claimed().fail(Failure::new(code, "", ""), start()).unwrap();
-        let reading = Measurement::of_state(&failed, start()).unwrap();
-        assert_eq!(by(&reading), [("State", "failed"), ("Reason", counted)]);
-        assert_eq!(reading.figures, [(Metric::PostsEnded, 1.0), (Metric::FailureRate, 100.0)]);
+        let measurement = Measurement::of_state(&failed, start()).unwrap();
+        assert_eq!(dimensions(&measurement), [("State", "failed"), ("Reason", counted)]);
+        assert_eq!(measurement.metrics, [(Metric::PostsEnded, 1.0), (Metric::FailureRate, 100.0)]);
     }
 }
 
 #[test]
-fn nothing_is_counted_by_post_or_account() {
+fn post_and_account_are_properties_not_dimensions() {
     let deferred = claimed().defer("queued_behind", "", Duration::from_secs(1), start()).unwrap();
-    let reading = Measurement::of_state(&deferred, start()).unwrap();
-    assert_eq!(by(&reading), [("Reason", "queued_behind")]);
-    assert!(reading.about.iter().any(|(name, word)| *name == "post.id" && *word == deferred.id.to_string()));
+    let measurement = Measurement::of_state(&deferred, start()).unwrap();
+    assert_eq!(dimensions(&measurement), [("Reason", "queued_behind")]);
+    assert!(measurement.properties.iter().any(|(name, value)| *name == "post.id" && *value == deferred.id.to_string()));
 }
 
 #[test]
-fn a_post_that_waited_for_its_time_is_not_late_for_it() {
+fn time_to_publish_starts_after_the_scheduled_time() {
     let held_until = start() + Duration::from_hours(5);
     let scheduled = claimed().schedule(held_until, start()).unwrap();
     assert_eq!(wanted_at(&scheduled), start());
@@ -56,7 +58,7 @@ fn a_post_that_waited_for_its_time_is_not_late_for_it() {
     assert_eq!(wanted_at(&released), held_until);
 }
 
-/// A post of which TikTok has every byte.
+/// A post whose video TikTok has received completely.
 fn processing() -> Post {
     let plan = ChunkPlan::new(VideoSize::new(10).unwrap(), ChunkCeiling::new(10_000_000).unwrap());
     let upload = Upload {
@@ -72,43 +74,68 @@ fn processing() -> Post {
     committed.sent(SentReceipt::Confirmed, start()).unwrap()
 }
 
-fn told(status: PublishStatus) -> StatusReport {
+fn report(status: PublishStatus) -> StatusReport {
     StatusReport { status, uploaded: None, video_ids: vec![], links: Links::default(), log_id: None }
 }
 
-fn counts(reading: &Measurement, metric: Metric) -> Option<f64> {
-    reading.figures.iter().find(|(counted, _)| *counted == metric).map(|(_, value)| *value)
+fn value(measurement: &Measurement, metric: Metric) -> Option<f64> {
+    measurement.metrics.iter().find(|(measured, _)| *measured == metric).map(|(_, value)| *value)
 }
 
 #[test]
-fn a_draft_is_timed_until_it_is_in_the_inbox_and_not_until_its_creator_posts_it() {
+fn time_of_a_draft_ends_at_delivery() {
     let (soon, later) = (start() + Duration::from_secs(30), start() + Duration::from_hours(9));
-    let delivered = processing().apply_report(&told(PublishStatus::InInbox), soon).unwrap();
-    let reading = Measurement::of_state(&delivered, soon).unwrap();
-    assert_eq!((by(&reading), counts(&reading, Metric::TimeToPublish)), (vec![("State", "delivered")], Some(30.0)));
-    let published = delivered.apply_report(&told(PublishStatus::Published), later).unwrap();
-    let reading = Measurement::of_state(&published, later).unwrap();
-    assert_eq!((by(&reading), counts(&reading, Metric::TimeToPublish)), (vec![("State", "published")], None));
-    assert_eq!(counts(&reading, Metric::FailureRate), None, "one post is one in the share");
+    let delivered = processing().apply_report(&report(PublishStatus::InInbox), soon).unwrap();
+    let measurement = Measurement::of_state(&delivered, soon).unwrap();
+    assert_eq!(
+        (dimensions(&measurement), value(&measurement, Metric::TimeToPublish)),
+        (vec![("State", "delivered")], Some(30.0))
+    );
+    let published = delivered.apply_report(&report(PublishStatus::Published), later).unwrap();
+    let measurement = Measurement::of_state(&published, later).unwrap();
+    assert_eq!(
+        (dimensions(&measurement), value(&measurement, Metric::TimeToPublish)),
+        (vec![("State", "published")], None)
+    );
+    assert_eq!(value(&measurement, Metric::FailureRate), None, "a post counts once");
 }
 
 #[test]
-fn what_tiktok_has_whole_is_counted_in_bytes() {
-    let reading = Measurement::of_state(&processing(), start()).unwrap();
-    assert_eq!(reading.figures, [(Metric::VideoBytes, 10.0)]);
-    assert!(reading.about.contains(&("publish.id", "v_pub_file~v2-1.1".to_owned())));
+fn processing_post_counts_its_video_bytes() {
+    let measurement = Measurement::of_state(&processing(), start()).unwrap();
+    assert_eq!(measurement.metrics, [(Metric::VideoBytes, 10.0)]);
+    assert!(measurement.properties.contains(&("publish.id", "v_pub_file~v2-1.1".to_owned())));
 }
 
 #[test]
-fn every_own_and_documented_code_is_its_own_metric_label() {
+fn every_known_reason_is_its_own_metric_label() {
     let documented = error_codes::ERROR_CODES.iter().map(|row| Reason::parse(row.code));
     for reason in Reason::ALL.iter().cloned().chain(documented) {
         assert_eq!(label(&reason), reason.code());
     }
 }
 
-/// The metrics of our namespace that the template names, wherever it does.
-fn named_in_the_template() -> BTreeSet<&'static str> {
+#[test]
+fn upload_that_never_came_counts_as_upload_expired() {
+    let key = "uploads/a/clip.mp4".to_owned();
+    let request = Request {
+        id: PostId::random(&[7; 32]),
+        account: Alias::new("anna").unwrap(),
+        options: PostOptions::default(),
+        digest: UploadForm::read(br#"{"file_name":"clip.mp4","bytes":10,"content_type":"video/mp4"}"#)
+            .unwrap()
+            .digest(),
+        trace: None,
+    };
+    let size = VideoSize::new(10).unwrap();
+    let waiting = Post::await_upload(request, ("intake".to_owned(), key), size, None, start());
+    let expired = waiting.expire_upload(start() + Duration::from_hours(48)).unwrap();
+    let measurement = Measurement::of_state(&expired, start()).unwrap();
+    assert_eq!(dimensions(&measurement), [("State", "failed"), ("Reason", "upload_expired")]);
+}
+
+/// The metrics of our namespace that the template names.
+fn metrics_in_template() -> BTreeSet<&'static str> {
     let template = include_str!("../../../../template.yaml");
     let mentions = template.split("Dropcast/${AWS::StackName}").skip(1);
     mentions
@@ -127,7 +154,7 @@ fn named_in_the_template() -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn dashboard_and_alarms_name_what_is_measured_and_nothing_else() {
+fn template_names_exactly_the_measured_metrics() {
     let measured: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name_and_unit().0).collect();
-    assert_eq!(named_in_the_template(), measured);
+    assert_eq!(metrics_in_template(), measured);
 }

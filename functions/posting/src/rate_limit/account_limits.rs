@@ -1,89 +1,84 @@
-//! The books, opened and changed.
+//! The stored counters of TikTok's limits: read, and changed by compare-and-swap.
 
 use std::time::Duration;
 
 use domain::identity::Alias;
 use domain::options::Mode;
-use domain::rate_limit::{PostingUsers, QueuePosition, UploadQuota, Wait};
+use domain::rate_limit::{Posted, PostingUsers, UploadQuota, Wait};
 use domain::reason::Reason;
 use futures::try_join;
-use storage::{Counter, LimitKey, SaveError, StoreError, StoredCounter};
+use jiff::Timestamp;
+use storage::{Counter, LimitKey, Limits, StoreError, StoredCounter};
 
-use super::has_posted;
+use crate::compare_and_swap::{Change, update};
 use crate::exit::Exit;
-use crate::posting::Posting;
+use crate::invocation::Instruments;
 
-/// How often a book is read again that somebody else wrote meanwhile.
-const TRIES: u32 = 12;
-/// The wait of who never came to write.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// The wait of a worker that could not write a counter because of other workers.
+const CONTENDED_WAIT: Duration = Duration::from_secs(5);
 
-/// What an upload is held against.
+/// The counters that decide whether an upload may begin.
 pub(crate) struct AccountLimits {
-    pub(super) mode: Mode,
-    /// The account's turns.
-    pub(crate) turns: StoredCounter<UploadQuota>,
-    /// The app's users, where it is a direct post.
-    pub(super) users: Option<StoredCounter<PostingUsers>>,
+    pub(crate) mode: Mode,
+    /// The account's uploads in this mode.
+    pub(crate) quota: StoredCounter<UploadQuota>,
+    /// The app's posting users; only for direct posts.
+    pub(crate) users: Option<StoredCounter<PostingUsers>>,
 }
 
-impl Posting {
-    /// Opens the books that an upload in this mode is held against.
-    pub(crate) async fn books(&self, alias: &Alias, mode: Mode) -> Result<AccountLimits, StoreError> {
+from_dependencies! {
+    pub(crate) struct LimitStore { limits: Limits, instruments: Instruments, }
+}
+
+impl LimitStore {
+    /// Reads the counters for an account's uploads in a mode.
+    pub(super) async fn read(&self, alias: &Alias, mode: Mode) -> Result<AccountLimits, StoreError> {
         let users = async {
             match mode {
                 Mode::Direct => self.limits.get(LimitKey::posting_users()).await.map(Some),
                 Mode::Draft => Ok(None),
             }
         };
-        let (turns, users) = try_join!(self.limits.get(LimitKey::upload_quota(alias, mode)), users)?;
-        Ok(AccountLimits { mode, turns, users })
+        let (quota, users) = try_join!(self.limits.get(LimitKey::upload_quota(alias, mode)), users)?;
+        Ok(AccountLimits { mode, quota, users })
     }
 
-    /// Makes sure that nothing but other posts keeps the account from beginning an
-    /// upload now: of its own limits, and the app's.
-    pub(crate) fn has_room(&self, alias: &Alias, books: &AccountLimits, ahead: QueuePosition) -> Result<(), Wait> {
-        let (now, turns) = (self.now(), &books.turns.value);
-        turns.check(self.limits(books.mode), ahead, now)?;
-        let admit = |users: &StoredCounter<PostingUsers>| {
-            users.value.admit(alias, has_posted(turns, now), self.posting_users, now).map(|_| ())
-        };
-        books.users.as_ref().map_or(Ok(()), admit)
-    }
-
-    /// Changes a book, after whatever others wrote meanwhile.
-    pub(super) async fn change<B: Counter>(
+    /// Changes a counter. `change` returns `None` if nothing needs to be written.
+    pub(super) async fn change<C: Counter>(
         &self,
         key: LimitKey,
-        change: impl FnMut(&B) -> Result<Option<B>, Exit>,
+        change: impl FnMut(&C) -> Result<Option<C>, Exit>,
     ) -> Result<(), Exit> {
         self.change_read(None, key, change).await
     }
 
-    /// The same of a book that may have been read a moment ago.
-    pub(super) async fn change_read<B: Counter>(
+    /// Changes a counter that may have been read shortly before; it is then not read again before the first write.
+    pub(super) async fn change_read<C: Counter>(
         &self,
-        mut read: Option<StoredCounter<B>>,
+        read: Option<StoredCounter<C>>,
         key: LimitKey,
-        mut change: impl FnMut(&B) -> Result<Option<B>, Exit>,
+        mut change: impl FnMut(&C) -> Result<Option<C>, Exit>,
     ) -> Result<(), Exit> {
-        for _ in 0..TRIES {
-            let opened = match read.take() {
-                Some(opened) => opened,
-                None => self.limits.get::<B>(key.clone()).await?,
-            };
-            let Some(next) = change(&opened.value)? else { return Ok(()) };
-            match self.limits.save(opened, &next, self.now()).await {
-                Ok(()) => return Ok(()),
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        let message = "many workers use the account's budget at once";
-        Err(Exit::rate_limited(Wait {
-            reason: Reason::RateLimitContended,
-            message: message.to_owned(),
-            until: self.now() + BUSY_WAIT,
-        }))
+        let changed = update(
+            read,
+            || async { Ok(self.limits.get(key.clone()).await?) },
+            |counter: StoredCounter<C>| {
+                let next = change(&counter.value)?;
+                Ok::<_, Exit>(next.map_or(Change::Stop(()), |next| Change::Save((counter, next))))
+            },
+            |(counter, next): (StoredCounter<C>, C)| async move {
+                self.limits.save(counter, &next, self.instruments.now()).await
+            },
+        );
+        changed.await?.ok_or_else(|| {
+            let message = "many workers change the account's limits at the same time".to_owned();
+            let until = self.instruments.now() + CONTENDED_WAIT;
+            Exit::rate_limited(Wait { reason: Reason::RateLimitContended, message, until })
+        })
     }
+}
+
+/// Whether an account has posted directly within a day.
+pub(super) fn has_posted(quota: &UploadQuota, now: Timestamp) -> Posted {
+    if quota.has_posted(now) { Posted::Today } else { Posted::NotToday }
 }

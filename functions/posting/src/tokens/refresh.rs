@@ -1,171 +1,180 @@
-//! The exchange of a pair of tokens, under the account's lock.
+//! Refreshes a pair of tokens, under the account's refresh lock.
 //!
-//! | TikTok | then |
+//! | TikTok | what follows |
 //! |---|---|
-//! | grants a pair | it is stored, however often that takes, and only then used |
-//! | does not answer | the old token is tried once more: it may have been rotated, or not |
-//! | refuses for good | a newer pair that somebody stored counts; else the account must be connected again |
-//! | is in trouble, or something of ours is | nothing is changed, and it is tried again later |
+//! | grants a pair | the pair is stored, with retries, and used only after that |
+//! | does not answer | the old refresh token is tried once more: TikTok may or may not have rotated it |
+//! | refuses for good | a newer pair that another worker stored is used; otherwise the account must be connected again |
+//! | or the stack has a temporary problem | nothing is changed, and the refresh is retried later |
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::account::{Account, Connection, TokenPair};
 use domain::failure::{Disposition, error_chain};
 use domain::identity::Alias;
+use domain::reason::Reason;
 use domain::secret::{Sealed, SecretString};
-use storage::{EncryptionContext, Purpose, SaveError, StoreError, Versioned};
-use tiktok::{AppCredentials, ErrorKind, RefreshToken, TokenResponse};
+use storage::{AppSecret, EncryptionContext, Purpose, SaveError, Versioned};
+use tiktok::{AppCredentials, ErrorKind, RefreshToken, TikTok, TokenResponse};
 
-use super::{OpenedToken, unknown_account};
+use super::store::{OpenedToken, TokenStore};
+use crate::compare_and_swap::{Change, update};
 use crate::exit::Exit;
-use crate::measure::Measurement;
-use crate::posting::Posting;
 
-/// How often a new pair is tried to be sealed and stored.
+/// How often a call that stores a new pair is tried: twenty seconds in all.
 const STORE_TRIES: u32 = 10;
-/// The pause between two such tries.
+/// The pause between two tries.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
-impl Posting {
-    /// Has a new pair, under the account's lock.
-    pub(super) async fn refresh(&self, kept: Versioned<Account>) -> Result<OpenedToken, Exit> {
-        let (app, refresh) = match self.what_a_refresh_needs(&kept).await {
-            Ok(needed) => needed,
-            Err(stop) => {
-                self.unlock(kept).await;
-                return Err(stop);
+from_dependencies! {
+    pub(crate) struct Refresher { store: TokenStore, app: Arc<AppSecret>, tiktok: TikTok, }
+}
+
+impl Refresher {
+    /// Exchanges the pair of an account whose lock the caller holds, and opens the new access token.
+    pub(super) async fn refresh(&self, account: Versioned<Account>) -> Result<OpenedToken, Exit> {
+        let (app, token) = match self.prepare(&account).await {
+            Ok(prepared) => prepared,
+            Err(exit) => {
+                self.unlock(account).await;
+                return Err(exit);
             }
         };
-        let mut granted = self.tiktok.refresh(&app, &refresh).await;
+        let mut granted = self.tiktok.refresh(&app, &token).await;
         if matches!(&granted, Err(error) if matches!(error.fault, ErrorKind::Unanswered(_))) {
-            // The pair may have been rotated with the answer lost; the old one is tried once more.
-            granted = self.tiktok.refresh(&app, &refresh).await;
+            granted = self.tiktok.refresh(&app, &token).await;
         }
         match granted {
-            Ok(grant) => self.keep_grant(kept, grant).await,
+            Ok(grant) => self.store_grant(account, grant).await,
             Err(error) if matches!(error.disposition(), Disposition::Reconcile | Disposition::NeedsReconnect) => {
-                self.part(kept, &error.failure().message).await
+                self.refused(account, &error.failure().message).await
             }
             Err(error) => {
-                self.unlock(kept).await;
-                Err(Exit::defer_until_fixed(error.disposition(), &error.failure()))
+                self.unlock(account).await;
+                let failure = error.failure();
+                Err(Exit::defer_until_fixed(error.disposition(), failure.reason, failure.message))
             }
         }
     }
 
-    /// Everything that can be found missing before TikTok is asked, is: once it
-    /// has rotated the pair, nothing may fail that could have failed earlier.
-    async fn what_a_refresh_needs(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Exit> {
+    /// Collects what a refresh needs, and proves that the key can seal. After TikTok has rotated the pair, nothing may
+    /// fail that could have failed before.
+    async fn prepare(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Exit> {
         let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
-        let refresh = self.cipher.open(&context, &account.tokens.refresh).await?;
-        self.cipher.seal(&context, &refresh).await?;
-        let secret = self.app.get(self.now()).await?;
-        Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(refresh)))
+        let token = self.store.cipher.open(&context, &account.tokens.refresh).await?;
+        self.store.cipher.seal(&context, &token).await?;
+        let secret = self.app.get(self.store.instruments.now()).await?;
+        Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(token)))
     }
 
-    /// Stores a new pair, and only then hands out its token. A pair is never
-    /// dropped: not because somebody changed the account meanwhile, nor for a
-    /// passing error.
-    async fn keep_grant(&self, mut kept: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
-        let now = self.now();
-        let alias = kept.alias.clone();
-        let access = self.seal_surely(Purpose::AccessToken, &alias, grant.access.secret()).await?;
-        let refresh = self.seal_surely(Purpose::RefreshToken, &alias, grant.refresh.secret()).await?;
+    /// Stores a new pair, and only then returns its access token. The pair is not dropped because another worker changed
+    /// the account meanwhile, nor for a temporary error.
+    async fn store_grant(&self, account: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
+        let now = self.store.instruments.now();
+        let alias = account.alias.clone();
+        let access = self.seal(Purpose::AccessToken, &alias, grant.access.secret()).await?;
+        let refresh = self.seal(Purpose::RefreshToken, &alias, grant.refresh.secret()).await?;
         let (access_lifetime, refresh_lifetime) = (grant.access_lifetime, grant.refresh_lifetime);
-        let tokens = TokenPair::granted((access.clone(), access_lifetime), (refresh, refresh_lifetime), now);
-        let old = kept.tokens.refresh.clone();
-        for _ in 0..STORE_TRIES {
-            if kept.tokens.refresh != old {
-                // Somebody connected the account anew meanwhile, or disconnected it.
-                let newest = self.connected(&alias).await?;
-                return self.open(&newest).await;
+        let tokens = &TokenPair::granted((access.clone(), access_lifetime), (refresh, refresh_lifetime), now);
+        let old = account.tokens.refresh.clone();
+        let (accounts, alias) = (&self.store.accounts, &alias);
+        let stored = update(
+            Some(account),
+            || async move {
+                let read = retry(alias, || accounts.get(alias), |error| error.disposition()).await?;
+                read.ok_or_else(|| Exit::account_not_found(alias))
+            },
+            // Another pair means that the account was connected anew, or disconnected, meanwhile.
+            |account| {
+                let replaced = account.tokens.refresh != old;
+                let next = renewed(&account, tokens, &grant);
+                Ok(if replaced { Change::Stop(Stored::OtherPair) } else { Change::Save((account, next)) })
+            },
+            |(account, next): (Versioned<Account>, Account)| async move {
+                let save = || accounts.save(&account, next.clone(), now);
+                retry(alias, save, disposition).await.map(|_| Stored::NewPair)
+            },
+        );
+        match stored.await? {
+            Some(Stored::NewPair) => {
+                tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
+                Ok(OpenedToken { token: grant.access, sealed: access })
             }
-            match self.accounts.save(&kept, renewed(&kept, &tokens, &grant), now).await {
-                Ok(_) => {
-                    tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
-                    return Ok(OpenedToken { token: grant.access, sealed: access });
-                }
-                Err(SaveError::Conflict) => match self.accounts.get(&alias).await {
-                    Ok(newest) => kept = newest.ok_or_else(|| unknown_account(&alias))?,
-                    Err(error) => not_stored_yet(&alias, error).await?,
-                },
-                Err(SaveError::Store(error)) => not_stored_yet(&alias, error).await?,
+            Some(Stored::OtherPair) => self.store.open(&*self.store.connected(alias).await?).await,
+            None => {
+                let message = "the account's new tokens could not be stored";
+                Err(Exit::defer(Reason::TokensNotStored, message, Duration::from_secs(30)))
             }
         }
-        Err(Exit::defer("tokens_not_stored", "the account's new tokens could not be stored", Duration::from_secs(30)))
     }
 
-    async fn seal_surely(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Exit> {
+    async fn seal(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Exit> {
         let context = EncryptionContext::new(purpose, alias);
-        let mut sealed = self.cipher.seal(&context, secret).await;
-        for _ in 1..STORE_TRIES {
-            match &sealed {
-                Err(error) if matches!(error.disposition(), Disposition::Retry { .. }) => {
-                    tokio::time::sleep(STORE_PAUSE).await;
-                    sealed = self.cipher.seal(&context, secret).await;
-                }
-                _ => break,
-            }
-        }
-        Ok(sealed?)
+        let seal = || self.store.cipher.seal(&context, secret);
+        Ok(retry(alias, seal, |error| error.disposition()).await?)
     }
 
-    /// TikTok refused the refresh token for good. If somebody else stored a
-    /// newer pair, that one counts; otherwise the account must be connected again.
-    async fn part(&self, kept: Versioned<Account>, why: &str) -> Result<OpenedToken, Exit> {
-        let newest = self.connected(&kept.alias).await?;
-        if newest.tokens.refresh != kept.tokens.refresh {
-            return self.open(&newest).await;
+    /// Handles TikTok's final refusal of the refresh token. If another worker has stored a newer pair, that one is used;
+    /// otherwise the account must be connected again.
+    async fn refused(&self, account: Versioned<Account>, why: &str) -> Result<OpenedToken, Exit> {
+        let newest = self.store.connected(&account.alias).await?;
+        if newest.tokens.refresh != account.tokens.refresh {
+            return self.store.open(&newest).await;
         }
-        self.mark_authorization_lost(newest, why).await?;
+        self.store.mark_authorization_lost(newest, why).await?;
         Err(Exit::needs_reconnect(why))
     }
 
-    pub(super) async fn mark_authorization_lost(&self, kept: Versioned<Account>, why: &str) -> Result<(), StoreError> {
-        let now = self.now();
-        tracing::error!(account = %kept.alias, why, "TikTok refuses the account's tokens: connect it again");
-        let authorization_lost = kept.value.clone().authorization_lost(why, now);
-        match self.accounts.save(&kept, authorization_lost, now).await {
-            Ok(_) => {
-                self.measure(&Measurement::consent_lost(kept.alias.as_str()));
-                Ok(())
-            }
-            // Somebody changed the account meanwhile: the next refusal marks it.
-            Err(SaveError::Conflict) => Ok(()),
-            Err(SaveError::Store(error)) => Err(error),
-        }
-    }
-
-    /// Gives the lock back. What could not be done is tried again when a call
-    /// needs it; for an idle account, after a while.
-    async fn unlock(&self, kept: Versioned<Account>) {
-        let now = self.now();
-        let tokens = kept.tokens.clone().renewed_later(now);
-        let unlocked = Account { refreshing: None, tokens, ..kept.value.clone() };
-        if let Err(error) = self.accounts.save(kept, unlocked, now).await {
-            tracing::warn!(error = error_chain(&error), "the refresh lock stays until it expires");
+    /// Releases the lock after a refresh that did not happen. The next call retries it; for an idle account, `renewal`
+    /// does so after a while.
+    async fn unlock(&self, account: Versioned<Account>) {
+        let now = self.store.instruments.now();
+        let tokens = account.tokens.clone().renewed_later(now);
+        let unlocked = Account { refreshing: None, tokens, ..account.value.clone() };
+        if let Err(error) = self.store.accounts.save(account, unlocked, now).await {
+            tracing::warn!(error = error_chain(&error), "refresh lock not released: it expires by itself");
         }
     }
 }
 
-/// Waits before a new pair is tried to be stored again.
-///
-/// # Errors
-/// The error itself, where trying again is of no use.
-async fn not_stored_yet(alias: &Alias, error: StoreError) -> Result<(), StoreError> {
-    if !matches!(error.disposition(), Disposition::Retry { .. }) {
-        return Err(error);
-    }
-    tracing::warn!(account = %alias, error = error_chain(&error), "new tokens not stored yet");
-    tokio::time::sleep(STORE_PAUSE).await;
-    Ok(())
+/// Which pair the account has after a grant was to be stored.
+enum Stored {
+    NewPair,
+    /// Another one, which another writer stored first.
+    OtherPair,
 }
 
-/// The account with a new pair. A grant is newer than any refusal, and one that
-/// does not name its scopes has not lost any.
+/// Makes a call to AWS, again while its errors are temporary, at most [`STORE_TRIES`] times.
+async fn retry<T, E: std::error::Error, Answer: Future<Output = Result<T, E>>>(
+    alias: &Alias,
+    mut call: impl FnMut() -> Answer,
+    disposition: impl Fn(&E) -> Disposition,
+) -> Result<T, E> {
+    let mut answer = call().await;
+    for _ in 1..STORE_TRIES {
+        let Err(error) = &answer else { break };
+        if !matches!(disposition(error), Disposition::Retry { .. }) {
+            break;
+        }
+        tracing::warn!(account = %alias, error = error_chain(error), "new tokens not stored yet");
+        tokio::time::sleep(STORE_PAUSE).await;
+        answer = call().await;
+    }
+    answer
+}
+
+/// A conflict is not retried here: the account must be read again first.
+fn disposition(error: &SaveError) -> Disposition {
+    match error {
+        SaveError::Conflict => Disposition::GiveUp,
+        SaveError::Store(error) => error.disposition(),
+    }
+}
+
+/// The account with a new pair, connected and unlocked. A grant without a list of scopes has lost none.
 fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Account {
-    let named = grant.scopes.iter().next().is_some();
-    let scopes = if named { grant.scopes.clone() } else { account.scopes.clone() };
+    let scopes = if grant.scopes.is_empty() { account.scopes.clone() } else { grant.scopes.clone() };
     let (tokens, connection) = (tokens.clone(), Connection::Connected);
     Account { tokens, scopes, connection, refreshing: None, ..account.clone() }
 }

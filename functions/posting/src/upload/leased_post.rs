@@ -1,98 +1,106 @@
-//! A worker's hold on a post: what it read, and the right to write the next.
+//! A claimed post: what the worker read, and the right to write it.
 //!
-//! What must be true before the work goes on is [saved](LeasedPost::save). What may
-//! follow the work is [noted](LeasedPost::note): the next write stores it, or the one
-//! beside the next [piece of work](LeasedPost::during) that lasts until the last write
-//! is [a moment](CHECKPOINT) old; no such work ends before its write has. So
-//! writes of a post never overlap, and none is left behind.
+//! A change on which the next step depends is [saved](LeasedPost::save) at once. Progress that the next step does not
+//! depend on is a [checkpoint](LeasedPost::checkpoint): the next write stores it, at the latest the write beside the next
+//! [piece of work](LeasedPost::run_renewing) that lasts longer than [`CHECKPOINT_INTERVAL`] since the last write. Work is
+//! not finished before its write is, so writes of a post never overlap, and none is forgotten.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use domain::post::{LEASE_TERM, Post};
+use domain::upload::Upload;
 use jiff::Timestamp;
-use storage::Versioned;
+use storage::{Posts, Versioned};
 
 use crate::exit::Exit;
-use crate::posting::{Posting, Worker};
+use crate::invocation::{Instruments, Worker};
 
-/// The age at which a lease is renewed: early enough for what may come between
-/// two chunks, a wait and a question to TikTok, to end within it too.
-const HEARTBEAT: Duration = Duration::from_secs(40);
+/// The age at which a lease is renewed. The rest of the lease's term must be enough for what can happen between two
+/// chunks: a wait, and a question to TikTok.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(40);
 
-/// The least time between two writes that only say how far the work is. Less
-/// would cost more than it saves: what TikTok took since, it is asked about, and
-/// where it does not say, no more is sent again than goes in this time.
-const CHECKPOINT: Duration = Duration::from_secs(1);
+/// The minimum time between two writes that only store an offset. Writing more often costs more than it saves: the next
+/// worker asks TikTok for its offset, and if TikTok does not tell, it sends again at most the bytes of this time.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A claimed post. Every write through it is conditional on the last; after
-/// one has failed, nothing can be written through it any more.
+/// A claimed post. Each write is conditional on the previous one; after a failed write no other can succeed.
 pub(crate) struct LeasedPost<'a> {
-    posting: &'a Posting,
-    kept: Versioned<Post>,
-    /// What the worker knows beyond what is stored.
-    noted: Option<Post>,
+    posts: &'a Posts,
+    instruments: &'a Instruments,
+    stored: Versioned<Post>,
+    /// The post with progress that is not stored yet.
+    checkpoint: Option<Post>,
     worker: &'a Worker,
-    /// Since when the lease runs: every write renews it.
+    /// When the lease was last renewed; every write renews it.
     leased_at: Timestamp,
 }
 
 impl<'a> LeasedPost<'a> {
-    pub(crate) fn new(posting: &'a Posting, kept: Versioned<Post>, worker: &'a Worker) -> Self {
-        Self { posting, kept, noted: None, worker, leased_at: posting.now() }
+    pub(crate) fn new(
+        posts: &'a Posts,
+        instruments: &'a Instruments,
+        post: Versioned<Post>,
+        worker: &'a Worker,
+    ) -> Self {
+        Self { posts, instruments, stored: post, checkpoint: None, worker, leased_at: instruments.now() }
     }
 
-    /// The post as the worker knows it.
+    /// The post with all progress.
     pub(crate) fn post(&self) -> &Post {
-        self.noted.as_ref().unwrap_or(&self.kept.value)
+        self.checkpoint.as_ref().unwrap_or(&self.stored.value)
+    }
+
+    /// The upload of a post that is being sent.
+    ///
+    /// # Errors
+    /// The post has none, which is a bug; TikTok is asked before anything else is done.
+    pub(crate) fn upload(&self) -> Result<Upload, Exit> {
+        self.post().upload().cloned().ok_or_else(|| Exit::Unconfirmed("the post has no upload".to_owned()))
     }
 
     pub(crate) fn worker(&self) -> &'a Worker {
         self.worker
     }
 
-    /// Makes the next step true.
+    /// Stores the next state of the post.
     pub(crate) async fn save(&mut self, next: Post) -> Result<(), Exit> {
-        let now = self.posting.now();
-        self.kept = self.posting.posts.save(&self.kept, next, now).await?;
-        self.noted = None;
+        let now = self.instruments.now();
+        self.stored = self.posts.save(&self.stored, next, now).await?;
+        self.checkpoint = None;
         self.leased_at = now;
         Ok(())
     }
 
-    /// Goes on from the next step, which the next write makes true, a moment after
-    /// the last one at the earliest.
+    /// Keeps progress that a later write stores.
     pub(crate) fn checkpoint(&mut self, next: Post) {
-        self.noted = Some(next);
+        self.checkpoint = Some(next);
     }
 
-    /// Makes sure that nobody else has taken the post over, where the lease is
-    /// not fresh any more.
+    /// Renews the lease if it is older than [`HEARTBEAT_INTERVAL`]. This shows that no other worker has claimed the post.
     pub(crate) async fn renew_if_stale(&mut self) -> Result<(), Exit> {
-        if self.fresh_for().is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
+        if self.time_to_heartbeat().is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
     }
 
-    /// Does a piece of work, and meanwhile stores what was noted and keeps the
-    /// lease from running out.
+    /// Does a piece of work, and meanwhile stores the checkpoint and renews the lease.
     ///
     /// # Errors
-    /// The post is another worker's, or may be, or it cannot be stored. The work
-    /// was dropped that very moment; or it had ended, and what it came to is
-    /// nobody's to act upon.
+    /// The post may be another worker's, or it cannot be stored. The work was aborted at once; if it had finished, its
+    /// result is dropped, because this worker must not act on it.
     pub(crate) async fn run_renewing<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Exit> {
         let mut work = pin!(work);
         loop {
-            let rest = if self.noted.is_some() { self.checkpoint_in() } else { self.fresh_for() };
-            if !rest.is_zero() {
+            let wait = if self.checkpoint.is_some() { self.time_to_checkpoint() } else { self.time_to_heartbeat() };
+            if !wait.is_zero() {
                 tokio::select! {
                     biased;
                     done = &mut work => return Ok(done),
-                    () = tokio::time::sleep(rest) => {}
+                    () = tokio::time::sleep(wait) => {}
                 }
             }
-            let next = self.noted.clone().map_or_else(|| self.renewed(), Ok)?;
-            let left = left_of(LEASE_TERM, self.leased_at, self.posting.now());
-            let mut write = Box::pin(within(left, self.save(next)));
+            let next = self.checkpoint.clone().map_or_else(|| self.renewed(), Ok)?;
+            let lease = remaining(LEASE_TERM, self.leased_at, self.instruments.now());
+            let mut write = Box::pin(within(lease, self.save(next)));
             tokio::select! {
                 biased;
                 stored = &mut write => stored?,
@@ -101,29 +109,27 @@ impl<'a> LeasedPost<'a> {
         }
     }
 
-    /// How long what was noted may wait yet.
-    fn checkpoint_in(&self) -> Duration {
-        left_of(CHECKPOINT, self.leased_at, self.posting.now())
+    fn time_to_checkpoint(&self) -> Duration {
+        remaining(CHECKPOINT_INTERVAL, self.leased_at, self.instruments.now())
     }
 
-    /// How long the lease may be left alone yet.
-    fn fresh_for(&self) -> Duration {
-        left_of(HEARTBEAT, self.leased_at, self.posting.now())
+    fn time_to_heartbeat(&self) -> Duration {
+        remaining(HEARTBEAT_INTERVAL, self.leased_at, self.instruments.now())
     }
 
     fn renewed(&self) -> Result<Post, Exit> {
-        Ok(self.post().clone().renew(self.posting.now())?)
+        Ok(self.post().clone().renew(self.instruments.now())?)
     }
 }
 
-/// A write that comes too late to hold the post by is as good as refused: the
-/// lease has run out, and anybody may have taken the post.
+/// A write that does not finish within the lease counts as refused: another worker may have claimed the post.
 async fn within(lease: Duration, write: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
     tokio::time::timeout(lease, write).await.unwrap_or(Err(Exit::LeaseLost))
 }
 
-fn left_of(term: Duration, leased_at: Timestamp, now: Timestamp) -> Duration {
-    let age = Duration::try_from(now.duration_since(leased_at)).unwrap_or_default();
+/// What remains of a term that began at `since`; the whole term if the clock was set back.
+fn remaining(term: Duration, since: Timestamp, now: Timestamp) -> Duration {
+    let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     term.saturating_sub(age)
 }
 
@@ -132,18 +138,19 @@ mod tests {
     use super::*;
 
     /// The longest wait before a chunk is sent again.
-    const WAIT: Duration = Duration::from_secs(30);
+    const MAX_WAIT: Duration = Duration::from_secs(30);
 
     #[test]
-    fn a_lease_is_renewed_by_its_age_however_often_a_chunk_was_tried_meanwhile() {
-        let leased_at = Timestamp::UNIX_EPOCH;
-        let fresh_after = |seconds| left_of(HEARTBEAT, leased_at, leased_at + Duration::from_secs(seconds)).as_secs();
-        assert_eq!([0, 15, 39, 40, 200].map(fresh_after), [40, 25, 1, 0, 0]);
-        assert_eq!(left_of(HEARTBEAT, leased_at, leased_at - WAIT), HEARTBEAT, "a clock that was set back");
+    fn heartbeat_depends_on_age_of_lease_alone() {
+        let since = Timestamp::UNIX_EPOCH;
+        let left = |seconds| remaining(HEARTBEAT_INTERVAL, since, since + Duration::from_secs(seconds)).as_secs();
+        assert_eq!([0, 15, 39, 40, 200].map(left), [40, 25, 1, 0, 0]);
+        let before = since - MAX_WAIT;
+        assert_eq!(remaining(HEARTBEAT_INTERVAL, since, before), HEARTBEAT_INTERVAL, "the clock was set back");
     }
 
     #[test]
-    fn a_lease_outlives_what_may_come_between_two_chunks() {
-        assert!(HEARTBEAT + WAIT < LEASE_TERM);
+    fn lease_outlives_the_wait_between_two_chunks() {
+        assert!(HEARTBEAT_INTERVAL + MAX_WAIT < LEASE_TERM);
     }
 }

@@ -1,105 +1,125 @@
 //! What TikTok's answer to a chunk leads to.
+//!
+//! Which HTTP status is which [`ChunkOutcome`] is a table in the `tiktok` crate: `ANSWERS` in `tiktok/src/upload/answer.rs`.
+//!
+//! **That table can cause a second post.** [`ChunkOutcome::UrlRejected`] means that TikTok surely did not take the chunk.
+//! For the last chunk, the worker then removes the commit mark ([`surely_not_taken`]) and abandons the upload, and the next
+//! worker begins a new one. If TikTok took the chunk in fact, the video is posted twice. So a row of the table may be
+//! `UrlRejected` instead of a retry only if TikTok documents that such an answer means a refusal.
 
 use std::time::Duration;
 
 use domain::chunk::Chunk;
 use domain::failure::Failure;
-use domain::post::{Post, Reconciled, TrustOffset, reconcile};
+use domain::post::{Post, Reconciled, TrustOffset};
 use domain::rate::Rate;
+use domain::reason::Reason;
 use domain::upload::Upload;
 use tiktok::ChunkOutcome;
 
-use super::send::under_way;
-use super::{LeasedPost, Progress, ThroughputEstimate, URL_NEEDED};
+use super::leased_post::LeasedPost;
+use super::reconcile::Reconciler;
+use super::session::{Next, Progress};
 use crate::exit::Exit;
 use crate::measure::Measurement;
-use crate::posting::Posting;
 
-/// How an upload goes on.
-pub(super) enum Next {
-    /// With the same chunk, after a wait.
-    Again(Duration),
-    /// With whatever the post says is next.
-    Rest(Progress),
-}
-
-impl Posting {
-    pub(super) async fn react(
-        &self,
-        leased: &mut LeasedPost<'_>,
-        chunk: Chunk,
-        outcome: ChunkOutcome,
-        pace: &ThroughputEstimate,
-    ) -> Result<Next, Exit> {
-        let upload = under_way(leased)?;
-        let post = leased.post();
-        let (id, total) = (post.id.clone(), upload.plan.size().bytes());
-        match outcome {
-            ChunkOutcome::Complete => {
-                tracing::info!(
-                    post.id = %id, publish.id = %upload.publish_id, upload.offset = total, video.bytes = total,
-                    upload.bytes_per_s = pace.rate().map(Rate::bytes_per_second), "last chunk accepted"
-                );
-                if let Some(rate) = pace.rate() {
-                    self.measure(&Measurement::sent(post, rate));
-                }
-                Err(Exit::Sent)
-            }
-            ChunkOutcome::Accepted { .. } if chunk.end() < total => {
-                let next = post.clone().progress(chunk.end(), pace.rate(), self.now())?;
-                tell_progress(&next, chunk);
-                leased.checkpoint(next);
-                Ok(Next::Rest(Progress::Known))
-            }
-            // TikTok wants more than there is: ask what it has.
-            ChunkOutcome::Accepted { .. } => Ok(Next::Rest(Progress::Unverified(TrustOffset::Further))),
-            ChunkOutcome::Resync { uploaded } => match uploaded.and_then(|at| upload.plan.boundary_of(at)) {
-                Some(at) if at < total && at != upload.offset => {
-                    tracing::warn!(post.id = %id, upload.offset = at, "TikTok names another position: going on there");
-                    leased.save(post.clone().progress(at, None, self.now())?).await?;
-                    Ok(Next::Rest(if at < upload.offset { Progress::Rewound } else { Progress::Known }))
-                }
-                _ => Ok(Next::Rest(Progress::Unverified(TrustOffset::StatusReport))),
-            },
-            ChunkOutcome::Retry { after, why } => {
-                tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "chunk not taken: sending it again");
-                Ok(Next::Again(after))
-            }
-            ChunkOutcome::Unknown { why } => {
-                tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "chunk unanswered: asking TikTok");
-                Ok(Next::Rest(Progress::Unverified(TrustOffset::Further)))
-            }
-            ChunkOutcome::SourceFailed(fault) => {
-                Err(Exit::defer("source_unreadable", fault.to_string(), Duration::from_secs(2)))
-            }
-            ChunkOutcome::UrlRejected(why) => self.dead(leased, &upload, &why).await,
-            ChunkOutcome::Rejected(failure) if upload.may_be_complete() => Err(Exit::Unconfirmed(failure.message)),
-            ChunkOutcome::Rejected(failure) => Err(Exit::Fail(failure)),
-        }
-    }
-
-    /// TikTok takes nothing more at the upload's URL. It is asked first how the
-    /// publish stands: it may have come to an end, and say why.
-    async fn dead(&self, leased: &mut LeasedPost<'_>, upload: &Upload, refusal: &Failure) -> Result<Next, Exit> {
-        tracing::warn!(post.id = %leased.post().id, publish.id = %upload.publish_id, why = %refusal, "upload refused");
-        let report = self.report_of(leased, upload).await;
-        match report.as_ref().map(|report| reconcile(upload, report, TrustOffset::Further, self.now(), URL_NEEDED)) {
-            Ok(Reconciled::Ended) => {
-                return Err(report.map_or_else(|stop| stop, |report| Exit::Reported(Box::new(report))));
-            }
-            Ok(Reconciled::AllThere) => return Err(Exit::Sent),
-            Ok(Reconciled::SendFrom(_) | Reconciled::Abandon | Reconciled::Wait) | Err(Exit::Fail(_)) => {}
-            Err(_) => return Err(report.err().unwrap_or(Exit::LeaseLost)),
-        }
-        if upload.may_be_complete() {
-            return Err(Exit::Unconfirmed(refusal.message.clone()));
-        }
-        self.begin_anew(leased, &refusal.message).await.map(|()| Next::Rest(Progress::Known))
+/// Tells whether TikTok surely did not take a chunk. If this is wrong for the last chunk, the video can be posted twice;
+/// see the module's documentation.
+pub(super) fn surely_not_taken(outcome: &ChunkOutcome) -> bool {
+    match outcome {
+        ChunkOutcome::UrlRejected(_) | ChunkOutcome::Rejected(_) | ChunkOutcome::SourceFailed(_) => true,
+        ChunkOutcome::Accepted { .. }
+        | ChunkOutcome::Complete
+        | ChunkOutcome::Resync { .. }
+        | ChunkOutcome::Retry { .. }
+        | ChunkOutcome::Unknown { .. } => false,
     }
 }
 
-/// Says how far the upload is, how fast it goes, and how long it will take.
-fn tell_progress(post: &Post, chunk: Chunk) {
+/// Applies TikTok's answer to a chunk. `rate` is the upload's measured rate.
+pub(super) async fn react(
+    reconciler: &Reconciler,
+    leased: &mut LeasedPost<'_>,
+    chunk: Chunk,
+    outcome: ChunkOutcome,
+    rate: Option<Rate>,
+) -> Result<Next, Exit> {
+    let instruments = &reconciler.instruments;
+    let upload = leased.upload()?;
+    let post = leased.post();
+    let (id, total) = (post.id.clone(), upload.plan.size().bytes());
+    match outcome {
+        ChunkOutcome::Complete => {
+            tracing::info!(
+                post.id = %id, publish.id = %upload.publish_id, upload.offset = total, video.bytes = total,
+                upload.bytes_per_s = rate.map(Rate::bytes_per_second), "last chunk accepted"
+            );
+            if let Some(rate) = rate {
+                instruments.measure(&Measurement::throughput(post, rate));
+            }
+            Err(Exit::Sent)
+        }
+        ChunkOutcome::Accepted { .. } if chunk.end() < total => {
+            let next = post.clone().progress(chunk.end(), rate, instruments.now())?;
+            log_progress(&next, chunk);
+            leased.checkpoint(next);
+            Ok(Next::Continue(Progress::Known))
+        }
+        // TikTok accepted the last chunk, but expects more bytes than the video has.
+        ChunkOutcome::Accepted { .. } => Ok(Next::Continue(Progress::Unverified(TrustOffset::Further))),
+        ChunkOutcome::Resync { uploaded } => match uploaded.and_then(|at| upload.plan.boundary_of(at)) {
+            Some(at) if at < total && at != upload.offset => {
+                tracing::warn!(post.id = %id, upload.offset = at, "TikTok names another offset: continuing there");
+                leased.save(post.clone().progress(at, None, instruments.now())?).await?;
+                Ok(Next::Continue(if at < upload.offset { Progress::Rewound } else { Progress::Known }))
+            }
+            _ => Ok(Next::Continue(Progress::Unverified(TrustOffset::StatusReport))),
+        },
+        ChunkOutcome::Retry { after, why } => {
+            tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "chunk not accepted: sending it again");
+            Ok(Next::SameChunk(after))
+        }
+        ChunkOutcome::Unknown { why } => {
+            tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "no answer to a chunk: asking TikTok");
+            Ok(Next::Continue(Progress::Unverified(TrustOffset::Further)))
+        }
+        ChunkOutcome::SourceFailed(fault) => {
+            Err(Exit::defer(Reason::SourceUnreadable, fault.to_string(), Duration::from_secs(2)))
+        }
+        ChunkOutcome::UrlRejected(why) => url_rejected(reconciler, leased, &upload, &why).await,
+        ChunkOutcome::Rejected(failure) if upload.may_be_complete() => Err(Exit::Unconfirmed(failure.message)),
+        ChunkOutcome::Rejected(failure) => Err(Exit::Fail(failure)),
+    }
+}
+
+/// Abandons an upload whose URL TikTok no longer accepts. TikTok is asked for the status first: the publish may be
+/// complete, or may have failed, and then the report has the reason.
+async fn url_rejected(
+    reconciler: &Reconciler,
+    leased: &mut LeasedPost<'_>,
+    upload: &Upload,
+    refusal: &Failure,
+) -> Result<Next, Exit> {
+    let (id, publish_id) = (&leased.post().id, &upload.publish_id);
+    tracing::warn!(post.id = %id, publish.id = %publish_id, why = %refusal, "upload URL rejected");
+    match reconciler.fetch_report(leased, upload).await {
+        Ok(report) => match reconciler.decide(upload, &report, TrustOffset::Further) {
+            Reconciled::Ended => return Err(Exit::Reported(Box::new(report))),
+            Reconciled::AllThere => return Err(Exit::Sent),
+            Reconciled::SendFrom(_) | Reconciled::Abandon | Reconciled::Wait => {}
+        },
+        // TikTok refuses the question too.
+        Err(Exit::Fail(_)) => {}
+        Err(exit) => return Err(exit),
+    }
+    if upload.may_be_complete() {
+        return Err(Exit::Unconfirmed(refusal.message.clone()));
+    }
+    reconciler.abandon(leased, &refusal.message).await.map(|()| Next::Continue(Progress::Known))
+}
+
+/// Logs how far the upload is, its rate, and how long it will take.
+fn log_progress(post: &Post, chunk: Chunk) {
     let Some(upload) = post.upload() else { return };
     tracing::info!(
         post.id = %post.id, chunk.index = chunk.index, upload.offset = upload.offset,

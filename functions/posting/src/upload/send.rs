@@ -1,150 +1,149 @@
-//! Sending: one chunk after the other from the bucket to TikTok, the bucket
-//! being read ahead meanwhile.
+//! Sends the chunks of a video from the bucket to TikTok, one after the other. The bucket is read ahead meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::chunk::{Chunk, ChunkPlan};
 use domain::failure::backoff;
-use domain::secret::Sealed;
+use domain::reason::Reason;
 use domain::upload::Upload;
-use storage::{BrokeOff, EncryptionContext, ObjectError, Purpose, ReadAhead};
-use tiktok::{ChunkOutcome, SourceFault, UploadUrl};
+use storage::{BrokeOff, EncryptionContext, KmsCipher, ObjectError, Objects, Purpose, ReadAhead};
+use tiktok::{ChunkOutcome, SourceFault, TikTok, UploadUrl};
 
-use super::react::Next;
-use super::{LeasedPost, Progress, ThroughputEstimate, URL_NEEDED};
+use super::leased_post::LeasedPost;
+use super::react::{react, surely_not_taken};
+use super::reconcile::Reconciler;
+use super::session::{MIN_URL_LIFETIME, Next, Progress, UploadSession};
+use super::throughput_estimate::ThroughputEstimate;
+use crate::config::Config;
 use crate::exit::Exit;
-use crate::posting::Posting;
+use crate::invocation::Instruments;
 
-/// How often one chunk is sent again at once, before the post waits.
-const TRIES: u32 = 4;
+/// How often a chunk is sent before the post is deferred.
+const MAX_SENDS: u32 = 4;
+/// The longest wait before a chunk is sent again.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// What outlives a chunk while one invocation sends a post's video.
-#[derive(Debug, Default)]
-pub(crate) struct Sending {
-    /// The video, from the first chunk that is sent on.
-    video: Option<ReadAhead>,
-    /// Where the bytes go, opened at most once: the sealed URL, and the same in the clear.
-    url: Option<(Sealed, UploadUrl)>,
-    pub(super) pace: ThroughputEstimate,
-}
-
-impl Sending {
-    /// Has the video read from an offset on, before anybody takes a chunk of it.
-    pub(super) fn read_from(&mut self, offset: u64, open: impl FnOnce() -> ReadAhead) {
-        self.video.get_or_insert_with(open).begin(offset);
-    }
-
-    /// Takes down where an upload's bytes go, as TikTok said it in the clear.
-    pub(super) fn opened(&mut self, upload: &Upload, url: UploadUrl) {
-        self.url = Some((upload.url.clone(), url));
+from_dependencies! {
+    pub(crate) struct ChunkSender {
+        reconciler: Reconciler, tiktok: TikTok, cipher: KmsCipher, objects: Objects, config: Arc<Config>,
+        instruments: Instruments,
     }
 }
 
-impl Posting {
-    /// Sends the next chunk, again where TikTok asks for it, and notes what
-    /// TikTok has: that is stored while the chunk behind it is on its way, if the
-    /// last write is not just over.
+impl ChunkSender {
+    /// Sends the next chunk, again if TikTok asks for it, and updates the post by TikTok's answer.
     pub(super) async fn send(
         &self,
         leased: &mut LeasedPost<'_>,
         upload: &Upload,
-        sending: &mut Sending,
+        session: &mut UploadSession,
     ) -> Result<Progress, Exit> {
-        let url = &self.url_of(leased, upload, sending).await?;
-        let mut tries = 0;
+        let url = &self.open_url(leased, upload, session).await?;
+        let mut sends = 0;
         loop {
-            let upload = under_way(leased)?;
+            let upload = leased.upload()?;
             let Some(chunk) = upload.next_chunk() else {
                 return Err(Exit::Sent);
             };
-            sending.pace.recall(upload.rate);
-            self.in_time(leased, &upload, chunk, &sending.pace).await?;
-            let (outcome, time) = self.try_once(leased, url, &upload, chunk, sending).await?;
+            session.throughput.recall(upload.rate);
+            self.check_time(leased, &upload, chunk, &session.throughput).await?;
+            let (outcome, time) = self.send_once(leased, url, &upload, chunk, session).await?;
             if matches!(outcome, ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete) {
-                sending.pace.sent(chunk.len, time);
+                session.throughput.accepted(chunk.len, time);
             }
-            match self.react(leased, chunk, outcome, &sending.pace).await? {
-                Next::Rest(progress) => return Ok(progress),
-                Next::Again(wait) => {
-                    tries += 1;
-                    if tries >= TRIES {
+            match react(&self.reconciler, leased, chunk, outcome, session.throughput.rate()).await? {
+                Next::Continue(progress) => return Ok(progress),
+                Next::SameChunk(wait) => {
+                    sends += 1;
+                    if sends >= MAX_SENDS {
                         let message = "TikTok's upload server refuses the chunk for now";
-                        return Err(Exit::defer("upload_refused", message, wait));
+                        return Err(Exit::defer(Reason::UploadRefused, message, wait));
                     }
-                    tokio::time::sleep(wait.min(Duration::from_secs(30)).max(backoff(tries) / 4)).await;
+                    tokio::time::sleep(wait.min(MAX_WAIT).max(backoff(sends) / 4)).await;
                 }
             }
         }
     }
 
-    async fn url_of(&self, leased: &LeasedPost<'_>, upload: &Upload, sending: &mut Sending) -> Result<UploadUrl, Exit> {
-        if let Some((_, url)) = sending.url.as_ref().filter(|(sealed, _)| *sealed == upload.url) {
-            return Ok(url.clone());
+    async fn open_url(
+        &self,
+        leased: &LeasedPost<'_>,
+        upload: &Upload,
+        session: &mut UploadSession,
+    ) -> Result<UploadUrl, Exit> {
+        if let Some(url) = session.url_of(upload) {
+            return Ok(url);
         }
         let context = EncryptionContext::new(Purpose::UploadUrl, &leased.post().account);
         let url = UploadUrl::restore(self.cipher.open(&context, &upload.url).await?);
-        sending.opened(upload, url.clone());
+        session.keep_url(upload, url.clone());
         Ok(url)
     }
 
-    /// Begins no chunk that the invocation or the URL would cut off, nor one
-    /// that would be sent in vain.
-    async fn in_time(
+    /// Checks that a chunk can be sent before the invocation ends and before the upload URL expires. If the rest of the
+    /// video cannot be sent to this URL, but all of it could be to a new one, the upload is abandoned
+    /// ([`Upload::is_worth_sending`]).
+    async fn check_time(
         &self,
         leased: &mut LeasedPost<'_>,
         upload: &Upload,
         chunk: Chunk,
-        pace: &ThroughputEstimate,
+        throughput: &ThroughputEstimate,
     ) -> Result<(), Exit> {
-        let now = self.now();
-        pace.room_for(chunk.len, leased.worker(), now)?;
-        if upload.is_worth_sending(now, pace.expected(chunk.len).max(URL_NEEDED)) {
+        let now = self.instruments.now();
+        throughput.check_room(chunk.len, leased.worker(), now)?;
+        if upload.is_worth_sending(now, throughput.expected(chunk.len).max(MIN_URL_LIFETIME)) {
             return Ok(());
         }
         if upload.may_be_complete() {
-            return Err(Exit::Unconfirmed("the upload's hour is over".to_owned()));
+            return Err(Exit::Unconfirmed("the upload's URL has expired".to_owned()));
         }
-        self.begin_anew(leased, "the rest cannot be sent before its URL ends").await
+        self.reconciler.abandon(leased, "the rest cannot be sent before its URL expires").await
     }
 
-    /// Tries a chunk once. The last one is announced in the database before its
-    /// first byte leaves; where TikTok, or the bucket, refused this first try of
-    /// it, it was not sent after all.
-    async fn try_once(
+    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If that chunk surely was not
+    /// taken, at its first try, the mark is removed again.
+    async fn send_once(
         &self,
         leased: &mut LeasedPost<'_>,
         url: &UploadUrl,
         upload: &Upload,
         chunk: Chunk,
-        sending: &mut Sending,
+        session: &mut UploadSession,
     ) -> Result<(ChunkOutcome, Duration), Exit> {
         let first_try_of_last = chunk == upload.plan.last() && !upload.may_be_complete();
         if first_try_of_last {
-            leased.save(leased.post().clone().commit(self.now())?).await?;
+            leased.save(leased.post().clone().commit(self.instruments.now())?).await?;
         }
         let size = upload.plan.size().bytes();
-        let read_ahead = || self.objects.read_ahead(&leased.post().source, size, self.window);
-        let video = sending.video.get_or_insert_with(read_ahead);
-        let started = self.now();
-        let tried = self.put(leased, url, &upload.plan, chunk, video).await;
-        let time = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();
-        if first_try_of_last && tried.as_ref().map_or_else(is_of_the_source, was_refused) {
-            leased.save(leased.post().clone().uncommit(self.now())?).await?;
+        let read_ahead = || self.objects.read_ahead(&leased.post().source, size, self.config.window);
+        let video = session.video.get_or_insert_with(read_ahead);
+        let started = self.instruments.now();
+        let sent = self.put(leased, url, &upload.plan, chunk, video).await;
+        let time = self.instruments.time_since(started);
+        let not_taken = match &sent {
+            Ok(outcome) => surely_not_taken(outcome),
+            Err(interrupted) => matches!(interrupted, Interrupted::Source(_)),
+        };
+        if first_try_of_last && not_taken {
+            leased.save(leased.post().clone().uncommit(self.instruments.now())?).await?;
         }
-        match tried {
+        match sent {
             Ok(outcome) => Ok((outcome, time)),
-            Err(Broken::Off(stop)) => Err(stop),
-            Err(Broken::Source(error)) => Err(unreadable(&under_way(leased)?, error)),
-            Err(Broken::Late) => {
-                sending.pace.cut_off(chunk.len, time);
-                leased.checkpoint(leased.post().clone().progress(upload.offset, sending.pace.rate(), self.now())?);
+            Err(Interrupted::Exit(exit)) => Err(exit),
+            Err(Interrupted::Source(error)) => Err(source_failed(&leased.upload()?, error)),
+            Err(Interrupted::Deadline) => {
+                session.throughput.cut_off(chunk.len, time);
+                let (rate, now) = (session.throughput.rate(), self.instruments.now());
+                leased.checkpoint(leased.post().clone().progress(upload.offset, rate, now)?);
                 Err(Exit::Yield)
             }
         }
     }
 
-    /// One PUT under the hold: what TikTok accepted before is stored meanwhile.
-    /// Cut off at the deadline.
+    /// Makes one PUT. Meanwhile the lease is renewed, and the offset after the previous chunk is stored. The PUT is aborted
+    /// at the worker's deadline.
     async fn put(
         &self,
         leased: &mut LeasedPost<'_>,
@@ -152,58 +151,44 @@ impl Posting {
         plan: &ChunkPlan,
         chunk: Chunk,
         video: &mut ReadAhead,
-    ) -> Result<ChunkOutcome, Broken> {
-        // A chunk that was tried for long may have outlived the lease.
-        leased.renew_if_stale().await.map_err(Broken::Off)?;
+    ) -> Result<ChunkOutcome, Interrupted> {
+        // The tries of a chunk before this one may have lasted longer than the lease.
+        leased.renew_if_stale().await.map_err(Interrupted::Exit)?;
         let Some(facts) = leased.post().video.clone() else {
-            return Err(Broken::Off(Exit::Unconfirmed("the post has no video's facts".to_owned())));
+            return Err(Interrupted::Exit(Exit::Unconfirmed("the post has no facts about its video".to_owned())));
         };
         let put = async {
             let mut body = video.chunk(chunk.first..chunk.end());
-            // TikTok is not called before there is something to say.
+            // TikTok is not called before the first bytes have been read.
             let outcome = match body.begun().await {
                 Ok(()) => self.tiktok.put_chunk(url, facts.container.content_type(), plan, chunk, body).await,
                 Err(BrokeOff) => ChunkOutcome::SourceFailed(SourceFault::Erred),
             };
-            video.take_failure().map_or(Ok(outcome), |error| Err(Broken::Source(error)))
+            video.take_failure().map_or(Ok(outcome), |error| Err(Interrupted::Source(error)))
         };
-        let left = Duration::try_from(leased.worker().deadline.duration_since(self.now())).unwrap_or_default();
+        let left = self.instruments.time_until(leased.worker().deadline);
         match leased.run_renewing(Box::pin(tokio::time::timeout(left, put))).await {
-            Ok(ended) => ended.unwrap_or(Err(Broken::Late)),
-            Err(stop) => Err(Broken::Off(stop)),
+            Ok(ended) => ended.unwrap_or(Err(Interrupted::Deadline)),
+            Err(exit) => Err(Interrupted::Exit(exit)),
         }
     }
 }
 
-/// The upload of a post that is being sent.
-pub(super) fn under_way(leased: &LeasedPost<'_>) -> Result<Upload, Exit> {
-    leased.post().upload().cloned().ok_or_else(|| Exit::Unconfirmed("the post has no upload".to_owned()))
-}
-
-/// Why a PUT came to no outcome.
-enum Broken {
-    /// The bucket failed in the middle, so TikTok did not get the chunk whole.
+/// Why a PUT has no outcome.
+enum Interrupted {
+    /// The bucket failed during the chunk, so TikTok did not get all of it.
     Source(ObjectError),
-    /// The invocation is about to end.
-    Late,
-    /// It was broken off, since the post cannot be held.
-    Off(Exit),
+    /// The worker's deadline was reached.
+    Deadline,
+    /// The post could not be kept leased.
+    Exit(Exit),
 }
 
-fn is_of_the_source(broken: &Broken) -> bool {
-    matches!(broken, Broken::Source(_))
-}
-
-/// Tells whether a chunk surely was not taken.
-fn was_refused(outcome: &ChunkOutcome) -> bool {
-    matches!(outcome, ChunkOutcome::UrlRejected(_) | ChunkOutcome::Rejected(_) | ChunkOutcome::SourceFailed(_))
-}
-
-/// An object that is gone for good ends the post, unless an earlier try of the
-/// last chunk may have come through.
-fn unreadable(upload: &Upload, error: ObjectError) -> Exit {
+/// The exit after the bucket failed. A deleted object fails the post, unless an earlier try of the last chunk may have
+/// succeeded.
+fn source_failed(upload: &Upload, error: ObjectError) -> Exit {
     match Exit::from(error) {
         Exit::Fail(failure) if upload.may_be_complete() => Exit::Unconfirmed(failure.message),
-        stop => stop,
+        exit => exit,
     }
 }

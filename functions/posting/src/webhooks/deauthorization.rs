@@ -1,8 +1,6 @@
-//! A consent has ended, says TikTok: the account waits to be connected again, and
-//! its posts say so.
+//! TikTok reports that a user's authorization has ended: the account must be connected again, and its posts wait for that.
 //!
-//! A word about a consent that is over may come late: after the same user has
-//! authorized again. So it counts only where no tokens were granted since.
+//! The report may arrive late, after the same user has authorized again. So it counts only if no tokens were granted since.
 
 use domain::account::{Account, Connection};
 use domain::failure::error_chain;
@@ -10,100 +8,104 @@ use domain::identity::{Alias, OpenId};
 use domain::post::Post;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use storage::{SaveError, Versioned};
-use tiktok::Webhook;
+use storage::{Accounts, Posts, Versioned};
 
-use super::{ReceiveError, TRIES};
-use crate::exit::{Exit, RECONNECT_LOOK};
+use super::error::ReceiveError;
+use crate::compare_and_swap::{Change, update};
+use crate::exit::{Exit, RECONNECT_RETRY};
+use crate::invocation::Instruments;
 use crate::measure::Measurement;
-use crate::posting::Posting;
 
 /// How many posts are written at once.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 
-impl Posting {
-    /// Marks the accounts of a user whose consent has ended; tells what came of it.
-    pub(super) async fn apply_deauthorization(
+from_dependencies! {
+    pub(crate) struct Deauthorization { posts: Posts, accounts: Accounts, instruments: Instruments, }
+}
+
+impl Deauthorization {
+    /// Marks the accounts of a user whose authorization ended at `at`, and returns a sentence about the outcome.
+    pub(super) async fn apply(
         &self,
-        webhook: &Webhook,
+        user: Option<&OpenId>,
+        at: Timestamp,
         why: &str,
         deadline: Timestamp,
     ) -> Result<String, ReceiveError> {
-        let Some(user) = &webhook.user else {
-            return Ok("it does not say whose consent has ended".to_owned());
+        let Some(user) = user else {
+            return Ok("it does not name the user whose authorization has ended".to_owned());
         };
-        let mut outcome = "no account waits for it".to_owned();
+        let mut outcome = "no connected account has this authorization".to_owned();
         for alias in self.accounts.aliases_of(user).await? {
-            if self.part_from(&alias, user, webhook.at, why).await? {
-                let awaiting_reconnect = self.park(&alias, why, deadline).await;
-                outcome = format!(
-                    "the account \"{alias}\" is to be connected again, and {awaiting_reconnect} of its posts wait for that"
-                );
+            if self.mark(&alias, user, at, why).await? {
+                let posts = self.defer_posts(&alias, why, deadline).await;
+                outcome =
+                    format!("the account \"{alias}\" must be connected again, and {posts} of its posts wait for that");
             }
         }
         Ok(outcome)
     }
 
-    /// Marks an account; tells whether it had to be.
-    async fn part_from(&self, alias: &Alias, user: &OpenId, at: Timestamp, why: &str) -> Result<bool, ReceiveError> {
-        for _ in 0..TRIES {
-            let Some(kept) = self.accounts.get(alias).await? else { return Ok(false) };
-            if !has_ended(&kept, user, at) {
-                return Ok(false);
-            }
-            let authorization_lost = kept.value.clone().authorization_lost(why, self.now());
-            match self.accounts.save(kept, authorization_lost, self.now()).await {
-                Ok(_) => {
-                    tracing::error!(account = %alias, why, "the account's consent has ended: connect it again");
-                    self.measure(&Measurement::consent_lost(alias.as_str()));
-                    return Ok(true);
-                }
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(ReceiveError::Busy)
+    /// Marks an account as to be connected again; returns whether it was connected by the ended authorization.
+    async fn mark(&self, alias: &Alias, user: &OpenId, at: Timestamp, why: &str) -> Result<bool, ReceiveError> {
+        let marked = update(
+            None,
+            || async move { Ok(self.accounts.get(alias).await?) },
+            |account: Option<Versioned<Account>>| {
+                let Some(account) = account.filter(|account| has_ended(account, user, at)) else {
+                    return Ok::<_, ReceiveError>(Change::Stop(false));
+                };
+                let marked = account.value.clone().authorization_lost(why, self.instruments.now());
+                Ok(Change::Save((account, marked)))
+            },
+            |(account, marked): (Versioned<Account>, Account)| async move {
+                self.accounts.save(account, marked, self.instruments.now()).await?;
+                tracing::error!(account = %alias, why, "the account's authorization has ended: connect it again");
+                self.instruments.measure(&Measurement::authorization_lost(alias));
+                Ok(true)
+            },
+        );
+        marked.await?.ok_or(ReceiveError::Busy)
     }
 
-    /// Has the account's posts that wait to be worked on wait for it instead; tells
-    /// how many. Those for which there is no time say so when they are taken up.
-    async fn park(&self, alias: &Alias, why: &str, deadline: Timestamp) -> u32 {
+    /// Defers the account's queued posts until it is connected again; returns how many. A post that is not reached before
+    /// the deadline is deferred when a worker takes it up.
+    async fn defer_posts(&self, alias: &Alias, why: &str, deadline: Timestamp) -> u32 {
         let Exit::Defer { message, .. } = Exit::needs_reconnect(why) else { return 0 };
-        let mut awaiting_reconnect = 0;
-        let mut after = None;
-        while self.now() < deadline {
+        let (mut deferred, mut after) = (0, None);
+        while self.instruments.now() < deadline {
             let page = match self.posts.open_of(alias, after.take()).await {
                 Ok(page) => page,
                 Err(error) => {
-                    tracing::warn!(account = %alias, error = error_chain(&error), "posts not awaiting_reconnect: they find out by themselves");
+                    let error = error_chain(&error);
+                    tracing::warn!(account = %alias, error, "posts not deferred: workers will defer them");
                     break;
                 }
             };
-            let posts = stream::iter(page.posts).map(|kept| self.park_one(kept, &message)).buffer_unordered(AT_ONCE);
-            awaiting_reconnect +=
-                posts.fold(0, async |sum, awaiting_reconnect| sum + u32::from(awaiting_reconnect)).await;
+            let posts = stream::iter(page.posts).map(|post| self.defer_post(post, &message));
+            let posts = posts.buffer_unordered(CONCURRENCY);
+            deferred += posts.fold(0, async |sum, deferred| sum + u32::from(deferred)).await;
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        awaiting_reconnect
+        deferred
     }
 
-    async fn park_one(&self, kept: Versioned<Post>, message: &str) -> bool {
-        let now = self.now();
-        let Ok(awaiting_reconnect) = kept.value.clone().awaiting_reconnect(message, RECONNECT_LOOK, now) else {
+    async fn defer_post(&self, post: Versioned<Post>, message: &str) -> bool {
+        let now = self.instruments.now();
+        let Ok(deferred) = post.value.clone().awaiting_reconnect(message, RECONNECT_RETRY, now) else {
             return false;
         };
-        self.posts.save(kept, awaiting_reconnect, now).await.is_ok()
+        self.posts.save(post, deferred, now).await.is_ok()
     }
 }
 
-/// Tells whether it is this account's consent that has ended. TikTok's times are
-/// whole seconds.
+/// Tells whether an account is connected by the authorization of a user that ended at `at`. TikTok's times are whole seconds.
 fn has_ended(account: &Account, user: &OpenId, at: Timestamp) -> bool {
-    let stands = account.tokens.granted_at.as_second() > at.as_second();
-    account.open_id == *user && account.connection == Connection::Connected && !stands
+    let granted_since = account.tokens.granted_at.as_second() > at.as_second();
+    account.open_id == *user && account.connection == Connection::Connected && !granted_since
 }
 
 #[cfg(test)]
@@ -112,20 +114,17 @@ mod tests {
     use domain::account::{Scopes, TokenPair};
 
     #[test]
-    fn a_consent_that_was_given_since_has_not_ended() {
+    fn deauthorization_before_the_newest_grant_is_ignored() {
         let (anna, other) = (OpenId::new("open-1").unwrap(), OpenId::new("open-2").unwrap());
         let granted: Timestamp = "2026-06-01T12:00:00.9Z".parse().unwrap();
         let pair = TokenPair { granted_at: granted, ..TokenPair::forgotten(granted) };
         let account = Account::new(Alias::new("anna").unwrap(), anna.clone(), Scopes::default(), pair);
         let at = |text: &str| -> Timestamp { text.parse().unwrap() };
-        assert!(has_ended(&account, &anna, at("2026-06-01T12:00:00Z")), "in the same second, whose parts are not told");
+        assert!(has_ended(&account, &anna, at("2026-06-01T12:00:00Z")), "the same second: its fraction is not known");
         assert!(has_ended(&account, &anna, at("2026-06-02T00:00:00Z")));
-        assert!(!has_ended(&account, &anna, at("2026-06-01T11:59:59Z")), "it is about the consent before");
+        assert!(!has_ended(&account, &anna, at("2026-06-01T11:59:59Z")), "it is about an earlier authorization");
         assert!(!has_ended(&account, &other, at("2026-06-02T00:00:00Z")));
-        let authorization_lost = account.authorization_lost("again", granted);
-        assert!(
-            !has_ended(&authorization_lost, &anna, at("2026-06-02T00:00:00Z")),
-            "since when, and why, stays as it is"
-        );
+        let marked = account.authorization_lost("again", granted);
+        assert!(!has_ended(&marked, &anna, at("2026-06-02T00:00:00Z")), "the first mark keeps its time and cause");
     }
 }

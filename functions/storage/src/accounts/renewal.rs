@@ -2,9 +2,9 @@
 //! call needs them.
 //!
 //! The index is sparse: only connected accounts are in it. A query each minute reads only what is due, which is
-//! usually nothing, while a scan would read every account. All entries are in one partition. An entry changes
-//! when TikTok issues a pair of tokens: with 10,000 accounts a few times per second at most, and a partition
-//! accepts 1,000 writes per second.
+//! usually nothing, while a scan would read every account. All entries are in one partition, which accepts
+//! 1,000 writes per second. An entry changes when TikTok issues a pair of tokens: with 10,000 accounts, a few times
+//! per second at most.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::Alias;

@@ -86,10 +86,10 @@ impl Counter for SlidingWindow {
 /// The quota's sliding window is stored in the same item, with the attributes of [`SlidingWindowRecord`].
 impl Counter for UploadQuota {
     fn to_item(&self) -> Result<Item, RecordError> {
-        let grant = |grant: &Reservation| ReservationRecord { at: Millis::ceil(grant.at), post: grant.post.clone() };
+        let reservation = |it: &Reservation| ReservationRecord { at: Millis::ceil(it.at), post: it.post.clone() };
         let cooldown = self.cooldown.as_ref();
         let mut item = attribute::item_of(&UploadQuotaRecord {
-            grants: self.reservations.iter().map(grant).collect(),
+            grants: self.reservations.iter().map(reservation).collect(),
             blocked_until: cooldown.map(|cooldown| Millis::ceil(cooldown.until)),
             blocked_code: cooldown.map(|cooldown| cooldown.reason.clone().into()),
             blocked_message: cooldown.map(|cooldown| cooldown.message.clone()),
@@ -100,16 +100,15 @@ impl Counter for UploadQuota {
 
     fn from_item(item: &Item) -> Result<Self, RecordError> {
         let record: UploadQuotaRecord = attribute::record_of(item)?;
-        let grant = |grant: ReservationRecord| {
-            Ok::<_, RecordError>(Reservation { at: grant.at.timestamp("grants")?, post: grant.post })
-        };
+        let reservation =
+            |it: ReservationRecord| Ok::<_, RecordError>(Reservation { at: it.at.timestamp("grants")?, post: it.post });
         let until = timestamp(record.blocked_until, "blocked_until")?;
         let cooldown = until.map(|until| Cooldown {
             until,
             reason: record.blocked_code.unwrap_or_default().into(),
             message: record.blocked_message.unwrap_or_default(),
         });
-        let reservations = record.grants.into_iter().map(grant).collect::<Result<_, _>>()?;
+        let reservations = record.grants.into_iter().map(reservation).collect::<Result<_, _>>()?;
         Ok(Self { minute: SlidingWindow::from_item(item)?, reservations, cooldown })
     }
 }

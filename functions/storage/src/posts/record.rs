@@ -1,8 +1,8 @@
 //! A post as an item: flat, with one named attribute per fact, so that a person can read it in the console.
 //!
-//! A post is not restored from `title`, `updated_at` and `kind`. `title` is for people, `updated_at` is for people
-//! and for the events that `change.rs` makes, and `kind` is the partition key of the index `time`. The data that
-//! only one state has is in [`StateRecord`], in the same item.
+//! The data that only one state has is in [`StateRecord`], in the same item. A post is not restored from three
+//! attributes: `title` is for people, `updated_at` is for people and for the events that `change.rs` makes, and
+//! `kind` is the partition key of the index `time`.
 
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};

@@ -75,7 +75,7 @@ fn video() -> VideoFacts {
 
 fn report(status: PublishStatus, links: Links) -> StatusReport {
     let video_ids = vec![VideoId::new("7678907398077074696").unwrap()];
-    StatusReport { status: status, uploaded: None, video_ids, links, log_id: Some("2026A".into()) }
+    StatusReport { status, uploaded: None, video_ids, links, log_id: Some("2026A".into()) }
 }
 
 fn failed(reason: &str) -> PublishStatus {

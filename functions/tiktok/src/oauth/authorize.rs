@@ -1,4 +1,4 @@
-//! The authorize URL, which leads a user to TikTok's consent page, and the authorization response, which comes back
+//! The authorize URL, which leads a user to TikTok's authorization page, and the authorization response, which comes back
 //! through the user's browser.
 //! <https://developers.tiktok.com/doc/login-kit-web>,
 //! [RFC 6749, section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
@@ -13,13 +13,13 @@ use domain::failure::{Failure, single_line};
 use domain::secret::SecretString;
 use url::Url;
 
-/// TikTok's own base URL of the consent page.
+/// TikTok's own base URL of the authorization page.
 pub const AUTHORIZE_HOST: &str = "https://www.tiktok.com";
 const AUTHORIZE_PATH: &str = "/v2/auth/authorize/";
 /// The longest text that is kept of an authorization response's parameter, in characters.
 const MAX_TEXT: usize = 300;
 
-/// The addresses of an authorization request: the consent page's base URL and our redirect URI.
+/// The addresses of an authorization request: the authorization page's base URL and our redirect URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizeUrl {
     base: Url,
@@ -29,8 +29,8 @@ pub struct AuthorizeUrl {
 /// An address that cannot be used for an authorization request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAuthorizeUrl {
-    /// The consent page's base URL is not `http` or `https`, or has a query or fragment.
-    #[error("the consent page must be at http(s)://host[:port], without query or fragment")]
+    /// The authorization page's base URL is not `http` or `https`, or has a query or fragment.
+    #[error("the authorization page must be at http(s)://host[:port], without query or fragment")]
     Base,
     /// TikTok would not register the redirect URI.
     #[error("the redirect URI must be https, static, without query or fragment, and shorter than 512 characters")]
@@ -38,7 +38,7 @@ pub enum InvalidAuthorizeUrl {
 }
 
 impl AuthorizeUrl {
-    /// Validates the consent page's base URL and the registered redirect URI.
+    /// Validates the authorization page's base URL and the registered redirect URI.
     ///
     /// The redirect URI is kept byte for byte, because TikTok compares it so.
     pub fn new(base: &str, redirect_uri: &str) -> Result<Self, InvalidAuthorizeUrl> {
@@ -173,7 +173,7 @@ impl AuthorizationError {
             ("server_error" | "temporarily_unavailable", _) => {
                 ("TikTok had an internal error", "Start again in some minutes.")
             }
-            _ => ("TikTok did not show the user its consent page", "Check the app in TikTok's developer portal."),
+            _ => ("TikTok did not show the user its authorization page", "Check the app in TikTok's developer portal."),
         };
         let code = self.error_type.as_deref().unwrap_or(&self.error);
         let description = self.description.as_deref().map(|text| format!("; TikTok says: {text}")).unwrap_or_default();

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use lambda::Function;
+use harness::lambda::Function;
 use serde::Serialize;
 
 use super::Extent;

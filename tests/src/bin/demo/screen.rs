@@ -1,13 +1,13 @@
-//! The terminal: lines with a clock before them, and a bar that moves.
+//! The terminal output: lines with the elapsed time, and a progress bar.
 //!
-//! A bar is redrawn in place where somebody watches; into a file or a pipe it is
-//! written a few times instead. Colours only where they are wanted.
+//! In a terminal, the bar is redrawn in place. In a file or a pipe, it is written a few times. Colours are used only in
+//! a terminal, and not if `NO_COLOR` is set.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 const BAR: usize = 20;
-/// How often a bar is written where it cannot be redrawn, in parts of the whole.
+/// The number of times that a bar is written if it cannot be redrawn.
 const PLAIN_PARTS: u64 = 4;
 
 const BOLD: &str = "1";
@@ -16,40 +16,40 @@ const RED: &str = "1;31";
 const GREEN: &str = "32";
 const CYAN: &str = "36";
 
-/// Who looks.
+/// The kind of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    /// A person, at a terminal that can be redrawn.
-    Watching,
-    /// Whoever reads it later.
-    Measurement,
+enum Output {
+    /// A terminal that can be redrawn.
+    Terminal,
+    /// A file or a pipe.
+    File,
 }
 
-/// Whether colours are wanted.
+/// Whether colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Palette {
     Colours,
     None,
 }
 
-/// How far bytes are on their way.
+/// The progress of an upload.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
-    /// Bytes that are there.
+    /// Bytes that TikTok has received.
     pub(crate) done: u64,
-    /// Bytes in all.
+    /// All bytes.
     pub(crate) total: u64,
-    /// The time that it took.
+    /// The elapsed time.
     pub(crate) took: Duration,
 }
 
-/// Where the demo is shown.
+/// Standard output.
 pub(crate) struct Screen {
     out: io::Stdout,
-    audience: Audience,
+    output: Output,
     palette: Palette,
     begun: Instant,
-    /// The bar that stands unfinished on the last line.
+    /// The last part that was written of the bar on the current line.
     open_bar: Option<u64>,
 }
 
@@ -58,18 +58,18 @@ impl Screen {
     pub(crate) fn open() -> Self {
         let out = io::stdout();
         let dumb = runtime::environment::variable("TERM").is_some_and(|term| term == "dumb");
-        let watching = out.is_terminal() && !dumb;
+        let terminal = out.is_terminal() && !dumb;
         let plain = runtime::environment::variable("NO_COLOR").is_some();
         Self {
-            audience: if watching { Audience::Watching } else { Audience::Measurement },
-            palette: if watching && !plain { Palette::Colours } else { Palette::None },
+            output: if terminal { Output::Terminal } else { Output::File },
+            palette: if terminal && !plain { Palette::Colours } else { Palette::None },
             out,
             begun: Instant::now(),
             open_bar: None,
         }
     }
 
-    /// Starts the clock.
+    /// Starts the elapsed time.
     pub(crate) fn start(&mut self) {
         self.begun = Instant::now();
     }
@@ -84,7 +84,7 @@ impl Screen {
         if text.is_empty() { writeln!(self.out) } else { writeln!(self.out, "  {text}") }
     }
 
-    /// Writes what has just happened.
+    /// Writes a step.
     pub(crate) fn step(&mut self, what: &str, detail: &str) -> io::Result<()> {
         self.close_bar()?;
         let head = self.head(what);
@@ -92,7 +92,7 @@ impl Screen {
         self.out.flush()
     }
 
-    /// Writes something that was proven.
+    /// Writes a proven property.
     pub(crate) fn proven(&mut self, what: &str, detail: &str) -> io::Result<()> {
         let mark = self.painted(GREEN, "✓");
         self.line(&format!("{mark} {what:<22} {detail}"))
@@ -100,22 +100,22 @@ impl Screen {
 
     pub(crate) fn failure(&mut self, text: &str) -> io::Result<()> {
         self.close_bar()?;
-        let head = self.painted(RED, "The demo did not end well.");
+        let head = self.painted(RED, "The demo failed.");
         writeln!(self.out, "\n  {head}\n  {text}")?;
         self.out.flush()
     }
 
-    /// Shows how far something is.
+    /// Writes or redraws the progress bar.
     pub(crate) fn bar(&mut self, what: &str, progress: Progress) -> io::Result<()> {
-        match self.audience {
-            Audience::Watching => {
+        match self.output {
+            Output::Terminal => {
                 let head = self.head(what);
                 let (full, empty) = progress.bar();
                 let (full, empty) = (self.painted(GREEN, &full), self.painted(DIM, &empty));
                 write!(self.out, "\r\x1b[2K{head}{full}{empty} {progress}")?;
                 self.open_bar = Some(0);
             }
-            Audience::Measurement => {
+            Output::File => {
                 let part = progress.done * PLAIN_PARTS / progress.total.max(1);
                 if self.open_bar != Some(part) {
                     let head = self.head(what);
@@ -128,8 +128,8 @@ impl Screen {
     }
 
     fn close_bar(&mut self) -> io::Result<()> {
-        match (self.open_bar.take(), self.audience) {
-            (Some(_), Audience::Watching) => writeln!(self.out),
+        match (self.open_bar.take(), self.output) {
+            (Some(_), Output::Terminal) => writeln!(self.out),
             _ => Ok(()),
         }
     }
@@ -154,7 +154,7 @@ impl Progress {
         ("█".repeat(full), "░".repeat(BAR - full))
     }
 
-    /// The rate in bytes a second; 0 while there is none yet.
+    /// The rate in bytes per second.
     pub(crate) fn rate(self) -> u64 {
         let millis = self.took.as_millis().max(1);
         u64::try_from(u128::from(self.done) * 1000 / millis).unwrap_or(u64::MAX)
@@ -173,7 +173,7 @@ impl std::fmt::Display for Progress {
     }
 }
 
-/// Writes bytes as megabytes with one digit behind the point.
+/// Formats bytes as megabytes with one decimal digit.
 pub(crate) fn megabytes(bytes: u64) -> String {
     let tenths = (bytes + 50_000) / 100_000;
     format!("{}.{}", tenths / 10, tenths % 10)

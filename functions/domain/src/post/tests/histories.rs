@@ -154,6 +154,15 @@ fn apply(post: Post, operation: &Operation, now: &mut Timestamp, world: &mut Wor
     result.unwrap_or(before)
 }
 
+/// Whether TikTok reports, in a poll or a webhook, that the publish failed. It then no longer has the bytes.
+fn reports_failure(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::ApplyReport(StatusReport { status: PublishStatus::Failed { .. }, .. })
+            | Operation::ApplyEvent(WebhookEvent { kind: EventKind::Status(PublishStatus::Failed { .. }), .. })
+    )
+}
+
 proptest! {
     #[test]
     fn no_second_upload_while_tiktok_may_have_every_byte(history in prop::collection::vec(operations(), 1..60)) {
@@ -161,12 +170,7 @@ proptest! {
         for operation in &history {
             let before = post.clone();
             post = apply(post, operation, &mut now, &mut world);
-            let failed_by_tiktok = matches!(
-                operation,
-                Operation::ApplyReport(StatusReport { status: PublishStatus::Failed { .. }, .. })
-                    | Operation::ApplyEvent(WebhookEvent { kind: EventKind::Status(PublishStatus::Failed { .. }), .. })
-            );
-            if failed_by_tiktok && post != before {
+            if reports_failure(operation) && post != before {
                 world.may_have_every_byte = false;
             }
             if post.inits > before.inits {
@@ -194,8 +198,7 @@ proptest! {
         for operation in &history {
             let before = post.clone();
             post = apply(post, operation, &mut now, &mut world);
-            let failed = matches!(operation, Operation::ApplyReport(StatusReport { status: PublishStatus::Failed { .. }, .. }));
-            if failed && post != before {
+            if reports_failure(operation) && post != before {
                 world.may_have_every_byte = false;
             }
             let command = matches!(operation, Operation::Approve | Operation::ChangeOptions | Operation::Cancel | Operation::Retry);

@@ -1,0 +1,21 @@
+//! Calls whose failure is only logged, because the stack makes up for them later.
+
+use domain::failure::error_chain;
+use domain::identity::PostId;
+use storage::{Objects, WakeQueue};
+
+/// Wakes a `publish` worker for a post, at once. After a failure the poller does so, since the post is due.
+pub(crate) async fn wake_worker(queue: &WakeQueue, id: &PostId) {
+    if let Err(error) = queue.wake(id).await {
+        let error = error_chain(&error);
+        tracing::warn!(post.id = %id, error, "post not sent to the wake queue: the poller will find it, since it is due");
+    }
+}
+
+/// Abandons a multipart upload to the intake bucket. After a failure the bucket's lifecycle rule does so within a day.
+pub(crate) async fn abandon_multipart_upload(objects: &Objects, bucket: &str, key: &str, upload: &str) {
+    if let Err(error) = objects.abort_multipart_upload(bucket, key, upload).await {
+        let error = error_chain(&error);
+        tracing::warn!(object.key = key, error, "multipart upload not abandoned: the bucket removes it within a day");
+    }
+}

@@ -1,0 +1,96 @@
+//! Creates a post of an object in the intake bucket.
+
+use std::sync::Arc;
+
+use domain::drop_key::DropKey;
+use domain::identity::PostId;
+use domain::post::{Post, Request};
+use domain::request::{IdempotencyKey, PostForm};
+use domain::size::VideoSize;
+use domain::source::Source;
+use domain::trace::TraceId;
+use storage::{Accounts, Created, Objects, Posts, Versioned, WakeQueue};
+
+use super::request::{CreateError, Intake, existing_account, if_same_request};
+use crate::best_effort::wake_worker;
+use crate::config::Config;
+use crate::invocation::Instruments;
+use crate::measure::Measurement;
+
+/// The longest key of an S3 object, in bytes.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
+const MAX_KEY_BYTES: usize = 1024;
+
+from_dependencies! {
+    /// Creates posts of objects.
+    pub struct CreatePost {
+        posts: Posts, accounts: Accounts, objects: Objects, wake_queue: WakeQueue, config: Arc<Config>,
+        instruments: Instruments,
+    }
+}
+
+impl CreatePost {
+    /// Creates a post from a JSON request: one for each version of an object, or one for each idempotency key. A version
+    /// that was dropped, or uploaded for a post, already is a post, and the key does not make it another one.
+    ///
+    /// # Errors
+    /// No post was created.
+    pub async fn create(
+        &self,
+        intake: &Intake,
+        key: Option<&IdempotencyKey>,
+        trace: Option<TraceId>,
+        body: &[u8],
+    ) -> Result<Versioned<Post>, CreateError> {
+        let form = PostForm::read(body)?;
+        let digest = form.digest();
+        let requested_id = key.map(PostId::of_request);
+        if let Some(id) = &requested_id
+            && let Some(existing) = self.posts.get(id).await?
+        {
+            return if_same_request(existing, &digest).ok_or(CreateError::KeyReused);
+        }
+        let account = existing_account(&self.accounts, form.account, &self.config.default_account).await?;
+        let (source, size) = self.find_object(intake, form.key, form.version_id).await?;
+        let id = match DropKey::parse(&source.key) {
+            // S3's event posts this object too, under the id that follows from the object.
+            DropKey::Video { .. } => source.post_id(),
+            DropKey::Upload { post } => return Err(CreateError::Exists(post)),
+            DropKey::Sidecar | DropKey::Ignored(_) => requested_id.clone().unwrap_or_else(|| source.post_id()),
+        };
+        let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
+        match self.posts.create(&Post::create(request, source, size.bytes(), self.instruments.now())).await? {
+            Created::New(post) => {
+                tracing::info!(
+                    post.id = %post.id, account = %post.account, object.key = post.source.key,
+                    trace.id = post.trace.as_ref().map(tracing::field::display), "post created for a request"
+                );
+                self.instruments.measure(&Measurement::received(&post));
+                wake_worker(&self.wake_queue, &post.id).await;
+                Ok(post)
+            }
+            Created::Already(existing) => {
+                let id = existing.id.clone();
+                let error =
+                    if requested_id.as_ref() == Some(&id) { CreateError::KeyReused } else { CreateError::Exists(id) };
+                if_same_request(existing, &digest).ok_or(error)
+            }
+        }
+    }
+
+    /// Finds the object that a request names, and pins its version.
+    async fn find_object(
+        &self,
+        intake: &Intake,
+        key: String,
+        version_id: Option<String>,
+    ) -> Result<(Source, VideoSize), CreateError> {
+        let no_version = version_id.as_ref().is_some_and(String::is_empty);
+        if no_version || key.is_empty() || key.len() > MAX_KEY_BYTES || key.ends_with('/') {
+            return Err(CreateError::ObjectNotFound { key });
+        }
+        let found = self.objects.named(&intake.bucket, &key, version_id.as_deref()).await?;
+        let found = found.ok_or(CreateError::ObjectNotFound { key })?;
+        Ok((found.source, VideoSize::new(found.bytes)?))
+    }
+}

@@ -1,0 +1,86 @@
+//! Asks TikTok what a creator may post now, for a caller that shows it before a post is created. The question counts
+//! against the account's rate limit like every other.
+
+use std::time::Duration;
+
+use domain::account::TokenUse;
+use domain::creator::Creator;
+use domain::failure::Failure;
+use domain::identity::Alias;
+use domain::reason::{RATE_LIMIT_EXCEEDED, Reason};
+use storage::{Accounts, StoreError};
+
+use crate::exit::Exit;
+use crate::invocation::{Instruments, Worker};
+use crate::limited_calls::LimitedCalls;
+
+/// Why TikTok was not asked, or did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CreatorError {
+    /// No account is connected under this alias.
+    #[error("account \"{0}\" not found")]
+    NotFound(Alias),
+    /// TikTok no longer accepts the account's authorization.
+    #[error("account \"{0}\" must be connected again")]
+    NeedsReconnect(Alias),
+    /// The account's calls are used up for now.
+    #[error("{why}")]
+    Limited {
+        /// Which limit has no room.
+        why: String,
+        /// The minimum wait.
+        after: Duration,
+    },
+    /// TikTok answered with an error.
+    #[error("TikTok refused: {}", .0.message)]
+    Refused(Failure),
+    /// TikTok, or something that a call needs, is not available now.
+    #[error("TikTok cannot be asked now: {why}")]
+    Unavailable {
+        /// What is not available.
+        why: String,
+        /// The minimum wait.
+        after: Duration,
+    },
+    /// The account or its limits could not be read or written.
+    #[error("the account could not be read")]
+    Store(#[from] StoreError),
+}
+
+/// The wait after an exit that does not state one.
+const DEFAULT_WAIT: Duration = Duration::from_secs(5);
+
+from_dependencies! {
+    /// Asks TikTok about creators.
+    pub struct Creators { accounts: Accounts, calls: LimitedCalls, instruments: Instruments, }
+}
+
+impl Creators {
+    /// Asks TikTok what an account's creator may post now.
+    ///
+    /// # Errors
+    /// If TikTok refused the account's authorization for good, the account is marked; nothing else was changed.
+    pub async fn creator(&self, alias: &Alias, worker: &Worker) -> Result<Creator, CreatorError> {
+        if self.accounts.get(alias).await?.is_none() {
+            return Err(CreatorError::NotFound(alias.clone()));
+        }
+        let ask = async {
+            let mut bearer = self.calls.tokens.bearer((alias, None), TokenUse::Call, worker).await?;
+            self.calls.creator(&mut bearer).await
+        };
+        ask.await.map_err(|exit| match exit {
+            Exit::Fail(failure) => CreatorError::Refused(failure),
+            Exit::Store(error) => CreatorError::Store(error),
+            Exit::RateLimited(limited) => {
+                let after = self.instruments.time_until(limited.wait.until);
+                CreatorError::Limited { why: limited.wait.message, after }
+            }
+            Exit::Defer { reason: Reason::NeedsReconnect, .. } => CreatorError::NeedsReconnect(alias.clone()),
+            Exit::Defer { reason, message, after } if reason.code() == RATE_LIMIT_EXCEEDED => {
+                CreatorError::Limited { why: message, after }
+            }
+            Exit::Defer { message, after, .. } => CreatorError::Unavailable { why: message, after },
+            other => CreatorError::Unavailable { why: format!("{other:?}"), after: DEFAULT_WAIT },
+        })
+    }
+}

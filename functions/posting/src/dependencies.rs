@@ -1,0 +1,97 @@
+//! What the use cases are built from.
+//!
+//! A function creates [`Dependencies`] once, at cold start, and builds the use cases that it serves from it, for example
+//! `Poller::from(&dependencies)`. Each use case has clones of the parts that it uses. All parts are cheap to clone.
+
+use std::sync::Arc;
+
+use storage::{Accounts, AppSecret, Clients, KmsCipher, Limits, Objects, Posts, WakeQueue};
+use tiktok::TikTok;
+
+use crate::config::Config;
+use crate::invocation::{Clock, Instruments};
+use crate::measure::Meter;
+
+/// What the use cases are built from. The fields are public so that a test can replace a part first.
+pub struct Dependencies {
+    /// The posts table.
+    pub posts: Posts,
+    /// The accounts table.
+    pub accounts: Accounts,
+    /// The table that counts calls against TikTok's limits.
+    pub limits: Limits,
+    /// The S3 objects.
+    pub objects: Objects,
+    /// Seals tokens and upload URLs.
+    pub cipher: KmsCipher,
+    /// The app's credentials at TikTok.
+    pub app: Arc<AppSecret>,
+    /// Wakes a `publish` worker for a post.
+    pub wake_queue: WakeQueue,
+    /// TikTok's API.
+    pub tiktok: TikTok,
+    /// The operator's parameters.
+    pub config: Arc<Config>,
+    /// The clock and the meter.
+    pub instruments: Instruments,
+}
+
+impl Dependencies {
+    /// Creates the dependencies, without a meter.
+    ///
+    /// # Errors
+    /// The configured URL of TikTok's API is not usable, or the HTTP client cannot be created.
+    pub fn new(config: Config, clients: Clients, clock: Clock) -> Result<Self, tiktok::ConfigError> {
+        let api = tiktok::Config { api: config.tiktok_api.clone(), upload_hosts: config.upload_hosts.clone() };
+        Ok(Self {
+            posts: Posts::new(clients.dynamodb.clone(), &config.posts_table),
+            accounts: Accounts::new(clients.dynamodb.clone(), &config.accounts_table),
+            limits: Limits::new(clients.dynamodb, &config.limits_table),
+            objects: Objects::new(clients.s3),
+            cipher: KmsCipher::new(clients.kms, &config.tokens_key_id),
+            app: Arc::new(AppSecret::new(clients.secrets, &config.app_secret_arn)),
+            wake_queue: WakeQueue::new(clients.sqs, &config.intake_queue_url),
+            tiktok: TikTok::new(api)?,
+            config: Arc::new(config),
+            instruments: Instruments { clock, meter: None },
+        })
+    }
+
+    /// The same with a meter.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.instruments.meter = Some(meter);
+        self
+    }
+}
+
+/// Implements `From<&Dependencies>` for the type of a field: it is cloned.
+macro_rules! cloned_from_dependencies {
+    ($($field:ident: $part:ty,)*) => {
+        $(impl From<&Dependencies> for $part {
+            fn from(dependencies: &Dependencies) -> Self {
+                dependencies.$field.clone()
+            }
+        })*
+    };
+}
+
+cloned_from_dependencies! {
+    posts: Posts, accounts: Accounts, limits: Limits, objects: Objects, cipher: KmsCipher, app: Arc<AppSecret>,
+    wake_queue: WakeQueue, tiktok: TikTok, config: Arc<Config>, instruments: Instruments,
+}
+
+/// Defines a struct, and its constructor `From<&Dependencies>`. The constructor builds each field in the same way: a part of
+/// [`Dependencies`] is cloned, and any other type is itself defined by this macro.
+macro_rules! from_dependencies {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($field:ident: $part:ty,)* }) => {
+        $(#[$attribute])*
+        $visibility struct $name { $(pub(crate) $field: $part,)* }
+
+        impl From<&$crate::dependencies::Dependencies> for $name {
+            fn from(dependencies: &$crate::dependencies::Dependencies) -> Self {
+                Self { $($field: <$part>::from(dependencies),)* }
+            }
+        }
+    };
+}

@@ -1,0 +1,73 @@
+//! Records a post's new state outside of the posts table: in the log, in the metrics, and in the S3 object's tags, for
+//! people who only have the S3 console.
+
+use domain::failure::error_chain;
+use domain::post::{Post, PostState};
+use storage::{Objects, Posts};
+
+use crate::invocation::Instruments;
+use crate::measure::Measurement;
+
+/// How often the tags are written again because the post has moved on.
+const MAX_TAG_WRITES: u32 = 4;
+
+from_dependencies! {
+    pub(crate) struct StateRecorder { posts: Posts, objects: Objects, instruments: Instruments, }
+}
+
+impl StateRecorder {
+    /// Logs, measures and tags a post's state. A post never fails for lack of a tag; a failure to tag is logged.
+    ///
+    /// S3 has no conditional tag writes: another worker may have moved the post on and tagged it first. So the post is
+    /// read again after each write, and tagged again if its state has changed. The last tag is the newest state.
+    pub(crate) async fn record_state(&self, post: &Post) {
+        log(post);
+        if let Some(measurement) = Measurement::of_state(post, self.instruments.now()) {
+            self.instruments.measure(&measurement);
+        }
+        if !post.source.version.is_known() {
+            return;
+        }
+        let mut state = post.state_name();
+        for _ in 0..MAX_TAG_WRITES {
+            let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", state.as_str())];
+            if let Err(error) = self.objects.tag(&post.source, &tags).await {
+                let error = error_chain(&error);
+                tracing::warn!(post.id = %post.id, error, "object not tagged with the state of its post");
+                return;
+            }
+            match self.posts.get(&post.id).await {
+                Ok(Some(newest)) if newest.state_name() != state => state = newest.state_name(),
+                _ => return,
+            }
+        }
+    }
+}
+
+/// The span of all log lines about a post. It has the highest level, so that no filter removes its fields.
+pub(crate) fn span_of(post: &Post) -> tracing::Span {
+    let trace = post.trace.as_ref().map(tracing::field::display);
+    tracing::error_span!("post", post.id = %post.id, account = %post.account, trace.id = trace)
+}
+
+fn log(post: &Post) {
+    let (id, account, state) = (&post.id, &post.account, post.state_name());
+    let publish_id = post.publish_id().map(tracing::field::display);
+    match &post.state {
+        PostState::Failed { failure, .. } => tracing::error!(
+            post.id = %id, post.state = %state, account = %account, publish.id = publish_id,
+            failure.code = %failure.reason, tiktok.log_id = failure.log_id, "post failed: {failure}"
+        ),
+        PostState::Published { links, .. } => tracing::info!(
+            post.id = %id, post.state = %state, account = %account, publish.id = publish_id,
+            share_url = links.share_url, "post published"
+        ),
+        _ => {
+            let note = post.history.last().map_or("", |entry| &entry.note);
+            tracing::info!(
+                post.id = %id, post.state = %state, account = %account, publish.id = publish_id,
+                "post {state}: {note}"
+            );
+        }
+    }
+}

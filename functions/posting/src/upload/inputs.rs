@@ -1,0 +1,130 @@
+//! Loads what decides how a post is uploaded: its account, its options, its video's header, and its account's queue.
+//! A header is read in a few small ranged reads.
+
+use std::sync::Arc;
+
+use domain::account::{Account, Scopes};
+use domain::failure::Failure;
+use domain::options::Mode;
+use domain::post::Post;
+use domain::reason::Reason;
+use domain::settings::Settings;
+use domain::size::{SizeError, VideoSize};
+use domain::source::Source;
+use domain::video::{InspectError, Inspection, Inspector, Limits, VideoFacts, check};
+use futures::join;
+use storage::{Accounts, Objects, Posts, QueueEntry, Versioned};
+
+use super::options::{load_sidecar, resolve_settings};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::invocation::Instruments;
+
+/// How many uploads one post may begin before it fails and a person must look.
+const MAX_INITS: u32 = 12;
+
+/// What decides how a post is uploaded.
+pub(super) struct UploadInputs {
+    pub(super) account: Versioned<Account>,
+    pub(super) settings: Settings,
+    pub(super) facts: VideoFacts,
+    pub(super) size: VideoSize,
+    /// The account's queue up to the post.
+    pub(super) queue: Vec<QueueEntry>,
+}
+
+from_dependencies! {
+    pub(crate) struct InputLoader {
+        posts: Posts, accounts: Accounts, objects: Objects, config: Arc<Config>, instruments: Instruments,
+    }
+}
+
+impl InputLoader {
+    /// Loads a post's inputs, with concurrent reads.
+    ///
+    /// # Errors
+    /// The post fails, must wait, or something could not be read.
+    pub(super) async fn load(&self, post: &Post) -> Result<UploadInputs, Exit> {
+        let (account, object, sidecar, header, queue) = join!(
+            Box::pin(self.accounts.get(&post.account)),
+            Box::pin(self.objects.describe(&post.source)),
+            Box::pin(load_sidecar(&self.objects, &post.source)),
+            Box::pin(self.inspect_early(post)),
+            Box::pin(self.posts.account_queue(&post.account, post.dropped_at)),
+        );
+        let account = account?.ok_or_else(|| Exit::account_not_found(&post.account))?;
+        let object = object?;
+        let size = VideoSize::new(object.bytes).map_err(invalid_size)?;
+        let settings =
+            resolve_settings(post, &object, sidecar?, &account, &self.config.defaults, self.instruments.now())?;
+        check_inits(post)?;
+        check_scope(&account, settings.mode)?;
+        let facts = match header.filter(|_| post.bytes == Some(size.bytes())) {
+            Some(header) => header?,
+            None => inspect(&self.objects, &post.source, size.bytes()).await?,
+        };
+        Ok(UploadInputs { account, settings, facts, size, queue: queue? })
+    }
+
+    /// Reads the header if the event told the video's size. An earlier worker's facts are still valid, since the source is
+    /// pinned to a version.
+    async fn inspect_early(&self, post: &Post) -> Option<Result<VideoFacts, Exit>> {
+        match (&post.video, post.bytes) {
+            (Some(facts), _) => Some(Ok(facts.clone())),
+            (None, Some(bytes)) => Some(inspect(&self.objects, &post.source, bytes).await),
+            (None, None) => None,
+        }
+    }
+}
+
+fn invalid_size(error: SizeError) -> Exit {
+    let reason = match error {
+        SizeError::Empty => Reason::FileEmpty,
+        SizeError::TooLarge { .. } => Reason::FileTooLarge,
+    };
+    Exit::Fail(Failure::of(reason, error.to_string()))
+}
+
+fn check_inits(post: &Post) -> Result<(), Exit> {
+    if post.inits < MAX_INITS {
+        return Ok(());
+    }
+    let message = format!("{MAX_INITS} uploads were begun and none could be completed");
+    Err(Exit::Fail(Failure::of(Reason::UploadAttemptsExhausted, message)))
+}
+
+fn check_scope(account: &Account, mode: Mode) -> Result<(), Exit> {
+    let scope = Scopes::needed_for(mode);
+    if account.scopes.allow(scope) {
+        return Ok(());
+    }
+    let message = format!("the account \"{}\" has not granted {scope}", account.alias);
+    // An authorization requests the scopes of the account's own mode, and those that the stack names.
+    let advice = "Make this mode the account's own, or name the scope in the stack's ConnectScopes; then connect the \
+                  account again, allow it on TikTok's page, and drop the video again.";
+    Err(Exit::Fail(Failure::new(Reason::parse("scope_not_authorized"), message, advice)))
+}
+
+/// Reads a video's header. A file that is no video fails here, before TikTok is called.
+async fn inspect(objects: &Objects, source: &Source, bytes: u64) -> Result<VideoFacts, Exit> {
+    let mut inspector = Inspector::new(bytes);
+    loop {
+        match inspector.advance().map_err(|error| invalid_video(&error))? {
+            Inspection::Done(facts) => return Ok(facts),
+            Inspection::Read { offset, len } => inspector.feed(&objects.read_small(source, offset, len).await?),
+        }
+    }
+}
+
+/// Checks a video against limits; the failure names every limit that it violates.
+pub(super) fn check_limits(facts: &VideoFacts, limits: &Limits) -> Result<(), Exit> {
+    check(facts, limits).map_err(|violations| {
+        let advice = "Export the video within these limits and drop it again; nothing was sent to TikTok.";
+        Exit::Fail(Failure::new(violations.code(), violations.to_string(), advice))
+    })
+}
+
+fn invalid_video(error: &InspectError) -> Exit {
+    let advice = "Drop a whole MP4, MOV or WebM file; nothing was sent to TikTok.";
+    Exit::Fail(Failure::new(error.code(), error.to_string(), advice))
+}

@@ -1,0 +1,191 @@
+//! Checks the claim against TikTok's ledger: every drop is published exactly once with its own bytes, or ends in
+//! another way that its [`Model`](crate::model::Model) permits. No rule of TikTok's is broken, and no more bytes are
+//! sent again than the faults explain. The stored state of a post must only agree with that.
+
+use std::ops::AddAssign;
+
+use anyhow::Result;
+use serde::Serialize;
+use simulator::{Flow, InitialUploadedBytes, Ledger, LedgerEntry, SettingsRead, UploadedBytes};
+
+use crate::model::End;
+use crate::test_env::{Completion, IN_INBOX, TestEnv};
+use crate::test_post::TestPost;
+
+/// The failure code of a post if TikTok never said how many bytes it has.
+const UNCONFIRMED: &str = "upload_unconfirmed";
+
+/// What is to be checked. TikTok accepts all of the videos.
+pub(crate) struct Checker<'a> {
+    pub(crate) posts: &'a [TestPost],
+    pub(crate) completion: Completion,
+    /// The number of injected faults.
+    pub(crate) faults: usize,
+    /// The functions' `CHUNK_BYTES`. A fault costs one chunk at most, and the last chunk may be twice as large.
+    pub(crate) chunk_bytes: u64,
+    /// Descriptions of responses that are not permitted.
+    pub(crate) forbidden: &'a [String],
+}
+
+/// The number of violations of the claim, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Violations {
+    /// Publications, or deliveries of a draft, beyond the first.
+    pub(crate) duplicates: usize,
+    /// Drops that were not published, or whose post does not report it.
+    pub(crate) lost: usize,
+    /// Responses and final states that the model does not permit.
+    pub(crate) forbidden: usize,
+    /// Files at TikTok that were never dropped.
+    pub(crate) wrong_bytes: usize,
+    /// Broken rules of TikTok's, and publishes with too many resent bytes.
+    pub(crate) broken_rules: usize,
+}
+
+/// The result of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CheckResult {
+    pub(crate) violations: Violations,
+    /// Posts that ask a person, because TikTok never said whether it has all bytes. They are not sent again on a guess.
+    pub(crate) unsure: usize,
+    /// A description of each violation.
+    pub(crate) notes: Vec<String>,
+    /// A line for each publish: its status and its chunks.
+    pub(crate) publishes: Vec<String>,
+    /// The undocumented settings that TikTok's responses depended on.
+    pub(crate) settings_read: SettingsRead,
+}
+
+impl Violations {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn counts(&self) -> [usize; 5] {
+        [self.duplicates, self.lost, self.forbidden, self.wrong_bytes, self.broken_rules]
+    }
+}
+
+impl AddAssign for Violations {
+    fn add_assign(&mut self, other: Self) {
+        self.duplicates += other.duplicates;
+        self.lost += other.lost;
+        self.forbidden += other.forbidden;
+        self.wrong_bytes += other.wrong_bytes;
+        self.broken_rules += other.broken_rules;
+    }
+}
+
+impl CheckResult {
+    pub(crate) fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+impl Checker<'_> {
+    pub(crate) async fn check(&self, env: &TestEnv) -> Result<CheckResult> {
+        let ledger = env.tiktok.ledger();
+        let mut result = CheckResult::default();
+        for post in self.posts {
+            check_post(env, &ledger, post, &mut result);
+        }
+        result.violations.forbidden += self.forbidden.len();
+        result.notes.extend_from_slice(self.forbidden);
+        for publish in &ledger.publishes {
+            self.check_publish(publish, &mut result);
+        }
+        for violation in &ledger.violations {
+            result.violations.broken_rules += 1;
+            result.notes.push(format!("{:?} {:?}: {}", violation.endpoint, violation.rule, violation.message));
+        }
+        if self.completion == Completion::TooManyRounds {
+            result.violations.lost += usize::from(result.violations.lost == 0);
+            result.notes.push("work remained after the last permitted round".to_owned());
+        }
+        if !result.is_clean() {
+            for post in self.posts {
+                result.notes.push(env.cloud.describe_post(&post.id).await?);
+            }
+        }
+        result.publishes = ledger.publishes.iter().map(describe).collect();
+        // Read last, because the check may depend on a setting as well.
+        result.settings_read = env.tiktok.settings_read();
+        Ok(result)
+    }
+
+    fn check_publish(&self, publish: &LedgerEntry, result: &mut CheckResult) {
+        let is_dropped = |sha256: &String| self.posts.iter().any(|post| post.video.sha256 == *sha256);
+        if publish.sha256.as_ref().is_some_and(|sha256| !is_dropped(sha256)) {
+            result.violations.wrong_bytes += 1;
+            result.notes.push(format!("{} has bytes that were never dropped", publish.publish_id));
+        }
+        let sent: u64 = publish.chunks.iter().map(|chunk| chunk.bytes).sum();
+        let max = publish.source_info.video_size + self.faults as u64 * self.chunk_bytes * 2;
+        if sent > max {
+            result.violations.broken_rules += 1;
+            result.notes.push(format!("{}: {sent} bytes were sent, at most {max} are permitted", publish.publish_id));
+        }
+    }
+}
+
+fn check_post(env: &TestEnv, ledger: &Ledger, post: &TestPost, result: &mut CheckResult) {
+    let times = times_published(ledger, &post.video.sha256);
+    let TestPost { key, model, .. } = post;
+    if times > 1 {
+        result.violations.duplicates += times - 1;
+        result.notes.push(format!("{key} was published {times} times"));
+    }
+    let own = ledger.publications.iter().filter(|it| it.flow == Flow::Direct && it.sha256 == post.video.sha256);
+    for publication in own.filter(|it| !model.permits_title(&it.title)) {
+        result.violations.forbidden += 1;
+        result.notes.push(format!("{key} was published as {:?}; {model:?}", publication.title));
+    }
+    let stored = env.post(&post.id);
+    let failure_code = stored.as_ref().and_then(|post| post.get("failure_code")?["S"].as_str());
+    if times == 0 && failure_code == Some(UNCONFIRMED) && is_silent(env, ledger, post) {
+        // TikTok did not say how many bytes it has, so this failure is permitted.
+        result.unsure += 1;
+        return;
+    }
+    let state = env.state_of(&post.id);
+    let end = match (times, state.as_deref()) {
+        (1.., Some("published" | "delivered")) => Some(End::Posted),
+        (0, Some("cancelled")) => Some(End::Cancelled),
+        (0, Some("failed")) => Some(End::Failed),
+        (0, None) => Some(End::Absent),
+        _ => None,
+    };
+    if end.is_some_and(|end| model.permits(end)) {
+        return;
+    }
+    // A post that should have been published is lost. Any other end is forbidden.
+    if model.permits(End::Posted) {
+        result.violations.lost += 1;
+    } else {
+        result.violations.forbidden += 1;
+    }
+    result.notes.push(format!("{key} was published {times} times, and its post is {state:?}; {model:?}"));
+}
+
+/// A publish in one line.
+fn describe(publish: &LedgerEntry) -> String {
+    let chunks: Vec<_> = publish.chunks.iter().map(|chunk| (chunk.first, chunk.outcome)).collect();
+    format!("{} {:?} {chunks:?}", publish.status, publish.fail_reason)
+}
+
+/// Whether TikTok does not say how many bytes it has of a post's newest publish.
+fn is_silent(env: &TestEnv, ledger: &Ledger, post: &TestPost) -> bool {
+    let mut publishes = ledger.publishes.iter().filter(|it| it.source_info.video_size == post.video.bytes);
+    let settings = env.tiktok.settings();
+    let has_no_bytes = publishes.next_back().is_some_and(|publish| publish.bytes_received == 0);
+    has_no_bytes && settings.initial_uploaded_bytes.read() == InitialUploadedBytes::Absent
+        || settings.uploaded_bytes.read() == UploadedBytes::Absent
+}
+
+/// How often a file was published, or delivered to an inbox.
+fn times_published(ledger: &Ledger, sha256: &str) -> usize {
+    let is_delivered = |publish: &&LedgerEntry| {
+        publish.flow == Flow::Draft && publish.status == IN_INBOX && publish.sha256.as_deref() == Some(sha256)
+    };
+    ledger.times_published(sha256) + ledger.publishes.iter().filter(is_delivered).count()
+}

@@ -1,0 +1,111 @@
+//! Runs the system without any intervention, until all posts are in a final state or nothing more would happen.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use harness::Creator;
+use harness::aws::{ACCOUNTS, Item, POSTS};
+use jiff::Timestamp;
+
+use super::{Lambda, TestEnv};
+
+/// The time between two runs of `status`, as in the template.
+const STATUS_INTERVAL: Duration = Duration::from_mins(1);
+/// After this number of rounds, the system is considered to loop forever.
+const MAX_ROUNDS: u32 = 400;
+/// The states in which a post is finished.
+pub(crate) const FINAL_STATES: [&str; 4] = ["published", "delivered", "failed", "cancelled"];
+
+/// How the system came to a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Completion {
+    /// Every post is in a final state, since this time.
+    Finished { since: Timestamp },
+    /// A post is missing or not finished, and no message, due time or webhook would continue it.
+    Stuck,
+    /// Work remained after the last permitted round.
+    TooManyRounds,
+}
+
+impl Lambda<'_> {
+    /// Runs the system until this number of posts is finished, or nothing more would happen.
+    ///
+    /// If the response to a token refresh is lost, TikTok may accept neither the old nor the new tokens. The system
+    /// then asks the creator to connect again, and the creators here do.
+    pub(crate) async fn run_to_completion(&mut self, creators: &[Creator], posts: usize) -> Result<Completion> {
+        let env = self.env;
+        let round = async || {
+            self.deliver_messages().await?;
+            self.deliver_webhooks().await?;
+            self.run_status().await?;
+            self.deliver_messages().await?;
+            self.reconnects += env.reconnect(creators).await?;
+            Ok(())
+        };
+        env.run_rounds(posts, round).await
+    }
+}
+
+impl TestEnv {
+    /// Runs rounds of work and advances the clock between them, until this number of posts is finished and the queue is
+    /// empty, or until nothing more would happen.
+    pub(crate) async fn run_rounds(
+        &self,
+        posts: usize,
+        mut round: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<Completion> {
+        let mut since = None;
+        for _ in 0..MAX_ROUNDS {
+            round().await?;
+            if self.are_finished(posts) {
+                let since = *since.get_or_insert(self.now());
+                if self.aws.state().queue.next_visible().is_none() && self.next_webhook_at().is_none() {
+                    return Ok(Completion::Finished { since });
+                }
+            }
+            let Some(next) = self.next_event_at() else {
+                return Ok(Completion::Stuck);
+            };
+            let wait = Duration::try_from(next.duration_since(self.now())).unwrap_or_default();
+            self.advance(wait.max(STATUS_INTERVAL).as_secs() + 1)?;
+        }
+        Ok(Completion::TooManyRounds)
+    }
+
+    /// Reconnects the accounts that need it, and returns their number.
+    pub(crate) async fn reconnect(&self, creators: &[Creator]) -> Result<usize> {
+        let mut reconnected = 0;
+        for creator in creators {
+            if self.needs_reconnect(creator) {
+                creator.reconnect().await?;
+                reconnected += 1;
+            }
+        }
+        Ok(reconnected)
+    }
+
+    /// Whether at least this number of posts is stored, and all are finished.
+    fn are_finished(&self, posts: usize) -> bool {
+        let state = self.aws.state();
+        state.tables.items(POSTS).count() >= posts && state.tables.items(POSTS).all(is_finished)
+    }
+
+    fn needs_reconnect(&self, creator: &Creator) -> bool {
+        let state = self.aws.state();
+        let account = state.tables.items(ACCOUNTS).find(|item| item["alias"]["S"] == creator.alias.as_str());
+        account.is_some_and(|item| item["connection"]["S"] == "needs_reconnect")
+    }
+
+    /// When an unfinished post is due, a message becomes visible or TikTok sends a webhook, whichever is first.
+    fn next_event_at(&self) -> Option<Timestamp> {
+        let state = self.aws.state();
+        let unfinished = state.tables.items(POSTS).filter(|item| !is_finished(item));
+        let due = unfinished.filter_map(|item| item.get("due_at")?["N"].as_str()?.parse().ok());
+        let due = due.filter_map(|due| Timestamp::from_millisecond(due).ok());
+        due.chain(state.queue.next_visible()).chain(self.next_webhook_at()).min()
+    }
+}
+
+fn is_finished(post: &Item) -> bool {
+    post["state"]["S"].as_str().is_some_and(|state| FINAL_STATES.contains(&state))
+}

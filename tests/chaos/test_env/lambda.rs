@@ -1,0 +1,254 @@
+//! Invokes the functions as Lambda does: `publish` for messages, `status` for the schedule, and `api` for requests.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::identity::PostId;
+use harness::Creator;
+use harness::aws::Item;
+use harness::lambda::{Environment, Function};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use simulator::{PublishId, TokenKind};
+use tokio::sync::{MutexGuard, oneshot};
+
+use super::api::Response;
+use super::{CommandRecord, Request, TestEnv};
+use crate::fault_proxy::{AuthorizationEnd, Interruption, Interruptions, Listener, Op};
+
+/// The timeouts of `publish` and `status`, as in the template.
+const PUBLISH_TIMEOUT: Duration = Duration::from_mins(15);
+const STATUS_TIMEOUT: Duration = Duration::from_secs(150);
+/// How long an invocation may take in real time.
+const REAL_TIMEOUT: Duration = Duration::from_mins(10);
+/// The reason in TikTok's webhook if the user removed the app.
+const REMOVED_BY_USER: u8 = 1;
+/// How many seconds TikTok needs to process a publish and send the webhook.
+const PROCESSING_S: u64 = 10;
+
+/// The functions' processes, and what the test environment records about one run. A process starts when it is first
+/// needed, and again after it was killed.
+pub(crate) struct Lambda<'a> {
+    pub(crate) env: &'a TestEnv,
+    /// The functions' `CHUNK_BYTES`.
+    pub(crate) chunk_bytes: u64,
+    running: BTreeMap<&'static str, Function>,
+    environment: Environment,
+    /// The timeout of `publish`: the template's, unless a campaign shortens it.
+    pub(crate) publish_timeout: Duration,
+    /// How long nothing happens after the first kill.
+    pub(crate) outage: Duration,
+    /// The time of the first kill, or the end of the outage after it.
+    pub(crate) killed_at: Option<Timestamp>,
+    /// The total of the pauses in a history since the first kill, or since the start if there is none.
+    pub(crate) idle: Duration,
+    /// The number of invocations of `publish`.
+    pub(crate) invocations: u32,
+    /// The number of times that a creator had to connect an account again.
+    pub(crate) reconnects: usize,
+    /// The post for a command that a fault injects. The first such command takes it.
+    pub(crate) target: Option<PostId>,
+    /// The creator whose authorization a fault ends. The first such fault takes it.
+    pub(crate) creator: Option<Creator>,
+    /// The commands since the model last took them.
+    pub(crate) commands: Vec<CommandRecord>,
+    /// The publishes that TikTok was told to fail, since the model last took them.
+    pub(crate) failed_publishes: Vec<PublishId>,
+    /// Descriptions of responses that are not permitted.
+    pub(crate) forbidden: Vec<String>,
+    /// All posts as they were after the last injected operation, until they are taken.
+    pub(crate) posts_after_op: Option<Vec<Item>>,
+    interruptions: Option<MutexGuard<'a, Interruptions>>,
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+enum Ended {
+    Answered(Value),
+    Failed,
+    /// The proxy requested a kill, and waits until it is done.
+    Killed(oneshot::Sender<()>),
+}
+
+impl<'a> Lambda<'a> {
+    /// Creates it without processes. The functions use chunks of this size.
+    pub(crate) fn new(env: &'a TestEnv, chunk_bytes: u64) -> Self {
+        Self::behind(env, &env.listener, chunk_bytes)
+    }
+
+    /// Creates it for processes whose calls pass through this listener.
+    pub(crate) fn behind(env: &'a TestEnv, listener: &'a Listener, chunk_bytes: u64) -> Self {
+        let mut environment = env.environment(listener);
+        environment.push(("CHUNK_BYTES".to_owned(), chunk_bytes.to_string()));
+        Self {
+            env,
+            chunk_bytes,
+            running: BTreeMap::new(),
+            environment,
+            publish_timeout: PUBLISH_TIMEOUT,
+            outage: Duration::ZERO,
+            killed_at: None,
+            idle: Duration::ZERO,
+            invocations: 0,
+            reconnects: 0,
+            target: None,
+            creator: None,
+            commands: Vec::new(),
+            failed_publishes: Vec::new(),
+            forbidden: Vec::new(),
+            posts_after_op: None,
+            interruptions: listener.interruptions.try_lock().ok(),
+        }
+    }
+
+    /// Invokes a function, and starts its process if none runs. Returns no response if the function fails or is killed.
+    pub(super) async fn invoke(&mut self, name: &'static str, event: Value, limit: Duration) -> Result<Option<Value>> {
+        let mut function = match self.running.remove(name) {
+            Some(function) => function,
+            None => self.start(name).await?,
+        };
+        let deadline = self.env.now() + limit;
+        let mut timeout = pin!(tokio::time::sleep(REAL_TIMEOUT));
+        let ended = {
+            let mut invocation = pin!(function.invoke(event, deadline));
+            loop {
+                // Put back below, because an operation invokes a function and then needs the receiver.
+                let mut interruptions = self.interruptions.take().context("another `Lambda` uses this proxy")?;
+                let interruption = tokio::select! {
+                    response = &mut invocation => Err(response),
+                    interruption = interruptions.recv() => Ok(interruption.context("the proxy has ended")?),
+                    () = &mut timeout => bail!("{name} did not end within {REAL_TIMEOUT:?}"),
+                };
+                self.interruptions = Some(interruptions);
+                match interruption {
+                    Err(Ok((response, _))) => break Ended::Answered(response),
+                    Err(Err(_)) => break Ended::Failed,
+                    Ok(Interruption::Kill(done)) => break Ended::Killed(done),
+                    Ok(Interruption::Op(op, name, done)) => {
+                        if Box::pin(self.perform(op)).await? {
+                            self.posts_after_op = Some(self.env.posts());
+                            self.env.proxy.record_op(name);
+                        }
+                        // The caller may have ended the connection.
+                        let _ = done.send(());
+                    }
+                }
+            }
+        };
+        match ended {
+            Ended::Answered(response) => {
+                self.running.insert(name, function);
+                Ok(Some(response))
+            }
+            Ended::Failed => Ok(None),
+            Ended::Killed(done) => {
+                function.stop().await?;
+                if self.killed_at.is_none() {
+                    self.env.advance(self.outage.as_secs())?;
+                    self.killed_at = Some(self.env.now());
+                    self.idle = Duration::ZERO;
+                }
+                // The connection may have ended with the process.
+                let _ = done.send(());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Performs another actor's operation while a call waits. Returns whether it had an effect.
+    async fn perform(&mut self, op: Op) -> Result<bool> {
+        match op {
+            Op::Command(command) => {
+                let Some(post) = self.target.take() else { return Ok(false) };
+                self.command(command, &post).await?;
+                Ok(true)
+            }
+            Op::EndAuthorization(end) => {
+                let Some(creator) = self.creator.take() else { return Ok(false) };
+                self.end_authorization(&creator, end).await?;
+                Ok(true)
+            }
+            Op::FailPublish => {
+                let publish = self.env.fail_publish();
+                self.failed_publishes.extend(publish.clone());
+                Ok(publish.is_some())
+            }
+            Op::DeliverWebhooks => {
+                self.env.advance(PROCESSING_S)?;
+                Ok(self.deliver_webhooks().await? > 0)
+            }
+            Op::RunWorkers => {
+                let invocations = self.invocations;
+                self.deliver_messages().await?;
+                self.run_status().await?;
+                Ok(self.invocations > invocations)
+            }
+        }
+    }
+
+    /// Ends a creator's authorization. Returns the response if it ends by a request and there is one.
+    pub(crate) async fn end_authorization(
+        &mut self,
+        creator: &Creator,
+        end: AuthorizationEnd,
+    ) -> Result<Option<Response>> {
+        let tiktok = &self.env.tiktok;
+        match end {
+            AuthorizationEnd::AppRemoved => tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER)?,
+            AuthorizationEnd::Disconnected => return self.request(&Request::disconnect(&creator.alias)).await,
+            AuthorizationEnd::TokensRejected => tiktok.expire_tokens(&creator.user.open_id, TokenKind::Both)?,
+        }
+        Ok(None)
+    }
+
+    async fn start(&self, name: &str) -> Result<Function> {
+        let paths = &self.env.paths;
+        let program = paths.functions.join(name).join("bootstrap");
+        let function = Function::start(&program, &self.environment, &paths.output.join(format!("{name}.log"))).await;
+        function.with_context(|| format!("could not start {name}"))
+    }
+
+    /// Invokes `publish` for the next visible message. Returns false if there is none.
+    pub(crate) async fn deliver_message(&mut self) -> Result<bool> {
+        let Some(message) = self.env.aws.state().queue.receive(self.env.now()) else {
+            return Ok(false);
+        };
+        let event = json!({ "Records": [{
+            "messageId": message.id, "receiptHandle": message.id, "body": message.body, "attributes": {},
+            "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:intake",
+        }] });
+        self.invocations += 1;
+        if let Some(response) = self.invoke("publish", event, self.publish_timeout).await?
+            && response["batchItemFailures"] == json!([])
+        {
+            self.env.aws.state().queue.remove(&message.id);
+        }
+        Ok(true)
+    }
+
+    /// Invokes `publish` until no message is visible.
+    pub(crate) async fn deliver_messages(&mut self) -> Result<()> {
+        while self.deliver_message().await? {}
+        Ok(())
+    }
+
+    /// Invokes `status`.
+    pub(crate) async fn run_status(&mut self) -> Result<()> {
+        let event: Value = serde_json::from_str(include_str!("../../../events/eventbridge-schedule.json"))?;
+        self.invoke("status", event, STATUS_TIMEOUT).await?;
+        Ok(())
+    }
+
+    /// Stops the processes, and checks that they made no call that the in-memory AWS does not know.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        for (_, function) in std::mem::take(&mut self.running) {
+            function.stop().await?;
+        }
+        let unsupported = self.env.aws.unsupported_calls();
+        ensure!(unsupported.is_empty(), "the in-memory AWS does not implement these calls: {unsupported:#?}");
+        Ok(())
+    }
+}

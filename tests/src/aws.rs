@@ -1,0 +1,188 @@
+//! A fake of AWS in this process's memory, limited to the calls of the functions.
+//!
+//! The scenarios use MiniStack as AWS, which answers a few hundred calls per second. This fake is for tests that
+//! interrupt thousands of posts at each of their calls, and for benchmarks.
+//!
+//! It implements exactly the calls and expressions of `storage`. It rejects and records every other one, and the test
+//! run then fails ([`Aws::unsupported_calls`]). A test in `tests/chaos` compares its answers with MiniStack's.
+//!
+//! It checks neither signatures nor permissions; the scenarios do. It opens no socket: its owner passes the requests
+//! in.
+
+mod bucket;
+mod config;
+mod expression;
+mod keys;
+mod multipart;
+mod queue;
+mod tables;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+pub use bucket::{BUCKET, Bucket};
+pub use config::{cloud_json, variables};
+pub use queue::{Message, Queue};
+pub use tables::{Item, TableSchema, Tables, table_schemas};
+
+/// The table of posts.
+pub const POSTS: &str = "posts";
+/// The table of accounts.
+pub const ACCOUNTS: &str = "accounts";
+/// The table of TikTok's rate limits and upload quotas.
+pub const LIMITS: &str = "limits";
+/// The table of OAuth authorization requests.
+pub const AUTHORIZATION_REQUESTS: &str = "authorization-requests";
+/// The table of received webhooks.
+pub const WEBHOOKS: &str = "webhooks";
+
+/// The client key of the TikTok app, for the simulator and the stack.
+pub const CLIENT_KEY: &str = "test";
+/// The client secret of the TikTok app.
+pub const CLIENT_SECRET: &str = "test";
+
+/// An answer of AWS.
+pub type Answer = Response<Body>;
+
+/// The fake of AWS, with its stored data.
+#[derive(Default)]
+pub struct Aws {
+    state: Mutex<State>,
+}
+
+/// The stored data of every service.
+#[derive(Default)]
+pub struct State {
+    /// DynamoDB's tables.
+    pub tables: Tables,
+    /// The S3 bucket.
+    pub bucket: Bucket,
+    /// The SQS queue.
+    pub queue: Queue,
+    unsupported_calls: Vec<String>,
+}
+
+/// An error response of AWS.
+pub struct AwsError {
+    /// The HTTP status.
+    pub status: u16,
+    /// AWS's error code.
+    pub code: &'static str,
+    /// The error message.
+    pub message: String,
+    /// The item that failed a condition, if the request asked for that item.
+    pub item: Option<Value>,
+}
+
+impl AwsError {
+    /// An error with the most common HTTP status: 400.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 400, code, message: message.into(), item: None }
+    }
+
+    /// The response of a service with a JSON protocol.
+    #[must_use]
+    pub fn json(&self) -> Answer {
+        let mut body = json!({ "__type": self.code, "message": self.message });
+        if let Some(item) = &self.item {
+            body["Item"] = item.clone();
+        }
+        reply(self.status, "application/x-amz-json-1.0", body.to_string())
+    }
+
+    /// The response of S3.
+    #[must_use]
+    pub fn xml(&self) -> Answer {
+        let body = format!("<Error><Code>{}</Code><Message>{}</Message></Error>", self.code, self.message);
+        reply(self.status, "application/xml", body)
+    }
+}
+
+/// Builds an answer.
+pub fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(content_type) = content_type.parse() {
+        answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    }
+    answer
+}
+
+impl Aws {
+    /// Locks the stored data. Answers wait until the guard is dropped.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Deletes all stored data.
+    pub fn clear(&self) {
+        *self.state() = State::default();
+    }
+
+    /// The calls that this fake does not implement, with their request bodies.
+    pub fn unsupported_calls(&self) -> Vec<String> {
+        self.state().unsupported_calls.clone()
+    }
+
+    /// Answers a call; `now` is the time of the queue.
+    pub fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
+        let mut state = self.state();
+        let Some(target) = target_of(request) else {
+            let answer = bucket::answer(&mut state.bucket, request).unwrap_or_else(|error| {
+                state.record_unsupported(&error, "");
+                error.xml()
+            });
+            state.send_created_events(now);
+            return answer;
+        };
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let result = match target.split_once('.').unwrap_or_default() {
+            ("DynamoDB_20120810", operation) => state.tables.answer(operation, &body),
+            ("AmazonSQS", "SendMessage") => Ok(state.queue.send(&body, now)),
+            ("TrentService", operation) => keys::answer(operation, &body),
+            ("secretsmanager", "GetSecretValue") => Ok(keys::secret()),
+            _ => Err(unsupported(target)),
+        };
+        match result {
+            Ok(answer) => reply(200, "application/x-amz-json-1.0", answer.to_string()),
+            Err(error) => {
+                state.record_unsupported(&error, &body.to_string());
+                error.json()
+            }
+        }
+    }
+}
+
+impl State {
+    /// Sends the bucket's events of created objects to the queue.
+    fn send_created_events(&mut self, now: jiff::Timestamp) {
+        for created in std::mem::take(&mut self.bucket.created) {
+            let sent = self.queue.put_object_created(&created.key, &created.version, created.bytes, now);
+            self.unsupported_calls.extend(sent.err().map(|error| format!("the event of {}: {error:#}", created.key)));
+        }
+    }
+
+    /// Records a call that this fake does not implement.
+    fn record_unsupported(&mut self, error: &AwsError, body: &str) {
+        if error.code == UNSUPPORTED {
+            self.unsupported_calls.push(format!("{}: {body}", error.message));
+        }
+    }
+}
+
+const UNSUPPORTED: &str = "UnknownOperationException";
+
+/// The error for a call that this fake does not implement.
+pub(crate) fn unsupported(what: impl Into<String>) -> AwsError {
+    AwsError::new(UNSUPPORTED, what)
+}
+
+/// The `X-Amz-Target` header, which names the operation in the JSON protocols; none for S3.
+pub fn target_of<T>(request: &Request<T>) -> Option<&str> {
+    request.headers().get("x-amz-target")?.to_str().ok()
+}

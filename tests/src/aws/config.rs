@@ -1,0 +1,65 @@
+//! The configuration with which programs find this fake: the functions by their environment variables, the programs of
+//! the local cloud by `cloud.json`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{ACCOUNTS, AUTHORIZATION_REQUESTS, BUCKET, LIMITS, POSTS, WEBHOOKS};
+
+const REGION: &str = "us-east-1";
+/// The id and the secret of the access key that signs the requests.
+const ACCESS_KEY: &str = "test";
+const TOKENS_KEY: &str = "tokens";
+const APP_SECRET: &str = "app";
+const REDIRECT_URL: &str = "https://dropcast.example/oauth/callback";
+
+/// A CA bundle with few certificates.
+const CA_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/runtime/src/aws/amazon_trust_services.pem");
+
+/// The environment variables of a function whose AWS endpoint is this URL. The names are those of `template.yaml`.
+#[must_use]
+pub fn variables(endpoint: &str) -> Vec<(String, String)> {
+    let variables = [
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
+        ("AWS_ENDPOINT_URL", endpoint),
+        // No server here uses TLS. Without this variable, a function would load the host's CA bundle, which takes
+        // longer than the rest of its start.
+        ("SSL_CERT_FILE", CA_BUNDLE),
+        ("POSTS_TABLE", POSTS),
+        ("ACCOUNTS_TABLE", ACCOUNTS),
+        ("LIMITS_TABLE", LIMITS),
+        ("AUTHORIZATION_REQUESTS_TABLE", AUTHORIZATION_REQUESTS),
+        ("WEBHOOKS_TABLE", WEBHOOKS),
+        ("INTAKE_BUCKET", BUCKET),
+        ("INTAKE_QUEUE_URL", &queue_url(endpoint)),
+        ("TOKENS_KEY_ID", TOKENS_KEY),
+        ("APP_SECRET_ARN", APP_SECRET),
+        ("REDIRECT_URL", REDIRECT_URL),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The content of `cloud.json` for a cloud whose AWS is at `endpoint` and whose TikTok is at `simulator`. For a
+/// deployed cloud, `infra/local` writes this file.
+#[must_use]
+pub fn cloud_json(endpoint: &str, simulator: &str, logs: &Path) -> Value {
+    json!({
+        "endpoint": endpoint, "region": REGION, "access_key_id": ACCESS_KEY, "secret_access_key": ACCESS_KEY,
+        "simulator": simulator, "logs": logs, "aws_cli": "", "trust": "",
+        "outputs": {
+            "IntakeBucket": BUCKET, "IntakeQueueUrl": queue_url(endpoint), "DeadLetterQueueUrl": "",
+            "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "LimitsTable": LIMITS,
+            "AuthorizationRequestsTable": AUTHORIZATION_REQUESTS, "WebhooksTable": WEBHOOKS,
+            "TokensKeyId": TOKENS_KEY, "AppSecretArn": APP_SECRET, "PublishFunction": "publish",
+            "StatusFunction": "status", "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",
+            "WebhookUrl": "", "FailureTopic": "", "NoticesFunction": "", "StatusDlqUrl": "", "NoticesDlqUrl": "",
+        },
+    })
+}
+
+fn queue_url(endpoint: &str) -> String {
+    format!("{endpoint}/intake")
+}
