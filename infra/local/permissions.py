@@ -46,33 +46,33 @@ NOT_CHECKED = {
 }
 """Actions, and Sids of statements, that Lambda itself uses on AWS and MiniStack does not."""
 
-BASIC_SCENARIO = "drops::a_drop_is_published_once_and_its_link_comes_back"
+BASIC_SCENARIO = "drops::drop_is_published_once_with_its_link"
 
 SCENARIOS = {
     "publish": (
         BASIC_SCENARIO,
-        "options::a_video_waits_for_its_sidecar_where_the_account_asks_for_one",
-        "tokens::a_token_that_expires_at_the_init_is_refreshed_once_and_the_post_published_once",
-        "limits::seven_drops_at_once_are_all_published_without_a_refusal",
+        "options::required_sidecar_holds_the_video_until_it_comes",
+        "tokens::token_expired_at_init_is_refreshed_once",
+        "limits::eight_concurrent_drops_are_published_without_refusal",
     ),
     "status": (
         BASIC_SCENARIO,
-        "schedule::a_scheduled_post_is_not_begun_before_its_time_and_is_published_after",
-        "tokens::a_token_that_expires_while_tiktok_works_is_refreshed_and_the_same_publish_asked_about",
-        "drafts::",
+        "schedule::scheduled_post_begins_only_at_its_time",
+        "tokens::token_expired_at_poll_is_refreshed_without_new_init",
+        "drops::drafts::",
     ),
     "api": (
-        "connect::a_user_who_consents_is_an_account_that_can_be_posted_to",
-        "connect::accounts_are_shown_and_their_tokens_are_not",
-        "connect::a_disconnected_account_is_revoked_and_forgotten_and_its_posts_wait",
-        "connect::posts_that_wait_for_their_account_go_on_at_once_when_it_is_connected_again",
-        "api::",
-        "posts::a_held_post_that_is_cancelled_never_reaches_tiktok",
-        "posts::posts_are_listed_the_newest_first_and_page_by_page",
+        "accounts::consenting_user_is_connected_and_can_post",
+        "accounts::accounts_are_shown_without_tokens",
+        "accounts::disconnect_revokes_and_deletes_tokens_and_posts_wait",
+        "accounts::reconnect_resumes_waiting_posts_at_once",
+        "posts::api::",
+        "posts::cancelled_held_post_never_reaches_tiktok",
+        "posts::posts_are_listed_newest_first_page_by_page",
         "uploads::",
         "webhooks::",
     ),
-    "notices": ("notices::a_posts_whole_life_is_told_in_order_to_whoever_has_a_rule_for_it",),
+    "notices": ("observability::notices::every_state_change_is_published_in_order",),
 }
 """The scenarios that together use all permissions of a function, as filters of the test binary."""
 

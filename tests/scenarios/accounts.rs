@@ -1,7 +1,7 @@
 //! Account connections: OAuth with the user's consent on TikTok's page, every way in which it can fail, disconnecting,
 //! and the accounts in the API.
 
-pub(crate) mod browser;
+mod browser;
 pub(crate) mod chromium;
 mod consent;
 
@@ -22,7 +22,7 @@ use consent::{ALL_SCOPES, allow, authorize_url, connect, deny, follow, follow_as
 
 use crate::http::{delete, get, patch};
 use crate::outcomes::refusal;
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     consenting_user_is_connected_and_can_post,
@@ -40,7 +40,8 @@ scenarios![concurrent:
     disconnect_revokes_and_deletes_tokens_and_posts_wait,
     disconnect_with_expired_token_refreshes_then_revokes,
     accounts_are_shown_without_tokens,
-    account_defaults_are_changed_and_invalid_ones_rejected,
+    account_defaults_are_changed_and_invalid_ones_rejected;
+    browser
 ];
 
 /// Creates a TikTok user without an account, and an alias that no account has.
@@ -182,8 +183,7 @@ async fn timed_out_exchange_needs_new_link(cloud: Arc<Cloud>) -> Result<()> {
     connect(&cloud, &alias, &user.open_id).await?.with_status(200).map(drop)
 }
 
-async fn another_user_cannot_take_connected_alias(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn another_user_cannot_take_connected_alias((cloud, creator): WithCreator) -> Result<()> {
     let before = creator.account().await?;
     let (_, other) = new_user(&cloud).await?;
     connect(&cloud, creator.alias.as_str(), &other.open_id).await?.problem(409, "wrong_user")?;
@@ -205,8 +205,7 @@ async fn first_of_two_users_gets_alias_second_is_revoked(cloud: Arc<Cloud>) -> R
     Ok(())
 }
 
-async fn connected_user_cannot_get_second_alias(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn connected_user_cannot_get_second_alias((cloud, creator): WithCreator) -> Result<()> {
     let (alias, _) = new_user(&cloud).await?;
     let answer = connect(&cloud, &alias, &creator.user.open_id).await?;
     let problem = answer.problem(409, "user_connected_elsewhere")?;
@@ -232,8 +231,7 @@ async fn reconnect_resumes_waiting_posts_at_once(cloud: Arc<Cloud>) -> Result<()
     Ok(())
 }
 
-async fn refused_authorization_is_still_revoked_on_disconnect(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn refused_authorization_is_still_revoked_on_disconnect((cloud, creator): WithCreator) -> Result<()> {
     creator.age_tokens(Duration::from_hours(48)).await?;
     creator.inject(refusal(Endpoint::Token, 400, "invalid_grant")).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
@@ -241,8 +239,7 @@ async fn refused_authorization_is_still_revoked_on_disconnect(cloud: Arc<Cloud>)
     disconnect(&creator, "revoked").await.map(drop)
 }
 
-async fn disconnect_revokes_and_deletes_tokens_and_posts_wait(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn disconnect_revokes_and_deletes_tokens_and_posts_wait((cloud, creator): WithCreator) -> Result<()> {
     let shown = disconnect(&creator, "revoked").await?;
     assert_eq!(shown["account"]["connection"], "disconnected");
     ensure!(creator.account().await?.tokens.is_forgotten(), "a token is still stored");
@@ -257,8 +254,7 @@ async fn disconnect_revokes_and_deletes_tokens_and_posts_wait(cloud: Arc<Cloud>)
     cloud.await_state(&dropped.post, StateName::Published).await.map(drop)
 }
 
-async fn disconnect_with_expired_token_refreshes_then_revokes(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn disconnect_with_expired_token_refreshes_then_revokes((cloud, creator): WithCreator) -> Result<()> {
     creator.age_tokens(Duration::from_hours(3)).await?;
     disconnect(&creator, "revoked").await?;
     let user = &creator.user.open_id;
@@ -267,8 +263,7 @@ async fn disconnect_with_expired_token_refreshes_then_revokes(cloud: Arc<Cloud>)
     Ok(())
 }
 
-async fn accounts_are_shown_without_tokens(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn accounts_are_shown_without_tokens((cloud, creator): WithCreator) -> Result<()> {
     let all = get(&cloud, "/accounts").await?.body;
     let all = all["accounts"].as_array().context("accounts are listed")?;
     let listed = all.iter().find(|account| account["alias"] == creator.alias.as_str()).context("it is listed")?;
@@ -280,8 +275,7 @@ async fn accounts_are_shown_without_tokens(cloud: Arc<Cloud>) -> Result<()> {
     get(&cloud, "/accounts/nobody-at-all").await?.problem(404, "account_not_found").map(drop)
 }
 
-async fn account_defaults_are_changed_and_invalid_ones_rejected(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn account_defaults_are_changed_and_invalid_ones_rejected((cloud, creator): WithCreator) -> Result<()> {
     let change = async |defaults: Value| patch(&cloud, &path(&creator), &defaults).await;
     let changed = change(json!({ "title_suffix": " #bread", "privacy_level": "SELF_ONLY" })).await?.with_status(200)?;
     assert_eq!(changed["preferences"]["title_suffix"], " #bread", "{changed}");

@@ -1,9 +1,9 @@
 //! Ways to drop a video, and what its user sees.
 
 pub(crate) mod drafts;
-pub(crate) mod events;
-pub(crate) mod streaming;
-pub(crate) mod videos;
+mod events;
+mod streaming;
+mod videos;
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use serde_json::json;
 use simulator::{ChunkOutcome, LedgerEntry};
 use tokio::process::Command;
 
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
     multipart_drop_is_published_in_exact_chunks,
@@ -29,7 +29,8 @@ scenarios![concurrent:
     overwritten_file_makes_second_post_with_own_bytes,
     unusual_characters_in_key_are_published,
     unusual_characters_in_alias_are_published,
-    other_file_types_are_ignored,
+    other_file_types_are_ignored;
+    drafts, events, streaming, videos
 ];
 
 /// How long a tag may lag behind the post's state.
@@ -37,8 +38,7 @@ const TAG_TIMEOUT: Duration = Duration::from_secs(20);
 /// The bytes of a part of a multipart upload.
 const PART_BYTES: u64 = 8 << 20;
 
-async fn drop_is_published_once_with_its_link(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn drop_is_published_once_with_its_link((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     let is_linked = |post: &Post| matches!(&post.state, PostState::Published { links, .. } if links.share_url.is_some() && links.cover_url.is_some());
     let post = cloud.await_post(&dropped.post, "published, with its links", is_linked).await?;
@@ -76,8 +76,7 @@ pub(crate) async fn tags_of(cloud: &Cloud, dropped: &Dropped) -> Result<Vec<(Str
     Ok(tagging.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
 
-async fn aws_cli_drop_is_published_with_its_title(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn aws_cli_drop_is_published_with_its_title((cloud, creator): WithCreator) -> Result<()> {
     let video = TestVideo::new(9_000_000)?; // so large that the CLI uses several parts
     let folder = std::env::temp_dir().join(format!("dropcast-{}", creator.alias));
     std::fs::create_dir_all(&folder)?;
@@ -103,8 +102,7 @@ async fn aws_cli_drop_is_published_with_its_title(cloud: Arc<Cloud>) -> Result<(
     Ok(())
 }
 
-async fn multipart_drop_is_published_in_exact_chunks(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn multipart_drop_is_published_in_exact_chunks((cloud, creator): WithCreator) -> Result<()> {
     let video = TestVideo::new(25_000_123)?;
     let dropped = drop_in_parts(&cloud, &creator.key("long.mp4"), &video).await?;
     let ledger = creator.await_published_once(&dropped).await?;
@@ -156,8 +154,7 @@ async fn file_directly_under_drop_uses_default_account(cloud: Arc<Cloud>) -> Res
     Ok(())
 }
 
-async fn overwritten_file_makes_second_post_with_own_bytes(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn overwritten_file_makes_second_post_with_own_bytes(creator: Creator) -> Result<()> {
     let first = creator.drop_video("clip.mp4", &TestVideo::new(11_000_000)?).await?;
     let second = creator.drop_video("clip.mp4", &TestVideo::new(11_500_000)?).await?;
     assert_ne!(first.post, second.post);
@@ -196,8 +193,7 @@ async fn unusual_characters_in_alias_are_published(cloud: Arc<Cloud>) -> Result<
     creator.await_published_once(&dropped).await.map(drop)
 }
 
-async fn other_file_types_are_ignored(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn other_file_types_are_ignored((cloud, creator): WithCreator) -> Result<()> {
     let note = TestVideo::of("not for TikTok");
     let mut ignored = Vec::new();
     for name in ["notes.txt", "clip.avi", ".hidden.mp4", "folder/", "no ending"] {

@@ -3,8 +3,8 @@
 //!
 //! Scenarios that take days use an [`IsolatedEnv`], which has a clock of its own.
 
-pub(crate) mod creators;
-pub(crate) mod unaudited;
+mod creators;
+mod unaudited;
 
 use std::slice::from_ref;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use harness::{App, Cloud, Creator, Dropped, IsolatedEnv, LedgerView, TestVideo, 
 use simulator::{DraftPost, Endpoint, PublishId, Settings};
 
 use crate::aws_cli::{app_secret, text};
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     eight_concurrent_drops_are_published_without_refusal,
@@ -30,7 +30,8 @@ scenarios![concurrent:
     reported_user_cap_stops_accounts_that_have_not_posted,
     unknown_daily_cap_is_probed_by_one_post,
     many_processing_posts_are_polled_within_rate_limit,
-    failing_drops_stay_within_creator_info_limit,
+    failing_drops_stay_within_creator_info_limit;
+    creators, unaudited
 ];
 
 /// The number of concurrent uploads to the bucket.
@@ -39,8 +40,7 @@ const CONCURRENT_DROPS: usize = 10;
 const AVOIDABLE: [&str; 4] =
     ["rate_limit_exceeded", "spam_risk_too_many_posts", "spam_risk_too_many_pending_share", "reached_active_user_cap"];
 
-async fn eight_concurrent_drops_are_published_without_refusal(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn eight_concurrent_drops_are_published_without_refusal((cloud, creator): WithCreator) -> Result<()> {
     let drops = drop_all(&creator, 8).await?;
     let mut waited = 0;
     for dropped in &drops {

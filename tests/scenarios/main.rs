@@ -37,47 +37,23 @@ mod postconditions;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The slowest modules first, so that they do not delay the end. Exclusive scenarios last.
+    // The slowest modules first, so that they do not delay the end.
     let scenarios = [
         limits::scenarios(),
-        outcomes::refusals::scenarios(),
         outcomes::scenarios(),
         workers::scenarios(),
-        transfers::checkpoints::scenarios(),
         transfers::scenarios(),
         accounts::scenarios(),
         posts::scenarios(),
         uploads::scenarios(),
-        accounts::browser::scenarios(),
         tokens::scenarios(),
-        tokens::lifetimes::scenarios(),
-        limits::creators::scenarios(),
-        options::defaults::scenarios(),
-        drops::drafts::scenarios(),
+        options::scenarios(),
         schedule::scenarios(),
         drops::scenarios(),
-        options::scenarios(),
-        drops::videos::scenarios(),
-        drops::events::scenarios(),
         webhooks::scenarios(),
-        webhooks::auth::scenarios(),
-        observability::notices::scenarios(),
-        posts::api::scenarios(),
         observability::scenarios(),
         operations::scenarios(),
-        // Exclusive from here on.
-        drops::streaming::scenarios(),
         access::scenarios(),
-        posts::pages::scenarios(),
-        workers::outages::scenarios(),
-        tokens::rotation::scenarios(),
-        transfers::unknowns::scenarios(),
-        limits::unaudited::scenarios(),
     ];
-    let postconditions = [
-        postconditions::scenarios(),
-        postconditions::secret_leaks::scenarios(),
-        postconditions::metric_schema::scenarios(),
-    ];
-    runner::run(scenarios.into_iter().flatten().collect(), postconditions.into_iter().flatten().collect())
+    runner::run(scenarios.concat(), postconditions::scenarios())
 }

@@ -1,25 +1,25 @@
 //! What an operator sees of a post: a log line for each step, and its trace.
 
-pub(crate) mod notices;
+mod notices;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use domain::identity::PostId;
 use domain::post::StateName;
-use harness::{Cloud, Creator, Dropped, Put, TestVideo, is_linked};
+use harness::{Cloud, Dropped, Put, TestVideo, is_linked};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::aws_cli::aws;
 use crate::recorded_events::{message, notification, publish};
-use crate::runner::{poll_until, scenarios};
+use crate::runner::{WithCreator, poll_until, scenarios};
 
 scenarios![concurrent:
     each_step_of_a_post_logs_one_complete_line,
     one_trace_covers_post_from_drop_to_link,
-    post_keeps_the_trace_of_its_drop,
+    post_keeps_the_trace_of_its_drop;
+    notices
 ];
 
 /// The steps of a successful drop, each with the fields of its line besides the post.
@@ -73,8 +73,7 @@ fn has_message(line: &Value, message: &str) -> bool {
     line["message"].as_str().is_some_and(|text| text.starts_with(message))
 }
 
-async fn each_step_of_a_post_logs_one_complete_line(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn each_step_of_a_post_logs_one_complete_line((cloud, creator): WithCreator) -> Result<()> {
     let metadata = [("title", "Bread, finally")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::new(1_000_000)?, &metadata).await?;
     let post = cloud.await_state(&dropped.post, StateName::Published).await?;
@@ -97,8 +96,7 @@ async fn each_step_of_a_post_logs_one_complete_line(cloud: Arc<Cloud>) -> Result
     Ok(())
 }
 
-async fn one_trace_covers_post_from_drop_to_link(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn one_trace_covers_post_from_drop_to_link((cloud, creator): WithCreator) -> Result<()> {
     let outputs = cloud.outputs();
     let trace = format!("1-6925e988-{}", &Uuid::new_v4().simple().to_string()[..24]);
     let put = Put::new(creator.key("clip.mp4"), &TestVideo::small());
@@ -117,8 +115,7 @@ async fn one_trace_covers_post_from_drop_to_link(cloud: Arc<Cloud>) -> Result<()
     Ok(())
 }
 
-async fn post_keeps_the_trace_of_its_drop(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn post_keeps_the_trace_of_its_drop((cloud, creator): WithCreator) -> Result<()> {
     let outputs = cloud.outputs();
     // The object never existed, so there is no other event about it.
     let dropped = Dropped::at(&outputs.intake_bucket, &creator.key("traced.mp4"), "never-was", &TestVideo::small());

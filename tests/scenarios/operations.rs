@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use domain::account::Connection;
 use domain::post::StateName;
-use harness::{Cloud, Creator, Dropped, TestVideo};
+use harness::{Cloud, Dropped, TestVideo};
 use serde_json::json;
 use simulator::{Endpoint, FailReason, Fault, FaultKind};
 use tokio::process::Command;
@@ -17,7 +17,7 @@ use tokio::process::Command;
 use crate::aws_cli::{app_secret, aws, put_app_secret, text};
 use crate::outcomes::refusal;
 use crate::recorded_events::notification;
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 use crate::tokens::keep_alive;
 
 scenarios![concurrent:
@@ -40,8 +40,7 @@ pub(crate) async fn operate(cloud: &Cloud, arguments: &[&str]) -> Result<String>
     Ok(output)
 }
 
-async fn redrive_returns_dead_letters_to_the_queue(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn redrive_returns_dead_letters_to_the_queue((cloud, creator): WithCreator) -> Result<()> {
     let outputs = cloud.outputs();
     // The object never existed, so there is no other event about it.
     let lost = Dropped::at(&outputs.intake_bucket, &creator.key("lost.mp4"), "never-was", &TestVideo::small());
@@ -53,8 +52,7 @@ async fn redrive_returns_dead_letters_to_the_queue(cloud: Arc<Cloud>) -> Result<
     Ok(())
 }
 
-async fn retry_by_code_requeues_only_matching_posts(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn retry_by_code_requeues_only_matching_posts((cloud, creator): WithCreator) -> Result<()> {
     let failing = FaultKind::FailPost { reason: FailReason::FileFormatCheckFailed };
     creator.inject(Fault::new(Endpoint::Upload, failing)).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
@@ -73,8 +71,7 @@ async fn retry_by_code_requeues_only_matching_posts(cloud: Arc<Cloud>) -> Result
     Ok(())
 }
 
-async fn held_account_holds_drops_until_released(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn held_account_holds_drops_until_released((cloud, creator): WithCreator) -> Result<()> {
     operate(&cloud, &["hold", creator.alias.as_str()]).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&dropped.post, StateName::Held).await?;
@@ -85,8 +82,7 @@ async fn held_account_holds_drops_until_released(cloud: Arc<Cloud>) -> Result<()
     Ok(())
 }
 
-async fn restore_puts_deleted_item_back_unchanged(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn restore_puts_deleted_item_back_unchanged((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let table = cloud.outputs().posts_table.as_str();
@@ -121,8 +117,7 @@ async fn delete_restored_table(cloud: &Cloud, output: &str) -> Result<()> {
     aws(cloud, &["dynamodb", "delete-table", "--table-name", table]).await.map(drop)
 }
 
-async fn new_app_secret_is_used_without_deployment(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn new_app_secret_is_used_without_deployment((cloud, creator): WithCreator) -> Result<()> {
     // TikTok already has the new secret, and the functions have the old one.
     let refused = creator.inject(refusal(Endpoint::Token, 401, "invalid_client").until_cleared()).await?;
     let ahead = Duration::from_hours(3);

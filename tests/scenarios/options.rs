@@ -1,6 +1,6 @@
 //! Options of a post: in a sidecar, in metadata, or as defaults of the account; and invalid options.
 
-pub(crate) mod defaults;
+mod defaults;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,11 @@ scenarios![concurrent:
     required_review_holds_the_video,
     invalid_options_fail_post_before_init,
     unavailable_privacy_level_fails_and_is_never_replaced,
-    non_ascii_title_in_metadata_is_decoded,
+    non_ascii_title_in_metadata_is_decoded;
+    defaults
 ];
 
-async fn every_sidecar_option_reaches_tiktok(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn every_sidecar_option_reaches_tiktok(creator: Creator) -> Result<()> {
     let options = json!({
         "title": "Käse & Brot 🧀 #food", "mode": "direct", "privacy_level": "MUTUAL_FOLLOW_FRIENDS",
         "disable_comment": true, "disable_duet": true, "disable_stitch": true, "cover_timestamp_ms": 400,
@@ -51,8 +51,7 @@ async fn every_sidecar_option_reaches_tiktok(cloud: Arc<Cloud>) -> Result<()> {
     Ok(())
 }
 
-async fn sidecar_overrides_metadata_options(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn sidecar_overrides_metadata_options(creator: Creator) -> Result<()> {
     creator.put_options("clip.mp4.json", &json!({ "title": "from the sidecar" })).await?;
     let metadata = [("title", "from the metadata"), ("privacy-level", "SELF_ONLY"), ("disable-duet", "true")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
@@ -64,8 +63,7 @@ async fn sidecar_overrides_metadata_options(cloud: Arc<Cloud>) -> Result<()> {
     Ok(())
 }
 
-async fn non_ascii_title_in_metadata_is_decoded(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn non_ascii_title_in_metadata_is_decoded(creator: Creator) -> Result<()> {
     // S3's SDKs encode metadata in this way: https://www.rfc-editor.org/rfc/rfc2047
     let metadata = [("title", "=?UTF-8?B?w7xiZXIg8J+Rjw==?=")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;

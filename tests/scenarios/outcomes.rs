@@ -1,6 +1,6 @@
 //! What TikTok reports after it has received every byte: failures, cancellations, and polls that fail.
 
-pub(crate) mod refusals;
+mod refusals;
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ scenarios![concurrent:
     daily_cap_defers_post_by_a_day,
     failed_publish_fails_the_post_with_its_reason,
     cancelled_publish_cancels_the_post,
-    failed_poll_is_repeated,
+    failed_poll_is_repeated;
+    refusals
 ];
 
 /// TikTok refuses a call, and the call has no effect.

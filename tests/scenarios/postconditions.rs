@@ -1,7 +1,7 @@
 //! What must hold after every run, whatever scenarios ran.
 
-pub(crate) mod metric_schema;
-pub(crate) mod secret_leaks;
+mod metric_schema;
+mod secret_leaks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ scenarios![concurrent:
     no_direct_post_was_published_twice,
     every_unfinished_post_is_due,
     no_dead_letters_remain,
-    no_permission_was_denied,
+    no_permission_was_denied;
+    secret_leaks, metric_schema
 ];
 
 /// States in which Dropcast still has something to do.

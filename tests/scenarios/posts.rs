@@ -1,7 +1,7 @@
 //! Posts in the HTTP API: reading them, and the commands.
 
 pub(crate) mod api;
-pub(crate) mod pages;
+mod pages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use simulator::{Endpoint, FailReason, Fault, FaultKind, Visibility};
 use crate::drops::tags_of;
 use crate::http::{get, patch, post};
 use crate::outcomes::refusal;
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 use crate::transfers::TWO_CHUNKS;
 
 scenarios![concurrent:
@@ -31,7 +31,8 @@ scenarios![concurrent:
     corrected_options_let_failed_post_publish,
     post_with_unknown_outcome_rejects_retry,
     patched_options_replace_required_sidecar,
-    removed_requirement_releases_posts,
+    removed_requirement_releases_posts;
+    api, pages
 ];
 
 fn path(dropped: &Dropped) -> String {
@@ -62,8 +63,7 @@ async fn drop_until(creator: &Creator, file: &str, state: StateName) -> Result<D
     Ok(dropped)
 }
 
-async fn published_post_is_shown_with_link_and_history(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn published_post_is_shown_with_link_and_history((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_post(&dropped.post, "published and linked", is_linked).await?;
     let shown = get(&cloud, &path(&dropped)).await?.with_status(200)?;
@@ -148,8 +148,7 @@ async fn cancelled_held_post_never_reaches_tiktok(cloud: Arc<Cloud>) -> Result<(
     creator.ledger().await?.ensure_no_init()
 }
 
-async fn cancelled_upload_stops_and_is_never_published(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn cancelled_upload_stops_and_is_never_published((cloud, creator): WithCreator) -> Result<()> {
     // The first of two chunks takes long, so there is time to cancel.
     let slow = FaultKind::SlowRead { bytes_per_second: 1_000_000 };
     creator.inject(Fault::new(Endpoint::Upload, slow)).await?;
@@ -167,8 +166,7 @@ async fn cancelled_upload_stops_and_is_never_published(cloud: Arc<Cloud>) -> Res
     ledger.ensure_no_violation()
 }
 
-async fn processing_post_rejects_cancel_update_and_retry(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn processing_post_rejects_cancel_update_and_retry((cloud, creator): WithCreator) -> Result<()> {
     creator.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").times(3)).await?;
     let dropped = drop_until(&creator, "clip.mp4", StateName::Processing).await?;
     ensure_rejected(&cloud, &dropped, "cancel", "may_be_posted").await?;
@@ -180,8 +178,7 @@ async fn processing_post_rejects_cancel_update_and_retry(cloud: Arc<Cloud>) -> R
     Ok(())
 }
 
-async fn retried_post_is_published_as_same_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn retried_post_is_published_as_same_post((cloud, creator): WithCreator) -> Result<()> {
     let failing = FaultKind::FailPost { reason: FailReason::FileFormatCheckFailed };
     creator.inject(Fault::new(Endpoint::Upload, failing)).await?;
     let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
@@ -217,8 +214,7 @@ async fn corrected_options_let_failed_post_publish(cloud: Arc<Cloud>) -> Result<
     Ok(())
 }
 
-async fn post_with_unknown_outcome_rejects_retry(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn post_with_unknown_outcome_rejects_retry((cloud, creator): WithCreator) -> Result<()> {
     creator.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
     let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
     ensure_rejected(&cloud, &dropped, "retry", "outcome_unknown").await?;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use harness::Cloud;
+use harness::{Cloud, Creator};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::RwLock;
@@ -30,6 +30,7 @@ enum Isolation {
 }
 
 /// A scenario, named by its module's path and its function.
+#[derive(Clone)]
 pub(crate) struct Scenario {
     name: String,
     isolation: Isolation,
@@ -55,11 +56,46 @@ fn full_name(module: &str, name: &str) -> String {
     format!("{module}::{name}")
 }
 
-/// Lists a module's scenarios: `scenarios![concurrent: a_name, another_name]`.
+/// The argument of a scenario, which is created for it.
+pub(crate) trait Argument: Sized {
+    async fn create(cloud: Arc<Cloud>) -> Result<Self>;
+}
+
+/// The cloud and a creator with the default settings.
+pub(crate) type WithCreator = (Arc<Cloud>, Creator);
+
+impl Argument for Arc<Cloud> {
+    async fn create(cloud: Arc<Cloud>) -> Result<Self> {
+        Ok(cloud)
+    }
+}
+
+impl Argument for Creator {
+    async fn create(cloud: Arc<Cloud>) -> Result<Self> {
+        Self::create(&cloud).await
+    }
+}
+
+impl Argument for WithCreator {
+    async fn create(cloud: Arc<Cloud>) -> Result<Self> {
+        let creator = Creator::create(&cloud).await?;
+        Ok((cloud, creator))
+    }
+}
+
+/// Calls a scenario with its argument.
+pub(crate) async fn call<A: Argument>(scenario: impl AsyncFnOnce(A) -> Result<()>, cloud: Arc<Cloud>) -> Result<()> {
+    scenario(A::create(cloud).await?).await
+}
+
+/// Lists a module's scenarios, then the modules in it: `scenarios![concurrent: a_name, another_name; a_module]`.
 macro_rules! scenarios {
-    ($how:ident: $($name:ident),+ $(,)?) => {
+    ($how:ident: $($name:ident),+ $(,)? $(; $($part:ident),+)?) => {
         pub(crate) fn scenarios() -> Vec<crate::runner::Scenario> {
-            vec![$(crate::runner::Scenario::$how(module_path!(), stringify!($name), |cloud| Box::pin($name(cloud)))),+]
+            let own = vec![$(crate::runner::Scenario::$how(module_path!(), stringify!($name), |cloud| {
+                Box::pin(crate::runner::call($name, cloud))
+            })),+];
+            [own, $($($part::scenarios()),+)?].concat()
         }
     };
 }
@@ -104,7 +140,9 @@ struct Runner {
 }
 
 /// Runs the scenarios that the command line selects, then all postconditions.
-pub(crate) fn run(scenarios: Vec<Scenario>, postconditions: Vec<Scenario>) -> ExitCode {
+pub(crate) fn run(mut scenarios: Vec<Scenario>, postconditions: Vec<Scenario>) -> ExitCode {
+    // Exclusive scenarios last, so that the others need not wait for them.
+    scenarios.sort_by_key(|scenario| scenario.isolation == Isolation::Exclusive);
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(CONCURRENT);
     if arguments.list {

@@ -9,7 +9,7 @@ use harness::{Cloud, Creator, Dropped, TestVideo};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
     scheduled_post_begins_only_at_its_time,
@@ -29,8 +29,7 @@ fn seconds_ahead(seconds: i64) -> Result<Timestamp> {
     Ok(Timestamp::from_second(runtime::clock::now().as_second() + seconds)?)
 }
 
-async fn scheduled_post_begins_only_at_its_time(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn scheduled_post_begins_only_at_its_time((cloud, creator): WithCreator) -> Result<()> {
     let publish_at = seconds_ahead(14)?;
     let dropped = drop_scheduled(&creator, publish_at).await?;
     let post = cloud.await_state(&dropped.post, StateName::Scheduled).await?;
@@ -53,15 +52,13 @@ async fn posts_due_at_same_time_are_all_published(cloud: Arc<Cloud>) -> Result<(
     .await
 }
 
-async fn past_publish_at_publishes_immediately(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn past_publish_at_publishes_immediately(creator: Creator) -> Result<()> {
     let metadata = [("publish-at", "2026-01-01T00:00:00Z")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     creator.await_published_once(&dropped).await.map(drop)
 }
 
-async fn new_sidecar_reschedules_the_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn new_sidecar_reschedules_the_post((cloud, creator): WithCreator) -> Result<()> {
     let dropped = drop_scheduled(&creator, runtime::clock::now() + Duration::from_hours(24)).await?;
     cloud.await_state(&dropped.post, StateName::Scheduled).await?;
     creator.put_options("clip.json", &json!({ "title": "today" })).await?;

@@ -1,8 +1,8 @@
 //! Access and refresh tokens: they expire at any call, many workers need them at once, and the authorization can be
 //! lost.
 
-pub(crate) mod lifetimes;
-pub(crate) mod rotation;
+mod lifetimes;
+mod rotation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::http::delete;
 use crate::outcomes::refusal;
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
     token_expired_at_init_is_refreshed_once,
@@ -36,7 +36,8 @@ scenarios![concurrent:
     waiting_posts_resume_when_authorization_is_back,
     refresher_that_lost_lock_reads_stored_tokens,
     late_grant_is_stored_after_lock_was_lost,
-    refresh_during_disconnect_stores_nothing,
+    refresh_during_disconnect_stores_nothing;
+    lifetimes, rotation
 ];
 
 /// Access tokens are valid for two hours. With a clock this far ahead, ten minutes remain.
@@ -76,8 +77,7 @@ async fn expire_access_token(creator: &Creator) -> Result<()> {
     Ok(creator.cloud.tiktok.expire_tokens(&creator.user.open_id, TokenKind::Access).await?)
 }
 
-async fn token_expired_at_init_is_refreshed_once(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn token_expired_at_init_is_refreshed_once(creator: Creator) -> Result<()> {
     let before = creator.account().await?.tokens;
     creator.inject(Fault::new(Endpoint::DirectInit, FaultKind::ExpireAccessToken)).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
@@ -87,8 +87,7 @@ async fn token_expired_at_init_is_refreshed_once(cloud: Arc<Cloud>) -> Result<()
     ensure_refreshed(&creator, &before).await
 }
 
-async fn token_expired_at_poll_is_refreshed_without_new_init(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn token_expired_at_poll_is_refreshed_without_new_init(creator: Creator) -> Result<()> {
     creator.inject(Fault::new(Endpoint::StatusFetch, FaultKind::ExpireAccessToken)).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let ledger = creator.await_published_once(&dropped).await?;
@@ -96,8 +95,7 @@ async fn token_expired_at_poll_is_refreshed_without_new_init(cloud: Arc<Cloud>) 
     Ok(())
 }
 
-async fn concurrent_posts_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn concurrent_posts_share_one_refresh(creator: Creator) -> Result<()> {
     expire_access_token(&creator).await?;
     let drops = creator.drop_many(4).await?;
     creator.await_each_published_once(&drops).await?;
@@ -105,8 +103,7 @@ async fn concurrent_posts_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
     ensure_refreshes(&creator, 1).await
 }
 
-async fn posts_polled_together_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn posts_polled_together_share_one_refresh((cloud, creator): WithCreator) -> Result<()> {
     let outage = creator.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").until_cleared()).await?;
     let drops = creator.drop_many(4).await?;
     for dropped in &drops {
@@ -121,8 +118,7 @@ async fn posts_polled_together_share_one_refresh(cloud: Arc<Cloud>) -> Result<()
     Ok(())
 }
 
-async fn lost_authorization_makes_posts_wait_without_calls(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn lost_authorization_makes_posts_wait_without_calls((cloud, creator): WithCreator) -> Result<()> {
     cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let (code, _) = cloud.await_deferral(&dropped).await?;
@@ -139,8 +135,7 @@ async fn lost_authorization_makes_posts_wait_without_calls(cloud: Arc<Cloud>) ->
     Ok(())
 }
 
-async fn hundred_workers_share_one_refresh(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn hundred_workers_share_one_refresh((cloud, creator): WithCreator) -> Result<()> {
     let before = creator.account().await?.tokens;
     let mut workers = JoinSet::new();
     for _ in 0..100 {
@@ -230,8 +225,7 @@ async fn kill_after_refresh(creator: &Creator) -> Result<TokenPair> {
     Ok(tokens)
 }
 
-async fn worker_killed_after_refresh_loses_authorization_if_token_rotated(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn worker_killed_after_refresh_loses_authorization_if_token_rotated((cloud, creator): WithCreator) -> Result<()> {
     expire_access_token(&creator).await?;
     let old = kill_after_refresh(&creator).await?;
     expire_access_token(&creator).await?;
@@ -245,8 +239,7 @@ async fn worker_killed_after_refresh_loses_authorization_if_token_rotated(cloud:
     creator.ledger().await?.ensure_no_init()
 }
 
-async fn waiting_posts_resume_when_authorization_is_back(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn waiting_posts_resume_when_authorization_is_back((cloud, creator): WithCreator) -> Result<()> {
     cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let (code, wait) = cloud.await_deferral(&dropped).await?;
@@ -290,8 +283,7 @@ async fn two_refreshers(creator: &Creator, moment: Moment) -> Result<[Result<(),
     Ok([slow.await?, second])
 }
 
-async fn refresher_that_lost_lock_reads_stored_tokens(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn refresher_that_lost_lock_reads_stored_tokens(creator: Creator) -> Result<()> {
     assert_eq!(two_refreshers(&creator, Moment::Before).await?, [Ok(()), Ok(())]);
     // TikTok handles the first worker's refresh second, and refuses its token.
     ensure_refreshes(&creator, 2).await?;
@@ -300,8 +292,7 @@ async fn refresher_that_lost_lock_reads_stored_tokens(cloud: Arc<Cloud>) -> Resu
     ensure_tokens_work(&creator).await
 }
 
-async fn late_grant_is_stored_after_lock_was_lost(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn late_grant_is_stored_after_lock_was_lost(creator: Creator) -> Result<()> {
     let [first, second] = two_refreshers(&creator, Moment::After).await?;
     assert_eq!(second.err().context("the second was refused")?.reason.code(), "needs_reconnect");
     assert_eq!(first, Ok(()));
@@ -311,8 +302,7 @@ async fn late_grant_is_stored_after_lock_was_lost(cloud: Arc<Cloud>) -> Result<(
     ensure_tokens_work(&creator).await
 }
 
-async fn refresh_during_disconnect_stores_nothing(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn refresh_during_disconnect_stores_nothing((cloud, creator): WithCreator) -> Result<()> {
     let slow = slow_refresher(&creator, Moment::After, Duration::from_hours(3)).await?;
     delete(&cloud, &format!("/accounts/{}", creator.alias)).await?.with_status(200)?;
     let error = slow.await?.err().context("the account is disconnected")?;

@@ -1,8 +1,8 @@
 //! Faults while chunks are sent. Whatever happens to a chunk, the video is published once and whole, and no rule is
 //! violated.
 
-pub(crate) mod checkpoints;
-pub(crate) mod unknowns;
+mod checkpoints;
+mod unknowns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,8 @@ scenarios![concurrent:
     upload_url_expired_midway_causes_new_init,
     upload_url_expired_before_last_chunk_causes_new_init,
     expired_url_after_lost_response_makes_no_second_post,
-    minutes_of_silence_keep_the_worker_and_upload,
+    minutes_of_silence_keep_the_worker_and_upload;
+    checkpoints, unknowns
 ];
 
 /// A video of two chunks: the first is in the middle of the upload, the second at its end.
@@ -135,8 +136,7 @@ async fn upload_url_expired_before_last_chunk_causes_new_init(cloud: Arc<Cloud>)
 
 /// TikTok has every byte, the response is lost, and then the URL expires. Only TikTok knows the result, so no new
 /// upload may begin before TikTok has reported it.
-async fn expired_url_after_lost_response_makes_no_second_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn expired_url_after_lost_response_makes_no_second_post(creator: Creator) -> Result<()> {
     creator.inject(at(LAST, status(502, Effect::Happens))).await?;
     creator.inject(at(LAST + 1, FaultKind::ExpireUploadUrl)).await?;
     let dropped = creator.drop_video("clip.mp4", &TestVideo::new(TWO_CHUNKS)?).await?;

@@ -14,7 +14,7 @@ use simulator::PrivacyLevel;
 use crate::aws_cli::text;
 use crate::http::{client, get, post, post_with_key};
 use crate::limits::isolated_env;
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     uploaded_video_is_held_then_published,
@@ -160,8 +160,7 @@ async fn large_video_is_uploaded_in_parts_and_published(cloud: Arc<Cloud>) -> Re
     upload.creator.await_published_once(&upload.dropped).await.map(drop)
 }
 
-async fn repeated_idempotency_key_returns_same_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn repeated_idempotency_key_returns_same_post((cloud, creator): WithCreator) -> Result<()> {
     let video = TestVideo::small();
     let (wanted, key) = (request(&creator, &video), format!("\"scenario-{}\"", creator.alias));
     let send = async |request: &Value| post_with_key(&cloud, "/uploads", &key, request).await;
@@ -221,8 +220,7 @@ async fn is_open(cloud: &Cloud, dropped: &Dropped) -> Result<bool> {
     Ok(!listed.uploads().is_empty())
 }
 
-async fn object_in_bucket_is_posted_on_request(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn object_in_bucket_is_posted_on_request((cloud, creator): WithCreator) -> Result<()> {
     let (video, newer) = (TestVideo::small(), TestVideo::small());
     let key = format!("library/{}/bread & butter.mp4", creator.alias);
     let older = cloud.put(Put::new(&key, &video)).await?;
@@ -250,8 +248,7 @@ async fn object_in_bucket_is_posted_on_request(cloud: Arc<Cloud>) -> Result<()> 
     Ok(())
 }
 
-async fn idempotency_key_never_duplicates_a_dropped_object(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn idempotency_key_never_duplicates_a_dropped_object((cloud, creator): WithCreator) -> Result<()> {
     let from_drop = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&from_drop.post, StateName::Published).await?;
     let wanted = json!({ "account": creator.alias.as_str(), "key": from_drop.source.key });
@@ -266,8 +263,7 @@ async fn idempotency_key_never_duplicates_a_dropped_object(cloud: Arc<Cloud>) ->
     creator.ledger().await?.ensure_published_each_once([&from_drop, &upload.dropped])
 }
 
-async fn invalid_requests_name_the_problem(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn invalid_requests_name_the_problem((cloud, creator): WithCreator) -> Result<()> {
     let valid = request(&creator, &TestVideo::small());
     let with = |field: &str, value: Value| {
         let mut request = valid.clone();

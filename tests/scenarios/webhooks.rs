@@ -35,7 +35,8 @@ scenarios![concurrent:
     failure_webhook_fails_or_restarts_the_post,
     hidden_video_loses_link_despite_late_webhook,
     deauthorization_webhook_defers_posts_and_late_repeat_is_ignored,
-    webhook_that_cannot_be_stored_is_accepted_on_repeat,
+    webhook_that_cannot_be_stored_is_accepted_on_repeat;
+    auth
 ];
 
 /// Creates a creator for whom TikTok sends webhooks, and for whom every poll fails.

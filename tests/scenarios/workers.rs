@@ -3,7 +3,7 @@
 //! The test plays the killed worker: it claims a post as `publish` does, begins a real upload at TikTok, sends some of
 //! it, stores some of that, and stops. Its lease has already expired, so the next worker need not wait.
 
-pub(crate) mod outages;
+mod outages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +25,16 @@ use simulator::{Endpoint, WebhookDelivery};
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
 use tiktok::{AccessToken, ChunkOutcome, TikTok, UploadHosts, UploadUrl};
 
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 use crate::transfers::TWO_CHUNKS;
 use crate::webhooks::fixture::{WebhookFixture, await_delivery};
 
 scenarios![concurrent:
-    worker_killed_at_any_point_is_resumed_in_same_publish,
+    killed_worker_is_resumed_in_the_same_publish,
     worker_that_lost_its_lease_cannot_write,
-    upload_slower_than_its_url_is_abandoned_for_new_one,
-    webhook_before_publish_is_stored_is_left_to_poll,
+    upload_slower_than_its_url_is_replaced,
+    webhook_before_publish_is_stored_is_left_to_poll;
+    outages
 ];
 
 /// How long ago the killed worker claimed the post: longer than a lease.
@@ -59,7 +60,7 @@ enum Killed {
 }
 
 /// Whatever was sent and stored, both workers together send each chunk once.
-async fn worker_killed_at_any_point_is_resumed_in_same_publish(cloud: Arc<Cloud>) -> Result<()> {
+async fn killed_worker_is_resumed_in_the_same_publish(cloud: Arc<Cloud>) -> Result<()> {
     let cases = [
         Killed::BeforeFirstByte,
         Killed::FirstChunkSent,
@@ -79,8 +80,7 @@ async fn worker_killed_at_any_point_is_resumed_in_same_publish(cloud: Arc<Cloud>
     .await
 }
 
-async fn worker_that_lost_its_lease_cannot_write(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn worker_that_lost_its_lease_cannot_write((cloud, creator): WithCreator) -> Result<()> {
     let dropped = drop_scheduled(&creator).await?;
     let late = DeadWorker::new(&creator).await?.work(&dropped, Killed::FirstChunkStored).await?;
     let published = cloud.await_state(&dropped.post, StateName::Published).await?;
@@ -113,8 +113,7 @@ async fn webhook_before_publish_is_stored_is_left_to_poll(cloud: Arc<Cloud>) -> 
     Ok(())
 }
 
-async fn upload_slower_than_its_url_is_abandoned_for_new_one(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn upload_slower_than_its_url_is_replaced((cloud, creator): WithCreator) -> Result<()> {
     let dropped = drop_scheduled(&creator).await?;
     let mut slow = DeadWorker::new(&creator).await?;
     slow.lagging = true;

@@ -1,7 +1,7 @@
 //! Requests to the API that create a post: their bodies and their idempotency key.
 //!
 //! A request with the same [`IdempotencyKey`] always gets the same post. The post stores the
-//! [`RequestDigest`], by which `posting/src/create.rs` detects that a key is reused for a
+//! [`RequestDigest`], by which `posting/src/create/post.rs` detects that a key is reused for a
 //! different request.
 
 use data_encoding::HEXLOWER;

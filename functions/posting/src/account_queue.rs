@@ -1,8 +1,8 @@
 //! The queue of an account's posts: which post may begin its upload, and which one is woken next.
 //!
-//! The queue is not stored as such. It is a sparse index over the posts that wait for their account's limits, in the order
-//! of their drops (`domain::post::account_queue`). A worker reads it before it begins an upload, and again after a post
-//! has left the queue, to wake the next one earlier than its estimated time.
+//! The queue is not stored as such. It is a sparse index over the posts that wait for their account's limits, in the
+//! order of their drops (`domain::post::account_queue`). A worker reads it before it begins an upload, and again after
+//! a post has left the queue, to wake the next one earlier than its estimated time.
 
 use domain::failure::error_chain;
 use domain::identity::Alias;
@@ -44,8 +44,8 @@ impl AccountQueue {
 
     /// Updates the account's limits and queue after a post has changed its state.
     ///
-    /// A failed or cancelled post, and a draft that has left the creator's inbox, release their reservation, and the next
-    /// post is woken. If TikTok failed the publish for a limit, the account's uploads are blocked first.
+    /// A failed or cancelled post, and a draft that has left the creator's inbox, release their reservation, and the
+    /// next post is woken. If TikTok failed the publish for a limit, the account's uploads are blocked first.
     pub(crate) async fn after_transition(&self, post: &Post) {
         let (alias, Some(mode)) = (&post.account, post.mode()) else { return };
         match &post.state {
@@ -66,8 +66,8 @@ impl AccountQueue {
         self.wake_next(alias, Some(mode)).await;
     }
 
-    /// Wakes the first post of an account's queue if it may begin earlier than its deferral says: in one mode, or in both
-    /// if the mode of the post that left the queue is not known. If this fails, the post wakes at its own time.
+    /// Wakes the first post of an account's queue if it may begin earlier than its deferral says: in one mode, or in
+    /// both if the mode of the post that left the queue is not known. If this fails, the post wakes at its own time.
     pub(crate) async fn wake_next(&self, alias: &Alias, mode: Option<Mode>) {
         if let Err(error) = self.try_wake_next(alias, mode).await {
             tracing::warn!(account = %alias, error = error_chain(&error), "next post not woken: it wakes at its own time");

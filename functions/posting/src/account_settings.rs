@@ -39,7 +39,8 @@ from_dependencies! {
 impl AccountSettings {
     /// Changes an account's preferences by a JSON merge patch: a missing field stays, `null` removes a preference.
     ///
-    /// The change applies to posts that a worker takes up from now on. Posts held for a removed requirement are released.
+    /// The change applies to posts that a worker takes up from now on. Posts held for a removed requirement are
+    /// released.
     ///
     /// # Errors
     /// The preferences are unchanged. Or a table failed after they were stored, and some posts are still held: the same

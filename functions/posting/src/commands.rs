@@ -1,7 +1,7 @@
 //! Commands of people: approve, cancel or retry a post, or change its options.
 //!
-//! The post decides whether a command is possible (`domain::post::CommandRejected`). A command and a worker may write the
-//! same post at the same time; both writes are conditional, so the second writer sees what the first one wrote.
+//! The post decides whether a command is possible (`domain::post::CommandRejected`). A command and a worker may write
+//! the same post at the same time; both writes are conditional, so the second writer sees what the first one wrote.
 
 use domain::failure::error_chain;
 use domain::identity::{Alias, PostId};
@@ -70,8 +70,8 @@ impl Commands {
         self.command(id, |post, now| Ok(Some(post.retry(now)?))).await
     }
 
-    /// Changes the options of a post's request by a JSON merge patch: a missing option stays, `null` removes it, so that
-    /// the next source of options decides.
+    /// Changes the options of a post's request by a JSON merge patch: a missing option stays, `null` removes it, so
+    /// that the next source of options decides.
     pub async fn update_options(&self, id: &PostId, change: &[u8]) -> Result<Versioned<Post>, CommandError> {
         // An invalid change is reported as such even if the post's state does not allow a change.
         PostOptions::from_json(change, "change")?;
@@ -82,8 +82,8 @@ impl Commands {
         .await
     }
 
-    /// Changes a post by a command, and does what follows from the change. `command` returns `None` if the post stays as
-    /// it is.
+    /// Changes a post by a command, and does what follows from the change. `command` returns `None` if the post stays
+    /// as it is.
     async fn command(
         &self,
         id: &PostId,

@@ -20,11 +20,11 @@ pub(crate) enum Change<N, S> {
     Stop(S),
 }
 
-/// Reads an item, changes it, and saves it; repeats all three after a conflict. If the item was just read, it is passed as
-/// `first`, and is read again only after a conflict.
+/// Reads an item, changes it, and saves it; repeats all three after a conflict. If the item was just read, it is passed
+/// as `first`, and is read again only after a conflict.
 ///
-/// Returns the result of `save`, or the one that `change` stopped with. Returns `None` if other writers changed the item
-/// at each attempt; nothing was saved then.
+/// Returns the result of `save`, or the one that `change` stopped with. Returns `None` if other writers changed the
+/// item at each attempt; nothing was saved then.
 pub(crate) async fn update<R, N, S, E, Reading, Saving>(
     mut first: Option<R>,
     mut read: impl FnMut() -> Reading,

@@ -61,8 +61,8 @@ pub struct Config {
 const TIKTOK_API: &str = "https://open.tiktokapis.com";
 /// The hosts of TikTok's upload URLs.
 const UPLOAD_HOSTS: &str = ".tiktokapis.com";
-/// The largest chunk that TikTok allows, in bytes. TikTok takes time for each chunk, so fewer chunks are faster; and a lost
-/// chunk is sent again within seconds.
+/// The largest chunk that TikTok allows, in bytes. TikTok takes time for each chunk, so fewer chunks are faster; and a
+/// lost chunk is sent again within seconds.
 const CHUNK_BYTES: &str = "64000000";
 /// Enough to bridge the time to S3's first byte while TikTok takes 90 MB per second, in bytes.
 const READ_AHEAD_BYTES: &str = "5242880";

@@ -10,22 +10,19 @@
 //!                    the grant is checked and stored, and the account's posts resume
 //! ```
 //!
-//! The response comes through a browser, so its sender is unknown. Nothing is done before its state is known as that of an
-//! open request. The request is closed before the code is exchanged. If anything fails after that, the user must start
-//! again; nothing is repeated.
+//! The response comes through a browser, so its sender is unknown. Nothing is done before its state is known as that of
+//! an open request. The request is closed before the code is exchanged. If anything fails after that, the user must
+//! start again; nothing is repeated.
 
 mod config;
 mod connections;
 mod disconnect;
 mod error;
 mod finish;
-mod names;
 mod resume;
-mod start;
 
 pub use config::ConnectConfig;
-pub use connections::Connections;
+pub use connections::{AuthorizationLink, Connections};
 pub use disconnect::{Disconnected, Revocation};
 pub use error::ConnectError;
 pub use finish::Connected;
-pub use start::AuthorizationLink;

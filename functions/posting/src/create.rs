@@ -1,9 +1,9 @@
 //! Creates posts for API requests: of an object in the intake bucket ([`CreatePost`]), or of a video that the caller
 //! uploads to a presigned URL ([`CreateUpload`]).
 //!
-//! A request with an idempotency key creates one post, however often it is sent: the post's id is derived from the key. A
-//! repeated request needs no lock, since the post is created by one conditional write. The second request finds the post
-//! of the first one and gets the same answer.
+//! A request with an idempotency key creates one post, however often it is sent: the post's id is derived from the key.
+//! A repeated request needs no lock, since the post is created by one conditional write. The second request finds the
+//! post of the first one and gets the same answer.
 
 mod post;
 mod request;

@@ -1,7 +1,8 @@
 //! What the use cases are built from.
 //!
-//! A function creates [`Dependencies`] once, at cold start, and builds the use cases that it serves from it, for example
-//! `Poller::from(&dependencies)`. Each use case has clones of the parts that it uses. All parts are cheap to clone.
+//! A function creates [`Dependencies`] once, at cold start, and builds the use cases that it serves from it, for
+//! example `Poller::from(&dependencies)`. Each use case has clones of the parts that it uses. All parts are cheap to
+//! clone.
 
 use std::sync::Arc;
 
@@ -81,8 +82,8 @@ cloned_from_dependencies! {
     wake_queue: WakeQueue, tiktok: TikTok, config: Arc<Config>, instruments: Instruments,
 }
 
-/// Defines a struct, and its constructor `From<&Dependencies>`. The constructor builds each field in the same way: a part of
-/// [`Dependencies`] is cloned, and any other type is itself defined by this macro.
+/// Defines a struct, and its constructor `From<&Dependencies>`. The constructor builds each field in the same way: a
+/// part of [`Dependencies`] is cloned, and any other type is itself defined by this macro.
 macro_rules! from_dependencies {
     ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($field:ident: $part:ty,)* }) => {
         $(#[$attribute])*

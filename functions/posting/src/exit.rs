@@ -1,7 +1,7 @@
 //! Why a worker stops working on a post, and what each failed call amounts to.
 //!
-//! A step of an upload returns `Result<_, Exit>`. Only `upload::conclusion` turns an [`Exit`] into the post's next state,
-//! so this list has every outcome, and no step can forget to store one.
+//! A step of an upload returns `Result<_, Exit>`. Only `upload::conclusion` turns an [`Exit`] into the post's next
+//! state, so this list has every outcome, and no step can forget to store one.
 
 use std::time::Duration;
 

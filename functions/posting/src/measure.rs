@@ -1,7 +1,8 @@
 //! The metrics: which moments of a post are measured, and with which dimensions.
 //!
-//! A [`Meter`] receives the measurements; this module does not know where they go. The values of dimensions are bounded:
-//! states, and reasons from tables. A post and its account are properties beside the numbers, never dimensions.
+//! A [`Meter`] receives the measurements; this module does not know where they go. The values of dimensions are
+//! bounded: states, and reasons from tables. A post and its account are properties beside the numbers, never
+//! dimensions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,8 @@ pub enum Metric {
     PostsEnded,
     /// 100 for each post that failed and 0 for each that did not: the average is the rate in percent.
     FailureRate,
-    /// From the drop, or the end of a wait for a person or for the publish time, until the post is published or delivered.
+    /// From the drop, or the end of a wait for a person or for the publish time, until the post is published or
+    /// delivered.
     TimeToPublish,
     /// The bytes of videos that TikTok received completely.
     VideoBytes,
@@ -180,7 +182,8 @@ fn was_delivered(post: &Post) -> bool {
     post.history.iter().any(|entry| entry.state == StateName::Delivered)
 }
 
-/// When a post should have been published: when it was dropped, or when its wait for a person or its publish time ended.
+/// When a post should have been published: when it was dropped, or when its wait for a person or its publish time
+/// ended.
 fn wanted_at(post: &Post) -> Timestamp {
     let waits = |state| matches!(state, StateName::Held | StateName::Scheduled);
     let left = post.history.windows(2).rfind(|entries| waits(entries[0].state) && !waits(entries[1].state));

@@ -1,15 +1,15 @@
 //! The poller: works on every post that is due.
 //!
-//! The index of due posts holds only posts with a due time, in shards, ordered by that time. It is read page by page until
-//! the worker's deadline; the rest stays due. So the cost depends on the number of due posts, not of stored posts.
+//! The index of due posts holds only posts with a due time, in shards, ordered by that time. It is read page by page
+//! until the worker's deadline; the rest stays due. So the cost depends on the number of due posts, not of stored
+//! posts.
 //!
-//! A run may die at any of its calls, and each run at the same one: for example because of a post that exhausts the memory.
-//! So that such a post does not starve the posts behind it, a run begins with the [`overdue`] posts.
+//! A run may die at any of its calls, and each run at the same one: for example because of a post that exhausts the
+//! memory. So that such a post does not starve the posts behind it, a run begins with the [`overdue`] posts.
 
 mod due_posts;
 mod overdue;
 mod publish_poll;
-mod summary;
 
 use std::pin::pin;
 
@@ -17,11 +17,11 @@ use domain::failure::error_chain;
 use futures::{StreamExt, stream};
 use storage::{DuePage, Posts, Shard, StoreError};
 
-use due_posts::DuePosts;
-pub use summary::DueSummary;
+pub use due_posts::DueSummary;
 
 use crate::invocation::{Instruments, Worker};
 use crate::measure::Measurement;
+use due_posts::DuePosts;
 use overdue::work_overdue;
 
 /// How many shards are worked on at once.

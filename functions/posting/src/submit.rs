@@ -62,9 +62,9 @@ impl Submit {
     /// # Errors
     /// Nothing was stored; the caller must not acknowledge the event.
     pub async fn submit(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
-        Ok(match self.receive(arrival).await? {
+        Ok(match Box::pin(self.receive(arrival)).await? {
             Received::Video(post) => {
-                self.store(&post).await?;
+                Box::pin(self.store(&post)).await?;
                 Submitted::Post(post.id.clone())
             }
             Received::Upload(post) => Submitted::Post(post),
@@ -73,8 +73,8 @@ impl Submit {
         })
     }
 
-    /// Processes an event, and works on its posts at once. A new post is claimed by the same write that creates it, which
-    /// saves a read and a write.
+    /// Processes an event, and works on its posts at once. A new post is claimed by the same write that creates it,
+    /// which saves a read and a write.
     ///
     /// # Errors
     /// The caller must not acknowledge the event. A post that was stored is due again.
@@ -131,8 +131,8 @@ impl Submit {
         }
     }
 
-    /// Pins a post that waits for its upload to the version that has arrived. Any other object under the post's key, and
-    /// any later version, is ignored.
+    /// Pins a post that waits for its upload to the version that has arrived. Any other object under the post's key,
+    /// and any later version, is ignored.
     async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Received, SubmitError> {
         let id = &id;
         let pinned = update(
@@ -195,8 +195,8 @@ impl Submit {
 
     /// The object of an event, pinned to a version; `None` if it is gone and its version unknown.
     ///
-    /// If the event names no version id, as a hand-written one may, the bucket is asked for it. A post's id is derived from
-    /// the version, so a source pinned in another way would make a second post of the same object.
+    /// If the event names no version id, as a hand-written one may, the bucket is asked for it. A post's id is derived
+    /// from the version, so a source pinned in another way would make a second post of the same object.
     async fn source_of(&self, arrival: &Arrival) -> Result<Option<(Source, Option<u64>)>, ObjectError> {
         let pinned = |version| Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
         let named = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref());

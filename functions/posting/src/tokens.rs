@@ -1,11 +1,10 @@
 //! Access tokens: opened for calls, and refreshed by one worker at a time.
 //!
-//! TikTok may revoke a refresh token the moment it is used, so two refreshes at once can lose an account. The worker that
-//! refreshes holds the account's refresh lock, which is stored on the account. It stores the new pair before it uses it.
-//! Other workers wait, and then read the stored pair. [`refresh`] has the refresh itself.
+//! TikTok may revoke a refresh token the moment it is used, so two refreshes at once can lose an account. The worker
+//! that refreshes holds the account's refresh lock, which is stored on the account. It stores the new pair before it
+//! uses it. Other workers wait, and then read the stored pair. [`refresh`] has the refresh itself.
 
 mod refresh;
-mod store;
 
 use std::time::Duration;
 
@@ -21,9 +20,7 @@ use tiktok::AccessToken;
 use crate::exit::Exit;
 use crate::invocation::{Instruments, Worker};
 
-use refresh::Refresher;
-pub(crate) use store::TokenStore;
-use store::{OpenedToken, if_connected};
+use refresh::{OpenedToken, Refresher, TokenStore, if_connected};
 
 /// How long a refresh lock is valid. After that another worker may refresh.
 const LOCK_TERM: Duration = Duration::from_secs(90);
@@ -64,8 +61,8 @@ from_dependencies! {
 }
 
 impl Tokens {
-    /// Opens an account's token, after a refresh if it does not live long enough for the use. `account` is the account if
-    /// it was just read.
+    /// Opens an account's token, after a refresh if it does not live long enough for the use. `account` is the account
+    /// if it was just read.
     pub(crate) async fn bearer<'a>(
         &self,
         (alias, account): (&'a Alias, Option<&Versioned<Account>>),
@@ -108,8 +105,8 @@ impl Tokens {
     }
 
     /// Checks an account's authorization if TikTok reports that a publish failed because the creator revoked it. The
-    /// creator may have connected the account again since, so its token is refreshed; if TikTok refuses that, the account
-    /// is marked.
+    /// creator may have connected the account again since, so its token is refreshed; if TikTok refuses that, the
+    /// account is marked.
     pub(crate) async fn check_authorization(&self, report: &StatusReport, alias: &Alias, worker: &Worker) {
         if !matches!(&report.status, PublishStatus::Failed { reason } if reason == AUTHORIZATION_REVOKED) {
             return;

@@ -1,7 +1,7 @@
 //! Sends a post's video to TikTok.
 //!
-//! A worker claims the post, begins an upload or continues the one under way, and sends chunk after chunk. A worker may die
-//! at any moment. The next one finds out from the post alone what can have happened:
+//! A worker claims the post, begins an upload or continues the one under way, and sends chunk after chunk. A worker may
+//! die at any moment. The next one finds out from the post alone what can have happened:
 //!
 //! | the post has | what the next worker does |
 //! |---|---|
@@ -18,9 +18,9 @@
 //! | the offset after an accepted chunk | while the next chunk is sent, and before its answer is processed; at most once a second |
 //! | the commit mark: the last chunk may have been sent | before its first byte is sent, together with the offset |
 //!
-//! So the bytes do not wait for the database, and TikTok is ahead of the stored offset by at most the bytes of a second, one
-//! chunk, and a part of another. If the write beside a chunk is refused, or the lease expires during it, the worker aborts
-//! the chunk at once ([`LeasedPost::run_renewing`]).
+//! So the bytes do not wait for the database, and TikTok is ahead of the stored offset by at most the bytes of a
+//! second, one chunk, and a part of another. If the write beside a chunk is refused, or the lease expires during it,
+//! the worker aborts the chunk at once ([`LeasedPost::run_renewing`]).
 //!
 //! Every way to stop is an [`Exit`], which [`conclusion`] turns into the post's next state.
 
@@ -75,8 +75,8 @@ impl UploadWorker {
     /// Works on a post until it is sent, fails, or must wait.
     ///
     /// # Errors
-    /// The database could not be read or written. The post is as it was stored last. Its lease expires, and then it is due
-    /// again.
+    /// The database could not be read or written. The post is as it was stored last. Its lease expires, and then it is
+    /// due again.
     pub async fn upload(&self, id: &PostId, worker: &Worker) -> Result<WorkOutcome, StoreError> {
         // A conflict may only mean that the poller stored that it has woken a worker.
         let claimed = update(

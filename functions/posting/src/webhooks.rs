@@ -1,9 +1,10 @@
 //! Applies TikTok's webhooks.
 //!
-//! A webhook brings the same news as a poll, but sooner, and is applied in the same way: conditionally. It may arrive before
-//! a poll, after it, during it, or while a worker holds the post. The second writer gets a conflict, and reads the post
-//! again. Only the delay depends on webhooks: a post with a publish is polled in any case. So a webhook that finds no post
-//! changes nothing. TikTok may have been faster than the index, or the publish may belong to another stack.
+//! A webhook brings the same news as a poll, but sooner, and is applied in the same way: conditionally. It may arrive
+//! before a poll, after it, during it, or while a worker holds the post. The second writer gets a conflict, and reads
+//! the post again. Only the delay depends on webhooks: a post with a publish is polled in any case. So a webhook that
+//! finds no post changes nothing. TikTok may have been faster than the index, or the publish may belong to another
+//! stack.
 //!
 //! ```text
 //!  verify ─▶ read ─┬▶ event of a publish ─▶ its post is updated ───────────┐
@@ -11,8 +12,8 @@
 //!                  └▶ any other event ──────────────────────────────────────┘
 //! ```
 //!
-//! If something cannot be stored, the caller gets an error, and TikTok sends the webhook again. Every step before may then
-//! be done twice.
+//! If something cannot be stored, the caller gets an error, and TikTok sends the webhook again. Every step before may
+//! then be done twice.
 
 mod deauthorization;
 mod error;

@@ -12,8 +12,8 @@ use runtime::deadline::Deadline;
 use serde_json::Value;
 use triggers::{Trigger, WakeUp, WakeUps, read_body};
 
-/// The time before the invocation's end at which work must stop. It is enough to ask TikTok once more, with a token refresh
-/// on the way, and to store the answer.
+/// The time before the invocation's end at which work must stop. It is enough to ask TikTok once more, with a token
+/// refresh on the way, and to store the answer.
 const MARGIN: Duration = Duration::from_mins(1);
 
 /// The use cases of the function.
@@ -26,8 +26,8 @@ impl Publish {
     /// Handles one invocation.
     ///
     /// # Errors
-    /// The post of a bare event could not be stored. The invocation fails, so that its sender knows. A message of the queue
-    /// is reported as a failed item of the batch instead.
+    /// The post of a bare event could not be stored. The invocation fails, so that its sender knows. A message of the
+    /// queue is reported as a failed item of the batch instead.
     pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let worker = worker(&event.context);
         let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::from_header);
@@ -74,8 +74,9 @@ impl Publish {
         failures
     }
 
-    /// Stores the posts of all wake-ups, then works on one after the other. If no time is left for a post, it is stored and
-    /// due, so it is not lost. A wake-up that cannot be read does not stop the others. The usual event has one wake-up.
+    /// Stores the posts of all wake-ups, then works on one after the other. If no time is left for a post, it is stored
+    /// and due, so it is not lost. A wake-up that cannot be read does not stop the others. The usual event has one
+    /// wake-up.
     async fn work(&self, worker: &Worker, wake_ups: WakeUps, trace: Option<&TraceId>) -> Result<(), Error> {
         let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
         if let [Ok(WakeUp::Arrival(arrival))] = &wake_ups[..] {

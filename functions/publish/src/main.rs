@@ -1,7 +1,7 @@
 //! Takes dropped videos from the intake queue and uploads them to TikTok.
 //!
-//! A drop arrives as a message of the intake queue, or as a bare S3 or EventBridge event. A message is acknowledged only
-//! after its post is stored.
+//! A drop arrives as a message of the intake queue, or as a bare S3 or EventBridge event. A message is acknowledged
+//! only after its post is stored.
 
 mod handler;
 
@@ -24,5 +24,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let dependencies = Dependencies::new(config, clients, Arc::new(runtime::clock::now))?.metered(Arc::new(meter));
     let publish = Publish { submit: (&dependencies).into(), uploads: (&dependencies).into() };
     drop(dependencies);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| Box::pin(publish.handle(event)))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| publish.handle(event))).await
 }

@@ -12,8 +12,8 @@ use runtime::deadline::Deadline;
 use serde_json::{Value, json};
 use storage::Clients;
 
-/// The time before the invocation's end at which no further post is begun. It is enough to wait for another worker's token
-/// refresh and then to make another one.
+/// The time before the invocation's end at which no further post is begun. It is enough to wait for another worker's
+/// token refresh and then to make another one.
 const MARGIN: Duration = Duration::from_secs(90);
 
 #[tokio::main(flavor = "current_thread")]

@@ -8,7 +8,7 @@ use domain::post::{PostState, StateName};
 use harness::{Cloud, Creator, TestVideo};
 use simulator::{DraftPost, Endpoint, Flow, PrivacyLevel, PublishId, Scope};
 
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     draft_is_delivered_then_published_when_creator_posts_it,
@@ -22,8 +22,7 @@ pub(crate) async fn post_by_hand(cloud: &Cloud, publish_id: &str) -> Result<()> 
     Ok(cloud.tiktok.post_draft(&PublishId::new(publish_id), &posted).await?)
 }
 
-async fn draft_is_delivered_then_published_when_creator_posts_it(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn draft_is_delivered_then_published_when_creator_posts_it((cloud, creator): WithCreator) -> Result<()> {
     let video = TestVideo::new(11_000_000)?;
     let dropped = creator.drop_with_metadata("clip.mp4", &video, &[("mode", "draft")]).await?;
     let post = cloud.await_state(&dropped.post, StateName::Delivered).await?;

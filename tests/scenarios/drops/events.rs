@@ -11,7 +11,7 @@ use harness::{Cloud, Creator, Dropped, Put, TestVideo};
 use serde_json::{Value, json};
 
 use crate::recorded_events::{about, bridged, invoke, message, notification, publish, publish_batch, recorded};
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     repeated_event_makes_one_post,
@@ -26,8 +26,7 @@ scenarios![concurrent:
     drop_for_unknown_account_fails,
 ];
 
-async fn repeated_event_makes_one_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn repeated_event_makes_one_post((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_video("clip.mp4", &TestVideo::new(11_000_000)?).await?;
     let event = notification(&dropped)?;
     let queue = &cloud.outputs().intake_queue_url;
@@ -48,8 +47,7 @@ async fn ensure_one_init(creator: &Creator, dropped: &Dropped) -> Result<()> {
     Ok(())
 }
 
-async fn publish_accepts_every_recorded_event(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn publish_accepts_every_recorded_event((cloud, creator): WithCreator) -> Result<()> {
     let mut drops = Vec::new();
     for name in ["Morning bread #1.mp4", "Straßenfest & café.mp4", "by the wake message.mp4"] {
         drops.push(creator.drop_small(name).await?);
@@ -65,8 +63,7 @@ async fn publish_accepts_every_recorded_event(cloud: Arc<Cloud>) -> Result<()> {
     creator.await_each_published_once(&drops).await.map(drop)
 }
 
-async fn event_without_version_makes_no_second_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn event_without_version_makes_no_second_post((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let mut event = notification(&dropped)?;
@@ -81,8 +78,7 @@ fn nonexistent(creator: &Creator, file: &str) -> Dropped {
     Dropped::at(&creator.cloud.outputs().intake_bucket, &creator.key(file), &version, &TestVideo::small())
 }
 
-async fn each_kind_of_event_alone_makes_a_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn each_kind_of_event_alone_makes_a_post((cloud, creator): WithCreator) -> Result<()> {
     // Only the events of this scenario announce these objects, so each post is due to one event.
     let names = ["bare #1.mp4", "bridged & café.mp4", "first of two.mp4", "zweites 猫.mp4"];
     let drops = names.map(|name| nonexistent(&creator, name));
@@ -108,8 +104,7 @@ async fn status_accepts_recorded_schedule_event(cloud: Arc<Cloud>) -> Result<()>
     Ok(())
 }
 
-async fn message_with_several_records_posts_each_object(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn message_with_several_records_posts_each_object((cloud, creator): WithCreator) -> Result<()> {
     let mut event = recorded("sqs-several-records.json")?;
     let body = event["Records"][0]["body"].as_str().context("a message has a body")?;
     let mut notification: Value = serde_json::from_str(body)?;
@@ -125,8 +120,7 @@ async fn message_with_several_records_posts_each_object(cloud: Arc<Cloud>) -> Re
     creator.await_each_published_once(&drops).await.map(drop)
 }
 
-async fn only_the_invalid_message_is_returned_to_the_queue(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn only_the_invalid_message_is_returned_to_the_queue((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     let valid = notification(&dropped)?.to_string();
     let batch = json!({ "Records": [
@@ -141,8 +135,7 @@ async fn only_the_invalid_message_is_returned_to_the_queue(cloud: Arc<Cloud>) ->
     creator.await_published_once(&dropped).await.map(drop)
 }
 
-async fn deleted_object_fails_its_post(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn deleted_object_fails_its_post((cloud, creator): WithCreator) -> Result<()> {
     let dropped = nonexistent(&creator, "gone.mp4");
     publish(&cloud, &notification(&dropped)?).await?;
     let failure = cloud.await_failure(&dropped).await?;
@@ -155,8 +148,7 @@ async fn wake_message_for_unknown_post_is_ignored(cloud: Arc<Cloud>) -> Result<(
     publish_batch(&cloud, &recorded("sqs-post-due.json")?, &[]).await
 }
 
-async fn drop_for_unknown_account_fails(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn drop_for_unknown_account_fails((cloud, creator): WithCreator) -> Result<()> {
     let key = format!("drop/nobody-{}/clip.mp4", creator.alias);
     let dropped = cloud.put(Put::new(key, &TestVideo::small())).await?;
     let failure = cloud.await_failure(&dropped).await?;

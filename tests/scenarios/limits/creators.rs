@@ -8,7 +8,7 @@ use harness::{Cloud, Creator};
 use serde_json::json;
 use simulator::{AccountStanding, Endpoint, PrivacyLevel, User, Visibility};
 
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
     creator_turned_private_is_noticed_before_init,
@@ -17,8 +17,7 @@ scenarios![concurrent:
     banned_creator_under_http_200_fails_the_post,
 ];
 
-async fn creator_turned_private_is_noticed_before_init(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn creator_turned_private_is_noticed_before_init((cloud, creator): WithCreator) -> Result<()> {
     let first = creator.drop_small("first.mp4").await?;
     cloud.await_state(&first.post, StateName::Published).await?;
     let private = User { visibility: Visibility::Private, ..creator.user.clone() };
@@ -58,8 +57,7 @@ async fn options_cannot_enable_what_creator_disabled(cloud: Arc<Cloud>) -> Resul
     .await
 }
 
-async fn each_direct_init_queries_creator_info_and_drafts_never(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn each_direct_init_queries_creator_info_and_drafts_never((cloud, creator): WithCreator) -> Result<()> {
     creator.put_options("draft.json", &json!({ "mode": "draft" })).await?;
     let draft = creator.drop_small("draft.mp4").await?;
     cloud.await_state(&draft.post, StateName::Delivered).await?;

@@ -2,16 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::types::QueueAttributeName;
-use harness::{Cloud, Creator, Secrets, TestVideo};
+use harness::{Cloud, Secrets, TestVideo};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::aws_cli::{aws, text};
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 use crate::webhooks::fixture::poll_until;
 
 scenarios![concurrent:
@@ -80,8 +79,7 @@ impl<'a> Subscriber<'a> {
     }
 }
 
-async fn every_state_change_is_published_in_order(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn every_state_change_is_published_in_order((cloud, creator): WithCreator) -> Result<()> {
     let subscriber = Subscriber::create(&cloud).await?;
     subscriber.add_rule(&json!({ "source": ["dropcast"], "detail": { "account": [creator.alias] } })).await?;
     let dropped = creator.drop_video("clip.mp4", &TestVideo::new(11_000_000)?).await?;
@@ -117,8 +115,7 @@ async fn every_state_change_is_published_in_order(cloud: Arc<Cloud>) -> Result<(
     Ok(())
 }
 
-async fn failure_reaches_operators_topic_as_readable_text(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn failure_reaches_operators_topic_as_readable_text((cloud, creator): WithCreator) -> Result<()> {
     let subscriber = Subscriber::create(&cloud).await?;
     let topic = &cloud.outputs().failure_topic;
     let subscribe: [&str; 8] =

@@ -12,7 +12,7 @@ use posting::AccountSettings;
 use serde_json::{Value, json};
 use simulator::PrivacyLevel;
 
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
     drop_options_override_account_defaults,
@@ -31,8 +31,7 @@ async fn configure(creator: &Creator, change: Value) -> Result<()> {
     Ok(())
 }
 
-async fn drop_options_override_account_defaults(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn drop_options_override_account_defaults(creator: Creator) -> Result<()> {
     let defaults = json!({
         "privacy_level": "MUTUAL_FOLLOW_FRIENDS", "disable_comment": true, "disable_duet": true, "disable_stitch": true,
         "brand_organic": true, "ai_generated": true, "title_prefix": "Anna bakes: ", "title_suffix": " #bread 🍞",
@@ -59,8 +58,7 @@ async fn drop_options_override_account_defaults(cloud: Arc<Cloud>) -> Result<()>
     Ok(())
 }
 
-async fn long_title_is_cut_but_prefix_and_suffix_stay(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn long_title_is_cut_but_prefix_and_suffix_stay(creator: Creator) -> Result<()> {
     configure(&creator, json!({ "title_prefix": "№ 1: ", "title_suffix": " #ad 👩‍👩‍👧" })).await?;
     creator.put_options("clip.json", &json!({ "title": "👏".repeat(2000) })).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
@@ -85,8 +83,7 @@ async fn each_account_uses_its_own_defaults(cloud: Arc<Cloud>) -> Result<()> {
     cloud.await_state(&next.post, StateName::Delivered).await.map(drop)
 }
 
-async fn removed_requirement_releases_held_posts(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn removed_requirement_releases_held_posts((cloud, creator): WithCreator) -> Result<()> {
     let mut drops = Vec::new();
     for (change, reason) in [
         (json!({ "sidecar": "required" }), HoldReason::Sidecar),
@@ -131,8 +128,7 @@ async fn local_publish_at_uses_account_time_zone(cloud: Arc<Cloud>) -> Result<()
     .await
 }
 
-async fn local_publish_at_without_time_zone_fails(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn local_publish_at_without_time_zone_fails((cloud, creator): WithCreator) -> Result<()> {
     creator.put_options("clip.json", &json!({ "publish_at": "2026-12-24T17:00:00" })).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let failure = cloud.await_failure(&dropped).await?;
@@ -141,8 +137,7 @@ async fn local_publish_at_without_time_zone_fails(cloud: Arc<Cloud>) -> Result<(
     creator.ledger().await?.ensure_no_init()
 }
 
-async fn invalid_defaults_are_rejected_without_change(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn invalid_defaults_are_rejected_without_change(creator: Creator) -> Result<()> {
     configure(&creator, json!({ "title_prefix": "ours: " })).await?;
     let before = creator.account().await?;
     let table = [

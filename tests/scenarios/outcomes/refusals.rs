@@ -102,8 +102,7 @@ async fn refusal_that_needs_a_person_fails_the_post(cloud: Arc<Cloud>) -> Result
     .await
 }
 
-async fn server_error_before_init_is_retried(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn server_error_before_init_is_retried(creator: Creator) -> Result<()> {
     creator.inject(refusal(Endpoint::CreatorInfo, 500, "internal_error")).await?;
     creator.inject(refusal(Endpoint::DirectInit, 503, "")).await?;
     let dropped = creator.drop_small("clip.mp4").await?;

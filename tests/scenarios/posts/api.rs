@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use domain::post::StateName;
-use harness::{Cloud, Creator, TestVideo};
+use harness::{Cloud, TestVideo};
 use reqwest::Method;
 use serde_json::{Value, json};
 use simulator::Endpoint;
@@ -17,7 +17,7 @@ use crate::aws_cli::text;
 use crate::http::{Answer, client, get, send, signature};
 use crate::operations::stack::and_restore;
 use crate::recorded_events::{invoke, recorded};
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     unsigned_requests_are_rejected_and_signed_ones_answered,
@@ -121,8 +121,7 @@ async fn served_openapi_document_equals_the_repository(cloud: Arc<Cloud>) -> Res
     Ok(())
 }
 
-async fn invalid_bodies_are_rejected(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn invalid_bodies_are_rejected((cloud, creator): WithCreator) -> Result<()> {
     let metadata = [("publish-at", "2031-01-01T00:00:00Z")];
     let scheduled = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     cloud.await_state(&scheduled.post, StateName::Scheduled).await?;
@@ -152,8 +151,7 @@ async fn invalid_bodies_are_rejected(cloud: Arc<Cloud>) -> Result<()> {
     Ok(())
 }
 
-async fn creator_options_are_read_from_tiktok(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn creator_options_are_read_from_tiktok((cloud, creator): WithCreator) -> Result<()> {
     let shown = get(&cloud, &format!("/accounts/{}/creator", creator.alias)).await?.with_status(200)?;
     assert_eq!(shown["username"], json!(creator.user.username), "{shown}");
     assert!(shown["privacy_levels"].as_array().is_some_and(|levels| !levels.is_empty()), "{shown}");
@@ -174,8 +172,7 @@ async fn curl(cloud: &Cloud, arguments: &[&str], body: &[u8]) -> Result<String> 
     Ok(output)
 }
 
-async fn curl_alone_can_post_a_video(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn curl_alone_can_post_a_video((cloud, creator): WithCreator) -> Result<()> {
     let video = TestVideo::small();
     let (trust, region) = (cloud.contract.trust.display().to_string(), &cloud.contract.region);
     let (sign, user) = (format!("aws:amz:{region}:execute-api"), cloud.contract.curl_user());

@@ -2,7 +2,6 @@
 //! videos. The page is `upload.html`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -21,7 +20,7 @@ use crate::accounts::chromium::Browser;
 use crate::aws_cli::text;
 use crate::http::client;
 use crate::operations::stack::deployed_with;
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![exclusive: only_pages_of_allowed_origins_can_upload];
 
@@ -103,8 +102,7 @@ impl Visitor<'_> {
     }
 }
 
-async fn only_pages_of_allowed_origins_can_upload(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn only_pages_of_allowed_origins_can_upload((cloud, creator): WithCreator) -> Result<()> {
     let (issuer, allowed, other) = (Issuer::open(&cloud).await?, Page::open().await?, Page::open().await?);
     let folder = std::env::temp_dir().join(format!("dropcast-{}", creator.alias));
     std::fs::create_dir_all(&folder)?;

@@ -11,7 +11,7 @@ use simulator::Endpoint;
 
 use super::{EXPIRING, ensure_refreshes};
 use crate::outcomes::refusal;
-use crate::runner::scenarios;
+use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
     token_too_short_for_upload_is_refreshed_before_init,
@@ -22,8 +22,7 @@ scenarios![concurrent:
 
 const DAY: Duration = Duration::from_hours(24);
 
-async fn token_too_short_for_upload_is_refreshed_before_init(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn token_too_short_for_upload_is_refreshed_before_init(creator: Creator) -> Result<()> {
     creator.age_tokens(Duration::from_mins(70)).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let ledger = creator.await_published_once(&dropped).await?;
@@ -59,8 +58,7 @@ async fn idle_account_is_refreshed_before_refresh_token_expires(cloud: Arc<Cloud
     ensure_refreshes(&recent, 0).await
 }
 
-async fn failed_idle_refresh_is_postponed(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn failed_idle_refresh_is_postponed((cloud, creator): WithCreator) -> Result<()> {
     creator.inject(refusal(Endpoint::Token, 500, "server_error").until_cleared()).await?;
     creator.age_tokens(DAY * 170).await?;
     let before = creator.account().await?.tokens;
@@ -72,8 +70,7 @@ async fn failed_idle_refresh_is_postponed(cloud: Arc<Cloud>) -> Result<()> {
     ensure_refreshes(&creator, 1).await
 }
 
-async fn no_refresh_begins_too_close_to_deadline(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn no_refresh_begins_too_close_to_deadline((cloud, creator): WithCreator) -> Result<()> {
     let before = creator.account().await?;
     let keep_alive = async |ahead| {
         let dependencies = cloud.in_process(ahead)?;

@@ -11,7 +11,7 @@ use simulator::{Ending, Endpoint, Fault, FaultKind, RefreshRotation, WrongShape}
 use storage::Accounts;
 
 use super::{EXPIRING, ensure_refreshed, ensure_refreshes, expire_access_token, keep_alive, kill_after_refresh};
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![exclusive:
     lost_refresh_response_is_retried_with_old_token,
@@ -74,8 +74,7 @@ async fn worker_killed_after_refresh_recovers_if_old_token_valid(cloud: Arc<Clou
     ensure_refreshed(&creator, &old).await
 }
 
-async fn new_tokens_are_stored_despite_table_failures(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn new_tokens_are_stored_despite_table_failures((cloud, creator): WithCreator) -> Result<()> {
     let before = creator.account().await?.tokens;
     let mut dependencies = cloud.in_process(EXPIRING)?;
     // The first write takes the refresh lock. Each later save sends several writes, because the SDK retries.

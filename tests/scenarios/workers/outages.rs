@@ -7,14 +7,14 @@ use anyhow::{Result, ensure};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use domain::post::StateName;
-use harness::{Cloud, Creator, Dropped};
+use harness::{Cloud, Dropped};
 use serde_json::json;
 
 use crate::aws_cli::{aws, queue_length, text};
 use crate::operations::operate;
 use crate::operations::stack::and_restore;
 use crate::recorded_events::{message, notification, publish, publish_batch, recorded};
-use crate::runner::{poll_until, scenarios};
+use crate::runner::{WithCreator, poll_until, scenarios};
 use crate::webhooks::auth::delivered_draft;
 use crate::webhooks::fixture::{WebhookFixture, webhook};
 
@@ -45,8 +45,7 @@ async fn while_denied<T>(
     and_restore(scenario, async { aws(cloud, &delete).await.map(drop) }).await
 }
 
-async fn failed_poll_is_kept_with_reason_and_next_continues(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn failed_poll_is_kept_with_reason_and_next_continues((cloud, creator): WithCreator) -> Result<()> {
     let (status, failed) = (&cloud.outputs().status_function, &cloud.outputs().status_dlq_url);
     while_denied(&cloud, status, "dynamodb:Query", async {
         // The asynchronous invocation is the schedule's. Lambda keeps it in the queue after its retries.
@@ -72,8 +71,7 @@ async fn failed_poll_is_kept_with_reason_and_next_continues(cloud: Arc<Cloud>) -
     Ok(())
 }
 
-async fn event_is_acknowledged_only_after_post_is_stored(cloud: Arc<Cloud>) -> Result<()> {
-    let creator = Creator::create(&cloud).await?;
+async fn event_is_acknowledged_only_after_post_is_stored((cloud, creator): WithCreator) -> Result<()> {
     let batch =
         |dropped: &Dropped| anyhow::Ok(json!({ "Records": [message("m-1", &notification(dropped)?.to_string())?] }));
     let dropped = while_denied(&cloud, &cloud.outputs().publish_function, "dynamodb:PutItem", async {

@@ -112,7 +112,7 @@ fn every_option_changes_the_settings() {
     let resolve = |options| json!(Settings::resolve(&options, "clip.mp4", &stack()).unwrap());
     let default = resolve(PostOptions::default());
     for (name, json, _) in SAMPLES {
-        // `publish_at` decides when the post is published, in `posting/src/options.rs`.
+        // `publish_at` decides when the post is published, in `posting/src/upload/options.rs`.
         if name != "publish_at" {
             let (options, value) = with(name, json);
             let settings = resolve(options);

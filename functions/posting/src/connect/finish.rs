@@ -1,5 +1,7 @@
-//! Finishes an authorization. Checks the state, the code, the user and the scopes, in this order, and only then stores the
-//! grant.
+//! Finishes an authorization. Checks the state, the code, the user and the scopes, in this order, and only then stores
+//! the grant.
+
+use std::time::Duration;
 
 use domain::account::{Account, Connection, Scopes, TokenPair};
 use domain::authorization::{AuthorizationRequest, AuthorizationState, ExpectedUser, RequestClosed};
@@ -8,11 +10,10 @@ use domain::identity::Alias;
 use domain::secret::{ExposeSecret, Sealed, SecretString};
 use jiff::Timestamp;
 use storage::{EncryptionContext, Purpose, SaveError, Versioned};
-use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, OAuthError, TokenResponse};
+use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, OAuthError, TikTok, TokenResponse};
 
 use super::connections::Connections;
 use super::error::ConnectError;
-use super::names::fetch_names;
 use crate::compare_and_swap::{Change, update};
 
 /// An account that was just connected.
@@ -196,5 +197,45 @@ fn exchange_failed(error: OAuthError) -> ConnectError {
     match error.fault {
         ErrorKind::Refused(_) => ConnectError::CodeRefused(error),
         _ => ConnectError::ExchangeTimeout(error),
+    }
+}
+
+/// How long TikTok has to return the names of the user: an account is connected without its names too.
+const NAMES_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// The user's names, as far as they are known.
+#[derive(Default)]
+struct Names {
+    username: Option<String>,
+    display_name: Option<String>,
+}
+
+/// Asks for the names, within the timeout and the time that is `left`.
+async fn fetch_names(tiktok: &TikTok, grant: &TokenResponse, left: Duration) -> Names {
+    tokio::time::timeout(NAMES_TIMEOUT.min(left), ask_for_names(tiktok, grant)).await.unwrap_or_else(|_| {
+        tracing::warn!(user.open_id = %grant.open_id, "TikTok did not return the user's names in time");
+        Names::default()
+    })
+}
+
+/// Asks for the user. If the answer lacks the user name, and the scopes allow it, asks for the creator too.
+async fn ask_for_names(tiktok: &TikTok, grant: &TokenResponse) -> Names {
+    let mut names = Names::default();
+    match tiktok.user(&grant.access, &grant.scopes).await {
+        Ok(user) => names = Names { username: user.username, display_name: user.display_name },
+        Err(error) => tracing::warn!(error = error_chain(&error), "TikTok did not return the user"),
+    }
+    if names.username.is_some() || !grant.scopes.allow("video.publish") {
+        return names;
+    }
+    match tiktok.creator(&grant.access).await {
+        Ok(creator) => Names {
+            username: Some(creator.username).filter(|name| !name.is_empty()),
+            display_name: names.display_name.or(Some(creator.nickname).filter(|name| !name.is_empty())),
+        },
+        Err(error) => {
+            tracing::warn!(error = error_chain(&error), "TikTok did not return the creator");
+            names
+        }
     }
 }

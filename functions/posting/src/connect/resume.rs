@@ -1,7 +1,7 @@
 //! Resumes the posts that wait for their account, when it is connected again.
 //!
-//! They would resume at their next retry in any case, so a post that is not reached here only resumes later. No worker is
-//! woken before all posts are in the account's queue again, so that they are uploaded in the order of their drops.
+//! They would resume at their next retry in any case, so a post that is not reached here only resumes later. No worker
+//! is woken before all posts are in the account's queue again, so that they are uploaded in the order of their drops.
 
 use domain::failure::error_chain;
 use domain::identity::{Alias, PostId};

@@ -30,8 +30,8 @@ from_dependencies! {
 }
 
 impl CreatePost {
-    /// Creates a post from a JSON request: one for each version of an object, or one for each idempotency key. A version
-    /// that was dropped, or uploaded for a post, already is a post, and the key does not make it another one.
+    /// Creates a post from a JSON request: one for each version of an object, or one for each idempotency key. A
+    /// version that was dropped, or uploaded for a post, already is a post, and the key does not make it another one.
     ///
     /// # Errors
     /// No post was created.

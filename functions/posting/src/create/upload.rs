@@ -1,7 +1,7 @@
 //! Creates a post whose video the caller uploads, and the presigned URLs for the upload.
 //!
 //! A video is uploaded by one PUT, or in parts if it is large. A part can be sent again on its own. When the caller
-//! completes a multipart upload, the bucket is asked which parts it has, so the caller need not keep S3's ETags.
+//! completes a multipart upload, the bucket is asked which parts it has, so the caller need not keep S3's `ETag`s.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::config::Config;
 use crate::invocation::Instruments;
 use crate::measure::Measurement;
 
-/// The largest video that is uploaded by one PUT, in bytes. A connection that fails during a larger video would lose too
-/// much.
+/// The largest video that is uploaded by one PUT, in bytes. A connection that fails during a larger video would lose
+/// too much.
 const MAX_SINGLE_PUT: u64 = 100_000_000;
 /// The size of a part, in bytes; the last one has the rest.
 const PART_SIZE: u64 = 64 * 1024 * 1024;
@@ -82,8 +82,8 @@ from_dependencies! {
 }
 
 impl CreateUpload {
-    /// Creates a post that waits for its video, and presigns the URLs for it. `random_bytes` become the post's id if the
-    /// request has no idempotency key.
+    /// Creates a post that waits for its video, and presigns the URLs for it. `random_bytes` become the post's id if
+    /// the request has no idempotency key.
     ///
     /// # Errors
     /// No URL was handed out. The post exists if its URLs could not be presigned; the same request returns them later.
@@ -171,8 +171,8 @@ impl CreateUpload {
         Ok(Some(UploadTarget::Parts { parts, until }))
     }
 
-    /// Completes the multipart upload of a post's video. S3's event then reports the object as for any upload. A completed
-    /// upload stays as it is.
+    /// Completes the multipart upload of a post's video. S3's event then reports the object as for any upload. A
+    /// completed upload stays as it is.
     ///
     /// # Errors
     /// With [`CreateError::PartsMissing`] the caller can still send the parts.

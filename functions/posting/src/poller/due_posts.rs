@@ -1,4 +1,4 @@
-//! Works on one due post, in two steps: first what needs no call to TikTok, then the poll.
+//! Works on one due post, in two steps: first what needs no call to TikTok, then the poll. Also counts the outcomes.
 
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use storage::{Posts, SaveError, StoreError, Versioned, WakeQueue};
 use tracing::Instrument;
 
 use super::publish_poll::PublishPoll;
-use super::summary::{Attempt, PollOutcome};
 use crate::invocation::{Instruments, Worker};
 use crate::state_recorder::{StateRecorder, span_of};
 
@@ -111,8 +110,8 @@ impl DuePosts {
         }
     }
 
-    /// Postpones an overdue post before it is polled. The poll's result overwrites the new due time. If the poll kills the
-    /// run, the next run finds the post behind all others.
+    /// Postpones an overdue post before it is polled. The poll's result overwrites the new due time. If the poll kills
+    /// the run, the next run finds the post behind all others.
     async fn postpone(&self, post: Versioned<Post>) -> Result<Remaining, StoreError> {
         let now = self.instruments.now();
         let postponed = post.value.clone().postpone_poll(POSTPONE_WAIT, now);
@@ -162,4 +161,64 @@ fn logged<T>(id: &PostId, done: Result<T, StoreError>) -> Option<T> {
         tracing::error!(post.id = %id, error = error_chain(error), "due post not worked on: it stays due");
     };
     done.inspect_err(log).ok()
+}
+
+/// What a run of the poller did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DueSummary {
+    /// Posts about which TikTok was polled.
+    pub polled: u32,
+    /// Posts for which a worker was woken.
+    pub woken: u32,
+    /// Posts that failed because their video was never uploaded.
+    pub expired: u32,
+    /// Posts that had moved on already, or for which no time was left.
+    pub skipped: u32,
+    /// Posts that could not be read or written; they stay due.
+    pub failed: u32,
+    /// The longest time that one of the posts had been due.
+    pub oldest: Duration,
+}
+
+/// What was done about one post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PollOutcome {
+    Polled,
+    Woken,
+    Expired,
+    Skipped,
+}
+
+/// The work on one post.
+pub(super) struct Attempt {
+    /// `None` if it failed.
+    pub(super) outcome: Option<PollOutcome>,
+    /// How long the post had been due.
+    pub(super) waited: Duration,
+}
+
+impl DueSummary {
+    pub(super) fn found(&self) -> u32 {
+        self.polled + self.woken + self.failed
+    }
+
+    pub(super) fn count(&mut self, attempt: &Attempt) {
+        self.oldest = self.oldest.max(attempt.waited);
+        match attempt.outcome {
+            Some(PollOutcome::Polled) => self.polled += 1,
+            Some(PollOutcome::Woken) => self.woken += 1,
+            Some(PollOutcome::Expired) => self.expired += 1,
+            Some(PollOutcome::Skipped) => self.skipped += 1,
+            None => self.failed += 1,
+        }
+    }
+
+    pub(super) fn add(&mut self, part: &Self) {
+        self.polled += part.polled;
+        self.woken += part.woken;
+        self.expired += part.expired;
+        self.skipped += part.skipped;
+        self.failed += part.failed;
+        self.oldest = self.oldest.max(part.oldest);
+    }
 }

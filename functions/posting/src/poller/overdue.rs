@@ -1,13 +1,13 @@
 //! Overdue posts: due for so long that earlier runs must have died before they finished with them.
 //!
-//! As long as runs do not die, no post is overdue, and nothing here costs a call. If runs die, the posts at the front of the
-//! shards become overdue after some minutes. Then:
+//! As long as runs do not die, no post is overdue, and nothing here costs a call. If runs die, the posts at the front
+//! of the shards become overdue after some minutes. Then:
 //!
-//! - An overdue post is postponed before it is polled. If the poll kills the run, the next run finds the post behind all
-//!   others. A post that kills each run thus kills one now and then, and the others are worked on in between.
-//! - The first post of every shard comes first. All of them take their first step, which ends with a write or a wake-up.
-//!   Then TikTok is polled about the post that has waited longest, alone, and after that about the others. So a run that
-//!   dies within a few dozen calls has still moved some posts to the back and finished one.
+//! - An overdue post is postponed before it is polled. If the poll kills the run, the next run finds the post behind
+//!   all others. A post that kills each run thus kills one now and then, and the others are worked on in between.
+//! - The first post of every shard comes first. All of them take their first step, which ends with a write or a
+//!   wake-up. Then TikTok is polled about the post that has waited longest, alone, and after that about the others. So
+//!   a run that dies within a few dozen calls has still moved some posts to the back and finished one.
 
 use std::pin::pin;
 
@@ -15,8 +15,7 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use storage::{DuePage, Shard};
 
-use super::due_posts::{DuePosts, is_overdue};
-use super::summary::DueSummary;
+use super::due_posts::{DuePosts, DueSummary, is_overdue};
 use crate::invocation::Worker;
 
 /// Works on the overdue posts at the front of the shards, and removes them from the pages.

@@ -114,8 +114,8 @@ impl PublishPoll {
     }
 }
 
-/// The post after TikTok refused to answer about its publish. Final states stay. If the outcome is open, it stays unknown,
-/// and only a person can find out.
+/// The post after TikTok refused to answer about its publish. Final states stay. If the outcome is open, it stays
+/// unknown, and only a person can find out.
 fn publish_lost(post: Post, failure: Failure, now: Timestamp) -> Post {
     let advice = "It may have been posted: look at the account's profile before you drop the video again.";
     post.publish_lost(Failure { advice: advice.to_owned(), ..failure }, now)

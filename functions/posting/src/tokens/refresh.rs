@@ -15,12 +15,15 @@ use domain::failure::{Disposition, error_chain};
 use domain::identity::Alias;
 use domain::reason::Reason;
 use domain::secret::{Sealed, SecretString};
-use storage::{AppSecret, EncryptionContext, Purpose, SaveError, Versioned};
-use tiktok::{AppCredentials, ErrorKind, RefreshToken, TikTok, TokenResponse};
+use storage::{
+    Accounts, AppSecret, CipherError, EncryptionContext, KmsCipher, Purpose, SaveError, StoreError, Versioned,
+};
+use tiktok::{AccessToken, AppCredentials, ErrorKind, RefreshToken, TikTok, TokenResponse};
 
-use super::store::{OpenedToken, TokenStore};
 use crate::compare_and_swap::{Change, update};
 use crate::exit::Exit;
+use crate::invocation::Instruments;
+use crate::measure::Measurement;
 
 /// How often a call that stores a new pair is tried: twenty seconds in all.
 const STORE_TRIES: u32 = 10;
@@ -68,8 +71,8 @@ impl Refresher {
         Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(token)))
     }
 
-    /// Stores a new pair, and only then returns its access token. The pair is not dropped because another worker changed
-    /// the account meanwhile, nor for a temporary error.
+    /// Stores a new pair, and only then returns its access token. The pair is not dropped because another worker
+    /// changed the account meanwhile, nor for a temporary error.
     async fn store_grant(&self, account: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
         let now = self.store.instruments.now();
         let alias = account.alias.clone();
@@ -82,7 +85,7 @@ impl Refresher {
         let stored = update(
             Some(account),
             || async move {
-                let read = retry(alias, || accounts.get(alias), |error| error.disposition()).await?;
+                let read = retry(alias, || accounts.get(alias), StoreError::disposition).await?;
                 read.ok_or_else(|| Exit::account_not_found(alias))
             },
             // Another pair means that the account was connected anew, or disconnected, meanwhile.
@@ -112,11 +115,11 @@ impl Refresher {
     async fn seal(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Exit> {
         let context = EncryptionContext::new(purpose, alias);
         let seal = || self.store.cipher.seal(&context, secret);
-        Ok(retry(alias, seal, |error| error.disposition()).await?)
+        Ok(retry(alias, seal, CipherError::disposition).await?)
     }
 
-    /// Handles TikTok's final refusal of the refresh token. If another worker has stored a newer pair, that one is used;
-    /// otherwise the account must be connected again.
+    /// Handles TikTok's final refusal of the refresh token. If another worker has stored a newer pair, that one is
+    /// used; otherwise the account must be connected again.
     async fn refused(&self, account: Versioned<Account>, why: &str) -> Result<OpenedToken, Exit> {
         let newest = self.store.connected(&account.alias).await?;
         if newest.tokens.refresh != account.tokens.refresh {
@@ -177,4 +180,56 @@ fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Acco
     let scopes = if grant.scopes.is_empty() { account.scopes.clone() } else { grant.scopes.clone() };
     let (tokens, connection) = (tokens.clone(), Connection::Connected);
     Account { tokens, scopes, connection, refreshing: None, ..account.clone() }
+}
+
+/// An access token, and the ciphertext from which it was opened. The ciphertext tells whether the account has a newer
+/// token.
+pub(crate) struct OpenedToken {
+    pub(crate) token: AccessToken,
+    pub(crate) sealed: Sealed,
+}
+
+from_dependencies! {
+    pub(crate) struct TokenStore { accounts: Accounts, cipher: KmsCipher, instruments: Instruments, }
+}
+
+impl TokenStore {
+    /// Reads an account that must be connected.
+    pub(super) async fn connected(&self, alias: &Alias) -> Result<Versioned<Account>, Exit> {
+        if_connected(self.accounts.get(alias).await?.ok_or_else(|| Exit::account_not_found(alias))?)
+    }
+
+    /// Opens an account's access token.
+    pub(super) async fn open(&self, account: &Account) -> Result<OpenedToken, Exit> {
+        let sealed = account.tokens.access.clone();
+        let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
+        Ok(OpenedToken { token: AccessToken::new(self.cipher.open(&context, &sealed).await?), sealed })
+    }
+
+    /// Marks an account as to be connected again. If another worker has changed the account since, nothing is marked:
+    /// TikTok's next refusal will mark it.
+    pub(super) async fn mark_authorization_lost(
+        &self,
+        account: Versioned<Account>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.instruments.now();
+        tracing::error!(account = %account.alias, why, "TikTok refuses the account's tokens: connect it again");
+        match self.accounts.save(&account, account.value.clone().authorization_lost(why, now), now).await {
+            Ok(_) => {
+                self.instruments.measure(&Measurement::authorization_lost(&account.alias));
+                Ok(())
+            }
+            Err(SaveError::Conflict) => Ok(()),
+            Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// Returns the account if it is connected.
+pub(super) fn if_connected(account: Versioned<Account>) -> Result<Versioned<Account>, Exit> {
+    match &account.connection {
+        Connection::Connected => Ok(account),
+        Connection::NeedsReconnect { why, .. } => Err(Exit::needs_reconnect(why)),
+    }
 }

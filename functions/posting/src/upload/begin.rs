@@ -1,7 +1,7 @@
 //! Begins an upload: checks everything, asks TikTok for an upload ticket, and stores it before the first byte is sent.
 //!
-//! If the worker dies between TikTok's answer and the write, TikTok knows an upload without bytes, which publishes nothing.
-//! The next worker begins another one. That costs one of the account's uploads, and never makes a second post.
+//! If the worker dies between TikTok's answer and the write, TikTok knows an upload without bytes, which publishes
+//! nothing. The next worker begins another one. That costs one of the account's uploads, and never makes a second post.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,8 +85,8 @@ impl UploadStarter {
         Ok((settings, upload, url))
     }
 
-    /// Checks the video and the settings against what TikTok allows. For a direct post, TikTok is asked for the creator's
-    /// own limits.
+    /// Checks the video and the settings against what TikTok allows. For a direct post, TikTok is asked for the
+    /// creator's own limits.
     async fn check_creator(
         &self,
         bearer: &mut Bearer<'_>,

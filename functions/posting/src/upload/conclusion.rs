@@ -123,8 +123,8 @@ fn lease_lost(leased: &LeasedPost<'_>) -> WorkOutcome {
     WorkOutcome::LeaseLost
 }
 
-/// Defers a post whose state did not allow a step, which is a bug in Dropcast. The post is not lost, and the log has what a
-/// developer needs.
+/// Defers a post whose state did not allow a step, which is a bug in Dropcast. The post is not lost, and the log has
+/// what a developer needs.
 fn defer_after_bug(post: Post, error: &InvalidTransition, now: Timestamp) -> Post {
     tracing::error!(post.id = %post.id, error = %error, "bug in Dropcast: the post is deferred");
     post.clone().defer(Reason::InternalFault, &error.to_string(), BUG_WAIT, now).unwrap_or(post)

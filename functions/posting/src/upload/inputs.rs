@@ -56,7 +56,7 @@ impl InputLoader {
         let object = object?;
         let size = VideoSize::new(object.bytes).map_err(invalid_size)?;
         let settings =
-            resolve_settings(post, &object, sidecar?, &account, &self.config.defaults, self.instruments.now())?;
+            resolve_settings(post, &object, sidecar?, &account, self.config.defaults, self.instruments.now())?;
         check_inits(post)?;
         check_scope(&account, settings.mode)?;
         let facts = match header.filter(|_| post.bytes == Some(size.bytes())) {
@@ -66,8 +66,8 @@ impl InputLoader {
         Ok(UploadInputs { account, settings, facts, size, queue: queue? })
     }
 
-    /// Reads the header if the event told the video's size. An earlier worker's facts are still valid, since the source is
-    /// pinned to a version.
+    /// Reads the header if the event told the video's size. An earlier worker's facts are still valid, since the source
+    /// is pinned to a version.
     async fn inspect_early(&self, post: &Post) -> Option<Result<VideoFacts, Exit>> {
         match (&post.video, post.bytes) {
             (Some(facts), _) => Some(Ok(facts.clone())),

@@ -1,9 +1,9 @@
 //! A claimed post: what the worker read, and the right to write it.
 //!
 //! A change on which the next step depends is [saved](LeasedPost::save) at once. Progress that the next step does not
-//! depend on is a [checkpoint](LeasedPost::checkpoint): the next write stores it, at the latest the write beside the next
-//! [piece of work](LeasedPost::run_renewing) that lasts longer than [`CHECKPOINT_INTERVAL`] since the last write. Work is
-//! not finished before its write is, so writes of a post never overlap, and none is forgotten.
+//! depend on is a [checkpoint](LeasedPost::checkpoint): the next write stores it, at the latest the write beside the
+//! next [piece of work](LeasedPost::run_renewing) that lasts longer than [`CHECKPOINT_INTERVAL`] since the last write.
+//! Work is not finished before its write is, so writes of a post never overlap, and none is forgotten.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -77,7 +77,8 @@ impl<'a> LeasedPost<'a> {
         self.checkpoint = Some(next);
     }
 
-    /// Renews the lease if it is older than [`HEARTBEAT_INTERVAL`]. This shows that no other worker has claimed the post.
+    /// Renews the lease if it is older than [`HEARTBEAT_INTERVAL`]. This shows that no other worker has claimed the
+    /// post.
     pub(crate) async fn renew_if_stale(&mut self) -> Result<(), Exit> {
         if self.time_to_heartbeat().is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
     }

@@ -1,5 +1,5 @@
-//! A post's options. Its request, its sidecar, its object's metadata, its account and the stack each may state some; the
-//! first one that states an option wins.
+//! A post's options. Its request, its sidecar, its object's metadata, its account and the stack each may state some;
+//! the first one that states an option wins.
 
 use domain::account::{Account, Requirement};
 use domain::drop_key::sidecars_of;
@@ -25,7 +25,7 @@ pub(super) fn resolve_settings(
     object: &ObjectMeta,
     sidecar: Option<PostOptions>,
     account: &Account,
-    defaults: &StackDefaults,
+    defaults: StackDefaults,
     now: Timestamp,
 ) -> Result<Settings, Exit> {
     let preferences = &account.preferences;
@@ -37,7 +37,7 @@ pub(super) fn resolve_settings(
     let metadata = options_from_metadata(metadata).map_err(|error| malformed(&error))?;
     let options = post.request.clone();
     let options = options.or(sidecar.unwrap_or_default()).or(metadata).or(preferences.defaults.clone());
-    let settings = Settings::resolve_framed(&options, post.source.file_name(), defaults, &preferences.title_frame)
+    let settings = Settings::resolve_framed(&options, post.source.file_name(), &defaults, &preferences.title_frame)
         .map_err(|error| invalid(&error))?;
     let publish_at = options.publish_at.map(|at| at.instant(preferences.time_zone.as_ref())).transpose();
     let publish_at = publish_at.map_err(|error| invalid(&error))?;

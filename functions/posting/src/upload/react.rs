@@ -1,11 +1,12 @@
 //! What TikTok's answer to a chunk leads to.
 //!
-//! Which HTTP status is which [`ChunkOutcome`] is a table in the `tiktok` crate: `ANSWERS` in `tiktok/src/upload/answer.rs`.
+//! Which HTTP status is which [`ChunkOutcome`] is a table in `functions/tiktok/src/upload/response.rs`.
 //!
-//! **That table can cause a second post.** [`ChunkOutcome::UrlRejected`] means that TikTok surely did not take the chunk.
-//! For the last chunk, the worker then removes the commit mark ([`surely_not_taken`]) and abandons the upload, and the next
-//! worker begins a new one. If TikTok took the chunk in fact, the video is posted twice. So a row of the table may be
-//! `UrlRejected` instead of a retry only if TikTok documents that such an answer means a refusal.
+//! **A wrong row of that table can cause a second post.** [`ChunkOutcome::UrlRejected`] and [`ChunkOutcome::Rejected`]
+//! mean that TikTok surely did not take the chunk. For the last chunk, the worker then removes the commit mark
+//! ([`surely_not_taken`]). After `UrlRejected` it also abandons the upload, and the next worker begins a new one. If
+//! TikTok took the chunk in fact, it publishes the video twice. So a status under which TikTok may have taken the chunk
+//! must be a retry there: the chunk is sent again to the same URL, which cannot publish twice.
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ use super::session::{Next, Progress};
 use crate::exit::Exit;
 use crate::measure::Measurement;
 
-/// Tells whether TikTok surely did not take a chunk. If this is wrong for the last chunk, the video can be posted twice;
-/// see the module's documentation.
+/// Tells whether TikTok surely did not take a chunk. If this is wrong for the last chunk, the video can be posted
+/// twice; see the module's documentation.
 pub(super) fn surely_not_taken(outcome: &ChunkOutcome) -> bool {
     match outcome {
         ChunkOutcome::UrlRejected(_) | ChunkOutcome::Rejected(_) | ChunkOutcome::SourceFailed(_) => true,

@@ -65,8 +65,8 @@ impl Reconciler {
         self.calls.report(&upload.publish_id, &leased.post().account, leased.worker()).await
     }
 
-    /// Abandons an upload that TikTok cannot have completed, and defers the post; the next worker begins a new upload. The
-    /// wait grows with the number of uploads. Always returns an error.
+    /// Abandons an upload that TikTok cannot have completed, and defers the post; the next worker begins a new upload.
+    /// The wait grows with the number of uploads. Always returns an error.
     pub(super) async fn abandon(&self, leased: &mut LeasedPost<'_>, why: &str) -> Result<(), Exit> {
         let post = leased.post().clone();
         let wait = backoff(post.inits);

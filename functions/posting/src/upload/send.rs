@@ -102,8 +102,8 @@ impl ChunkSender {
         self.reconciler.abandon(leased, "the rest cannot be sent before its URL expires").await
     }
 
-    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If that chunk surely was not
-    /// taken, at its first try, the mark is removed again.
+    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If that chunk surely was
+    /// not taken, at its first try, the mark is removed again.
     async fn send_once(
         &self,
         leased: &mut LeasedPost<'_>,
@@ -142,8 +142,8 @@ impl ChunkSender {
         }
     }
 
-    /// Makes one PUT. Meanwhile the lease is renewed, and the offset after the previous chunk is stored. The PUT is aborted
-    /// at the worker's deadline.
+    /// Makes one PUT. Meanwhile the lease is renewed, and the offset after the previous chunk is stored. The PUT is
+    /// aborted at the worker's deadline.
     async fn put(
         &self,
         leased: &mut LeasedPost<'_>,

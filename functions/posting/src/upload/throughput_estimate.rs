@@ -11,8 +11,8 @@ use crate::invocation::Worker;
 
 /// The time that is kept free after a chunk, to store its outcome.
 const MARGIN: Duration = Duration::from_secs(10);
-/// The rate that is assumed until one was measured, in bytes per second. At a lower rate, a video of 4 GB takes longer than
-/// the hour for which its upload URL is valid.
+/// The rate that is assumed until one was measured, in bytes per second. At a lower rate, a video of 4 GB takes longer
+/// than the hour for which its upload URL is valid.
 const ASSUMED_RATE: Rate = Rate::new(2_000_000);
 
 /// The measured rate of an upload, and whether this invocation has sent a chunk.
@@ -59,8 +59,8 @@ impl ThroughputEstimate {
     /// Checks that a chunk can be finished before the worker's deadline.
     ///
     /// # Errors
-    /// The worker yields if it has sent a chunk, or if it came to the post too late and a whole invocation has enough time.
-    /// If a whole invocation is too short, the post is deferred, so that workers do not hand it over in a loop.
+    /// The worker yields if it has sent a chunk, or if it came to the post too late and a whole invocation has enough
+    /// time. If a whole invocation is too short, the post is deferred, so that workers do not hand it over in a loop.
     pub(crate) fn check_room(&self, bytes: u64, worker: &Worker, now: Timestamp) -> Result<(), Exit> {
         let needed = self.needed(bytes);
         if now + needed <= worker.deadline {

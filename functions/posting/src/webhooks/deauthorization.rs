@@ -1,6 +1,8 @@
-//! TikTok reports that a user's authorization has ended: the account must be connected again, and its posts wait for that.
+//! TikTok reports that a user's authorization has ended: the account must be connected again, and its posts wait for
+//! that.
 //!
-//! The report may arrive late, after the same user has authorized again. So it counts only if no tokens were granted since.
+//! The report may arrive late, after the same user has authorized again. So it counts only if no tokens were granted
+//! since.
 
 use domain::account::{Account, Connection};
 use domain::failure::error_chain;
@@ -68,8 +70,8 @@ impl Deauthorization {
         marked.await?.ok_or(ReceiveError::Busy)
     }
 
-    /// Defers the account's queued posts until it is connected again; returns how many. A post that is not reached before
-    /// the deadline is deferred when a worker takes it up.
+    /// Defers the account's queued posts until it is connected again; returns how many. A post that is not reached
+    /// before the deadline is deferred when a worker takes it up.
     async fn defer_posts(&self, alias: &Alias, why: &str, deadline: Timestamp) -> u32 {
         let Exit::Defer { message, .. } = Exit::needs_reconnect(why) else { return 0 };
         let (mut deferred, mut after) = (0, None);
@@ -102,7 +104,8 @@ impl Deauthorization {
     }
 }
 
-/// Tells whether an account is connected by the authorization of a user that ended at `at`. TikTok's times are whole seconds.
+/// Tells whether an account is connected by the authorization of a user that ended at `at`. TikTok's times are whole
+/// seconds.
 fn has_ended(account: &Account, user: &OpenId, at: Timestamp) -> bool {
     let granted_since = account.tokens.granted_at.as_second() > at.as_second();
     account.open_id == *user && account.connection == Connection::Connected && !granted_since
