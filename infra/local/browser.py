@@ -36,7 +36,7 @@ class Browser:
     """Extra library folders in the format of LD_LIBRARY_PATH; empty for an installed browser."""
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables that the scenarios read (tests/scenarios/chromium.rs)."""
+        """Returns the variables that the scenarios read (tests/scenarios/accounts/chromium.rs)."""
         return {
             "DROPCAST_BROWSER": self.program,
             "DROPCAST_BROWSER_DRIVER": self.driver,

@@ -15,7 +15,7 @@ use serde_json::json;
 use issuer::Issuer;
 
 use crate::aws_cli::{app_secret, put_app_secret};
-use crate::http::{client, get, send};
+use crate::http::{client, get, signed};
 use crate::operations::stack::{and_restore, deployed_with, restart_api};
 use crate::posts::api::SIGNED;
 use crate::runner::scenarios;
@@ -68,8 +68,8 @@ async fn ensure_only_valid_tokens(cloud: &Cloud, issuer: &Issuer, other: &Issuer
     for (what, token) in &invalid {
         assert_eq!(status_of(cloud, &Method::GET, "/accounts", token.as_deref()).await?, 401, "{what}");
     }
-    let signed = send(cloud, Method::GET, "/health", &[], Vec::new()).await?;
-    assert_eq!(signed.status, 401, "a signature is not a token");
+    let response = signed(cloud, &Method::GET, "/health", &[], Vec::new()).await?;
+    assert_eq!(response.status(), 401, "a signature is not a token");
     for (method, path) in &SIGNED {
         assert_eq!(status_of(cloud, method, path, None).await?, 401, "{method} {path}");
     }

@@ -80,15 +80,27 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> Result<Answer> {
+    let response = signed(cloud, &method, path, headers, body).await?;
+    Answer::read(response, format!("{method} {path}")).await
+}
+
+/// Sends a signed request. The response need not be JSON.
+pub(crate) async fn signed(
+    cloud: &Cloud,
+    method: &Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Result<Response> {
     let url = format!("{}{path}", cloud.outputs().api_url);
     let mut request = client()?.request(method.clone(), &url).header("accept", "application/json");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    for (name, value) in signature(cloud, "execute-api", &method, &url, &body)? {
+    for (name, value) in signature(cloud, "execute-api", method, &url, &body)? {
         request = request.header(name, value);
     }
-    Answer::read(request.body(body).send().await?, format!("{method} {path}")).await
+    Ok(request.body(body).send().await?)
 }
 
 /// The headers that sign a request: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>

@@ -32,7 +32,7 @@ pub use in_process::{WORK_TIME, worker};
 pub use isolated_env::{App, IsolatedEnv};
 pub use ledger_view::LedgerView;
 use poller::Poller;
-pub use watch::{TIMEOUT, deferral_code, is_linked, is_published};
+pub use watch::{deferral_code, is_linked, is_published};
 pub use write_fault::{WriteFault, Writes};
 
 /// The content of `cloud.json`. It contains an access key, so it has no `Debug`.

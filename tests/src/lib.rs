@@ -20,8 +20,8 @@ mod secrets;
 
 #[cfg(feature = "cloud")]
 pub use cloud::{
-    App, Cloud, Contract, Creator, CreatorSetup, Dropped, IsolatedEnv, LedgerView, Outputs, Put, TIMEOUT, WORK_TIME,
-    WriteFault, Writes, deferral_code, is_linked, is_published, worker,
+    App, Cloud, Contract, Creator, CreatorSetup, Dropped, IsolatedEnv, LedgerView, Outputs, Put, WORK_TIME, WriteFault,
+    Writes, deferral_code, is_linked, is_published, worker,
 };
 #[cfg(feature = "cloud")]
 pub use secrets::Secrets;

@@ -56,7 +56,7 @@ impl<'a> Subscriber<'a> {
         aws(self.cloud, &["events", "delete-rule", "--name", &self.name]).await.map(drop)
     }
 
-    /// Receives messages until one contains a text, and deletes the queue. Returns all messages.
+    /// Receives messages until one contains a text. Returns all messages.
     async fn receive_until(&self, expected: &str) -> Result<Vec<String>> {
         let received = RefCell::new(Vec::new());
         poll_until(&format!("message with {expected:?}"), async || {
@@ -74,8 +74,12 @@ impl<'a> Subscriber<'a> {
         })
         .await
         .with_context(|| format!("received: {:#?}", received.borrow()))?;
-        self.cloud.sqs.delete_queue().queue_url(&self.url).send().await?;
         Ok(received.into_inner())
+    }
+
+    async fn delete(&self) -> Result<()> {
+        self.cloud.sqs.delete_queue().queue_url(&self.url).send().await?;
+        Ok(())
     }
 }
 
@@ -85,6 +89,7 @@ async fn every_state_change_is_published_in_order((cloud, creator): WithCreator)
     let dropped = creator.drop_video("clip.mp4", &TestVideo::new(11_000_000)?).await?;
     let received = subscriber.receive_until("share_url").await?;
     subscriber.delete_rule().await?;
+    subscriber.delete().await?;
 
     let secrets = Secrets::new(&cloud.tiktok.secrets().await?)?;
     let mut details = BTreeMap::new();
@@ -127,6 +132,7 @@ async fn failure_reaches_operators_topic_as_readable_text((cloud, creator): With
     let alias = creator.alias.to_string();
     let received = subscriber.receive_until(&alias).await?;
     aws(&cloud, &["sns", "unsubscribe", "--subscription-arn", subscription]).await?;
+    subscriber.delete().await?;
     let message = received.iter().find(|message| message.contains(&alias)).context("no such message")?;
     for words in ["could not be posted", "notes.mp4", "What to do: "] {
         ensure!(message.contains(words), "{words:?} is not in {message}");

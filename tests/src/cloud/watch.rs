@@ -14,7 +14,7 @@ use super::creator::Creator;
 use super::dropped::Dropped;
 
 /// The default timeout: several times what the slowest step takes on a small machine.
-pub const TIMEOUT: Duration = Duration::from_mins(4);
+const TIMEOUT: Duration = Duration::from_mins(4);
 /// The pause between two reads.
 const READ_INTERVAL: Duration = Duration::from_millis(300);
 /// The number of TikTok's last calls in a report.

@@ -1,19 +1,28 @@
 //! Tests of the router, and comparison of the route table with `template.yaml`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use contract::Access;
 use lambda_http::tower::ServiceExt;
+use yaml_serde::Value;
 
 use super::*;
 
-const TEMPLATE: &str = include_str!("../../../../template.yaml");
+fn template() -> Value {
+    yaml_serde::from_str(include_str!("../../../../template.yaml")).unwrap()
+}
+
+fn yaml(text: &str) -> Value {
+    yaml_serde::from_str(text).unwrap()
+}
 
 /// The authorization of a closed route: a token if the stack has an `OidcIssuer`, otherwise an AWS signature.
-const CLOSED: &str = "!If [HasOidc, JWT, AWS_IAM]";
+fn closed() -> Value {
+    yaml("!If [HasOidc, JWT, AWS_IAM]")
+}
 
 async fn response_to(event: &str) -> Response {
     let request = lambda_http::request::from_str(event).unwrap();
@@ -35,77 +44,79 @@ fn content_type(response: &Response) -> &str {
     response.headers()[header::CONTENT_TYPE].to_str().unwrap()
 }
 
-/// The routes of the template: key and `AuthorizationType`.
-fn template_routes() -> BTreeSet<(String, String)> {
-    let lines: Vec<_> = TEMPLATE.lines().map(str::trim).collect();
-    let keys = lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.strip_prefix("RouteKey: ")?)));
-    keys.map(|(at, key)| {
-        let authorization = lines[at..].iter().find_map(|line| line.strip_prefix("AuthorizationType: "));
-        (key.to_owned(), authorization.unwrap_or_default().to_owned())
-    })
-    .collect()
+/// The properties of each route of the template, by its key.
+fn template_routes() -> BTreeMap<String, Value> {
+    let template = template();
+    let resources = template["Resources"].as_mapping().unwrap().values();
+    let routes = resources.filter(|resource| resource["Type"] == "AWS::ApiGatewayV2::Route");
+    let routes: Vec<_> = routes.map(|route| route["Properties"].clone()).collect();
+    let by_key: BTreeMap<_, _> =
+        routes.iter().map(|route| (route["RouteKey"].as_str().unwrap().to_owned(), route.clone())).collect();
+    assert_eq!(by_key.len(), routes.len(), "each route exists once");
+    by_key
 }
 
 #[test]
 fn template_has_the_routes_of_the_table() {
-    let expected: BTreeSet<_> = table()
-        .iter()
-        .map(|route| {
-            let authorization = match route.operation.access {
-                Access::Public => "NONE",
-                Access::Closed => CLOSED,
-            };
-            (format!("{} {}", route.method.to_uppercase(), route.path), authorization.to_owned())
-        })
-        .collect();
-    assert_eq!(template_routes(), expected);
-    assert_eq!(TEMPLATE.matches("RouteKey: ").count(), table().len(), "each route exists once");
+    let key = |route: &Route<_>| format!("{} {}", route.method.to_uppercase(), route.path);
+    let authorization = |route: &Route<_>| match route.operation.access {
+        Access::Public => Value::from("NONE"),
+        Access::Closed => closed(),
+    };
+    let expected: BTreeMap<_, _> = table().iter().map(|route| (key(route), authorization(route))).collect();
+    let actual: BTreeMap<_, _> =
+        template_routes().into_iter().map(|(key, route)| (key, route["AuthorizationType"].clone())).collect();
+    assert_eq!(actual, expected);
+    assert_eq!(expected.len(), table().len(), "each route is in the table once");
 }
 
 #[test]
 fn only_routes_of_tiktok_are_public() {
-    let routes = template_routes();
-    let public: Vec<_> = routes.iter().filter(|(_, authorization)| *authorization != CLOSED).collect();
-    let expected = ["GET /oauth/callback", "POST /webhooks/tiktok"].map(|key| (key.to_owned(), "NONE".to_owned()));
-    assert_eq!(public, expected.iter().collect::<Vec<_>>());
+    let public = template_routes().into_iter().filter(|(_, route)| route["AuthorizationType"] != closed());
+    let public: Vec<_> = public.map(|(key, route)| (key, route["AuthorizationType"].clone())).collect();
+    let expected = ["GET /oauth/callback", "POST /webhooks/tiktok"].map(|key| (key.to_owned(), Value::from("NONE")));
+    assert_eq!(public, expected);
 }
 
 #[test]
 fn closed_routes_name_the_authorizer() {
-    let authorizer = "AuthorizerId: !If [HasOidc, !Ref HttpApiAuthorizer, !Ref AWS::NoValue]";
-    assert_eq!(TEMPLATE.matches(CLOSED).count(), TEMPLATE.matches(authorizer).count());
-    let resource = "\n  HttpApiAuthorizer:\n    Type: AWS::ApiGatewayV2::Authorizer\n    Condition: HasOidc\n";
-    assert!(TEMPLATE.contains(resource));
+    let authorizer = yaml("!If [HasOidc, !Ref HttpApiAuthorizer, !Ref AWS::NoValue]");
+    for (key, route) in template_routes() {
+        assert_eq!(route["AuthorizationType"] == closed(), route["AuthorizerId"] == authorizer, "{key}");
+    }
+    let resource = &template()["Resources"]["HttpApiAuthorizer"];
+    assert_eq!(
+        (&resource["Type"], &resource["Condition"]),
+        (&"AWS::ApiGatewayV2::Authorizer".into(), &"HasOidc".into())
+    );
 }
 
 #[test]
 fn cors_is_open_only_to_configured_origins() {
-    let configurations: Vec<_> = TEMPLATE.split("CorsConfiguration: ").skip(1).collect();
-    assert_eq!(configurations.len(), 2, "the API's and the bucket's");
-    for cors in configurations {
-        let (function, rest) = cors.split_once('\n').unwrap();
-        let (condition, origins) = rest.split_once('\n').unwrap();
-        assert_eq!((function, condition.trim()), ("!If", "- HasCors"));
-        let origins = origins.lines().find(|line| line.contains("Origins:")).unwrap();
-        assert!(origins.ends_with("Origins: !Split [\",\", !Ref CorsOrigins]"), "{origins}");
+    let template = template();
+    let api = &template["Resources"]["HttpApi"]["Properties"]["CorsConfiguration"];
+    let bucket = &template["Resources"]["IntakeBucket"]["Properties"]["CorsConfiguration"];
+    for cors in [api, bucket] {
+        assert_eq!((&cors[0], &cors[2]), (&"HasCors".into(), &yaml("!Ref AWS::NoValue")));
     }
+    let origins = yaml("!Split [\",\", !Ref CorsOrigins]");
+    let rule = &bucket[1]["CorsRules"][0];
+    assert_eq!((&api[1]["AllowOrigins"], &rule["AllowedOrigins"]), (&origins, &origins));
+    assert_eq!((&rule["AllowedMethods"], &rule["AllowedHeaders"]), (&yaml("[PUT]"), &yaml("[content-type]")));
+    let allowed =
+        api[1]["AllowMethods"].as_sequence().unwrap().iter().map(|method| method.as_str().unwrap().to_owned());
     let methods: BTreeSet<_> = table().iter().map(|route| route.method.to_uppercase()).collect();
-    let allowed = TEMPLATE.split("AllowMethods: [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
-    assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), methods, "a page can call every route");
-    assert!(TEMPLATE.contains("AllowedMethods: [PUT]\n              AllowedHeaders: [content-type]\n"));
-    let parameter = TEMPLATE.split("\n  CorsOrigins:\n").nth(1).unwrap();
-    let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: "));
-    assert_eq!(default, Some("\"\""), "no origin by default");
+    assert_eq!(allowed.collect::<BTreeSet<_>>(), methods, "a page can call every route");
+    assert_eq!(template["Parameters"]["CorsOrigins"]["Default"], "", "no origin by default");
 }
 
 #[test]
 fn gateway_throttles_all_routes_and_each_public_route() {
-    let stage = TEMPLATE.split("\n  HttpApiStage:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
-    for scope in ["DefaultRouteSettings:", "GET /oauth/callback:", "POST /webhooks/tiktok:"] {
-        let limits = stage.split(scope).nth(1).unwrap_or_else(|| panic!("{scope} has no limits"));
-        for (line, name) in limits.lines().skip(1).zip(["ThrottlingRateLimit: ", "ThrottlingBurstLimit: "]) {
-            let limit = line.trim().strip_prefix(name).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-            assert!(limit.parse().is_ok_and(|limit: u32| (1..=1000).contains(&limit)), "{scope} {line}");
+    let stage = &template()["Resources"]["HttpApiStage"]["Properties"];
+    let routes = &stage["RouteSettings"];
+    for scope in [&stage["DefaultRouteSettings"], &routes["GET /oauth/callback"], &routes["POST /webhooks/tiktok"]] {
+        for name in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+            assert!(scope[name].as_u64().is_some_and(|limit| (1..=1000).contains(&limit)), "{scope:?}");
         }
     }
 }
