@@ -4,13 +4,14 @@
 .PHONY: help demo up down test check fuzz bench chaos permissions stack-lifecycle build sbom audit deploy
 
 CLOUD := python3 infra/local/cloud.py
+# Cargo's profile for everything but AWS and the benchmark; Cargo.toml defines it.
 PROFILE := --profile local
 # Processor architecture of the functions for AWS: arm64 or x86_64.
 ARCH ?= arm64
 # Environment of samconfig.toml that `make deploy` uses: default, dev or prod.
 STAGE ?= default
 
-# The local cloud uses our simulator as TikTok. To use another stand-in:
+# The local cloud uses our simulator in place of TikTok. To use another stand-in (infra/local/local_tiktok.py):
 #   make up TIKTOK_API_URL=http://127.0.0.1:8080
 export TIKTOK_API_URL TIKTOK_UPLOAD_HOSTS TIKTOK_CLIENT_KEY TIKTOK_CLIENT_SECRET
 
@@ -39,13 +40,13 @@ check: ## Check format, lints, documentation, dependencies, template, scripts an
 fuzz: ## Fuzz the parsers of external input; FUZZ='--seconds 600 video' for one target
 	@$(CLOUD) fuzz $(FUZZ)
 
-bench: ## Measure the functions against plain copies on this machine; BENCH=--quick for a short run
+bench: ## Measure the functions beside comparable programs on this machine; BENCH=--quick for a short run
 	@$(CLOUD) bench $(BENCH)
 
 chaos: ## Run the fault-injection campaigns, an hour or more; CHAOS=word for those with this word
 	@$(CLOUD) run -- cargo test --workspace --locked --test chaos $(PROFILE) -- campaign $(CHAOS)
 
-permissions: ## Find IAM permissions that are not needed; PERMISSIONS=word for those with this word
+permissions: ## Find IAM permissions that the functions do not need; PERMISSIONS=word for those with this word
 	@$(CLOUD) permissions $(PERMISSIONS)
 
 stack-lifecycle: ## Update and delete a stack with posts, and check that no data is lost

@@ -1,7 +1,7 @@
 """AWS calls of `operate.py`, made with the AWS CLI and its credentials and region.
 
-Works with version 1 and version 2 of the CLI. Knows the stack's outputs and how to
-call the API's function; the commands of an operator are in `operate.py`.
+Works with version 1 and version 2 of the CLI. This module reads the stack's outputs and invokes
+the `api` function. The operator's commands are in `operate.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 SQS_BATCH = 10
-"""The most messages that one call to SQS can receive, delete or change."""
+"""SQS's maximum number of messages for one call."""
 
 VISIBILITY_TIMEOUT_S = 60
-"""How long a received message is hidden from other readers."""
+"""How long a received message is hidden from other readers, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Response:
 
     @property
     def is_success(self) -> bool:
-        """Whether the API did what was requested."""
+        """Whether the status is below 300: the API did what was requested."""
         return self.status < 300
 
 
@@ -44,8 +44,11 @@ class Aws:
         self.stack = stack
 
     def call(self, *arguments: str) -> dict[str, Any]:
-        """Runs one AWS CLI command and returns its JSON output. The CLI prints its own error messages."""
-        # In us-east-1, version 1 of the CLI ignores AWS_ENDPOINT_URL for SQS.
+        """Runs one AWS CLI command and returns its JSON output.
+
+        If the command fails, the CLI has printed why, and this program exits.
+        """
+        # An explicit option, because version 1 of the CLI ignores AWS_ENDPOINT_URL for SQS in us-east-1.
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         endpoint_option = ["--endpoint-url", endpoint] if endpoint else []
         done = subprocess.run(
@@ -88,8 +91,8 @@ class Aws:
     ) -> Response:
         """Sends a request to the API by invoking its function with an event of API Gateway.
 
-        This bypasses API Gateway, so it works the same whether callers sign or use tokens. The
-        operator needs lambda:InvokeFunction.
+        This bypasses API Gateway and its authorization, so it works whether the API's callers sign
+        requests or use tokens. The operator needs lambda:InvokeFunction.
         """
         event = {
             "version": "2.0",

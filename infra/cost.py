@@ -7,8 +7,8 @@
     cost.py --check docs/cost.md                check that the page contains the computed tables
 
 All inputs are in `FACTS` and `PRICES`; `--set` accepts their names. The unit is the suffix
-of a name: `_s` seconds, `_mb` megabytes of memory, `_kb` kilobytes. `make check` compares the
-facts that the template or the code sets with them (infra/local/cost_facts.py).
+of a name: `_s` seconds, `_mb` megabytes of memory, `_kb` kilobytes. Some facts are set by the
+template or the code; `make check` compares those (infra/local/cost_facts.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FACTS: dict[str, float] = {
-    # Assumed: upload rate to TikTok, time of the other calls of an upload, polls and webhooks for each
-    # post, and the time for which a video stays in the bucket.
+    # Assumed: upload rate to TikTok, time of an upload's other calls, polls and webhooks for each post,
+    # and how many days a video stays in the bucket.
     "upload_mb_per_s": 20,
     "publish_overhead_s": 1.5,
     "polls_per_post": 4,
@@ -121,7 +121,7 @@ def cost_items(posts: int, megabytes: float, facts: dict[str, float]) -> list[Co
     stored_gb = posts * megabytes / 1000 * f["days_kept"] / 30
     sent_gb = posts * megabytes / 1000
     polls, webhooks = posts * f["polls_per_post"], posts * f["webhooks_per_post"]
-    # Upper bound: an invocation of `notices` for each write. In fact a batch may contain several writes.
+    # Upper bound: one invocation of `notices` for each write. In fact, one invocation gets a batch of writes.
     stream_writes, events = posts * f["stream_writes_per_post"], posts * f["events_per_post"]
     notices_gb_s = stream_writes * f["notices_s"] * f["notices_mb"] / 1024
     api_gb_s = webhooks * f["api_s"] * f["api_mb"] / 1024

@@ -13,7 +13,7 @@
 
 Uses the AWS CLI's credentials and region, and the stack `dropcast` or `--stack NAME`.
 docs/operate.md says when to use which command. `restore` never overwrites an existing
-item, because the table is newer than what is restored.
+item, because that item is newer than the restored one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUEUES = ("IntakeQueueUrl", "DeadLetterQueueUrl", "StatusDlqUrl", "NoticesDlqUrl
 """The stack's outputs with the URL of a queue."""
 
 MAX_SHOWN_ERRORS = 100
-"""How many failed runs are shown without --discard. An outage leaves one similar record every minute."""
+"""How many failed runs are shown without --discard. An outage leaves a similar record every minute."""
 
 POSTS_PER_PAGE = 100
 
@@ -64,7 +64,7 @@ def summary(aws: Aws) -> int:
 def retry(aws: Aws, ids: list[str], code: str | None, account: str | None, since: str | None) -> int:
     """Retries the named posts, or all posts with a failure code, and prints the result for each.
 
-    The API rejects a post that cannot be retried, for example because it may have been published.
+    The API rejects the retry of a post that may have been published, so this cannot publish a video twice.
     """
     rejected = 0
     for post in ids or _failed_posts(aws, code, account, since):
@@ -93,7 +93,7 @@ def _failed_posts(aws: Aws, code: str | None, account: str | None, since: str | 
 
 
 def set_review(aws: Aws, account: str, review: str | None) -> int:
-    """Sets the account's preference `review`: "required" holds its posts, None releases them."""
+    """Sets the account's preference `review`: "required" holds its posts for review, None releases them."""
     response = aws.request("PATCH", f"/accounts/{account}", body={"review": review})
     if not response.is_success:
         raise SystemExit(response.body["detail"])
@@ -105,8 +105,8 @@ def set_review(aws: Aws, account: str, review: str | None) -> int:
 def redrive(aws: Aws) -> int:
     """Sends each dead letter to the intake queue, then deletes it from the dead-letter queue.
 
-    If this is interrupted, a message may be in both queues. A repeated message does no harm, because
-    the posts table decides what happens.
+    In this order, an interruption loses no message; one may be in both queues. A repeated message does
+    no harm, because `publish` reads the post's state from the posts table.
     """
     source, intake = aws.outputs["DeadLetterQueueUrl"], aws.outputs["IntakeQueueUrl"]
     sent = 0
@@ -124,7 +124,7 @@ def redrive(aws: Aws) -> int:
 def status_errors(aws: Aws, *, discard: bool) -> int:
     """Prints why runs of the `status` function failed; with `discard`, deletes the records.
 
-    Failed runs are not repeated, because every run works on all due posts.
+    They must not be sent to a queue again: the next run has already worked on the same due posts.
     """
     queue = aws.outputs["StatusDlqUrl"]
     received: list[dict[str, Any]] = []
@@ -162,7 +162,10 @@ def _batch_entries(messages: list[dict[str, Any]], **fields: int) -> tuple[str, 
 
 
 def restore(aws: Aws, table: str, at: str | None, backup: str | None) -> int:
-    """Restores a table under a new name and copies the items that are missing into the table in use."""
+    """Restores a table under a new name, and copies the items that the table in use lacks.
+
+    The condition of each write keeps an item that was created meanwhile.
+    """
     output, key = TABLES[table]
     current = aws.outputs[output]
     restored = f"{current}-restored-{int(time.time())}"[-255:]

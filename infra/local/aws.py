@@ -1,8 +1,8 @@
-"""The few AWS calls that the local cloud makes itself, without the AWS CLI.
+"""A small AWS client on Python's standard library, for the few calls that these scripts make themselves.
 
-Signature Version 4 on the standard library, for small requests:
+It signs with Signature Version 4:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
-Everything larger is done with the real tools. This module does not know what is deployed.
+The SAM CLI and the AWS CLI do everything else. This module does not know what is deployed.
 """
 
 from __future__ import annotations

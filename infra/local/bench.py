@@ -1,8 +1,8 @@
 """Builds the release binaries for this host and measures them: `make bench`.
 
-The functions and the programs that they are compared with are built in the release
-profile, with the host's own linker (no zig). The program tests/bench then measures
-them. It starts AWS and TikTok stand-ins of its own, so no local cloud is needed.
+Cargo builds the functions, and the programs that they are compared with, in the release
+profile with the host's own linker (not with zig, as for AWS). The program tests/bench then
+measures them. It starts its own stand-ins for AWS and TikTok, so no local cloud is needed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A headless Chromium with its driver, for the scenarios that need a browser.
 
-A Chromium that is installed on this machine is used. Otherwise apt-get downloads
-Debian's signed packages, and they are unpacked into `.tools`, with the libraries
-that the machine lacks. Nothing is installed. If both are impossible, the command
-goes on without a browser, and those scenarios fail.
+If Chromium and chromedriver are installed on this machine, they are used. Otherwise
+apt-get downloads Debian's signed packages, and they are unpacked into `.tools` with the
+libraries that the machine lacks; nothing is installed. Without either, the command goes on
+without a browser, and those scenarios fail.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _on_path() -> Browser | None:
 def _unpacked() -> Browser:
     chromium = FOLDER / "usr" / "lib" / "chromium"
     shared = FOLDER / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
-    # libpulse loads a second library by an absolute path, which is wrong for an unpacked package.
+    # libpulse loads a library of this folder by an absolute path, which is wrong for an unpacked package.
     libraries = [chromium, shared, shared / "pulseaudio"]
     return Browser(
         program=str(chromium / "chromium-headless-shell"),
@@ -81,7 +81,10 @@ def _unpacked() -> Browser:
 
 
 def _script() -> str:
-    """Downloads what apt-get would install and unpacks it. Updates the package lists if they are missing."""
+    """Returns a shell script that downloads and unpacks the packages that apt-get would install.
+
+    If the download fails, the script updates the package lists and tries once more.
+    """
     packages = Path("chromium-packages")
     apt = f'apt-get -q -o Dir::Cache::Archives="$PWD/{packages}" -o Debug::NoLocking=1'
     fetch = f"{apt} install --yes --no-install-recommends --download-only chromium-headless-shell"

@@ -37,7 +37,7 @@ def build() -> None:
 def lambda_build(
     *options: str, packages: Sequence[str] = (), env: Mapping[str, str] | None = None, log: Path | None = None
 ) -> None:
-    """Runs `cargo lambda build` for these packages, or for what `options` select.
+    """Runs `cargo lambda build` for these packages; without any, `options` select what is built.
 
     Raises `Failure` if the build fails.
     """
@@ -53,7 +53,7 @@ def binary(name: str) -> Path:
 
 
 def copy_binary(name: str) -> Path:
-    """Copies a program that will run for long, because a build cannot replace a file that is running."""
+    """Copies a program that will run for long and returns the copy. A build cannot replace a running file."""
     copy = CLOUD / "bin" / name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 """Creates a certificate authority and the server certificate of the local cloud.
 
-The intake bucket refuses plain HTTP, here as on AWS, so MiniStack must serve TLS. The
-certificate is valid for this machine's loopback address. Only programs that are given
-trust.pem trust it. Runs in MiniStack's environment, which has `cryptography`:
-`python certificate.py FOLDER`.
+The intake bucket's policy denies plain HTTP, so MiniStack must serve TLS. The certificate
+is valid for this machine's loopback address. Only programs that are given trust.pem trust
+it. Runs in MiniStack's virtual environment, which has `cryptography`: `python
+certificate.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _system_roots() -> bytes:
-    """Returns the system's root certificates, because SSL_CERT_FILE and AWS_CA_BUNDLE replace them."""
+    """Returns the system's root certificates. trust.pem has them, because it replaces them in programs."""
     paths = ssl.get_default_verify_paths()
     for candidate in (paths.cafile, paths.openssl_cafile):
         if candidate and os.path.exists(candidate):

@@ -75,7 +75,7 @@ def audit() -> int:
 
 
 def _deny_arguments() -> list[str]:
-    """Returns cargo-deny's arguments. deny.toml may name a dependent that does not use the crate yet."""
+    """Returns cargo-deny's arguments. A dependent that deny.toml permits may be unused (`unused-wrapper`)."""
     return [
         *("--all-features", "--locked", "check", "--hide-inclusion-graph"),
         *("--allow", "unused-wrapper", "bans", "licenses", "sources"),

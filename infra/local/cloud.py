@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Commands of the local cloud: AWS and TikTok played on this machine, with Dropcast deployed.
+"""Commands of the local cloud: stand-ins for AWS and TikTok on this machine, with Dropcast deployed.
 
     cloud.py up               start the cloud and leave it running
     cloud.py down             stop the cloud
@@ -68,14 +68,14 @@ def down() -> int:
 
 
 def run(command: list[str]) -> int:
-    """Runs a command against a cloud and returns its exit code."""
+    """Runs a command against the cloud that is up, or a new one, and returns its exit code."""
     chromium = browser.ensure()
     with lifecycle.cloud_for_one_run() as cloud:
         return _run_with_cloud(cloud, command, chromium.environment() if chromium else {})
 
 
 def demo() -> int:
-    """Runs the demo against a cloud and returns its exit code."""
+    """Runs the demo against the cloud that is up, or a new one, and returns its exit code."""
     with lifecycle.cloud_for_one_run() as cloud:
         with step("made a video to drop"):
             video = demo_video.ensure()
@@ -84,10 +84,10 @@ def demo() -> int:
 
 
 def _start_with_account() -> state.Cloud:
-    """Starts a cloud and connects the account of drop/<file>. If connecting fails, the cloud is stopped."""
+    """Starts a cloud and connects the default account. If connecting fails, the cloud is stopped."""
     cloud = lifecycle.start(Lifetime.DETACHED)
     try:
-        # Only the simulator can give consent without a person.
+        # Only the simulator grants an authorization without a person.
         if cloud.tiktok.simulator and binary("connect").exists():
             lifecycle.connect_account(cloud, DEFAULT_ACCOUNT)
     except BaseException:
@@ -132,7 +132,7 @@ Read the functions' logs (the lines of an invocation appear when it has ended):
         sign = (
             '--aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'
         )
-        say("\nConnect another account (this prints the URL of TikTok's authorization page; open it in a browser):")
+        say("\nConnect another account (open the printed URL of TikTok's authorization page in a browser):")
         say(f"  curl -s -w '%{{redirect_url}}\\n' --cacert \"$AWS_CA_BUNDLE\" {sign} \\")
         say(f"    '{outputs['ConnectUrl']}?alias=anna'")
         say(f"\nSee what TikTok received and published:\n  curl {cloud.tiktok.simulator}/_simulator/ledger")

@@ -1,8 +1,8 @@
 """Generates docs/configuration.md from the template's parameters: `configuration.py TEMPLATE PAGE`.
 
-With `--check` the page is compared instead of written. Runs in the SAM CLI's
-environment, which parses a template as AWS does. Descriptions of parameters are
-written in the template only.
+With `--check` the page is compared instead of written. Runs in the SAM CLI's virtual
+environment, whose parser reads a template as AWS does. To change a description, change
+it in the template and generate the page again.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _variables_from(template: Template, parameter: str) -> dict[str, list[str]]:
 
 
 def _resources_using(template: Template, parameter: str) -> list[str]:
-    """Returns the resources that depend on a parameter other than through environment variables."""
+    """Returns the resources that depend on a parameter, except through environment variables."""
     users = ["Globals"] if parameter in _dependencies(template, template.get("Globals", {})) else []
     for name, resource in template["Resources"].items():
         properties = {**resource.get("Properties", {})}

@@ -1,8 +1,8 @@
-"""Checks the running HTTP API against its OpenAPI document, through the gateway, with signed requests.
+"""Checks the running HTTP API against its OpenAPI document, with signed requests through API Gateway.
 
-Schemathesis generates the requests: the document's examples, the limits of every
-schema, and random ones from a fixed seed. No response may be a 5xx, and each must
-match the document.
+Schemathesis generates the requests: the document's examples, values at the limits of
+every schema, and random ones from a fixed seed. No response may be a 5xx, and each
+must match the document. contract_hooks.py signs the requests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def check(cloud: Cloud) -> None:
         **environment(cloud),
         "SCHEMATHESIS_HOOKS": "contract_hooks",
         "PYTHONPATH": str(HERE),
-        # Hypothesis iterates over sets, so a seed gives the same requests only with the same string hashes.
+        # Hypothesis iterates over sets, so the seed gives the same requests only with the same string hashes.
         "PYTHONHASHSEED": "1",
     }
     command = [str(tools.SCHEMATHESIS), "run", str(DOCUMENT), "--url", cloud.outputs["ApiUrl"]]

@@ -1,8 +1,8 @@
-"""Hooks of Schemathesis for `contract.py`; imported only inside Schemathesis's environment.
+"""Hooks of Schemathesis for `contract.py`; imported only in Schemathesis's virtual environment.
 
 - Each request is signed as a user of the AWS account.
 - The `Accept` header rotates: any type, JSON, a browser's.
-- Every second request to `/oauth/callback` carries a state that `/connect` has issued, each state
+- Every second request to `/oauth/callback` has a state that `/connect` has issued, and each state is sent
   several times. Otherwise only the rejection of unknown states would be tested.
 """
 
@@ -25,7 +25,7 @@ ACCEPT_HEADERS = itertools.cycle(("*/*", "application/json", "text/html,applicat
 GRANTED, DENIED = {"code": "a-code"}, {"error": "access_denied"}
 
 AUTHORIZATION_RESPONSES = itertools.cycle((({}, DENIED, GRANTED), (GRANTED, GRANTED)))
-"""Parameters to send with one issued state, in this order. No exchange succeeds: the code is made up."""
+"""Parameters to send with one issued state, in this order. The code is made up, so no exchange succeeds."""
 
 PENDING_CALLBACKS: list[dict[str, str]] = []
 """Queries for `/oauth/callback` with issued states, not sent yet."""

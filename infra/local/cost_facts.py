@@ -1,7 +1,6 @@
-"""Checks the inputs of infra/cost.py against the template and the code that set them.
+"""Checks infra/cost.py's inputs that the template or the code sets: `python cost_facts.py TEMPLATE REPO`.
 
-Runs in the SAM CLI's environment: `python cost_facts.py TEMPLATE REPO`. Inputs that
-were measured or assumed are not checked.
+Runs in the SAM CLI's virtual environment. Inputs that were measured or assumed are not checked.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def configured_facts(template: Template, repo: Path) -> Iterator[tuple[str, floa
     shards = re.search(r"const SHARDS: u8 = (\d+);", source)
     if not shards:
         raise SystemExit("no SHARDS in functions/storage/src/posts/shard.rs")
-    # A run queries each shard of the due posts, and once the accounts whose tokens are due for a refresh.
+    # A run of `status` makes one query for each shard of the index `due`, and one of the index `renewal`.
     yield "dynamodb_queries_per_status_run", int(shards[1]) + 1
 
 

@@ -1,8 +1,9 @@
 """Generates the demo's video: playable, in portrait format, in about a second, without an encoder.
 
-It lasts 5.4 s and has about 46 MB, because its samples are uncompressed; it is
-therefore uploaded in several chunks. It shows a drifting colour pattern, the name
-DROPCAST and a progress bar. All possible macroblocks are computed once and reused.
+It lasts 5.4 s and has about 46 MB, because its samples are uncompressed. With the local
+cloud's chunk size it is uploaded in several chunks. It shows a drifting colour pattern,
+the name DROPCAST and a progress bar. Macroblocks (16 x 16 pixels, h264.py) are computed
+once when this module is imported, and every picture is composed of them.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ DARK, LIGHT, GREY = 40, 230, 128
 PERIOD = 256
 """Period of the colour pattern in luma samples."""
 
+# Positions in macroblocks, from the top left.
 NAME_ROWS = range(18, 22)
 BAR_ROW = 36
 BAR_COLUMNS = range(2, COLUMNS - 3)
+# A letter has 3 x 5 dots, and a dot a quarter of a macroblock.
 LETTERS = {
     "D": ("##.", "#.#", "#.#", "#.#", "##."),
     "R": ("##.", "#.#", "##.", "#.#", "#.#"),

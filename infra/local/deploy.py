@@ -1,8 +1,9 @@
 """Deploys template.yaml into the local cloud with the real SAM CLI, and stores the app's secret.
 
-The template is deployed unchanged. Only its parameters differ from AWS: the
-processor, direct posts by default, small chunks, the URLs of TikTok and of the HTTP
-API, the requested scopes, the schedule of `status`, and the address for failure mails.
+The template is deployed unchanged. Only these parameters differ from a deployment to AWS:
+the processor architecture, direct posts by default, small chunks, the URLs of TikTok and of
+the HTTP API, the requested scopes, the schedule of `status`, and the address for failure
+mails.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ LOG = LOGS / "deploy.log"
 CLOUDFORMATION_VERSION = "2010-05-15"
 
 API_ID = "dropcast"
-"""The HTTP API's id, which MiniStack takes from a tag. The API's URL is therefore known before deployment."""
+"""The HTTP API's id. MiniStack takes it from the tag ms-custom-id, so the API's URL is known beforehand."""
 
 SCOPES = "user.info.basic,user.info.profile,video.list,video.publish,video.upload"
-"""Every scope that Dropcast can use, because the scenarios cover drafts, direct posts, links and covers."""
+"""Every scope that Dropcast can use. The scenarios cover drafts, direct posts, links and covers."""
 
 FAILURE_EMAIL = "operator@example.com"
 """Recipient of failure mails. MiniStack writes them to its log and sends nothing."""
@@ -37,7 +38,7 @@ Outputs = dict[str, str]
 
 
 def public_url(endpoint: str) -> str:
-    """Returns the HTTP API's URL. MiniStack's other URL form needs a name server that resolves it."""
+    """Returns the HTTP API's URL, in the form for which no name server is needed."""
     return f"{endpoint}/_aws/execute-api/{API_ID}"
 
 
@@ -92,7 +93,7 @@ def stack_resources(caller: Caller) -> dict[str, str]:
 
 
 def environment(caller: Caller) -> dict[str, str]:
-    """Returns the environment of the SAM CLI: this cloud, and none of the host's AWS settings."""
+    """Returns the environment for the SAM CLI: the settings of this cloud, and no AWS setting of the host."""
     return {
         **clean_environment(SCRATCH),
         "AWS_ENDPOINT_URL": caller.endpoint,

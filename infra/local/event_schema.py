@@ -1,6 +1,6 @@
-"""Checks the event examples in events/notices against their JSON schema, and the schema itself.
+"""Checks the schema and the examples of our EventBridge events (events/notices).
 
-Runs in the SAM CLI's environment, which has a validator: `python event_schema.py FOLDER`.
+Runs in the SAM CLI's virtual environment, which has a validator: `python event_schema.py FOLDER`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fuzzes the parsers of external input: `make fuzz`, and a short run in `make check`.
 
-The targets are in tests/fuzz. cargo-fuzz builds them with libFuzzer's coverage
-instrumentation. They have no sanitizer: stable Rust does not support one, and it
-finds little in safe code. Arithmetic overflow is checked.
+The targets are in tests/fuzz; a target passes an input to one parser. cargo-fuzz builds
+them with libFuzzer's coverage instrumentation. They have no sanitizer: stable Rust does
+not support one, and it finds little in safe code. Arithmetic overflow is checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from progress import Failure, step
 TESTS = REPO / "tests" / "fuzz"
 CORPUS = TESTS / "corpus"
 EXTRA_SEEDS = {"event": REPO / "events", "video": REPO / "tests" / "fixtures"}
-"""Folders that a target reads in addition to its corpus."""
+"""Folders whose files a target gets in addition to its corpus."""
 
 OUTPUT = TARGET / "fuzz"
 ARTIFACTS = OUTPUT / "artifacts"
@@ -39,8 +39,10 @@ PROFILE = {
 PARALLEL_TARGETS = 2
 CHECK_RUNS = 20_000
 """Inputs for each target in `make check`. Number and seed are fixed, so a finding is reproducible."""
+
 MAX_INPUT_BYTES = 20_000
 DEFAULT_S = 60
+"""Seconds for each target in `make fuzz`."""
 
 
 def check() -> None:
@@ -110,7 +112,7 @@ def _run(targets: Sequence[str], new_inputs: Path, limits: Sequence[str]) -> lis
 
 
 def _command(target: str, new_inputs: Path, limits: Sequence[str]) -> list[str | Path]:
-    """Returns the command line. libFuzzer writes new inputs to the first folder and reads all of them."""
+    """Returns the command line. libFuzzer reads all folders, and writes new inputs to the first."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     new_inputs.mkdir(parents=True, exist_ok=True)
     options = [f"-artifact_prefix={ARTIFACTS}/{target}-", f"-dict={TESTS}/dictionaries/{target}.txt"]

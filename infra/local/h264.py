@@ -1,9 +1,9 @@
 """Writes an H.264 stream without an encoder: the samples of each macroblock are stored uncompressed.
 
-ITU-T H.264 allows uncompressed macroblocks (I_PCM, 7.3.5), so a valid Baseline
-stream needs only headers: https://www.itu.int/rec/T-REC-H.264. Every picture is an
-IDR picture. Samples must not have the values 0 to 3. Otherwise they could form a
-start code and would have to be escaped.
+ITU-T H.264 (https://www.itu.int/rec/T-REC-H.264) allows uncompressed macroblocks (I_PCM,
+7.3.5), so only headers must be computed. The terms here are the standard's. The profile is
+Baseline, and every picture is an IDR picture (a key frame). Callers must not use the sample
+values 0 to 3: these could form a start code, and this module escapes nothing.
 """
 
 from __future__ import annotations

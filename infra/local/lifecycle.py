@@ -1,7 +1,7 @@
 """Starts, updates and stops the cloud: MiniStack, TikTok's simulator and the deployed stack.
 
-MiniStack starts while Cargo builds. If a step fails or a signal arrives, every
-process that was started is stopped. Signals are turned into exceptions, so that
+MiniStack starts while Cargo builds. If a step fails or a signal arrives, every process
+that was started is stopped: `raise_on_signals` turns signals into exceptions, so that
 `finally` blocks run.
 """
 
@@ -48,9 +48,9 @@ def raise_on_signals() -> None:
 
 
 def start(lifetime: Lifetime) -> Cloud:
-    """Builds, starts and deploys everything.
+    """Builds the functions, starts MiniStack and TikTok, and deploys the stack.
 
-    Raises `Failure`, with nothing left running.
+    If a step fails, stops what was started and raises `Failure`.
     """
     started: list[Running] = []
     try:
@@ -60,16 +60,16 @@ def start(lifetime: Lifetime) -> Cloud:
         started.append(ministack)
         with step("built the functions"):
             build()
-        with step("MiniStack plays AWS") as remarks:
+        with step("started MiniStack in place of AWS") as remarks:
             local_aws.wait_until_healthy(endpoint, ministack)
             caller, account_id = local_aws.make_user(endpoint)
             caller.make_bucket(deploy.ARTIFACTS)
             remarks.append(endpoint)
         tiktok = local_tiktok.external()
         if tiktok:
-            say(f"            {tiktok.api_url} plays TikTok")
+            say(f"            {tiktok.api_url} is used in place of TikTok")
         else:
-            with step("our simulator plays TikTok") as remarks:
+            with step("started our simulator in place of TikTok") as remarks:
                 urls = local_tiktok.RegisteredUrls(
                     redirect=deploy.redirect_url(endpoint), webhook=deploy.webhook_url(endpoint)
                 )
@@ -89,7 +89,7 @@ def start(lifetime: Lifetime) -> Cloud:
 
 
 def update(cloud: Cloud) -> Cloud:
-    """Builds, and deploys into a running cloud if the template or a function has changed."""
+    """Builds the functions, and deploys into a running cloud if the template or a function has changed."""
     say(f"  a cloud is already up: {cloud.caller.endpoint}")
     with step("built the functions"):
         build()
@@ -104,7 +104,7 @@ def update(cloud: Cloud) -> Cloud:
 
 @contextmanager
 def cloud_for_one_run() -> Iterator[Cloud]:
-    """Yields the cloud that is up, updated, or a new one that is stopped when the block ends."""
+    """Yields the cloud that is up, after an update, or a new one that is stopped when the block ends."""
     with state.exclusive():
         running = state.load()
         if running is None:
@@ -121,7 +121,7 @@ def cloud_for_one_run() -> Iterator[Cloud]:
 
 
 def connect_account(cloud: Cloud, alias: str) -> None:
-    """Connects an account of the simulated TikTok, with the program tests/src/bin/connect.rs."""
+    """Connects an account of the simulator under this alias, with the program tests/src/bin/connect.rs."""
     log = LOGS / "connect.log"
     env = {**processes.clean_environment(LOGS.parent), **state.environment(cloud)}
     with step(f"connected the account {alias}"):

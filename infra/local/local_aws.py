@@ -1,8 +1,8 @@
-"""AWS, played by MiniStack: starts it, waits for it, and creates one IAM user.
+"""AWS in the local cloud: starts MiniStack, an emulator of AWS, waits for it, and creates one IAM user.
 
 Signatures, IAM policies and TLS are enforced (`AUTH=true`, a real certificate), so a
 permission that the template lacks is found here and not in production. MiniStack's
-root key is used once, to create the user with which everything else signs. This
+root key is used once, to create an IAM user. Everything else signs as that user. This
 module does not know Dropcast's stack.
 """
 
@@ -30,7 +30,7 @@ USER = "dropcast-local"
 
 
 def launch(lifetime: Lifetime) -> tuple[str, Running]:
-    """Starts MiniStack on a free port and returns its endpoint, which does not answer yet."""
+    """Starts MiniStack on a free port and returns its endpoint. Call `wait_until_healthy` before using it."""
     for leftover in (SCRATCH, TLS):
         shutil.rmtree(leftover, ignore_errors=True)
     SCRATCH.mkdir(parents=True)
@@ -90,7 +90,7 @@ def make_user(endpoint: str) -> tuple[Caller, str]:
 
 
 def _environment(endpoint: str, port: int) -> dict[str, str]:
-    """MiniStack's whole environment. The functions inherit it, so it must contain nothing of the host's."""
+    """Returns MiniStack's environment. The functions inherit it, so it has none of the host's variables."""
     return {
         **clean_environment(SCRATCH),
         "TMPDIR": str(SCRATCH),
@@ -106,7 +106,7 @@ def _environment(endpoint: str, port: int) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "NO_PROXY": "127.0.0.1,localhost",
-        # For the functions: where AWS is, and which certificates to trust.
+        # For the functions: the address of AWS, and the certificates to trust.
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CA_BUNDLE": str(CA_BUNDLE),
         "SSL_CERT_FILE": str(CA_BUNDLE),

@@ -1,7 +1,7 @@
-"""TikTok, played by our simulator or by the stand-in that TIKTOK_API_URL names.
+"""TikTok in the local cloud: our simulator, or another stand-in that TIKTOK_API_URL names.
 
-The functions see no difference: they get an API URL, upload hosts and credentials,
-as they do for TikTok itself. This module does not know AWS.
+The functions see no difference between these and TikTok itself: they get an API URL,
+upload hosts and credentials. This module does not know AWS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOG = LOGS / "simulator.log"
 CLIENT_KEY = "local-client-key"
 START_TIMEOUT_S = 15.0
 LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
-"""The line that the simulator logs when it is ready."""
+"""The line that the simulator logs when it is ready. It must match tests/simulator."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TikTok:
     client_key: str
     client_secret: str
     simulator: str | None
-    """The simulator's URL; None if another stand-in plays TikTok."""
+    """The simulator's URL; None if another stand-in is used."""
 
 
 def external() -> TikTok | None:
@@ -66,8 +66,8 @@ class RegisteredUrls:
 def start_simulator(lifetime: Lifetime, urls: RegisteredUrls, ca_bundle: Path) -> tuple[TikTok, Running]:
     """Starts the simulator on a free port and waits until it listens.
 
-    The URLs are registered for the app, with the rules for a web app. `ca_bundle` contains
-    the certificate authority of the host that receives the webhooks.
+    The URLs are registered for the app as for a web app. `ca_bundle` has the certificate
+    authority of MiniStack, to which the simulator sends webhooks.
     """
     client_secret = secrets.token_urlsafe(24)
     running = start(

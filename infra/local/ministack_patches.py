@@ -1,8 +1,8 @@
 """Patches for MiniStack 1.5.33, where its behaviour differs from AWS in a way that affects this stack.
 
-Each patch states what AWS does. Remove a patch when the pinned version does the same.
-No patch makes the local cloud more lenient than AWS. Imported only in MiniStack's
-environment.
+The first line of a patch's docstring says what AWS does, and the rest what MiniStack does.
+Remove a patch when the pinned version does what AWS does. No patch may make the local cloud
+more lenient than AWS. Imported only in MiniStack's virtual environment.
 """
 
 from __future__ import annotations
@@ -138,10 +138,10 @@ def _with_converted_argument(
 
 
 def _cache_parsed_expressions() -> None:
-    """A condition expression is parsed once instead of once for each item.
+    """Parses a condition expression once instead of once for each item.
 
-    This patch is for speed only: a query of an index with 200 posts spends most of its time parsing. The
-    results do not change, and an invalid expression is rejected as before.
+    The only patch for speed: otherwise a query of an index with 200 posts spends most of its time parsing.
+    The results do not change, and an invalid expression is rejected as before.
     """
     tokenize = lru_cache(maxsize=1024)(dynamodb._tokenize)
     dynamodb._tokenize = lambda expression: list(tokenize(expression))
@@ -189,7 +189,7 @@ def _invoke_rule_targets_asynchronously() -> None:
 
 
 def _pass_trace_headers_to_notifications() -> None:
-    """The S3 notification of a traced PUT has the PUT's trace in AWSTraceHeader.
+    """The S3 notification of a traced PUT has the PUT's trace header in AWSTraceHeader.
 
     MiniStack drops the header. https://docs.aws.amazon.com/xray/latest/devguide/xray-services-s3.html
     """

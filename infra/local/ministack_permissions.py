@@ -1,9 +1,9 @@
 """Logs IAM's decisions about calls of the functions' roles.
 
-The log has one JSON line for each statement and action that allowed a call, at its
-first use, and one for each call that no statement allowed. If the log is deleted, it
-starts again with all lines. Readers: `permissions.py`, and the scenarios
-(tests/scenarios). Imported only in MiniStack's environment.
+The log has one JSON line for each statement and action that allowed a call, written at
+the first such call, and one for each call that no statement allowed. If a reader deletes
+the log, this module writes all lines again. `permissions.py` and the scenarios read it.
+Imported only in MiniStack's virtual environment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def log_decisions(log: Path) -> None:
     """Patches MiniStack's IAM so that every decision about a function's role is appended to `log`."""
     evaluate, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
     logged: set[tuple[str, ...]] = set()
-    # The first evaluation during `enforce` is of the role's own policies; a bucket policy may follow.
+    # During `enforce`, MiniStack first evaluates the role's own policies, and then perhaps a bucket policy.
+    # Only the first evaluation is logged.
     current = threading.local()
 
     def patched_evaluate(context: Any, policies: Any, *args: Any) -> Any:

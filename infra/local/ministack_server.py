@@ -1,9 +1,9 @@
 """Runs MiniStack over TLS on 127.0.0.1: `python ministack_server.py FOLDER PORT`.
 
-FOLDER contains the certificate. MiniStack's own entry point is not used, because it
-also tries to listen on port 443 and leaves the functions' processes running when it
-ends. Here SIGTERM kills the whole process group at once: all data is in memory, so
-nothing must be saved. Runs in MiniStack's environment.
+FOLDER contains the certificate (certificate.py). MiniStack's own entry point is not used,
+because it also tries to listen on port 443 and leaves the functions' processes running when
+it ends. Here SIGTERM kills the whole process group at once: all data is in memory, so
+nothing must be saved. Runs in MiniStack's virtual environment.
 """
 
 from __future__ import annotations

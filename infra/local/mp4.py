@@ -1,7 +1,7 @@
 """Writes an MP4 file (ISO/IEC 14496-12) with one H.264 track and the movie header before the pictures.
 
-With the header first, a reader can check the file from its first kilobytes. This
-module does not know what the pictures show; demo_video.py makes them.
+With the header first, `publish` can check the video from its first kilobytes. The names
+of boxes are the standard's. demo_video.py makes the pictures.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ TARGET = REPO / "target"
 """Cargo's output folder."""
 
 CLOUD = TARGET / "cloud"
-"""State, certificates and logs of this checkout's cloud, whether it runs or not."""
+"""State, certificates and logs of this checkout's cloud. Only the state files are deleted when it stops."""
 
 LOGS = CLOUD / "logs"
 SCRATCH = CLOUD / "tmp"

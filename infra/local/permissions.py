@@ -1,10 +1,10 @@
 """Finds IAM permissions that the functions do not need: `make permissions`.
 
 1. Runs scenarios with IAM enforced and records which permissions each one uses.
-2. Removes each permission in turn and runs the scenarios that use it, until IAM refuses the function a call.
+2. Removes each permission in turn and runs the scenarios that use it, until IAM refuses a function's call.
 
-A permission is needless if no scenario uses it, or if no call is refused without it. The run takes
-long, so it is not part of `make test`. ministack_permissions.py writes the log that is read here.
+A permission is needless if no scenario uses it, or if IAM refuses no call without it. This takes long, so
+it is not part of `make test`. ministack_permissions.py writes the log of IAM's decisions that is read here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NOT_CHECKED = {
     "SendFailedRecords": "MiniStack sends failed stream records to the queue without the role",
     "SendFailedRuns": "MiniStack sends failed asynchronous invocations to the queue without the role",
 }
-"""Actions, and Sids of statements, that Lambda itself uses on AWS and MiniStack does not."""
+"""Actions, and Sids of statements, that are not checked, with the reason: on AWS, Lambda itself uses them."""
 
 BASIC_SCENARIO = "drops::drop_is_published_once_with_its_link"
 
@@ -74,7 +74,10 @@ SCENARIOS = {
     ),
     "notices": ("observability::notices::every_state_change_is_published_in_order",),
 }
-"""The scenarios that together use all permissions of a function, as filters of the test binary."""
+"""The scenarios that together use all permissions of a function, as filters of the test binary.
+
+If a scenario is renamed, `make permissions` fails until it is renamed here.
+"""
 
 SCENARIO_COMMAND = [
     *("cargo", "test", "--workspace", "--locked", "--test", "scenarios", "--profile", "local", "--"),
@@ -101,7 +104,7 @@ class Permission:
 
     @property
     def use(self) -> Use:
-        """The entry in the permission log when this permission allows a call. The log has no resources."""
+        """What the log records when this permission allows a call. It does not record the resource."""
         return self.role, self.sid, self.action
 
     def __str__(self) -> str:
@@ -163,7 +166,7 @@ def _log_entries() -> list[dict[str, str]]:
 
 
 def _ensure_exist(scenarios: list[str], env: dict[str, str]) -> None:
-    """Raises `Failure` if a filter matches no scenario, because it would then seem to use no permission."""
+    """Raises `Failure` if a filter matches no scenario. Otherwise permissions would seem needless."""
     with step("listed the scenarios"):
         listed = subprocess.run(
             [*SCENARIO_COMMAND, "--list"], env=env, cwd=REPO, stdout=subprocess.PIPE, text=True, check=False
@@ -176,7 +179,7 @@ def _ensure_exist(scenarios: list[str], env: dict[str, str]) -> None:
 
 
 def _permissions_used(scenario: str, env: dict[str, str]) -> set[Use]:
-    """Returns what a scenario uses; raises `Failure` if it fails with all permissions in place."""
+    """Returns the permissions that a scenario uses. Raises `Failure` if it fails with all permissions."""
     PERMISSION_LOG.unlink(missing_ok=True)
     with step(f"ran {scenario}"):
         if run([*SCENARIO_COMMAND, scenario], env=env, cwd=REPO, log=LOG) != 0:
@@ -238,8 +241,8 @@ def _removed(caller: Caller, permission: Permission) -> Iterator[None]:
             statement["Resource"] = [one for one in resources if one != permission.resource]
     reduced["Statement"] = [statement for statement in reduced["Statement"] if statement["Action"]]
     _put_policy(caller, permission, reduced)
-    # A warm function has cached the app's secret for minutes and would not read it again. An update of the
-    # configuration, here with the same handler, makes Lambda start a new process.
+    # A running process caches the app's secret for minutes, and would not read it again. An update of the
+    # configuration, even with the same handler, makes Lambda start a new process.
     path = f"/2015-03-31/functions/{deploy.STACK}-{permission.function}/configuration"
     caller.rest("PUT", "lambda", path, Handler="bootstrap")
     try:

@@ -1,10 +1,10 @@
-"""Child processes that never outlive the command that should stop them.
+"""Starts and stops child processes, so that none outlives the command that should stop it.
 
 - Each child leads its own process group, so stopping it also stops everything that it started.
 - On Linux, a child with `Lifetime.THIS_COMMAND` asks the kernel for SIGTERM when its parent dies. This
   covers a SIGKILL of the parent, which no handler can catch.
-- `Running` identifies a process by id and start time. A stale record therefore never stops an
-  unrelated process that was given the same id.
+- `Running` identifies a process by id and start time, so an old record never stops an unrelated process
+  that was given the same id.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Lifetime(enum.Enum):
     """When a child process ends."""
 
     THIS_COMMAND = "with the process that started it"
-    DETACHED = "when it is stopped"
+    DETACHED = "when `Running.stop` is called, by a later command"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Running:
         return _start_time(self.pid) == self.started
 
     def stop(self) -> None:
-        """Ends the whole group with SIGTERM, then with SIGKILL if needed, and waits until it has ended."""
+        """Ends the whole group: SIGTERM, SIGKILL 3 s later if needed. Waits until the group has ended."""
         if self.started and _start_time(self.pid) not in ("", self.started):
             return  # another process has this id now
         for signum in (signal.SIGTERM, signal.SIGKILL):
@@ -94,7 +94,7 @@ def start(
             start_new_session=True,
             preexec_fn=_end_with_parent(os.getpid()) if lifetime is Lifetime.THIS_COMMAND else None,
         )
-    child.returncode = 0  # `Running.stop` reaps it; this keeps Popen from warning about a running child
+    child.returncode = 0  # `Running.stop` reaps the child; this keeps Popen from warning that it still runs
     return Running(name, child.pid, _start_time(child.pid))
 
 
@@ -122,7 +122,7 @@ def group(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Starts a program as the leader of a process group, and stops the group when the block ends.
 
-    The caller waits for the program inside the block. Without `log`, output goes to our stdout and stderr.
+    The caller waits for the program inside the block. Without `log`, it writes to our stdout and stderr.
     """
     parent = os.getpid()
 
@@ -178,7 +178,7 @@ class Job:
 
 
 def run_jobs(jobs: Sequence[Job], *, cwd: Path) -> None:
-    """Runs programs at the same time; raises `Failure` for the first, in the given order, that fails."""
+    """Runs programs at the same time. Raises `Failure` for the first job in the given order that fails."""
     with contextlib.ExitStack() as groups:
         children = [groups.enter_context(group(job.argv, cwd=cwd, log=job.log)) for job in jobs]
         for job, child in zip(jobs, children, strict=True):
@@ -193,7 +193,7 @@ def inherited_environment(overrides: Mapping[str, str]) -> dict[str, str]:
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """Returns an environment that carries nothing of the host's except its PATH."""
+    """Returns an environment with none of the host's variables except PATH."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home)}
 
 

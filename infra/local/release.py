@@ -17,7 +17,7 @@ from progress import Failure
 
 RUST_TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 GLIBC = "2.34"
-"""glibc of Amazon Linux 2023: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html."""
+"""The glibc version of Amazon Linux 2023: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html."""
 
 
 def release(architecture: str) -> int:

@@ -1,8 +1,8 @@
 """Writes a software bill of materials for each function: `make sbom`.
 
 A CycloneDX list of every linked crate with version, licence and checksum, for one
-processor architecture. cargo-cyclonedx is compiled from crates.io, because it is
-not published as a wheel.
+processor architecture. tools.py compiles cargo-cyclonedx from crates.io, because it is
+not published as a Python wheel.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def _write_sbom(function: str, target: str) -> int:
 
 
 def _generated_files() -> list[Path]:
-    """The files that cargo-cyclonedx wrote, one for each member of the workspace."""
+    """Returns the files that cargo-cyclonedx wrote, one for each member of the workspace."""
     return [path for folder in ("functions", "tests") for path in (REPO / folder).rglob(f"{FILE_STEM}.json")]

@@ -1,6 +1,7 @@
 """Updates and deletes a stack that contains posts, and checks what remains: `make stack-lifecycle`.
 
-- Every resource that the template retains must have the same content after the update and the deletion.
+- Every resource that the template retains (`DeletionPolicy`) must have the same content after the update
+  and after the deletion.
 - No other resource of the stack may remain after the deletion.
 
 The command starts a cloud of its own and refuses to run if one is up.
@@ -106,7 +107,7 @@ def _physical_ids(cloud: Cloud) -> dict[str, str]:
 
 
 def _contents(physical_ids: Mapping[str, str], env: Mapping[str, str]) -> dict[str, Any]:
-    # A bucket policy has no id of its own; it is read by its bucket.
+    # The CLI reads a bucket policy by the bucket's name.
     ids = {**physical_ids, "IntakeBucketPolicy": physical_ids["IntakeBucket"]}
     return {name: _aws_cli((*command, ids[name]), env) for name, command in RETAINED.items()}
 

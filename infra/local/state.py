@@ -1,8 +1,8 @@
 """The running cloud of this checkout, as recorded in files under target/cloud.
 
 - `cloud.json` is the interface for programs that use the cloud; README.md lists its fields.
-- `running.json` is read by `cloud.py` only.
-- `env` is sourced by a person's shell.
+- `running.json` has the processes and what else the next `cloud.py` command needs. Nothing else reads it.
+- `env` has shell variables; a person sources it.
 
 Each file is replaced atomically, is readable by its owner only, and is deleted when the cloud stops.
 """
@@ -88,7 +88,7 @@ def save(cloud: Cloud) -> None:
 
 
 def load() -> Cloud | None:
-    """Returns the running cloud. A cloud of which a process has died is stopped, and None is returned."""
+    """Returns the running cloud, or None. If one of its processes has died, it is stopped first."""
     try:
         running = json.loads(RUNNING_FILE.read_text())
         interface = json.loads(CLOUD_FILE.read_text())
@@ -127,7 +127,7 @@ def environment(cloud: Cloud) -> dict[str, str]:
         "AWS_CA_BUNDLE": str(cloud.caller.ca_bundle),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # Read by rustls and OpenSSL. The file contains the system's root certificates as well.
+        # rustls and OpenSSL read this variable. The file also contains the system's root certificates.
         "SSL_CERT_FILE": str(cloud.caller.ca_bundle),
     }
 

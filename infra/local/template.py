@@ -1,6 +1,6 @@
-"""Functions for reading a parsed SAM template; they need no YAML library.
+"""Functions for reading a parsed SAM template. They need no YAML library.
 
-Used by this folder's scripts both inside the SAM CLI's environment and outside it.
+The scripts of this folder use them, both inside and outside the SAM CLI's virtual environment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks the template against rules of this project that no linter knows.
 
-Runs in the SAM CLI's environment: `python template_rules.py TEMPLATE REPO`. Each rule
-is a function that yields one message for each violation.
+Runs in the SAM CLI's virtual environment: `python template_rules.py TEMPLATE REPO`. A
+rule is a function whose docstring states it and that yields a message for each violation.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ def failed_events_are_kept(resources: Resources, _: Path) -> Iterator[str]:
             if violation:
                 yield f"{name} {violation}"
         if not function.get("Events") and not _only_api_gateway_invokes(resources, name):
-            yield f"{name} has no trigger in the template, and others than API Gateway may invoke it"
+            yield f"{name} has no trigger in the template, and other services than API Gateway may invoke it"
 
 
 def _trigger_violation(resources: Resources, with_alarm: set[str], name: str, event: dict[str, Any]) -> str:
-    """Returns why failed events of a trigger could get lost unnoticed; empty if they cannot."""
+    """Returns why failed events of a trigger could be lost without an alarm; empty if they cannot."""
     trigger, properties = event["Type"], event["Properties"]
     function = resources[name]["Properties"]
     if trigger == "SQS":
@@ -129,9 +129,9 @@ def queues_are_encrypted_and_keep_messages(resources: Resources, _: Path) -> Ite
 
 
 def visibility_timeout_exceeds_timeout_and_lease(resources: Resources, repo: Path) -> Iterator[str]:
-    """A message is delivered again only after the invocation has ended and its lease on the post has expired.
+    """The queue delivers a message again only after the invocation has ended and its lease has expired.
 
-    The next worker can then claim the post.
+    Otherwise the next worker could not claim the post, and the delivery would be wasted.
     """
     lease_s = lease_term_s(repo)
     for name, function in resources_of_type(resources, "AWS::Serverless::Function"):

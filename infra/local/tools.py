@@ -1,8 +1,8 @@
 """Installs the pinned tools into `.tools` inside this checkout; nothing is installed globally.
 
-Each list in `requirements` becomes one virtual environment. pip installs only the
-hashes in the list, and only when the list has changed. A tool that is not
-published as a wheel is compiled from crates.io.
+Each list in `requirements` becomes one virtual environment. pip installs exactly the
+packages in the list, by hash, when the list or the Python version has changed. A tool
+that is not published as a Python wheel is compiled from crates.io.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Expands a SAM template into the CloudFormation template that `sam deploy` creates.
 
-Runs in the SAM CLI's environment: `python translate.py TEMPLATE TRANSLATED`. Parameters
-are not resolved, so the linted template applies to every deployment.
+Runs in the SAM CLI's virtual environment: `python translate.py TEMPLATE TRANSLATED`.
+checks.py lints the result. References to parameters stay in it, so the lint applies to
+every deployment.
 """
 
 from __future__ import annotations

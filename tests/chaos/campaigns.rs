@@ -1,5 +1,5 @@
-//! All campaigns of `make chaos`, the most revealing first: everything under documented TikTok, random histories, and
-//! then everything under each variant of TikTok.
+//! The list of all campaigns of `make chaos`, those that find most first: everything under TikTok as documented, random
+//! histories, and then everything under each [variant](crate::unknowns) of TikTok.
 
 use anyhow::Result;
 
@@ -14,8 +14,9 @@ use crate::story::Story;
 use crate::test_env::{Command, Paths};
 use crate::unknowns::{DOCUMENTED, EACH, ONE_SETTING, SEVERAL_SETTINGS, SLOW_AND_SILENT, TikTokVariant};
 
-/// The number of random histories, and of those in one row of the report.
+/// The number of random histories. Their seeds are the numbers below it.
 const HISTORIES: u64 = 2000;
+/// The number of random histories in one row of the report.
 const HISTORIES_PER_ROW: usize = 250;
 
 /// Plays a campaign.
@@ -23,13 +24,13 @@ type Play = Box<dyn FnOnce(&Paths, &mut RunCache) -> Result<Row>>;
 
 /// A campaign on a story under a variant of TikTok.
 pub(crate) struct Campaign {
-    /// The names of the three, with spaces between.
+    /// The names of campaign, story and variant, with spaces between.
     pub(crate) name: String,
     pub(crate) play: Play,
 }
 
 impl Campaign {
-    /// Whether the name contains these words.
+    /// Whether the name contains this phrase as whole words.
     pub(crate) fn matches(&self, words: &str) -> bool {
         format!(" {} ", self.name).contains(&format!(" {words} "))
     }
@@ -71,6 +72,7 @@ impl Campaigns {
         self.0.push(Campaign { name, play: Box::new(play) });
     }
 
+    /// Adds an enumeration, with all its runs.
     fn enumerate(&mut self, enumeration: Enumeration, tiktok: TikTokVariant) {
         let (campaign, story) = (enumeration.campaign, enumeration.story.name());
         self.add(campaign, story, tiktok, move |paths, cache| enumeration.play(paths, tiktok, 1, cache));

@@ -1,6 +1,9 @@
-//! Checks the claim against TikTok's ledger: every drop is published exactly once with its own bytes, or ends in
-//! another way that its [`Model`](crate::model::Model) permits. No rule of TikTok's is broken, and no more bytes are
-//! sent again than the faults explain. The stored state of a post must only agree with that.
+//! Checks the claim of these tests against the ledger of TikTok's simulator:
+//!
+//! - Every video is published exactly once with its own bytes, or ends in another way that its
+//!   [`Model`](crate::model::Model) permits.
+//! - No rule of TikTok's is broken, and no more bytes are sent again than the faults explain.
+//! - The stored state of each post agrees with the ledger.
 
 use std::ops::AddAssign;
 
@@ -12,16 +15,18 @@ use crate::model::End;
 use crate::test_env::{Completion, IN_INBOX, TestEnv};
 use crate::test_post::TestPost;
 
-/// The failure code of a post if TikTok never said how many bytes it has.
+/// The failure code of a post if TikTok never said how many bytes it has: `UploadUnconfirmed` in
+/// `domain/src/reason.rs`.
 const UNCONFIRMED: &str = "upload_unconfirmed";
 
-/// What is to be checked. TikTok accepts all of the videos.
+/// The end of a run, to be checked. Every video must be one that TikTok accepts.
 pub(crate) struct Checker<'a> {
     pub(crate) posts: &'a [TestPost],
     pub(crate) completion: Completion,
     /// The number of injected faults.
     pub(crate) faults: usize,
-    /// The functions' `CHUNK_BYTES`. A fault costs one chunk at most, and the last chunk may be twice as large.
+    /// The functions' `CHUNK_BYTES`. A fault makes the functions send at most one chunk again, and the last chunk may
+    /// be twice as large.
     pub(crate) chunk_bytes: u64,
     /// Descriptions of responses that are not permitted.
     pub(crate) forbidden: &'a [String],
@@ -32,13 +37,13 @@ pub(crate) struct Checker<'a> {
 pub(crate) struct Violations {
     /// Publications, or deliveries of a draft, beyond the first.
     pub(crate) duplicates: usize,
-    /// Drops that were not published, or whose post does not report it.
+    /// Videos that should have been published and were not, or whose post does not report it.
     pub(crate) lost: usize,
     /// Responses and final states that the model does not permit.
     pub(crate) forbidden: usize,
     /// Files at TikTok that were never dropped.
     pub(crate) wrong_bytes: usize,
-    /// Broken rules of TikTok's, and publishes with too many resent bytes.
+    /// Broken rules of TikTok's, and publishes for which too many bytes were sent again.
     pub(crate) broken_rules: usize,
 }
 
@@ -46,13 +51,14 @@ pub(crate) struct Violations {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CheckResult {
     pub(crate) violations: Violations,
-    /// Posts that ask a person, because TikTok never said whether it has all bytes. They are not sent again on a guess.
+    /// Posts that failed with [`UNCONFIRMED`], because TikTok never said whether it has all bytes. This is permitted:
+    /// the functions never send a video again on a guess.
     pub(crate) unsure: usize,
     /// A description of each violation.
     pub(crate) notes: Vec<String>,
     /// A line for each publish: its status and its chunks.
     pub(crate) publishes: Vec<String>,
-    /// The undocumented settings that TikTok's responses depended on.
+    /// The undocumented settings of the simulator that its responses depended on.
     pub(crate) settings_read: SettingsRead,
 }
 
@@ -99,6 +105,7 @@ impl Checker<'_> {
             result.notes.push(format!("{:?} {:?}: {}", violation.endpoint, violation.rule, violation.message));
         }
         if self.completion == Completion::TooManyRounds {
+            // An unfinished post usually counts as lost already. Without one, the endless work itself counts.
             result.violations.lost += usize::from(result.violations.lost == 0);
             result.notes.push("work remained after the last permitted round".to_owned());
         }
@@ -108,7 +115,7 @@ impl Checker<'_> {
             }
         }
         result.publishes = ledger.publishes.iter().map(describe).collect();
-        // Read last, because the check may depend on a setting as well.
+        // Last, because `is_silent` also reads settings.
         result.settings_read = env.tiktok.settings_read();
         Ok(result)
     }
@@ -135,8 +142,9 @@ fn check_post(env: &TestEnv, ledger: &Ledger, post: &TestPost, result: &mut Chec
         result.violations.duplicates += times - 1;
         result.notes.push(format!("{key} was published {times} times"));
     }
-    let own = ledger.publications.iter().filter(|it| it.flow == Flow::Direct && it.sha256 == post.video.sha256);
-    for publication in own.filter(|it| !model.permits_title(&it.title)) {
+    let publications =
+        ledger.publications.iter().filter(|it| it.flow == Flow::Direct && it.sha256 == post.video.sha256);
+    for publication in publications.filter(|it| !model.permits_title(&it.title)) {
         result.violations.forbidden += 1;
         result.notes.push(format!("{key} was published as {:?}; {model:?}", publication.title));
     }
@@ -173,7 +181,8 @@ fn describe(publish: &LedgerEntry) -> String {
     format!("{} {:?} {chunks:?}", publish.status, publish.fail_reason)
 }
 
-/// Whether TikTok does not say how many bytes it has of a post's newest publish.
+/// Whether the simulator's settings make TikTok hide how many bytes it has of a post's newest publish. A publish is
+/// assigned to a post by the video's size.
 fn is_silent(env: &TestEnv, ledger: &Ledger, post: &TestPost) -> bool {
     let mut publishes = ledger.publishes.iter().filter(|it| it.source_info.video_size == post.video.bytes);
     let settings = env.tiktok.settings();
@@ -182,7 +191,7 @@ fn is_silent(env: &TestEnv, ledger: &Ledger, post: &TestPost) -> bool {
         || settings.uploaded_bytes.read() == UploadedBytes::Absent
 }
 
-/// How often a file was published, or delivered to an inbox.
+/// How often a file was published, or delivered to the creator's inbox.
 fn times_published(ledger: &Ledger, sha256: &str) -> usize {
     let is_delivered = |publish: &&LedgerEntry| {
         publish.flow == Flow::Draft && publish.status == IN_INBOX && publish.sha256.as_deref() == Some(sha256)

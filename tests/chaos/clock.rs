@@ -1,8 +1,8 @@
 //! The shifted clock of one test environment. TikTok, the queue and the functions' processes all use it.
 //!
-//! It is the real clock plus an offset that only grows during a run, so a test waits for no lease and no schedule. The
-//! processes read it through `shift.c`, which is loaded into them, and do not know about it. Their timers use a second
-//! offset, which grows only during a stall ([`Clock::advance_with_timers`]).
+//! It is the real clock plus an offset that only grows during a run, so no test waits for a lease or a schedule. The
+//! library `shift.c` is loaded into the processes and adds the offset to each reading of their clock. Their timers
+//! (monotonic clock) use a second offset, which grows only during a stall ([`Clock::advance_with_timers`]).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,15 +18,16 @@ use uuid::Uuid;
 pub(crate) struct Clock {
     /// The offset of the wall clock, in seconds.
     wall_offset_s: AtomicI64,
-    /// The offset of the processes' monotonic clocks, in seconds. It is never reset.
+    /// The offset of the processes' monotonic clocks, in seconds. It is never reset, because a monotonic clock must
+    /// not go back.
     timer_offset_s: AtomicI64,
-    /// Both offsets, as `shift.c` reads them.
+    /// The wall clock's offset, then the timers' offset, as `shift.c` reads them.
     file: File,
     path: PathBuf,
 }
 
 impl Clock {
-    /// Creates a clock without an offset. Its file is in this folder.
+    /// Creates a clock without an offset, and its file in this folder.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         let path = folder.join(format!("clock-{}", Uuid::new_v4().simple()));
         let file = File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
@@ -39,18 +40,18 @@ impl Clock {
         runtime::clock::now() + SignedDuration::from_secs(self.wall_offset_s.load(Ordering::SeqCst))
     }
 
-    /// Sets the wall clock's offset, in seconds.
+    /// Sets the wall clock's offset.
     pub(crate) fn set(&self, wall_offset_s: i64) -> Result<()> {
         self.wall_offset_s.store(wall_offset_s, Ordering::SeqCst);
         Ok(self.file.write_all_at(&wall_offset_s.to_ne_bytes(), 0)?)
     }
 
-    /// Advances the wall clock.
+    /// Advances the wall clock only. The functions' timers and timeouts do not see it.
     pub(crate) fn advance(&self, seconds: u64) -> Result<()> {
         self.set(self.wall_offset_s.load(Ordering::SeqCst).saturating_add_unsigned(seconds))
     }
 
-    /// Advances the wall clock and the processes' timers.
+    /// Advances the wall clock and the processes' timers, so that their timeouts elapse.
     pub(crate) fn advance_with_timers(&self, seconds: u32) -> Result<()> {
         let timer_offset_s = self.timer_offset_s.fetch_add(seconds.into(), Ordering::SeqCst) + i64::from(seconds);
         self.file.write_all_at(&timer_offset_s.to_ne_bytes(), size_of::<i64>() as u64)?;
@@ -73,7 +74,8 @@ impl Drop for Clock {
     }
 }
 
-/// Compiles `shift.c`, and returns the library's path.
+/// Compiles `shift.c`, and returns the library's path. The result is renamed at the end, so a test process that runs at
+/// the same time never loads a half-written library.
 pub(crate) fn compile_shim(folder: &Path) -> Result<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("chaos/shift.c");
     let (compiled, shim) = (folder.join(format!("shift-{}.so", std::process::id())), folder.join("shift.so"));

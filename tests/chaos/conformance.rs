@@ -1,8 +1,8 @@
-//! Compares the in-memory AWS with MiniStack, on which the scenarios run. Both get every call of `storage`, made by
-//! `storage` itself or in the same form.
+//! Compares the in-memory AWS (`harness::aws`) with MiniStack, on which the scenarios run. Both sides get every call of
+//! the crate `storage`, made by `storage` itself or by the SDK in the same form, and must return the same results.
 //!
-//! On MiniStack, an [`IsolatedEnv`] has tables of the deployed schema and a queue of its own, so the deployed
-//! functions do not see the data.
+//! On MiniStack, the calls go to an [`IsolatedEnv`]: its own tables with the deployed schema, and its own queue. So the
+//! deployed functions do not see the data.
 
 mod objects;
 mod tables;
@@ -21,10 +21,10 @@ use crate::runner::block_on;
 use crate::test_env::{Paths, TestEnv};
 use crate::test_post::drop_id;
 
-/// The time of all data: so late that no `status` finds it due.
+/// The time of all data: so late that no run of `status` finds it due. `FIRST_TIME_MS` in `tables.rs` is the same time.
 const TIME: &str = "2100-01-01T00:00:00Z";
 
-/// The results of one side, each with the name of its call.
+/// The results of one side, each with the name of its call. Both sides make the same calls in the same order.
 type Results = Vec<(&'static str, String)>;
 
 /// Makes the same calls on both sides, and compares the results. It needs the local cloud.
@@ -57,7 +57,8 @@ fn ensure_same(what: &str, ministack: &Results, in_memory: &Results) -> Result<(
     Ok(())
 }
 
-/// The result of a call as text; of an error only the variant and the kind of the AWS error in it, if there is one.
+/// The result of a call as text. Of an error, only the variant and the kind of its AWS error, because the messages of
+/// the two sides differ.
 fn outcome<T: Debug, E: Debug>(result: &Result<T, E>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
@@ -90,7 +91,7 @@ async fn ensure_same_wake_message(ministack: &Cloud, in_memory: &TestEnv) -> Res
     let received = ministack.sqs.receive_message().queue_url(&ministack.outputs().intake_queue_url).send().await?;
     let expected =
         received.messages().first().and_then(|message| message.body()).context("MiniStack has no message")?;
-    // The first message is the event of the object that was made of parts.
+    // The first message is the S3 event of the multipart upload that `objects` completed.
     let mut messages = std::iter::from_fn(|| in_memory.aws.state().queue.receive(in_memory.now()));
     let actual = messages.nth(1).context("the in-memory AWS has no second message")?;
     ensure!(actual.body == expected, "MiniStack's message is {expected}, the in-memory one {}", actual.body);

@@ -1,8 +1,9 @@
-//! An enumeration: a story is played once for each fault at each of its calls, and nothing else goes wrong.
+//! An enumeration: a campaign that plays a story once for each fault at each of its calls. A run has one fault.
 //!
-//! For each run under documented TikTok, the [`RunCache`] stores the undocumented settings that TikTok's responses
-//! depended on. Until the first of them is read, a run is the same under every value of that setting. So a run that
-//! read none of the settings in which a variant differs is *equivalent* under that variant, and is not repeated.
+//! The simulator has settings for what TikTok's documents leave open ([`unknowns`](crate::unknowns)). It records which
+//! of them its responses depended on, and [`RunCache`] stores these for each run under documented TikTok. A variant of
+//! TikTok changes some settings. A run that read none of the changed settings goes the same way under the variant. It
+//! is called *equivalent* and is not repeated.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,9 +24,9 @@ use crate::unknowns::{DOCUMENTED, EXPIRED_UPLOAD_FAILS, TikTokVariant};
 pub(crate) struct Enumeration {
     pub(crate) campaign: &'static str,
     pub(crate) story: Story,
-    /// The faults for the story's calls, each with its call's number. A run has one of them.
+    /// Returns the faults for the story's calls, each with its call's number. Each fault makes one run.
     pub(crate) faults: fn(&[Call]) -> Vec<(usize, Fault)>,
-    /// How long nothing happens after a kill.
+    /// How long no function is invoked after a kill.
     pub(crate) outage: Duration,
     /// The number of concurrent runs.
     pub(crate) parallelism: usize,
@@ -34,9 +35,9 @@ pub(crate) struct Enumeration {
 /// The runs under documented TikTok, with the undocumented settings that they read.
 #[derive(Debug, Default)]
 pub(crate) struct RunCache {
-    /// The calls of each story without faults.
+    /// For each story without faults: its calls, and the settings that were read.
     baselines: BTreeMap<Story, (Vec<Call>, SettingsRead)>,
-    /// The runs without a violation, by their key.
+    /// For each run without a violation, by its key: the settings that were read.
     runs: BTreeMap<String, SettingsRead>,
 }
 
@@ -73,8 +74,8 @@ impl Enumeration {
             let faults = vec![PlannedFault { call: CallSelector::Named(number, name), fault }];
             Run { story, tiktok, faults, outage, description }
         };
-        let specific = story.specific_calls(&calls);
-        let faults = (self.faults)(&calls).into_iter().filter(|(number, _)| *number < specific);
+        let calls_to_test = story.calls_to_test(&calls);
+        let faults = (self.faults)(&calls).into_iter().filter(|(number, _)| *number < calls_to_test);
         Ok((calls.len(), faults.step_by(step).map(run).collect()))
     }
 
@@ -85,7 +86,7 @@ impl Enumeration {
 }
 
 impl RunCache {
-    /// The calls of a story without faults. If it is not cached, the story is played.
+    /// The calls of a story without faults. If they are not cached, the story is played.
     fn calls_of(&mut self, paths: &Paths, story: Story, tiktok: TikTokVariant) -> Result<Vec<Call>> {
         let cached = self.baselines.get(&story).filter(|(_, settings_read)| !tiktok.may_differ(settings_read));
         if let Some((calls, _)) = cached {
@@ -102,14 +103,15 @@ impl RunCache {
         Ok(baseline.calls)
     }
 
-    /// Stores a run under documented TikTok, if it has no violation.
+    /// Stores a run under documented TikTok, if it has no violation. The caller checks that TikTok is documented: for a
+    /// run under a variant, `is_equivalent` would be wrong.
     pub(crate) fn insert(&mut self, key: String, result: &RunResult) {
         if result.check.is_clean() {
             self.runs.insert(key, result.check.settings_read.clone());
         }
     }
 
-    /// Whether a run is known to be the same under this variant.
+    /// Whether a run is known to go the same way under this variant.
     pub(crate) fn is_equivalent(&self, key: &str, tiktok: TikTokVariant) -> bool {
         self.runs.get(key).is_some_and(|settings_read| !tiktok.may_differ(settings_read))
     }
@@ -119,17 +121,17 @@ async fn play(env: &TestEnv, run: &Run) -> Result<RunResult> {
     run.play(env).await
 }
 
-/// The share of the runs that [`verify_equivalence`] plays: one of this number.
+/// [`verify_equivalence`] plays every second run.
 const VERIFIED_STEP: usize = 2;
-/// How often a run with a different result is played. Concurrent calls arrive in any order, so a kill can find
-/// slightly more or less done. A setting changes the result each time.
+/// How often a run with a different result is played. Concurrent calls arrive in any order, so a kill can come slightly
+/// earlier or later and change the result of one try. A setting that matters changes the result of every try.
 const MAX_TRIES: usize = 4;
 
-/// Plays the runs of an enumeration under documented TikTok and under a variant. Each run that the cache considers
-/// equivalent must have the same result, and at least one of the others must not.
+/// Plays the runs of an enumeration under documented TikTok and again under a variant. Each run that the cache
+/// considers equivalent must have the same result under both. Of the other runs, at least one must have another result.
 ///
-/// The enumeration is a kill of a small post's worker and an outage of an hour. The variant matters only to a publish
-/// that has begun and is incomplete when its upload URL expires.
+/// In the enumeration, the worker of a small post is killed and an outage of an hour follows. The variant matters only
+/// to a publish that has begun and is incomplete when its upload URL expires.
 pub(crate) fn verify_equivalence(paths: &Paths) -> Result<()> {
     let enumeration = interruptions::outage(Story::OneChunk);
     let mut cache = RunCache::default();

@@ -1,13 +1,13 @@
-//! The fault proxy. Every call of a function's process to AWS or TikTok passes through it. It numbers the calls and
-//! injects the planned faults.
+//! The fault proxy: an HTTP server between the functions' processes and their peers. Every call to AWS or TikTok passes
+//! through it. It numbers the calls and injects the planned faults.
 //!
 //! ```text
 //!   process ──▶ fault proxy ──┬──▶ the in-memory AWS (`aws`)
 //!                             └──▶ TikTok's simulator, whose ledger the checker reads
 //! ```
 //!
-//! A call's number is its position in the order of arrival, from 0. The clients of the test environment use a second
-//! proxy, without faults, so that their calls do not count among those of the functions.
+//! A call's number is its position in the order of arrival at this proxy, from 0. The test environment's own clients
+//! use another proxy, without faults, so that their calls are not numbered among those of the functions.
 
 mod call;
 mod fault;
@@ -35,11 +35,12 @@ pub(crate) enum Interruption {
     Op(Op, String, oneshot::Sender<()>),
 }
 
-/// Where the proxy sends interruptions to.
+/// The receiver of a proxy's interruptions.
 pub(crate) type Interruptions = mpsc::UnboundedReceiver<Interruption>;
 
-/// How long a chunk takes by the shifted clock, in seconds, unless a campaign sets another time. It is long enough for
-/// the worker to store the position after each chunk.
+/// How long a chunk takes by the shifted clock, in seconds, unless a campaign sets another time. The worker stores its
+/// offset at most once per second (`CHECKPOINT_INTERVAL` in `posting/src/upload/leased_post.rs`), so with 2 s it does
+/// after each chunk.
 const DEFAULT_CHUNK_S: u64 = 2;
 
 /// The proxy of one [`Listener`].
@@ -57,13 +58,13 @@ pub(crate) struct FaultProxy {
 struct State {
     calls: Vec<Call>,
     planned: Vec<PlannedFault>,
-    /// The names of the faults that took effect.
+    /// The names of the faults that took effect, except those of the simulator.
     injected: Vec<String>,
     /// The faults that were passed to the simulator: name in the report, and the simulator's id.
     simulator_faults: Vec<(String, u64)>,
-    /// Whether TikTok sends all due webhooks before it answers a status request.
+    /// Whether TikTok answers a status request with an error while it has webhooks to send.
     webhooks_before_status: bool,
-    /// How long a chunk takes, in seconds.
+    /// How long a chunk without a planned fault takes, in seconds.
     chunk_s: u64,
 }
 
@@ -81,12 +82,13 @@ impl FaultProxy {
         *self.state() = State { planned, chunk_s: DEFAULT_CHUNK_S, ..State::default() };
     }
 
-    /// Sets how long each further chunk takes, in seconds.
+    /// Sets how long each chunk from now on takes by the shifted clock.
     pub(crate) fn set_chunk_seconds(&self, chunk_s: u64) {
         self.state().chunk_s = chunk_s;
     }
 
-    /// Makes TikTok send all due webhooks before it answers a status request. Until then it answers with an error.
+    /// Makes TikTok answer status requests with an error until it has sent all webhooks. So a webhook is the first to
+    /// report the result.
     pub(crate) fn send_webhooks_before_status(&self) {
         self.state().webhooks_before_status = true;
     }
@@ -105,7 +107,7 @@ impl FaultProxy {
         state.injected.iter().chain(by_simulator).cloned().collect()
     }
 
-    /// Records that another actor's operation took effect.
+    /// Records that another actor's operation ([`Fault::Op`]) took effect.
     pub(crate) fn record_op(&self, name: String) {
         self.state().injected.push(name);
     }
@@ -142,7 +144,8 @@ impl FaultProxy {
         let index = state.planned.iter().position(|planned| planned.applies_to(number, &call, chunk));
         let fault = index.map(|index| state.planned.remove(index).fault);
         state.calls.push(call);
-        // An operation or a fault of the simulator may have no effect. Those are recorded when they have.
+        // An operation or a fault of the simulator may have no effect. `record_op` and `injected` report those that
+        // had.
         let certain = fault.as_ref().filter(|fault| !matches!(fault, Fault::Op(..) | Fault::Simulator(_)));
         state.injected.extend(certain.map(Fault::name));
         let chunk_time = (is_chunk && state.chunk_s > 0).then_some(Fault::Delay(state.chunk_s));

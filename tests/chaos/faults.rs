@@ -1,5 +1,5 @@
-//! Campaigns in which AWS or TikTok fails: each call of a story meets each fault that its service can have, one per
-//! run.
+//! The campaigns `faults` and `stalls`, in which AWS or TikTok fails. Each call of a story gets each fault that its
+//! service can have, one fault per run.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::fault_proxy::{Call, Fault, Service};
 use crate::runner::cores;
 use crate::story::Story;
 
-/// The number of concurrent runs for each core. Runs mostly wait for the functions' back-offs.
+/// The number of concurrent runs for each core: several, because a run mostly waits for the functions' back-offs.
 const RUNS_PER_CORE: usize = 4;
 
-/// Every invalid shape of a response of TikTok's.
+/// Every invalid form of a JSON response of TikTok that the simulator can produce.
 const SHAPES: [WrongShape; 8] = [
     WrongShape::Html,
     WrongShape::Empty,
@@ -24,16 +24,16 @@ const SHAPES: [WrongShape; 8] = [
     WrongShape::ErrorString,
     WrongShape::TopLevel,
 ];
-/// The speed of a slow upload in bytes per second. A chunk takes a quarter of a second.
+/// The speed of a slow upload, in bytes per second. A chunk of 5 MB takes a quarter of a second of real time.
 const SLOW_READ: u64 = 20_000_000;
 
-/// Each call meets each error.
+/// The campaign `faults`: each call gets each error.
 pub(crate) fn faults(story: Story) -> Enumeration {
     let faults = |calls: &[Call]| at_each(calls, faults_of);
     Enumeration { campaign: "faults", story, faults, outage: Duration::ZERO, parallelism: RUNS_PER_CORE * cores() }
 }
 
-/// Each call meets a connection that stays open without a response.
+/// The campaign `stalls`: at each call, the connection stays open without a response.
 pub(crate) fn stalls(story: Story) -> Enumeration {
     let faults = |calls: &[Call]| at_each(calls, |call| call.moments().map(Fault::Stall).collect());
     Enumeration { campaign: "stalls", faults, ..self::faults(story) }
@@ -47,7 +47,7 @@ fn at_each(calls: &[Call], faults_of: impl Fn(&Call) -> Vec<Fault>) -> Vec<(usiz
     faults
 }
 
-/// The errors that a call can have.
+/// The errors that a call can get.
 fn faults_of(call: &Call) -> Vec<Fault> {
     let mut faults = match call.service {
         Service::DynamoDb if call.has_effect() => vec![
@@ -86,10 +86,10 @@ fn faults_of(call: &Call) -> Vec<Fault> {
 /// The faults of TikTok's API.
 fn api_faults() -> Vec<Fault> {
     let faults = [
-        status(500, "internal_error", Effect::Skipped),
-        status(500, "internal_error", Effect::Happens),
-        status(429, "rate_limit_exceeded", Effect::Skipped),
-        status(502, "", Effect::Skipped),
+        http_error(500, "internal_error", Effect::Skipped),
+        http_error(500, "internal_error", Effect::Happens),
+        http_error(429, "rate_limit_exceeded", Effect::Skipped),
+        http_error(502, "", Effect::Skipped),
         FaultKind::ResetBeforeBody,
         FaultKind::LoseAnswer { ending: Ending::Reset },
         FaultKind::TruncatedJson,
@@ -103,10 +103,10 @@ fn api_faults() -> Vec<Fault> {
 /// The faults of TikTok's upload server.
 fn upload_faults() -> Vec<Fault> {
     let faults = [
-        status(500, "", Effect::Skipped),
-        status(500, "", Effect::Happens),
-        status(503, "", Effect::Skipped),
-        status(416, "", Effect::Happens),
+        http_error(500, "", Effect::Skipped),
+        http_error(500, "", Effect::Happens),
+        http_error(503, "", Effect::Skipped),
+        http_error(416, "", Effect::Happens),
         FaultKind::ResetBeforeBody,
         FaultKind::ResetInBody { after_bytes: 50_000 },
         FaultKind::ResetAfterBody,
@@ -119,6 +119,6 @@ fn upload_faults() -> Vec<Fault> {
 }
 
 /// An HTTP error, before or after the call took effect.
-pub(crate) fn status(http_status: u16, code: &str, effect: Effect) -> FaultKind {
+pub(crate) fn http_error(http_status: u16, code: &str, effect: Effect) -> FaultKind {
     FaultKind::Status { http_status, code: code.to_owned(), message: String::new(), effect }
 }

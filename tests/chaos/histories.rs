@@ -1,8 +1,9 @@
-//! Random histories: events, deliveries, commands, webhooks, pauses and faults around one post, in any order.
+//! The campaign `histories`: random sequences of events, deliveries, commands, webhooks, pauses and faults around one
+//! post.
 //!
-//! A history is a setup and a list of steps, and follows from a seed. It is played against the real functions, which
-//! then run to the end. The [`Model`](crate::model::Model) says which ends are permitted. A history that violates the
-//! claim is shrunk until no step can be removed, and printed in the form in which [`regressions`] keeps it.
+//! A history is a setup and a list of steps, both computed from a seed. It is played against the real functions, which
+//! then run until the post is finished. The [`Model`](crate::model::Model) says which ends are permitted. A history
+//! that violates the claim is shrunk until no step can be removed, and printed as an entry for [`regressions`].
 
 mod ops;
 mod regressions;
@@ -29,16 +30,17 @@ use step::Step;
 
 /// The number of concurrent histories for each core.
 const HISTORIES_PER_CORE: usize = 2;
-/// The maximum of steps after a first fault, exclusive.
+/// The number of steps after the optional first fault is below this.
 const MAX_STEPS: usize = 14;
-/// The size of a video with three chunks, and of one with one chunk, in bytes.
+/// The size of a video with three chunks, in bytes. The last chunk has the 17 additional bytes.
 const LARGE: u64 = 3 * CHUNK_BYTES + 17;
+/// The size of a video with one chunk, in bytes.
 const SMALL: u64 = 100_000;
 
 /// How a video becomes a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trigger {
-    /// It is dropped.
+    /// It is dropped into the bucket.
     Drop,
     /// It is outside of `drop/`, and a request creates the post.
     Request,
@@ -60,10 +62,10 @@ enum Webhooks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Setup {
     trigger: Trigger,
-    /// The size of the video.
+    /// The size of the video, in bytes.
     bytes: u64,
     webhooks: Webhooks,
-    /// Whether posts need an approval.
+    /// Whether the account's posts need an approval.
     review: bool,
 }
 
@@ -75,7 +77,7 @@ pub(crate) struct History {
     tiktok: TikTokVariant,
 }
 
-/// Plays these histories, and those of these seeds, and returns their row.
+/// Plays the given histories and the history of each seed, and returns one row for all.
 pub(crate) fn play(paths: &Paths, histories: Vec<History>, seeds: Range<u64>) -> Row {
     let all: Vec<_> = histories.into_iter().chain(seeds.map(History::from_seed)).collect();
     let mut row = Row::new("histories", &format!("{} histories", all.len()), EACH, 0);
@@ -88,7 +90,8 @@ pub(crate) fn play(paths: &Paths, histories: Vec<History>, seeds: Range<u64>) ->
 }
 
 impl History {
-    /// The history of a seed. The order of the random draws is part of a seed's meaning.
+    /// The history of a seed. If the draws below change in order or range, each seed gives another history. The order
+    /// of [`ONE_SETTING`] and [`SEVERAL_SETTINGS`] counts, too.
     fn from_seed(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let first = random.random_bool(0.6).then(|| Step::random_fault(&mut random));
@@ -107,13 +110,13 @@ impl History {
         Self { setup, steps, tiktok }
     }
 
-    /// The regressions under each variant that differs in one setting.
+    /// Each regression under each variant of [`ONE_SETTING`].
     pub(crate) fn regressions() -> Vec<Self> {
         let under = |tiktok| regressions::ALL.map(|regression| Self::regression(regression, tiktok));
         ONE_SETTING.into_iter().flat_map(under).collect()
     }
 
-    /// The regressions, each under one of these variants.
+    /// Each regression once, under one variant of [`ONE_SETTING`] in turn.
     pub(crate) fn regressions_once() -> Vec<Self> {
         let variants = ONE_SETTING.into_iter().cycle();
         regressions::ALL.into_iter().zip(variants).map(|(it, tiktok)| Self::regression(it, tiktok)).collect()
@@ -123,7 +126,8 @@ impl History {
         Self { setup, steps: steps.to_vec(), tiktok }
     }
 
-    /// Plays the history. If it violates the claim, shrinks it and returns the shortest one with its result.
+    /// Plays the history. If it violates the claim, shrinks it and returns the shortest history that still does. If
+    /// that one does not violate the claim when played again, the result is that of the whole history.
     async fn play_and_shrink(&self, env: &TestEnv) -> Result<(Self, RunResult)> {
         let result = self.play(env).await?;
         if result.check.is_clean() {
@@ -134,7 +138,7 @@ impl History {
         Ok((shortest, if again.check.is_clean() { result } else { again }))
     }
 
-    /// Plays the steps, lets the system run to its end, and checks the result.
+    /// Plays the steps without shrinking, runs the functions until the posts are finished, and checks the result.
     async fn play(&self, env: &TestEnv) -> Result<RunResult> {
         let Setup { webhooks, review, .. } = self.setup;
         env.reset(|settings| {
@@ -145,10 +149,10 @@ impl History {
                 Webhooks::Reversed => settings.webhook_order = WebhookOrder::Reversed,
             }
         })?;
-        let is_silent = webhooks == Webhooks::Never;
+        let are_disabled = webhooks == Webhooks::Never;
         let creator = Creator::create_with(&env.cloud, |creator| {
             creator.review = if review { Requirement::Required } else { Requirement::Optional };
-            creator.user.webhooks = if is_silent { WebhookDelivery::Disabled } else { WebhookDelivery::Enabled };
+            creator.user.webhooks = if are_disabled { WebhookDelivery::Disabled } else { WebhookDelivery::Enabled };
         });
         let creator = creator.await?;
         let start = env.now();
@@ -160,7 +164,7 @@ impl History {
         }
         env.proxy.stop_injecting();
         if review {
-            // Otherwise a post would be held for review forever.
+            // Approve every post. Otherwise it would be held for review forever.
             lambda.run_to_completion(std::slice::from_ref(&creator), posts.len()).await?;
             for post in posts.iter().filter(|post| env.state_of(&post.id).is_some()) {
                 command_until_answered(&mut lambda, post, Command::Approve).await?;
@@ -169,7 +173,7 @@ impl History {
         conclude(&mut lambda, &[creator], &mut posts, start).await
     }
 
-    /// Removes each step without which the history still violates the claim.
+    /// Removes each step without which the history still violates the claim, one after another.
     async fn shrink(mut self, env: &TestEnv) -> Self {
         let mut index = 0;
         while index < self.steps.len() {

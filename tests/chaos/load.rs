@@ -1,9 +1,10 @@
 //! The campaign `load`: many drops at the same time on many accounts, under TikTok's limits, with several workers.
 //! Some of their processes are killed.
 //!
-//! A post that exceeds a limit waits for its account's next slot, or for the next day if the account's daily quota is
-//! used. In each round, all workers empty the queue concurrently, and then `status` runs. Time passes between rounds.
-//! `status` is killed, too: with a small load, in each run with many calls, before it has made most of them.
+//! A post that exceeds a limit waits for its account's next upload slot, or for the next day if the account's daily
+//! quota is used. In each round, all workers empty the queue concurrently, `status` runs once, and the workers empty
+//! the queue again. The clock advances between rounds. Each run of `status` is killed as well, if it makes enough
+//! calls.
 
 use std::ops::Range;
 
@@ -26,16 +27,16 @@ use crate::unknowns::TikTokVariant;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     accounts: usize,
-    /// The number of videos per account: more than TikTok accepts in a day.
+    /// The number of videos per account: more than TikTok accepts in a day (15 in the simulator).
     drops_per_account: usize,
     workers: usize,
-    /// A worker's process is killed within this number of calls.
+    /// After each kill, a worker is killed again at a random call below this number.
     worker_killed_within: usize,
-    /// `status` is killed within this number of calls.
+    /// A run of `status` is killed at a random call from [`MIN_STATUS_CALLS`] up to this number, exclusive.
     status_killed_within: usize,
 }
 
-/// The load of the campaign, with the template's maximum of concurrent uploads.
+/// The load of the campaign. The number of workers is the default of `PublishConcurrency` in template.yaml.
 pub(crate) const LARGE_LOAD: Load =
     Load { accounts: 50, drops_per_account: 20, workers: 10, worker_killed_within: 1500, status_killed_within: 1500 };
 /// The load of `make test`.
@@ -45,10 +46,10 @@ pub(crate) const SMALL_LOAD: Load =
 /// The size of a video, in bytes. The campaign does not depend on it.
 const VIDEO_BYTES: u64 = 6_000;
 /// The number of calls that `status` can make before it is killed: enough to find the due posts and to poll one of
-/// them.
+/// them. With fewer, no run would make progress.
 const MIN_STATUS_CALLS: usize = 25;
 
-/// Drops all videos, and runs the system to its end.
+/// Drops all videos, and runs the functions until all posts are finished.
 pub(crate) fn play(paths: &Paths, tiktok: TikTokVariant, load: Load) -> Row {
     let mut row = Row::new("load", &format!("{} drops", load.accounts * load.drops_per_account), tiktok, 0);
     let result = block_on(load.run(paths, tiktok));
@@ -103,19 +104,19 @@ impl Load {
     }
 }
 
-/// The processes behind one listener, and their kills.
+/// The functions' processes behind one listener, and the kills planned for them.
 struct Worker<'a> {
     lambda: Lambda<'a>,
     listener: &'a Listener,
     random: StdRng,
     load: Load,
-    /// The number of planned kills.
+    /// The number of kills planned so far.
     kills: usize,
 }
 
 impl<'a> Worker<'a> {
     fn new(env: &'a TestEnv, listener: &'a Listener, seed: u64, load: Load) -> Self {
-        let (lambda, random) = (Lambda::behind(env, listener, CHUNK_BYTES), StdRng::seed_from_u64(seed));
+        let (lambda, random) = (Lambda::with_listener(env, listener, CHUNK_BYTES), StdRng::seed_from_u64(seed));
         Self { lambda, listener, random, load, kills: 0 }
     }
 
@@ -128,7 +129,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Runs `status` once, with a planned kill.
+    /// Runs `status` once, with a kill planned for this run only.
     async fn run_status(&mut self) -> Result<()> {
         self.listener.proxy.stop_injecting();
         self.plan_kill(MIN_STATUS_CALLS..self.load.status_killed_within);
@@ -143,6 +144,7 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Plans a kill before or after a random call. The range counts calls from now on.
     fn plan_kill(&mut self, calls: Range<usize>) {
         let moment = if self.random.random_bool(0.5) { Moment::Before } else { Moment::After };
         self.listener.proxy.inject_after(self.random.random_range(calls), Fault::Kill(moment));
@@ -160,7 +162,7 @@ struct Pool<'a> {
 }
 
 impl Pool<'_> {
-    /// Runs the system until this number of posts is finished, or nothing more would happen.
+    /// Runs rounds until this number of posts is finished, or nothing more would happen.
     async fn run_to_completion(&mut self, posts: usize) -> Result<Completion> {
         let env = self.env;
         let round = async || {

@@ -1,5 +1,8 @@
-//! Fault injection: each call of a post's life meets each fault, and TikTok's ledger decides whether the result is
-//! right.
+//! Fault-injection tests. They run `publish`, `status` and `api` as processes, inject a fault into one of the calls to
+//! AWS or TikTok, and then read the ledger of TikTok's simulator.
+//!
+//! They check one claim: every video is posted exactly once with its own bytes, or ends in another way that the model
+//! permits (for example cancelled). [`checker`] defines the claim.
 //!
 //! ```text
 //!                 Runtime API (`harness::lambda`)
@@ -8,10 +11,13 @@
 //! ```
 //!
 //! The functions are the real binaries in processes of their own. They are configured with other addresses, as an
-//! operator can do, and their clock is shifted from outside. No code in them is for these tests.
+//! operator can do, and their clock is shifted from outside. They contain no code for these tests.
 //!
-//! With `campaign` as the first argument, the binary plays all campaigns, prints a table and writes
-//! `target/chaos.json`. Otherwise it is a test binary with a share of the campaigns, for `make test`.
+//! - A *story* is one kind of post, from its trigger to its end. A *run* plays a story once with its planned faults.
+//! - A *campaign* plays many runs, usually one for each call of a story. Its result is a *row* of the report.
+//!
+//! With `campaign` as the first argument (`make chaos`), the binary plays all campaigns, prints a table and writes
+//! `target/chaos.json`. Otherwise it is a test binary (`make test`) that plays a part of the campaigns.
 //!
 //! Reading order: [`interruptions`] for what is injected, [`story`] and [`checker`] for what a run is, then
 //! [`test_env`] and [`fault_proxy`] for how it works.
@@ -69,7 +75,8 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials()).exit_code()
 }
 
-/// The trials of `make test`. "Every fourth call" means every fourth run of the campaign.
+/// The trials of `make test`. "At every fourth call" means: every fourth run of the campaign, whose runs are in the
+/// order of the calls. docs/guarantees.md lists these names.
 fn trials() -> Vec<Trial> {
     let kill = |name: &str, story: Story, step: usize| enumerated(name, interruptions::killed(story), step);
     vec![
@@ -83,6 +90,7 @@ fn trials() -> Vec<Trial> {
         kill("kill_at_every_fifth_call_publishes_upload_once", Story::Uploaded, 5),
         kill("kill_at_every_fifth_call_keeps_post_cancelled", Story::Cancelled, 5),
         kill("kill_at_every_fifth_call_publishes_retried_post_once", Story::Retried, 5),
+        // A true response to a cancel is 200 if the video is never published, and 409 if the cancel came too late.
         enumerated(
             "cancel_during_every_fifth_call_gets_true_response",
             interruptions::cancelled(Story::ThreeChunks),
@@ -118,16 +126,17 @@ fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Each `step`-th run of an enumeration under documented TikTok.
+/// A trial that plays each `step`-th run of an enumeration. The simulator behaves as TikTok documents ([`DOCUMENTED`]).
 fn enumerated(name: &str, enumeration: Enumeration, step: usize) -> Trial {
     enumerated_under(name, enumeration, DOCUMENTED, step)
 }
 
+/// The same with another behaviour of TikTok.
 fn enumerated_under(name: &str, enumeration: Enumeration, tiktok: TikTokVariant, step: usize) -> Trial {
     row(name, move |paths| enumeration.play(paths, tiktok, step, &mut RunCache::default()))
 }
 
-/// A trial that fails if its row is not clean.
+/// A trial that plays a campaign and fails if its row is not clean ([`Row::is_clean`]).
 fn row(name: &str, play: impl FnOnce(&Paths) -> Result<Row> + Send + 'static) -> Trial {
     checked(name, |paths| {
         let mut report = Report::default();
@@ -137,13 +146,13 @@ fn row(name: &str, play: impl FnOnce(&Paths) -> Result<Row> + Send + 'static) ->
     })
 }
 
-/// A trial that fails with an error.
+/// A trial that fails if `check` returns an error.
 fn checked(name: &str, check: impl FnOnce(&Paths) -> Result<()> + Send + 'static) -> Trial {
     let check = || check(&Paths::prepare()?);
     Trial::test(name, || check().map_err(|error: anyhow::Error| Failed::from(format!("{error:#}"))))
 }
 
-/// Plays all campaigns, or those whose name contains one of the phrases.
+/// Plays all campaigns, or those whose name contains one of the phrases ([`Campaign::matches`]).
 fn play_campaigns(phrases: &[String]) -> Result<ExitCode> {
     let (paths, mut report) = (Paths::prepare()?, Report::default());
     let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/chaos.json");

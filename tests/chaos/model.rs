@@ -1,7 +1,7 @@
-//! A model of one post: which responses and final states are permitted after a history. It knows the commands, their
-//! responses and TikTok's ledger. It does not know how the system works.
+//! A model of one post: which responses and final states are permitted after the recorded commands and faults. It knows
+//! the commands, their responses and TikTok's ledger. It does not know how the functions work.
 //!
-//! The system may choose when it acts and how often it tries. These rules are fixed:
+//! The functions may choose when they act and how often they try. These rules are fixed:
 //!
 //! - A post whose cancel was answered with 200 is never published. A cancel is rejected only if TikTok may have every
 //!   byte, or the post is finished.
@@ -11,7 +11,7 @@
 //!   while the post is scheduled.
 //! - Every other post is published.
 //!
-//! [`check_negative_controls`] verifies that the model rejects what breaks these rules.
+//! [`check_negative_controls`] verifies that the model rejects violations of these rules.
 
 mod negative_controls;
 
@@ -22,7 +22,7 @@ use crate::test_env::{Command, CommandRecord, FINAL_STATES, UPDATED_TITLE};
 
 pub(crate) use negative_controls::check as check_negative_controls;
 
-/// The state of a post that needs an approval.
+/// The state of a post that needs an approval, as `TestEnv::state_of` returns it.
 const IN_REVIEW: &str = "held for review";
 /// The state of a post before its `publish_at`.
 const SCHEDULED: &str = "scheduled";
@@ -38,7 +38,7 @@ pub(crate) enum End {
     Absent,
 }
 
-/// Whether a command took effect.
+/// Whether a command took effect. The order matters: the model compares with `<` and `>`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Certainty {
     #[default]
@@ -52,7 +52,7 @@ enum Certainty {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     cancelled: Certainty,
-    /// TikTok failed the publish, and no retry was accepted since.
+    /// TikTok failed the publish, and no retry has been accepted since.
     publish_failed: bool,
     /// A retry was sent and had no response.
     maybe_retried: bool,
@@ -84,7 +84,7 @@ impl Model {
         self.object_deleted
     }
 
-    /// Whether the post may end like this.
+    /// Whether the post may end in this way.
     pub(crate) fn permits(&self, end: End) -> bool {
         match end {
             End::Posted => {
@@ -106,10 +106,10 @@ impl Model {
         }
     }
 
-    /// Records a command about a post of this video.
+    /// Records a command about the post, whose video this is.
     ///
     /// # Errors
-    /// The response is not permitted. The message says why.
+    /// The response is not permitted. The message says why. The first matching arm decides, so the arms' order matters.
     pub(crate) fn record(&mut self, record: &CommandRecord, video: &TestVideo) -> Result<(), String> {
         let (command, before, after) = (record.command, record.before.as_deref(), record.after.as_deref());
         let Some(status) = record.status.filter(|status| *status < 500) else {
@@ -117,7 +117,7 @@ impl Model {
             return Ok(());
         };
         let publishes = Publishes { video, ledger: &record.ledger };
-        // Other actors may have changed the state before the command arrived.
+        // If the states before and after differ, another actor may have changed the post before the command arrived.
         let was_always = |state| before == Some(state) && after == Some(state);
         let forbidden = |why: &str| {
             let before = before.unwrap_or("unknown");
@@ -180,7 +180,8 @@ impl Model {
     }
 }
 
-/// The publishes of a video in TikTok's ledger.
+/// The publishes of a video in TikTok's ledger. They are found by the video's size, so the videos of one run must have
+/// different sizes.
 struct Publishes<'a> {
     video: &'a TestVideo,
     ledger: &'a Ledger,
@@ -199,11 +200,11 @@ impl Publishes<'_> {
         self.iter().any(|publish| publish.bytes_received == self.video.bytes && publish.fail_reason.is_none())
     }
 
-    /// Whether TikTok has all chunks but the last, or had them before it failed the publish. The last one may have
-    /// been on its way.
+    /// Whether TikTok has all chunks but the last, or had them before it failed the publish. The last one may have been
+    /// sent already.
     fn may_have_all_bytes(&self) -> bool {
-        let before_last = |it: &LedgerEntry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
-        self.iter().any(|publish| publish.bytes_received >= before_last(publish))
+        let last_chunk_offset = |it: &LedgerEntry| (it.source_info.total_chunk_count - 1) * it.source_info.chunk_size;
+        self.iter().any(|publish| publish.bytes_received >= last_chunk_offset(publish))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The report: a table, and the same as JSON.
+//! The report of the campaigns: a table on the terminal, and the same as JSON. tests/README.md explains the columns.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +11,14 @@ use crate::checker::Violations;
 use crate::story::RunResult;
 use crate::unknowns::TikTokVariant;
 
-/// The number of findings that the table shows of a row. The JSON has all.
+/// The number of findings of a row that are printed under the table. The JSON has all.
 const MAX_FINDINGS_SHOWN: usize = 5;
 
 /// The numbers of a row or of the whole report.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Totals {
-    /// Runs that are equivalent to one under documented TikTok, and were not played.
+    /// Runs that were not played, because they are equivalent to a run under documented TikTok
+    /// ([`enumeration`](crate::enumeration)).
     pub(crate) equivalent: usize,
     /// Faults that took effect.
     pub(crate) injected: usize,
@@ -39,9 +40,10 @@ pub(crate) struct Row {
     pub(crate) runs: usize,
     #[serde(flatten)]
     pub(crate) totals: Totals,
-    /// How often a creator had to connect again, because the response to a token refresh was lost.
+    /// How often a creator had to connect an account again, because the response to a token refresh was lost or the
+    /// authorization had ended.
     pub(crate) reconnects: usize,
-    /// Posts that ask a person, because TikTok never said how many bytes it has.
+    /// Posts that failed because TikTok never said how many bytes it has (`CheckResult::unsure`).
     pub(crate) unsure: usize,
     /// How long all runs took in real time.
     pub(crate) duration_s: u64,
@@ -94,7 +96,8 @@ impl Row {
         self.findings.push(format!("{}, {}, TikTok {}, {run}:\n{finding}", self.campaign, self.story, self.tiktok));
     }
 
-    /// Whether there is no violation, every run has a result, and a fault took effect or a run is equivalent.
+    /// Whether there is no violation, every run has a result, and at least one fault took effect or one run is
+    /// equivalent. A row without faults would prove nothing.
     pub(crate) fn is_clean(&self) -> bool {
         let Totals { equivalent, injected, violations, void, .. } = &self.totals;
         violations.is_empty() && *void == 0 && injected + equivalent > 0

@@ -1,4 +1,4 @@
-//! Runs jobs in parallel, each thread with a test environment of its own.
+//! Runs jobs (runs of a story, or histories) in parallel, each thread with its own test environment.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -12,14 +12,14 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Runs a future to its end on a runtime in this thread.
+/// Runs a future to its end on a new Tokio runtime in this thread.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("could not start a runtime")?.block_on(future)
 }
 
-/// Runs each job in one of several threads, and records its result. A thread uses its test environment again for the
-/// next job, unless the job returned an error.
+/// Runs each job in one of several threads, and records its result. A thread uses its test environment for one job
+/// after another. After a job that returned an error, it starts a new one, because the old one may be in any state.
 pub(crate) fn run_all<J: Send, T>(
     paths: &Paths,
     jobs: Vec<J>,
@@ -30,6 +30,7 @@ pub(crate) fn run_all<J: Send, T>(
     let (queue, record) = (Mutex::new(VecDeque::from(jobs)), Mutex::new(record));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let record = |job: &J, result| (record.lock().unwrap_or_else(PoisonError::into_inner))(job, result);
+    // Runs jobs until one fails. If the environment does not start, `current` still has its job.
     let work = async |current: &mut Option<J>| {
         let env = TestEnv::start(paths).await?;
         while let Some(job) = current.take() {

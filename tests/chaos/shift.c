@@ -1,6 +1,7 @@
-/* Shifts a process's clocks by the offsets in a shared file, which the test changes at any moment. The file has two
- * 64-bit numbers of seconds: the offset of the wall clock, and that of the monotonic clock. A sleeping process wakes
- * often enough to see a change. The library is preloaded into the functions, which do not know about it. */
+/* A library that shifts a process's clocks. `clock.rs` preloads it into the functions, which do not know about it.
+ * It replaces the C library's `clock_gettime` and `epoll_wait`, by which Rust's standard library reads the clocks
+ * and Tokio sleeps. The offsets are in a shared file that `clock.rs` writes at any moment: two 64-bit numbers of
+ * seconds in the machine's byte order, first the wall clock's offset, then the monotonic clock's. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -11,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The longest sleep that has a timeout, in milliseconds. */
+/* The longest sleep with a timeout, in milliseconds of real time. After it, the process reads its clock again and
+ * sees a changed offset. */
 enum { MAX_SLEEP_MS = 10 };
 
 static volatile const int64_t *offsets;

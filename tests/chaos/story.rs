@@ -1,5 +1,5 @@
-//! The stories: kinds of posts, each from its trigger to its end. A campaign plays a story many times with different
-//! faults.
+//! The stories: kinds of posts, each played from its trigger to its end. A campaign plays a story many times, each time
+//! with another fault.
 
 mod commands;
 mod run;
@@ -22,12 +22,13 @@ use commands::{command_before_work, end_authorization};
 
 /// TikTok's smallest chunk of a video with several chunks, in bytes.
 pub(crate) const CHUNK_BYTES: u64 = 5_242_880;
-/// How far ahead a post is scheduled: not so far that its account's access token expires before.
+/// How far ahead a post is scheduled: less than the lifetime of an access token (2 h in the simulator), so that no
+/// refresh is needed.
 const SCHEDULED_AHEAD: Duration = Duration::from_mins(30);
-/// The age at which an access token must be refreshed before an upload.
+/// An age at which an access token must be refreshed before an upload: of its 2 h, less than the required hour is left.
 const OLD_TOKEN_AGE: Duration = Duration::from_mins(90);
 
-/// A kind of post. Videos are small (one chunk), and posted directly after a drop, unless the variant says otherwise.
+/// A kind of post. Unless the variant says otherwise, a small video (one chunk) is dropped and posted directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Story {
     OneChunk,
@@ -37,9 +38,9 @@ pub(crate) enum Story {
     Draft,
     /// The post has a `publish_at`.
     Scheduled,
-    /// The account's tokens must be refreshed first.
+    /// The account's access token must be refreshed before the upload.
     OldTokens,
-    /// TikTok reports the result by a webhook, before it answers status requests.
+    /// TikTok reports the result by a webhook, and answers no status request before.
     Webhook,
     /// The video is outside of `drop/`, and a request creates the post.
     Requested,
@@ -53,10 +54,10 @@ pub(crate) enum Story {
     Multipart,
     /// The post is scheduled, and gets another title before its time.
     OptionsUpdated,
-    /// The post is scheduled, and the creator's authorization ends before its time. The creator connects again when
-    /// asked.
+    /// The post is scheduled, and the creator's authorization ends before its time. When the account is marked
+    /// `needs_reconnect`, the creator connects it again.
     AuthorizationLost(AuthorizationEnd),
-    /// A request creates the post, and a command arrives before a worker has worked on it.
+    /// A request creates the post, and a command arrives before `publish` has worked on it.
     CommandBeforeWork(Command),
 }
 
@@ -100,15 +101,15 @@ impl Story {
         }
     }
 
-    /// The number of leading calls that are specific to this story. Later calls are the same as in other stories.
-    pub(crate) fn specific_calls(self, calls: &[Call]) -> usize {
+    /// The number of leading calls at which faults are injected. Later calls are the same as in other stories.
+    pub(crate) fn calls_to_test(self, calls: &[Call]) -> usize {
         if self == Self::Multipart { first_init(calls) } else { calls.len() }
     }
 
     fn video_bytes(self) -> u64 {
         match self {
             Self::ThreeChunks => 3 * CHUNK_BYTES + 17,
-            // A smaller video is not uploaded in parts.
+            // More than `MAX_SINGLE_PUT` in `posting/src/create/upload.rs`, so that it is uploaded in parts.
             Self::Multipart => 100_000_001,
             _ => 100_000,
         }
@@ -135,6 +136,7 @@ impl Story {
                 // With this scope, the system would also request the video's link, which no webhook contains.
                 setup.scopes.retain(|scope| *scope != Scope::VideoList);
             }
+            // TikTok fails each publish of this user, until `begin` changes the standing.
             Self::Retried => setup.user.standing = AccountStanding::Risky,
             Self::AuthorizationLost(AuthorizationEnd::AppRemoved) => setup.user.webhooks = WebhookDelivery::Enabled,
             _ => {}
@@ -146,7 +148,7 @@ impl Story {
         Ok(creator)
     }
 
-    /// Creates the post, and performs the story's commands.
+    /// Creates the post, and performs the story's commands. [`Run::play`] then runs the functions to the end.
     async fn begin(self, lambda: &mut Lambda<'_>, creator: &Creator) -> Result<TestPost> {
         let (env, video) = (lambda.env, shared_video(self.video_bytes())?);
         let mut post = match self {
@@ -166,7 +168,7 @@ impl Story {
             Self::CommandBeforeWork(command) => command_before_work(lambda, &post, command).await?,
             Self::Retried => {
                 lambda.run_to_completion(std::slice::from_ref(creator), 1).await?;
-                // If a fault kept the video from TikTok, TikTok has not failed it.
+                // A fault may have prevented the publish, and then TikTok has not failed it.
                 if env.tiktok.ledger().publishes.iter().any(|publish| publish.fail_reason.is_some()) {
                     post.model.record_publish_failed();
                 }
@@ -179,12 +181,12 @@ impl Story {
     }
 }
 
-/// The number of the first call that begins a publish.
+/// The number of the first call that begins a publish (`DirectInit` or `InboxInit`).
 pub(crate) fn first_init(calls: &[Call]) -> usize {
     calls.iter().position(|call| call.name.ends_with("Init")).unwrap_or(calls.len())
 }
 
-/// A video of this size. All callers share it, because hashing a large video takes long.
+/// A video of this size, in bytes. All runs share it, because hashing a large video takes long.
 pub(crate) fn shared_video(bytes: u64) -> Result<TestVideo> {
     static VIDEOS: OnceLock<Mutex<BTreeMap<u64, TestVideo>>> = OnceLock::new();
     let mut videos = VIDEOS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);

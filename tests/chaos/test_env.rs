@@ -1,5 +1,5 @@
 //! The test environment: TikTok's simulator and an in-memory AWS behind the [fault proxy](crate::fault_proxy), a
-//! shifted clock, and the functions as real processes. It plays one run after another.
+//! shifted clock, and the functions as real processes. One environment is used for one run after another.
 
 mod api;
 mod completion;
@@ -32,14 +32,14 @@ use webhook_sink::ReceivedWebhook;
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
     functions: PathBuf,
-    /// The folder for logs, clocks and the shim.
+    /// The folder for logs, the clocks' files and the compiled `shift.c`.
     output: PathBuf,
     /// The compiled `shift.c`.
     clock_shim: PathBuf,
 }
 
 impl Paths {
-    /// Checks that the functions are built, and compiles the shim. It does so once per process.
+    /// Checks that the functions are built, and compiles `shift.c`, once per process.
     pub(crate) fn prepare() -> Result<Self> {
         static PATHS: OnceLock<Result<Paths, String>> = OnceLock::new();
         let paths = PATHS.get_or_init(|| Self::prepare_once().map_err(|error| format!("{error:#}")));
@@ -60,17 +60,17 @@ impl Paths {
 
 /// The test environment.
 pub(crate) struct TestEnv {
-    /// The clients for this AWS and TikTok, as the scenarios have them for the local cloud.
+    /// Clients of the in-memory AWS and the simulator. The scenarios have the same type for the local cloud.
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) aws: Arc<Aws>,
     pub(crate) tiktok: Arc<Simulator>,
-    /// The proxy of the functions.
+    /// The fault proxy of `listener`.
     pub(crate) proxy: Arc<FaultProxy>,
     clock: Arc<Clock>,
     paths: Paths,
-    /// The port of the functions.
+    /// Receives the functions' calls to AWS and TikTok.
     listener: Listener,
-    /// The port of the clients. Its proxy injects nothing.
+    /// Receives the calls of `cloud`. Its proxy injects nothing.
     _client_listener: Listener,
     webhooks: Mutex<mpsc::UnboundedReceiver<ReceivedWebhook>>,
     webhook_sink: JoinHandle<()>,
@@ -105,13 +105,13 @@ impl TestEnv {
         })
     }
 
-    /// Opens a further port for the functions of one worker. Chunks do not pass through it: TikTok has one upload
-    /// address, which is the first port.
+    /// Opens a further listener, for the functions of one worker. Chunks do not pass through it: the simulator has one
+    /// upload address (`public_url`), which is the first listener.
     pub(crate) async fn open_listener(&self) -> Result<Listener> {
         Listener::serve(fault_proxy::bind().await?, &self.aws, &self.clock, &self.tiktok)
     }
 
-    /// Deletes all data of the previous run, and sets TikTok's settings for the next one.
+    /// Deletes all data and faults of the previous run, and changes TikTok's settings for the next one.
     pub(crate) fn reset(&self, settings: impl FnOnce(&mut Settings)) -> Result<()> {
         self.tiktok.reset();
         self.aws.clear();

@@ -1,5 +1,5 @@
-//! A video that becomes a post, and the ways in which it does: by a drop, by a request, or by an upload to a
-//! presigned URL.
+//! The posts of the tests, and the three ways to create one: drop a video, request a post of an object (`POST /posts`),
+//! or upload a video to a presigned URL (`POST /uploads`).
 
 use anyhow::{Context, Result, ensure};
 use domain::identity::PostId;
@@ -21,12 +21,12 @@ pub(crate) struct TestPost {
     pub(crate) id: PostId,
     /// The request that created the post; none for a drop.
     pub(crate) request: Option<Request>,
-    /// What is permitted to happen to the post.
+    /// Which responses and which end the post may have.
     pub(crate) model: Model,
 }
 
 impl TestPost {
-    /// The post that a dropped object becomes.
+    /// The post of a dropped object.
     fn of_drop(key: &str, version: String, video: &TestVideo) -> Self {
         let id = drop_id(key, &version);
         Self { key: key.to_owned(), version, video: video.clone(), id, request: None, model: Model::default() }
@@ -38,14 +38,14 @@ impl TestPost {
     }
 }
 
-/// The id of the post that a dropped version of an object becomes.
+/// The id of the post of a dropped object version.
 pub(crate) fn drop_id(key: &str, version: &str) -> PostId {
     let version = ObjectVersion::Id(version.to_owned());
     Source { bucket: BUCKET.to_owned(), key: key.to_owned(), version }.post_id()
 }
 
 impl TestEnv {
-    /// Drops a video, and sends its event.
+    /// Puts a video into the bucket, and sends S3's event to the queue.
     pub(crate) fn drop_video(&self, key: &str, video: &TestVideo, metadata: &[(&str, &str)]) -> Result<TestPost> {
         let version = self.aws.state().bucket.put(key, video.clone(), metadata);
         let post = TestPost::of_drop(key, version, video);
@@ -53,7 +53,7 @@ impl TestEnv {
         Ok(post)
     }
 
-    /// Sends S3's event of a post's object, which S3 may do more than once.
+    /// Sends S3's event of a post's object to the queue. S3 may send an event more than once, so a test may, too.
     pub(crate) fn send_event(&self, post: &TestPost) -> Result<()> {
         let now = self.now();
         self.aws.state().queue.put_object_created(&post.key, &post.version, post.video.bytes, now)
@@ -79,7 +79,7 @@ impl Lambda<'_> {
         let mut request = with_key("upload");
         let mut response = self.request_until_answered(&request).await?;
         if response.body["upload"].is_null() {
-            // The response was late and the URL has expired, so an upload is requested with another idempotency key.
+            // The response came after the URL had expired, so it has no URL. Another idempotency key gets another one.
             request = with_key("another-upload");
             response = self.request_until_answered(&request).await?;
         }
@@ -97,8 +97,8 @@ impl Lambda<'_> {
         Ok(TestPost::of_request(request, id, &key, version, video))
     }
 
-    /// Uploads the parts and completes the upload. The first attempt to complete is made before the first part is
-    /// uploaded, and must be rejected. Returns the object's key.
+    /// Uploads the parts and completes the upload. A first attempt to complete, while the first part is missing, must
+    /// be rejected. A cancel may end the upload at any moment. Returns the object's key.
     async fn upload_parts(&mut self, id: &PostId, video: &TestVideo, parts: &[Value]) -> Result<String> {
         let complete = Request::complete(id);
         let (first, others) = parts.split_first().context("the upload has no parts")?;

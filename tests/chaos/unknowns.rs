@@ -1,5 +1,5 @@
-//! What TikTok's documents leave open: for each of these settings, the simulator can behave in any of the possible
-//! ways.
+//! Behaviours of TikTok that its documents leave open. The simulator has a setting for each, and a variant of TikTok is
+//! a choice of these settings.
 
 use serde_json::json;
 use simulator::{
@@ -12,6 +12,7 @@ use simulator::{
 pub(crate) struct TikTokVariant {
     /// The name in the report.
     pub(crate) name: &'static str,
+    /// Changes the default settings to this variant's.
     pub(crate) set: fn(&mut Settings),
 }
 
@@ -21,7 +22,7 @@ impl TikTokVariant {
         !self.differs_in(|_| true)
     }
 
-    /// Whether a run that read these settings under documented TikTok may end differently under this variant.
+    /// Whether a run may end differently under this variant, if under documented TikTok it read these settings.
     pub(crate) fn may_differ(self, settings_read: &SettingsRead) -> bool {
         self.differs_in(|setting| settings_read.may_affect(setting))
     }
@@ -38,8 +39,8 @@ impl TikTokVariant {
 /// As documented, by the strictest reading.
 pub(crate) const DOCUMENTED: TikTokVariant = TikTokVariant { name: "as documented", set: |_| {} };
 
-/// Processes a video for hours and reports no bytes. After the upload URL has expired, only what the post has stored
-/// can prevent a second publish.
+/// Processes a video for three hours and reports no uploaded bytes. So when the upload URL has expired, only the post's
+/// stored mark that the last chunk may have been sent can prevent a second publish.
 pub(crate) const SLOW_AND_SILENT: TikTokVariant = TikTokVariant {
     name: "hours long, silent",
     set: |it| {
@@ -48,15 +49,16 @@ pub(crate) const SLOW_AND_SILENT: TikTokVariant = TikTokVariant {
     },
 };
 
-/// The label of a row whose runs use all of the variants below.
+/// Only a label, for rows whose runs use different variants.
 pub(crate) const EACH: TikTokVariant = TikTokVariant { name: "each setting", set: |_| {} };
 
 /// Fails a publish whose upload URL expired.
 pub(crate) const EXPIRED_UPLOAD_FAILS: TikTokVariant =
     TikTokVariant { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
 
-/// One setting at a time. `content_range_counts` is only in [`SEVERAL_SETTINGS`]: every response to a chunk depends
-/// on it, so no run would be equivalent. Random histories select a variant by its position here.
+/// One setting at a time. `content_range_counts` is only in [`SEVERAL_SETTINGS`]: every response to a chunk depends on
+/// it, so no run would be equivalent. Random histories select a variant by its position, so append new ones only with
+/// the knowledge that each seed then gives another history.
 pub(crate) const ONE_SETTING: [TikTokVariant; 8] = [
     TikTokVariant { name: "repeated chunk: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
     TikTokVariant { name: "repeated chunk: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },

@@ -48,6 +48,7 @@ impl AccountView {
         let (connection, since, why) = match &account.connection {
             Connection::Connected => ("connected", None, None),
             Connection::NeedsReconnect { since, why } => {
+                // Only `Account::disconnected` deletes the tokens. An account that lost its authorization keeps them.
                 let name = if account.tokens.is_forgotten() { "disconnected" } else { "needs_reconnect" };
                 (name, Some(*since), Some(why.clone()))
             }
@@ -77,6 +78,7 @@ pub(crate) struct Accounts {
 
 /// `GET /accounts`.
 pub(crate) async fn list(State(use_cases): State<Arc<UseCases>>) -> Result<Json<Accounts>, Problem> {
+    // `ConnectError::Store` is the error of every account route for a table that cannot be read.
     let accounts = use_cases.accounts.list().await.map_err(ConnectError::Store)?;
     Ok(Json(Accounts { accounts: accounts.iter().map(|account| AccountView::of(account)).collect() }))
 }
@@ -112,10 +114,10 @@ pub(crate) struct CreatorView {
 /// `GET /accounts/{alias}/creator`: queries TikTok, within the account's rate limit.
 pub(crate) async fn creator(
     State(use_cases): State<Arc<UseCases>>,
-    worker: WorkerContext,
+    context: WorkerContext,
     AccountPath(alias): AccountPath,
 ) -> Result<Json<CreatorView>, Problem> {
-    let worker = worker.begin(runtime::clock::now());
+    let worker = context.begin(runtime::clock::now());
     let creator = use_cases.creators.creator(&alias, &worker).await?;
     Ok(Json(CreatorView {
         username: creator.username,
@@ -151,7 +153,7 @@ pub(crate) struct DisconnectedView {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Revocation"))]
 pub(crate) struct RevocationView {
-    /// `revoked`, `not_needed` or `failed`.
+    /// `revoked`; `not_needed` if the account was already disconnected; `failed` if TikTok did not confirm it.
     outcome: &'static str,
     /// Why the revocation failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,7 +168,7 @@ impl From<Revocation> for RevocationView {
         let (outcome, why) = match revocation {
             Revocation::Revoked => ("revoked", None),
             Revocation::NotNeeded => ("not_needed", None),
-            Revocation::Failed { why } => ("failed", Some(why)),
+            Revocation::Failed(why) => ("failed", Some(why)),
         };
         let advice = "The user can remove the app in the TikTok app: Settings, Security, Apps and services.";
         Self { outcome, advice: why.is_some().then_some(advice), why }
@@ -194,6 +196,7 @@ mod tests {
     fn account_view_contains_no_token() {
         let sealed = Sealed::new(b"sealed-1".to_vec());
         let at = Timestamp::UNIX_EPOCH;
+        // `forgotten` supplies only the times: a pair with tokens is not a forgotten one.
         let pair = TokenPair { access: sealed.clone(), refresh: sealed, ..TokenPair::forgotten(at) };
         let (alias, open_id) = (Alias::new("anna").unwrap(), OpenId::new("open-1").unwrap());
         let account = Account::new(alias, open_id, Scopes::parse("video.upload"), pair);

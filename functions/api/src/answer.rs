@@ -1,4 +1,4 @@
-//! The choice between an HTML page and JSON, by the request's `Accept` header.
+//! The choice between an HTML page and JSON, by the request's `Accept` header. Quality values (`q=`) are ignored.
 
 use std::convert::Infallible;
 

@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 
 use crate::problem::Problem;
 
-/// Maximum size of a request body, in bytes. It is the limit of a sidecar, and a hundred times the size of TikTok's
-/// webhooks. `routes` sets it as the body limit of the router.
+/// Maximum size of a request body, in bytes. A sidecar has the same limit (`MAX_SIDECAR` in `storage`). TikTok's
+/// webhooks have about a hundredth of this size. `routes` sets it as the body limit of the router.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A request body of at most [`MAX_BODY_BYTES`].

@@ -80,6 +80,7 @@ pub(crate) async fn authorize(
 }
 
 /// `GET /oauth/callback`: receives TikTok's authorization response from the user's browser and connects the account.
+/// The route is public; `Connections::finish` rejects a response whose `state` no `GET /connect` issued.
 pub(crate) async fn callback(
     State(use_cases): State<Arc<UseCases>>,
     audience: Audience,

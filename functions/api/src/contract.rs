@@ -1,7 +1,7 @@
 //! Generator of the `OpenAPI` document, from the route table and the request and response types.
 //!
-//! The document is the file `functions/api/openapi.json`, which `GET /openapi.json` returns. A test compares the file
-//! with the generated document, so that the function contains no generator.
+//! Only tests compile this module. The document is the file `functions/api/openapi.json`, which `GET /openapi.json`
+//! returns; a test compares the file with the generated document.
 
 mod examples;
 mod operation;
@@ -160,6 +160,7 @@ fn request_types_have_an_example_and_a_limit() {
         assert!(body["description"].as_str().unwrap().contains("65536 bytes"), "{method} {path}");
         bodies += 1;
     }
+    // PATCH /accounts/{alias}, POST /posts, PATCH /posts/{id}, POST /uploads and POST /webhooks/tiktok.
     assert_eq!(bodies, 5, "every route with a body");
 }
 

@@ -13,7 +13,8 @@ use runtime::deadline::Deadline;
 /// The time between a request's deadline and the function's timeout. It is enough to send a response.
 const RESPONSE_MARGIN: Duration = Duration::from_secs(3);
 
-/// The name and deadline of the worker that handles a request.
+/// The name and deadline of the worker that handles a request. A handler that calls TikTok is a [`Worker`], because it
+/// may have to lock the account to refresh its tokens.
 pub(crate) struct WorkerContext {
     name: String,
     deadline: Timestamp,
@@ -36,13 +37,14 @@ impl<S: Sync> FromRequestParts<S> for WorkerContext {
     }
 }
 
-/// The time by which a handler must have stored its results: the function's timeout less 3 s.
+/// The time by which a handler must have stored its results: [`RESPONSE_MARGIN`] before the function's timeout.
 pub(crate) struct RequestDeadline(pub(crate) Timestamp);
 
 impl<S: Sync> FromRequestParts<S> for RequestDeadline {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Without a Lambda context, as in a test, there is no deadline.
         let deadline = parts.lambda_context_ref().map_or(u64::MAX, |context| context.deadline);
         Ok(Self(Deadline::from_epoch_ms(deadline).less(RESPONSE_MARGIN)))
     }

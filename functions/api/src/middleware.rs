@@ -32,8 +32,8 @@ fn gateway_route_key(request: &Request) -> Option<&str> {
     }
 }
 
-/// Forbids caching, framing, type sniffing and referrers for a response: authorization URLs are secrets of their reader.
-/// A page brings its own content security policy; every other response gets the strictest.
+/// Forbids caching, framing, type sniffing and referrers for a response: it may contain a secret, such as an upload
+/// URL. A page brings its own content security policy; every other response gets the strictest.
 /// <https://owasp.org/www-project-secure-headers/>
 pub(crate) async fn set_security_headers(mut response: Response) -> impl IntoResponse {
     let headers = response.headers_mut();

@@ -79,7 +79,7 @@ pub(crate) async fn retry(
     Ok(view(&use_cases.commands.retry(&id).await?))
 }
 
-/// `PATCH /posts/{id}`: changes a post's options by a merge patch, until its upload starts.
+/// `PATCH /posts/{id}`: changes a post's options by a merge patch, until its upload starts or after it failed.
 pub(crate) async fn update_options(
     State(use_cases): State<Arc<UseCases>>,
     PostPath(id): PostPath,

@@ -1,6 +1,6 @@
 //! Error responses: problem documents as in RFC 9457, `application/problem+json`.
 //!
-//! `code` is stable, and `type` is the same as a URN. [`Problem`] has a conversion from each error of `posting`; these
+//! `code` is stable, and `type` is the code as a URN. [`Problem`] has a conversion from each error of `posting`; these
 //! conversions choose the status and the code, and log the error once.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde::Serialize;
 const MAX_TEXT: usize = 500;
 
 /// Advice for an error that only the operator can fix.
-const OPERATOR: &str = "The operator finds the cause in the log of the api function.";
+const SEE_LOG: &str = "The operator finds the cause in the log of the api function.";
 /// Advice for an unknown post.
 pub(crate) const LIST_POSTS: &str = "GET /posts lists the posts.";
 const LIST_ACCOUNTS: &str = "GET /accounts lists the accounts.";
@@ -111,6 +111,7 @@ impl From<ConnectError> for Problem {
     }
 }
 
+/// The status of a failed connection: 502 if TikTok failed, 503 if one of our own services failed.
 fn connect_status(error: &ConnectError) -> StatusCode {
     match error {
         ConnectError::Alias(_) | ConnectError::Malformed | ConnectError::StateNotFound => StatusCode::BAD_REQUEST,
@@ -152,7 +153,7 @@ impl From<CreateError> for Problem {
         let (status, code, advice) = match &error {
             CreateError::Malformed(_) => (StatusCode::BAD_REQUEST, "request_malformed", "Correct the request."),
             CreateError::AccountNotFound(_) => (StatusCode::UNPROCESSABLE_ENTITY, "account_not_found", LIST_ACCOUNTS),
-            CreateError::ObjectNotFound { .. } => {
+            CreateError::ObjectNotFound(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "object_not_found", "Upload the object first, or name another.")
             }
             CreateError::Size(_) => (StatusCode::UNPROCESSABLE_ENTITY, "size_invalid", "Choose another video."),
@@ -175,8 +176,8 @@ impl From<CreateError> for Problem {
                 "parts_missing",
                 "Upload these parts completely, then complete the upload again.",
             ),
-            CreateError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", OPERATOR),
-            CreateError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+            CreateError::Object(_) => (StatusCode::SERVICE_UNAVAILABLE, "bucket_unavailable", SEE_LOG),
+            CreateError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", SEE_LOG),
         };
         Self::logged(status, code, &error, advice)
     }
@@ -204,7 +205,7 @@ impl From<CreatorError> for Problem {
                 Self { retry_after: Some(*after), ..problem }
             }
             CreatorError::Store(_) => {
-                Self::logged(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error, OPERATOR)
+                Self::logged(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error, SEE_LOG)
             }
         }
     }
@@ -219,7 +220,7 @@ impl From<CommandError> for Problem {
                 (StatusCode::BAD_REQUEST, "options_malformed", "Correct the options; nothing was changed.")
             }
             CommandError::Busy => (StatusCode::CONFLICT, "busy", "Try again in a few seconds."),
-            CommandError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", OPERATOR),
+            CommandError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", SEE_LOG),
         };
         Self::logged(status, code, &error, advice)
     }
@@ -266,7 +267,7 @@ mod tests {
     #[test]
     fn quoted_request_is_shortened_to_one_line() {
         let long = "x\n".repeat(30_000);
-        let errors = [CreateError::ObjectNotFound { key: long.clone() }, CreateError::ContentType(long.clone())];
+        let errors = [CreateError::ObjectNotFound(long.clone()), CreateError::ContentType(long.clone())];
         let direct = Problem::new(StatusCode::BAD_REQUEST, "query_malformed", &long, &long);
         for problem in errors.map(Problem::from).into_iter().chain([direct]) {
             let texts = [&problem.title, &problem.detail];

@@ -3,13 +3,13 @@
 //! `template.yaml` has one gateway route for each route of the table. It does not have a single `$default` route, for
 //! three reasons:
 //!
-//! - With `$default`, CORS preflight requests would need a third public route
+//! - With `$default`, CORS preflight requests would need a third public route, besides the callback and the webhook
 //!   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>).
 //! - IAM policies allow or deny calls by the ARN of a route, with method and path.
 //! - [`require_gateway_route`] compares the route here with the one that the gateway authorized.
 //!
-//! To add a route, add it here and in the template; the tests below compare the two. Then update `openapi.json` as the
-//! test in `contract` says.
+//! To add a route, add it here and in the template; `routes/tests.rs` compares the two. Then update `openapi.json` as
+//! the test in `contract` says.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::problem::Problem;
 use crate::use_cases::UseCases;
 use crate::{accounts, connect, posts, service, webhook};
 
-/// One method of one path.
+/// One method of one path. `S` is the state of the router: [`UseCases`], or nothing in a test.
 pub(crate) struct Route<S> {
     pub(crate) path: &'static str,
     handler: MethodRouter<S>,

@@ -25,8 +25,8 @@ impl UseCases {
     pub(crate) fn new(
         dependencies: &Dependencies,
         clients: &Clients,
-        connect: ConnectConfig,
-        webhooks: WebhookConfig,
+        connect_config: ConnectConfig,
+        webhook_config: WebhookConfig,
         intake: Intake,
     ) -> Self {
         Self {
@@ -38,9 +38,9 @@ impl UseCases {
             create_upload: dependencies.into(),
             account_settings: dependencies.into(),
             creators: dependencies.into(),
-            connections: Connections::new(connect, clients, dependencies),
+            connections: Connections::new(connect_config, clients, dependencies),
             webhooks: dependencies.into(),
-            webhook_log: WebhookLog::new(clients.dynamodb.clone(), webhooks.webhooks_table),
+            webhook_log: WebhookLog::new(clients.dynamodb.clone(), webhook_config.webhooks_table),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /webhooks/tiktok`, the receiver of TikTok's webhooks. The route is public; only a webhook that is signed with
 //! the app's secret has an effect.
 //!
-//! TikTok accepts only status 200 and otherwise repeats a webhook for three days
+//! TikTok repeats a webhook for three days until the status is 200
 //! (<https://developers.tiktok.com/doc/webhooks-overview>). The statuses are therefore:
 //!
 //! - 200: the webhook is stored;

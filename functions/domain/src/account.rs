@@ -11,6 +11,7 @@ pub use tokens::{TokenPair, TokenUse};
 
 use crate::authorization::ExpectedUser;
 use crate::identity::{Alias, OpenId};
+use crate::macros::named_enum;
 use crate::options::Mode;
 
 /// OAuth scopes with TikTok's names, for example `video.publish`.
@@ -20,13 +21,11 @@ pub struct Scopes(Vec<String>);
 
 impl Scopes {
     /// Parses TikTok's comma-separated list.
-    #[must_use]
     pub fn parse(list: &str) -> Self {
         Self(list.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
     }
 
     /// Returns the scope that uploads in this mode need.
-    #[must_use]
     pub fn needed_for(mode: Mode) -> &'static str {
         match mode {
             Mode::Direct => "video.publish",
@@ -34,9 +33,8 @@ impl Scopes {
         }
     }
 
-    /// Returns the scopes that the app requests by default: the scope of the mode, and the
-    /// scopes for the user's names. The username is part of the link to a post.
-    #[must_use]
+    /// Returns the scopes that the app requests by default: the scope of the mode, and the scopes for the user's
+    /// names. The username is part of the link to a post.
     pub fn least_for(mode: Mode) -> Self {
         Self(["user.info.basic", "user.info.profile", Self::needed_for(mode)].map(str::to_owned).to_vec())
     }
@@ -51,19 +49,16 @@ impl Scopes {
     }
 
     /// Tells whether the scopes include this one.
-    #[must_use]
     pub fn allow(&self, scope: &str) -> bool {
         self.0.iter().any(|granted| granted == scope)
     }
 
     /// Tells whether there are no scopes.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns TikTok's comma-separated list.
-    #[must_use]
     pub fn to_list(&self) -> String {
         self.0.join(",")
     }
@@ -97,16 +92,16 @@ pub struct RefreshLock {
     pub expires_at: Timestamp,
 }
 
-/// Whether the posts of an account wait for something.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Requirement {
-    /// A post waits for it.
-    Required,
-    /// A post does not wait for it.
-    #[default]
-    Optional,
+named_enum! {
+    /// Whether the posts of an account wait for something.
+    #[derive(Default)]
+    pub enum Requirement {
+        /// A post waits for it.
+        Required = "required",
+        /// A post does not wait for it.
+        #[default]
+        Optional = "optional",
+    }
 }
 
 /// An account.
@@ -134,7 +129,6 @@ pub struct Account {
 
 impl Account {
     /// Creates an account from the first authorization, with default preferences.
-    #[must_use]
     pub fn new(alias: Alias, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
         Self {
             alias,
@@ -149,16 +143,15 @@ impl Account {
         }
     }
 
-    /// Returns the account with a refresh lock. If the worker stops before it releases the
-    /// lock, the account is due again only after other idle accounts
-    /// ([`TokenPair::renewed_later`]).
+    /// Returns the account with a refresh lock. If the worker stops before it releases the lock, the account is due
+    /// again only after other idle accounts ([`TokenPair::renewed_later`]).
     #[must_use]
     pub fn locked(self, lock: RefreshLock, now: Timestamp) -> Self {
         Self { refreshing: Some(lock), tokens: self.tokens.renewed_later(now), ..self }
     }
 
-    /// Returns the account after another authorization, possibly by another user. The
-    /// preferences stay. The names of another user are not known yet.
+    /// Returns the account after another authorization, possibly by another user. The preferences stay. The names of
+    /// another user are not known yet.
     #[must_use]
     pub fn authorized(self, open_id: OpenId, scopes: Scopes, tokens: TokenPair) -> Self {
         let is_same_user = self.open_id == open_id;
@@ -181,16 +174,14 @@ impl Account {
         Self { connection, refreshing: None, ..self }
     }
 
-    /// Returns the account after the operator disconnected it. It has no tokens, and its
-    /// posts wait for another authorization.
+    /// Returns the account after the operator disconnected it. It has no tokens, and its posts wait for another
+    /// authorization.
     #[must_use]
     pub fn disconnected(self, why: &str, now: Timestamp) -> Self {
         Self { tokens: TokenPair::forgotten(now), ..self.authorization_lost(why, now) }
     }
 
-    /// Returns the user who must give the next authorization. Any user can give it to a
-    /// disconnected account.
-    #[must_use]
+    /// Returns the user who must give the next authorization. Any user can give it to a disconnected account.
     pub fn expected(&self) -> ExpectedUser {
         if self.tokens.is_forgotten() { ExpectedUser::Anybody } else { ExpectedUser::User(self.open_id.clone()) }
     }

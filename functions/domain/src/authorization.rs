@@ -1,9 +1,8 @@
 //! A request for a user's OAuth authorization. It is answered at most once, within ten minutes.
 //!
-//! The user's browser carries the [`AuthorizationState`] to TikTok and back. It is the only
-//! proof that a response belongs to a request of this app
-//! ([RFC 6749 §10.12](https://datatracker.ietf.org/doc/html/rfc6749#section-10.12)). It is
-//! therefore random, and only its [`Fingerprint`] is stored.
+//! The user's browser carries the [`AuthorizationState`] to TikTok and back. It is the only proof that a response
+//! belongs to a request of this app ([RFC 6749 §10.12](https://datatracker.ietf.org/doc/html/rfc6749#section-10.12)).
+//! It is therefore random, and only its [`Fingerprint`] is stored.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,33 +19,28 @@ pub const AUTHORIZATION_TERM: Duration = Duration::from_mins(10);
 /// The length of a state in characters: 32 bytes in base64url.
 const STATE_LENGTH: usize = 43;
 
-/// The OAuth parameter `state`. It is a secret: anyone who knows it could connect an account
-/// of their own in place of the user.
+/// The OAuth parameter `state`. It is secret: anyone who knows it could connect another account in place of the user.
 #[derive(Clone)]
 pub struct AuthorizationState(SecretString);
 
 impl AuthorizationState {
     /// Creates a state from random bytes.
-    #[must_use]
     pub fn new(random_bytes: [u8; 32]) -> Self {
         Self(BASE64URL_NOPAD.encode(&random_bytes).into())
     }
 
     /// Parses a state from TikTok's redirect. Returns `None` if this app cannot have created it.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_valid = text.len() == STATE_LENGTH && BASE64URL_NOPAD.decode(text.as_bytes()).is_ok();
         is_valid.then(|| Self(text.into()))
     }
 
     /// Returns the secret text, for the URL of TikTok's page.
-    #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
     /// Returns the fingerprint, which is stored to find the request again.
-    #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(HEXLOWER.encode(&Sha256::digest(self.expose().as_bytes())))
     }
@@ -64,13 +58,11 @@ pub struct Fingerprint(String);
 
 impl Fingerprint {
     /// Creates a fingerprint from its stored text.
-    #[must_use]
     pub fn restore(text: String) -> Self {
         Self(text)
     }
 
     /// Returns the text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -119,14 +111,13 @@ pub enum RequestClosed {
 
 impl AuthorizationRequest {
     /// Creates a request that expires [`AUTHORIZATION_TERM`] after `now`.
-    #[must_use]
     pub fn new(state: &AuthorizationState, alias: Alias, expected: ExpectedUser, now: Timestamp) -> Self {
         let expires_at = now + AUTHORIZATION_TERM;
         Self { fingerprint: state.fingerprint(), alias, expected, expires_at, answered_at: None }
     }
 
-    /// Marks the request as answered. The caller must store the returned request before it
-    /// uses the answer, so that only one answer counts.
+    /// Marks the request as answered. The caller must store the returned request before it uses the answer, so that
+    /// only one answer counts.
     ///
     /// # Errors
     /// [`RequestClosed`] if the request was already answered or has expired.

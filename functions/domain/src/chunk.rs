@@ -7,30 +7,26 @@
 //! - The last chunk takes the remainder and may have up to 128 MB.
 //! - A file under 5 MB is one chunk. One chunk means `chunk_size == size`.
 //!
-//! An older page of TikTok states the inverse formula,
-//! `chunk_size = floor(size / count)`. Equal chunks satisfy both formulas: with
-//! `chunk_size = floor(size / count)`, the remainder is less than `count`, and
-//! therefore less than `chunk_size`, so `floor(size / chunk_size) == count`.
+//! An older page of TikTok states the inverse formula, `chunk_size = floor(size / count)`. Equal chunks satisfy both
+//! formulas: with `chunk_size = floor(size / count)`, the remainder is less than `count`, and therefore less than
+//! `chunk_size`, so `floor(size / chunk_size) == count`.
 //!
-//! TikTok does not say whether a megabyte is 1,000,000 or 1,048,576 bytes. The
-//! limits here satisfy both meanings.
+//! TikTok does not say whether a megabyte is 1,000,000 or 1,048,576 bytes. The limits here satisfy both meanings.
 
 use serde::{Deserialize, Serialize};
 
 use crate::size::VideoSize;
 
-/// The smallest `chunk_size` of a plan with several chunks, in bytes: 5 MiB, which
-/// is more than 5 MB. TikTok's lower limit, see the [module](self).
+/// The smallest `chunk_size` of a plan with several chunks, in bytes: 5 MiB, which is more than 5 MB. TikTok's lower
+/// limit, see the [module](self).
 pub const MIN_CHUNK: u64 = 5_242_880;
-/// The largest `chunk_size`, in bytes: 64 MB, which is less than 64 MiB. TikTok's
-/// upper limit, see the [module](self).
+/// The largest `chunk_size`, in bytes: 64 MB, less than 64 MiB. TikTok's upper limit, see the [module](self).
 pub const MAX_CHUNK: u64 = 64_000_000;
 
 /// The configured upper limit of `chunk_size`, in bytes.
 ///
-/// A lower ceiling causes more requests, but less data to send again after a
-/// failure. If the ceiling would require chunks smaller than [`MIN_CHUNK`], the plan
-/// has fewer chunks, which exceed the ceiling but are smaller than 10 MiB.
+/// A lower ceiling causes more requests, but less data to send again after a failure. If the ceiling would require
+/// chunks smaller than [`MIN_CHUNK`], the plan has fewer chunks, above the ceiling but smaller than 10 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkCeiling(u64);
 
@@ -59,14 +55,12 @@ pub struct Chunk {
 
 impl Chunk {
     /// Returns the offset after the last byte.
-    #[must_use]
     pub fn end(&self) -> u64 {
         self.first + self.len
     }
 }
 
-/// The division of a video of one size into consecutive chunks, without gap or
-/// overlap.
+/// The division of a video of one size into consecutive chunks, without gap or overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkPlan {
     size: VideoSize,
@@ -75,7 +69,6 @@ pub struct ChunkPlan {
 
 impl ChunkPlan {
     /// Creates the plan with the fewest equal chunks that the ceiling allows.
-    #[must_use]
     pub fn new(size: VideoSize, ceiling: ChunkCeiling) -> Self {
         let by_ceiling = size.bytes().div_ceil(ceiling.0);
         let by_min_chunk = (size.bytes() / MIN_CHUNK).max(1);
@@ -93,33 +86,28 @@ impl ChunkPlan {
     }
 
     /// Returns the video's size.
-    #[must_use]
     pub fn size(&self) -> VideoSize {
         self.size
     }
 
     /// Returns the size of every chunk except the last, in bytes.
-    #[must_use]
     pub fn chunk_size(&self) -> u64 {
         self.size.bytes().checked_div(self.count).unwrap_or(0)
     }
 
     /// Returns the number of chunks: 1 to 1000.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Returns the chunk that starts at `offset`, if a chunk starts there.
-    #[must_use]
     pub fn chunk_at(&self, offset: u64) -> Option<Chunk> {
         let index = offset / self.chunk_size();
         (index < self.count && index * self.chunk_size() == offset).then(|| self.chunk(index))
     }
 
-    /// Returns the last chunk. Once its last byte was sent, TikTok may have the whole
-    /// video, and a new upload could publish it a second time.
-    #[must_use]
+    /// Returns the last chunk. Once its last byte was sent, TikTok may have the whole video, and a new upload could
+    /// publish it a second time.
     pub fn last(&self) -> Chunk {
         self.chunk(self.count - 1)
     }
@@ -129,14 +117,12 @@ impl ChunkPlan {
         (0..self.count).map(|index| self.chunk(index))
     }
 
-    /// Returns the chunk boundary that TikTok means by `uploaded`, an upload position
-    /// in a publish status or in the `Content-Range` of an upload response.
+    /// Returns the chunk boundary that TikTok means by `uploaded`, an upload position in a publish status or in the
+    /// `Content-Range` of an upload response.
     ///
-    /// TikTok does not say whether the position is the number of uploaded bytes or
-    /// the index of the last one. Returns `None` if neither reading is a boundary of
-    /// this plan. The two readings are both boundaries only if a chunk has one byte,
-    /// and no plan with several chunks has such a chunk.
-    #[must_use]
+    /// TikTok does not say whether the position is the number of uploaded bytes or the index of the last one. Returns
+    /// `None` if neither reading is a boundary of this plan. The two readings are both boundaries only if a chunk has
+    /// one byte, and no plan with several chunks has such a chunk.
     pub fn boundary_of(&self, uploaded: u64) -> Option<u64> {
         let is_boundary = |offset: u64| offset == self.size.bytes() || self.chunk_at(offset).is_some();
         [uploaded, uploaded.saturating_add(1)].into_iter().find(|&offset| is_boundary(offset))

@@ -1,12 +1,12 @@
 //! The creator's current settings on TikTok, and their effect on a post.
 //!
-//! Source: [TikTok's creator info page](https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info).
+//! Source: [TikTok's creator info
+//! page](https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info).
 
 use crate::options::PrivacyLevel;
 use crate::settings::Settings;
 
-/// The TikTok user that posts, as TikTok describes them now. TikTok requires that an app asks
-/// for this before each direct post.
+/// The TikTok user that posts, as described now. TikTok requires that an app asks for this before each direct post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creator {
     /// The username in links, without `@`.
@@ -29,7 +29,7 @@ pub struct Creator {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "privacy level {requested} is not available to @{username} now (TikTok allows {allowed}): set privacy_level to one \
-     of these, or change the account's privacy in the TikTok app", requested = .requested.as_str()
+     of these, or change the account's privacy in the TikTok app"
 )]
 pub struct PrivacyNotOffered {
     /// The privacy level of the post.
@@ -44,8 +44,7 @@ impl Creator {
     /// Returns the settings with the interactions disabled that the creator has disabled.
     ///
     /// # Errors
-    /// [`PrivacyNotOffered`] if the privacy level is not available. It is never replaced by
-    /// another level.
+    /// [`PrivacyNotOffered`] if the privacy level is not available. It is never replaced by another level.
     pub fn fit(&self, settings: Settings) -> Result<Settings, PrivacyNotOffered> {
         let requested = settings.privacy_level;
         if !self.privacy_levels.iter().any(|level| level == requested.as_str()) {

@@ -1,7 +1,7 @@
 //! The meaning of an object's key: a video, a sidecar, or the bytes of an upload.
 //!
-//! - `drop/<account>/…/<file>` with the extension `mp4`, `mov` or `webm` is a video of that
-//!   account. `drop/<file>` is a video of the default account.
+//! - `drop/<account>/…/<file>` with the extension `mp4`, `mov` or `webm` is a video of that account. `drop/<file>` is
+//!   a video of the default account.
 //! - `<file>.json` or `<file>.mp4.json` beside a video is its sidecar.
 //! - `uploads/<post>/<file>` has the bytes of a post that the API created.
 //!
@@ -56,31 +56,26 @@ pub enum Ignored {
 
 impl DropKey {
     /// Returns the meaning of a key, which has no URL encoding.
-    #[must_use]
     pub fn parse(key: &str) -> Self {
+        Self::read(key).unwrap_or_else(Self::Ignored)
+    }
+
+    fn read(key: &str) -> Result<Self, Ignored> {
         if let Some((post, _)) = key.strip_prefix(UPLOAD_PREFIX).and_then(|path| path.split_once('/')) {
-            return PostId::new(post).map_or(Self::Ignored(Ignored::Elsewhere), |post| Self::Upload { post });
+            return PostId::new(post).map(|post| Self::Upload { post }).map_err(|_| Ignored::Elsewhere);
         }
-        let Some(path) = key.strip_prefix(DROP_PREFIX) else {
-            return Self::Ignored(Ignored::Elsewhere);
-        };
+        let path = key.strip_prefix(DROP_PREFIX).ok_or(Ignored::Elsewhere)?;
         let (folder, file) = path.rsplit_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
-        if file.is_empty() {
-            return Self::Ignored(Ignored::Folder);
-        }
-        if file.starts_with('.') {
-            return Self::Ignored(Ignored::Hidden);
-        }
         match extension(file) {
-            Some(extension) if extension.eq_ignore_ascii_case("json") => Self::Sidecar,
+            _ if file.is_empty() => Err(Ignored::Folder),
+            _ if file.starts_with('.') => Err(Ignored::Hidden),
+            Some(extension) if extension.eq_ignore_ascii_case("json") => Ok(Self::Sidecar),
             Some(extension) if Container::from_extension(extension).is_some() => {
                 // The first folder names the account. Folders inside it have no meaning.
-                match folder.map(|path| Alias::new(path.split('/').next().unwrap_or(path))).transpose() {
-                    Ok(account) => Self::Video { account },
-                    Err(_) => Self::Ignored(Ignored::Account),
-                }
+                let account = folder.map(|path| Alias::new(path.split('/').next().unwrap_or(path))).transpose();
+                account.map(|account| Self::Video { account }).map_err(|_| Ignored::Account)
             }
-            _ => Self::Ignored(Ignored::Extension),
+            _ => Err(Ignored::Extension),
         }
     }
 }
@@ -93,8 +88,8 @@ pub struct InvalidFileName;
 /// Returns the key to which the caller uploads the bytes of a post.
 ///
 /// # Errors
-/// [`InvalidFileName`] if the file name is empty, longer than 200 bytes, starts with a dot,
-/// or contains `/` or a control character.
+/// [`InvalidFileName`] if the file name is empty, longer than 200 bytes, starts with a dot, or contains `/` or a
+/// control character.
 pub fn upload_key(post: &PostId, file_name: &str) -> Result<String, InvalidFileName> {
     let is_valid = (1..=200).contains(&file_name.len()) && !file_name.starts_with('.');
     if is_valid && !file_name.contains(|c: char| c == '/' || c.is_control()) {
@@ -104,9 +99,7 @@ pub fn upload_key(post: &PostId, file_name: &str) -> Result<String, InvalidFileN
     }
 }
 
-/// Returns the keys that a video's sidecar can have: for `clip.mp4`, these are
-/// `clip.mp4.json` and `clip.json`.
-#[must_use]
+/// Returns the keys that a video's sidecar can have: for `clip.mp4`, these are `clip.mp4.json` and `clip.json`.
 pub fn sidecars_of(video_key: &str) -> [String; 2] {
     [format!("{video_key}.json"), format!("{}.json", without_extension(video_key))]
 }
@@ -114,13 +107,11 @@ pub fn sidecars_of(video_key: &str) -> [String; 2] {
 /// Returns the common prefix of all videos that can have this sidecar.
 ///
 /// Other keys can have this prefix too; [`is_sidecar_of`] excludes them.
-#[must_use]
 pub fn videos_prefix_of(sidecar_key: &str) -> &str {
     without_extension(sidecar_key)
 }
 
 /// Tells whether a key is one that the sidecar of this video can have.
-#[must_use]
 pub fn is_sidecar_of(sidecar_key: &str, video_key: &str) -> bool {
     matches!(DropKey::parse(video_key), DropKey::Video { .. })
         && sidecars_of(video_key).iter().any(|key| key == sidecar_key)

@@ -45,13 +45,11 @@ pub struct Failure {
 
 impl Failure {
     /// Creates a failure without a log id.
-    #[must_use]
     pub fn new(reason: impl Into<Reason>, message: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { reason: reason.into(), message: message.into(), log_id: None, advice: advice.into() }
     }
 
     /// Creates a failure with the advice that its reason always has.
-    #[must_use]
     pub fn of(reason: Reason, message: impl Into<String>) -> Self {
         let advice = reason.advice();
         Self::new(reason, message, advice)
@@ -90,7 +88,6 @@ pub struct Rejection {
 
 impl Rejection {
     /// Creates a rejection without a log id.
-    #[must_use]
     pub fn new(code: &str, message: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), log_id: None, advice: advice.into() }
     }
@@ -113,7 +110,6 @@ fn sentence(f: &mut fmt::Formatter<'_>, message: &str, code: &str, log_id: Optio
 /// The wait before attempt `count`, counted from 1. It doubles from 2 seconds to 5 minutes.
 ///
 /// TikTok's error pages advise these two values for 5xx responses.
-#[must_use]
 pub fn backoff(count: u32) -> Duration {
     Duration::from_secs(2u64.saturating_pow(count.clamp(1, 9)).min(300))
 }
@@ -121,13 +117,11 @@ pub fn backoff(count: u32) -> Duration {
 /// Makes text from outside safe for logs, table items and messages: one line of at most `max_chars` characters.
 ///
 /// Control characters become spaces.
-#[must_use]
 pub fn single_line(text: &str, max_chars: usize) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_chars).collect()
 }
 
 /// An error and its causes, in one line, separated by colons.
-#[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))

@@ -1,10 +1,9 @@
 //! Identifiers: of posts, and TikTok's of publishes, videos and users; the aliases of accounts.
 //!
-//! Every id is text, also if TikTok sends a number. JSON parsers that read numbers as floats
-//! would change the last digits of a 19-digit video id.
+//! Every id is text, also if TikTok sends a number. JSON parsers that read numbers as floats would change the last
+//! digits of a 19-digit video id.
 //!
-//! `PostId` has two more constructors: `of_object` in [`crate::source`] and `of_request` in
-//! [`crate::request`].
+//! `PostId` has two more constructors: `of_object` in [`crate::source`] and `of_request` in [`crate::request`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +11,8 @@ use std::str::FromStr;
 use data_encoding::{BASE32_NOPAD, Specification};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::macros::string_conversions;
 
 /// The most characters of an invalid text that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 80;
@@ -31,13 +32,11 @@ impl InvalidId {
     }
 }
 
-/// Implements the conversions between a type that wraps a `String` and text. The type has
-/// the constructor `new`.
+/// Implements the conversions between a type that wraps a `String` and text. The type has the constructor `new`.
 macro_rules! text_conversions {
     ($name:ident) => {
         impl $name {
             /// Returns the text.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -56,23 +55,11 @@ macro_rules! text_conversions {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = InvalidId;
-            fn try_from(text: String) -> Result<Self, InvalidId> {
-                Self::new(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
-            }
-        }
+        string_conversions!($name);
     };
 }
 
-/// Defines an id: its type, its name and its rule in error messages, and a function that
-/// checks a text.
+/// Defines an id: its type, its name and its rule in error messages, and a function that checks a text.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $is_valid:expr) => {
         $(#[$doc])*
@@ -123,21 +110,25 @@ text_id!(
 
 impl PostId {
     /// Derives an id from random bytes, for a request without an idempotency key.
-    #[must_use]
     pub fn random(random_bytes: &[u8; 32]) -> Self {
         Self::of_parts(&[b"dropcast post of random".as_slice(), random_bytes.as_slice()])
     }
 
-    /// Derives an id from the SHA-256 of some parts. The hash includes the length of each
-    /// part, so that different parts with the same concatenation have different ids.
+    /// Derives an id from [the SHA-256 of some parts](sha256_of_parts).
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(lower_base32(&hash.finalize()[..20]))
+        Self(lower_base32(&sha256_of_parts(parts)[..20]))
     }
+}
+
+/// Returns the SHA-256 of some parts. It includes the length of each part, so that different parts with the same
+/// concatenation have different hashes.
+pub(crate) fn sha256_of_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }
 
 fn lower_base32(bytes: &[u8]) -> String {
@@ -146,8 +137,7 @@ fn lower_base32(bytes: &[u8]) -> String {
     lower.encoding().map_or_else(|_| BASE32_NOPAD.encode(bytes).to_ascii_lowercase(), |encoding| encoding.encode(bytes))
 }
 
-/// The alias of an account, in lower case. The operator chooses it, and it is the name of
-/// the account's folder under `drop/`.
+/// The alias of an account, in lower case. The operator chooses it. It names the account's folder under `drop/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Alias(String);
@@ -156,8 +146,8 @@ impl Alias {
     /// Creates an alias from a name in any case.
     ///
     /// # Errors
-    /// [`InvalidId`] if the name is empty, longer than 128 bytes in lower case, or contains
-    /// `/`, `#` or a control character.
+    /// [`InvalidId`] if the name is empty, longer than 128 bytes in lower case, or contains `/`, `#` or a control
+    /// character.
     pub fn new(name: &str) -> Result<Self, InvalidId> {
         // Check the lower case, which is stored: some letters have more bytes in lower case.
         let alias = name.to_lowercase();

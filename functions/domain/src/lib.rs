@@ -6,6 +6,8 @@
 //!
 //! In reading order:
 
+mod macros;
+
 pub mod identity;
 pub mod secret;
 

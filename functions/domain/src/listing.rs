@@ -2,6 +2,8 @@
 //!
 //! `storage/src/posts/listing.rs` executes such a query.
 
+use std::collections::BTreeSet;
+
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,8 +32,7 @@ pub struct PostFilter {
     pub before: Option<Timestamp>,
 }
 
-/// A position in a list of posts: that of the last post on a page. The next page begins
-/// after it.
+/// A position in a list of posts: that of the last post on a page. The next page begins after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     created_at: Timestamp,
@@ -54,25 +55,22 @@ impl Cursor {
     }
 
     /// Returns when the post was submitted, in whole milliseconds.
-    #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
     /// Returns the id of the post.
-    #[must_use]
     pub fn id(&self) -> &PostId {
         &self.id
     }
 
     /// Returns the cursor as an opaque text for the caller.
-    #[must_use]
     pub fn to_text(&self) -> String {
         BASE64URL_NOPAD.encode(format!("{}.{}", self.created_at.as_millisecond(), self.id).as_bytes())
     }
 
-    /// Parses a cursor's text. It needs no signature: a cursor is only a position, so a forged
-    /// one shows no posts that the filter excludes.
+    /// Parses a cursor's text. It needs no signature: a cursor is only a position, so a forged one shows no posts
+    /// that the filter excludes.
     ///
     /// # Errors
     /// [`InvalidCursor`] if the text does not have the form of [`Cursor::to_text`].
@@ -104,81 +102,50 @@ pub struct QueryError {
     pub detail: String,
 }
 
-/// The parameters of a query as text.
-#[derive(Debug, Default)]
-struct Parameters {
-    account: Option<String>,
-    state: Option<String>,
-    since: Option<String>,
-    before: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 impl ListPosts {
     /// Parses the query of a URL: the text after `?`.
     ///
     /// # Errors
     /// [`QueryError`] if a parameter is unknown, occurs twice, or has an invalid value.
     pub fn read(query: &str) -> Result<Self, QueryError> {
-        let parsed = Parameters::split(query).and_then(Parameters::parse);
-        parsed.map_err(|detail| QueryError { detail: single_line(&detail, MAX_DETAIL_CHARS) })
-    }
-}
-
-impl Parameters {
-    fn split(query: &str) -> Result<Self, String> {
-        let mut parameters = Self::default();
+        let error = |detail: &str| QueryError { detail: single_line(detail, MAX_DETAIL_CHARS) };
+        let mut list = Self { filter: PostFilter::default(), after: None, limit: DEFAULT_LIMIT };
+        let mut names = BTreeSet::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let parameter = match name.as_ref() {
-                "account" => &mut parameters.account,
-                "state" => &mut parameters.state,
-                "since" => &mut parameters.since,
-                "before" => &mut parameters.before,
-                "limit" => &mut parameters.limit,
-                "cursor" => &mut parameters.cursor,
-                _ => {
-                    let known = "account, state, since, before, limit and cursor";
-                    return Err(format!("{name}: unknown parameter; the parameters are {known}"));
-                }
-            };
-            if parameter.replace(value.into_owned()).is_some() {
-                return Err(format!("{name}: the parameter occurs twice"));
+            list.set(&name, &value).map_err(|detail| error(&format!("{name}: {detail}")))?;
+            if !names.insert(name.clone()) {
+                return Err(error(&format!("{name}: the parameter occurs twice")));
             }
         }
-        Ok(parameters)
+        Ok(list)
     }
 
-    fn parse(self) -> Result<ListPosts, String> {
-        let filter = PostFilter {
-            account: parse("account", self.account, |text| Alias::new(text).map_err(|error| error.to_string()))?,
-            state: parse("state", self.state, |text| {
-                serde_json::from_value::<StateName>(Value::from(text)).map_err(|error| error.to_string())
-            })?,
-            since: parse("since", self.since, parse_time)?,
-            before: parse("before", self.before, parse_time)?,
-        };
-        let limit = parse("limit", self.limit, |text| {
-            let number = text.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
-            number.ok_or_else(|| format!("must be a number from 1 to {MAX_LIMIT}"))
-        })?;
-        let after = parse("cursor", self.cursor, |text| Cursor::parse(text).map_err(|error| error.to_string()))?;
-        Ok(ListPosts { filter, after, limit: limit.unwrap_or(DEFAULT_LIMIT) })
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "account" => self.filter.account = Some(Alias::new(value).map_err(|error| error.to_string())?),
+            "state" => {
+                let state = serde_json::from_value(Value::from(value));
+                self.filter.state = Some(state.map_err(|error| error.to_string())?);
+            }
+            "since" => self.filter.since = Some(parse_time(value)?),
+            "before" => self.filter.before = Some(parse_time(value)?),
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                self.limit = limit.ok_or_else(|| format!("must be a number from 1 to {MAX_LIMIT}"))?;
+            }
+            "cursor" => self.after = Some(Cursor::parse(value).map_err(|error| error.to_string())?),
+            _ => {
+                let known = "account, state, since, before, limit and cursor";
+                return Err(format!("unknown parameter; the parameters are {known}"));
+            }
+        }
+        Ok(())
     }
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .map_err(|error: jiff::Error| format!("must be a time in RFC 3339, such as 2026-12-24T17:00:00Z ({error})"))
-}
-
-/// Parses a parameter if the query has it. An error starts with the name of the parameter.
-fn parse<T>(
-    name: &str,
-    text: Option<String>,
-    parse_value: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    text.map(|text| parse_value(&text).map_err(|error| format!("{name}: {error}"))).transpose()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Options in an object's metadata, for example `x-amz-meta-title`.
 //!
-//! The names are those of [`PostOptions`], in any case, with hyphens or underscores. S3
-//! returns [values beyond ASCII](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html)
-//! in the encoding of mail headers (RFC 2047), which this module decodes.
+//! The names are those of [`PostOptions`], in any case, with hyphens or underscores. S3 returns [values beyond
+//! ASCII](https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html) in the encoding of mail headers
+//! (RFC 2047), which this module decodes.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,9 @@ use serde::forward_to_deserialize_any;
 
 use crate::options::{OptionsError, PostOptions};
 
-/// Metadata of rclone, s3fs, goofys, s3cmd and similar tools. It describes the file, so it
-/// is ignored.
-const METADATA_OF_TOOLS: [&str; 14] = [
-    "atime",
-    "btime",
-    "ctime",
-    "mtime",
-    "uid",
-    "gid",
-    "permissions",
-    "xattr",
-    "md5chksum",
-    "s3cmd_attrs",
-    "s3b_last_modified",
-    "sha256",
-    "src_last_modified_millis",
-    "file_mtime",
-];
+/// Metadata of rclone, s3fs, goofys, s3cmd and similar tools. It describes the file, so it is ignored.
+const METADATA_OF_TOOLS: &str = "atime btime ctime mtime uid gid permissions xattr md5chksum s3cmd_attrs \
+     s3b_last_modified sha256 src_last_modified_millis file_mtime";
 
 /// Parses options from user metadata, whose names have no `x-amz-meta-` prefix.
 ///
@@ -42,7 +27,7 @@ pub fn options_from_metadata<'a>(
     let fields: BTreeMap<_, _> = metadata
         .into_iter()
         .map(|(name, text)| (name.to_ascii_lowercase().replace('-', "_"), HeaderText(decode(text))))
-        .filter(|(name, _)| !METADATA_OF_TOOLS.contains(&name.as_str()))
+        .filter(|(name, _)| !METADATA_OF_TOOLS.split(' ').any(|of_tool| of_tool == name))
         .collect();
     serde_path_to_error::deserialize(MapDeserializer::new(fields.into_iter()))
         .map_err(|error| OptionsError::in_field("object's metadata", &error))
@@ -58,8 +43,8 @@ fn decode(text: &str) -> String {
 
 /// The text of a header. It is converted to the type that the field of [`PostOptions`] has.
 ///
-/// The types of options are texts, enums, `bool` and `i32`. An option of another type needs
-/// a method here; `options/every_option.rs` tests this.
+/// The types of options are texts, enums, `bool` and `i32`. An option of another type needs a method here;
+/// `options/every_option.rs` tests this.
 struct HeaderText(String);
 
 impl<'de> Deserializer<'de> for HeaderText {
@@ -73,8 +58,8 @@ impl<'de> Deserializer<'de> for HeaderText {
         visitor.visit_some(self)
     }
 
-    // In these methods, an invalid text reaches the visitor as text: its error then quotes
-    // the text and names the expected type.
+    // In these methods, an invalid text reaches the visitor as text: its error then quotes the text and names the
+    // expected type.
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0.trim().to_ascii_lowercase().parse() {

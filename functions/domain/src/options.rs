@@ -1,12 +1,11 @@
 //! The options of a post. [`PostOptions`] is their only definition.
 //!
-//! All sources of options use it: a request to the API, a sidecar, an object's metadata
-//! ([`crate::metadata`]) and an account's preferences ([`crate::account::Preferences`]).
-//! [`crate::settings::Settings`] is the result of all sources for one post.
+//! All sources of options use it: a request to the API, a sidecar, an object's metadata ([`crate::metadata`]) and an
+//! account's preferences ([`crate::account::Preferences`]). [`crate::settings::Settings`] is the result of all
+//! sources for one post.
 //!
-//! In every source, a missing field and `null` mean: use the next source. An unknown field
-//! or an invalid value is an error, because a misspelt `privacy_levle` must not lead to a
-//! public post.
+//! In every source, a missing field and `null` mean: use the next source. An unknown field or an invalid value is an
+//! error, because a misspelt `privacy_levle` must not lead to a public post.
 
 use std::fmt::Display;
 
@@ -15,60 +14,38 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::failure::single_line;
+use crate::macros::named_enum;
 use crate::publish_at::PublishAt;
 
 /// The maximum length of [`OptionsError::detail`] in characters. The detail can quote the input.
 const MAX_DETAIL_CHARS: usize = 300;
 
-/// How TikTok receives a video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// TikTok publishes the video.
-    Direct,
-    /// TikTok sends the video to the creator's inbox, and the creator posts it in the app.
-    Draft,
-}
-
-/// Who can see a post. The values are TikTok's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum PrivacyLevel {
-    /// Everyone.
-    PublicToEveryone,
-    /// The creator's friends: followers whom the creator follows back.
-    MutualFollowFriends,
-    /// The creator's followers. TikTok offers this level to private accounts.
-    FollowerOfCreator,
-    /// Only the creator.
-    SelfOnly,
-}
-
-impl PrivacyLevel {
-    /// Returns TikTok's name of the level.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PublicToEveryone => "PUBLIC_TO_EVERYONE",
-            Self::MutualFollowFriends => "MUTUAL_FOLLOW_FRIENDS",
-            Self::FollowerOfCreator => "FOLLOWER_OF_CREATOR",
-            Self::SelfOnly => "SELF_ONLY",
-        }
-    }
-
-    /// Returns the level with this TikTok name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::PublicToEveryone, Self::MutualFollowFriends, Self::FollowerOfCreator, Self::SelfOnly]
-            .into_iter()
-            .find(|level| level.as_str() == text)
+named_enum! {
+    /// How TikTok receives a video.
+    pub enum Mode {
+        /// TikTok publishes the video.
+        Direct = "direct",
+        /// TikTok sends the video to the creator's inbox, and the creator posts it in the app.
+        Draft = "draft",
     }
 }
 
-/// The options of a post, as one source states them. A field that is missing or null is
-/// left to the next source: request, sidecar, object metadata, account, stack.
+named_enum! {
+    /// Who can see a post. The values are TikTok's.
+    pub enum PrivacyLevel {
+        /// Everyone.
+        PublicToEveryone = "PUBLIC_TO_EVERYONE",
+        /// The creator's friends: followers whom the creator follows back.
+        MutualFollowFriends = "MUTUAL_FOLLOW_FRIENDS",
+        /// The creator's followers. TikTok offers this level to private accounts.
+        FollowerOfCreator = "FOLLOWER_OF_CREATOR",
+        /// Only the creator.
+        SelfOnly = "SELF_ONLY",
+    }
+}
+
+/// The options of a post, as one source states them. A field that is missing or null is left to the next source:
+/// request, sidecar, object metadata, account, stack.
 // The API's OpenAPI document shows the comments of this struct and its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -81,8 +58,8 @@ impl PrivacyLevel {
 )]
 #[serde(deny_unknown_fields, default)]
 pub struct PostOptions {
-    /// The caption, with hashtags and mentions. It is cut to the stack's limit, which is at
-    /// most 2200 UTF-16 code units. Without a title, the file name is the caption.
+    /// The caption, with hashtags and mentions. It is cut to the stack's limit, which is at most 2200 UTF-16 code
+    /// units. Without a title, the file name is the caption.
     pub title: Option<String>,
     /// Whether TikTok publishes the video or sends it to the creator's inbox as a draft.
     pub mode: Option<Mode>,
@@ -104,8 +81,7 @@ pub struct PostOptions {
     pub brand_organic: Option<bool>,
     /// Labels the video as made by artificial intelligence.
     pub ai_generated: Option<bool>,
-    /// The earliest time at which the post is published, in RFC 3339. A time without an
-    /// offset is in the account's time zone.
+    /// The earliest time of publication, in RFC 3339. A time without an offset is in the account's time zone.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>", example = "2026-12-24T17:00:00+01:00"))]
     pub publish_at: Option<PublishAt>,
 }
@@ -138,14 +114,14 @@ impl PostOptions {
     /// Parses a sidecar or a request body. `input` names it in errors.
     ///
     /// # Errors
-    /// [`OptionsError`] if the bytes are not UTF-8 or not one JSON object, if a field is
-    /// unknown or occurs twice, or if a value is invalid.
+    /// [`OptionsError`] if the bytes are not UTF-8 or not one JSON object, if a field is unknown or occurs twice, or
+    /// if a value is invalid.
     pub fn from_json(bytes: &[u8], input: &str) -> Result<Self, OptionsError> {
         from_object(bytes, input)
     }
 
-    /// Returns these options with a [merge patch](https://www.rfc-editor.org/rfc/rfc7396)
-    /// applied: a missing field keeps its value, and `null` removes it.
+    /// Returns these options with a [merge patch](https://www.rfc-editor.org/rfc/rfc7396) applied: a missing field
+    /// keeps its value, and `null` removes it.
     ///
     /// # Errors
     /// The errors of [`PostOptions::from_json`] for the patch.

@@ -17,19 +17,18 @@ const LINK_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 ///
 /// The interval is a quarter of the publish's age, from 5 seconds to 2 hours: 15 seconds after a minute, half an hour
 /// after two hours. There is no timeout: polling goes on as long as TikTok may still publish.
-#[must_use]
 pub fn next_poll(since: Timestamp, now: Timestamp) -> Timestamp {
-    now + (age(since, now) / 4).clamp(MIN_INTERVAL, MAX_INTERVAL)
+    now + (elapsed(since, now) / 4).clamp(MIN_INTERVAL, MAX_INTERVAL)
 }
 
 /// When to poll for the link of a published video, or for the end of a delivered draft; `None` after a week.
-#[must_use]
 pub fn next_link_poll(since: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    let age = age(since, now);
+    let age = elapsed(since, now);
     (age < LINK_TIMEOUT).then(|| now + (age / 4).clamp(MIN_INTERVAL, MAX_LINK_INTERVAL))
 }
 
-fn age(since: Timestamp, now: Timestamp) -> Duration {
+/// Returns the time from `since` to `now`, or zero if `now` is earlier.
+pub(crate) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 

@@ -8,18 +8,18 @@
 //!                                                       +- deferred -+  <- lost ---+   any --> Failed | Cancelled
 //! ```
 //!
-//! A post starts as `Queued`. A worker claims it and reads its options; only then is it known whether the post is held or
-//! scheduled. A transition consumes the post, so a caller cannot continue with an outdated value. A transition changes
-//! only the value in memory. `storage` makes it durable with a conditional write, which fails if the post was written
-//! since it was read.
+//! A post starts as `Queued`. A worker claims it and reads its options; only then is it known whether the post is
+//! held or scheduled. A transition consumes the post, so a caller cannot continue with an outdated value. A
+//! transition changes only the value in memory. `storage` makes it durable with a conditional write, which fails if
+//! the post was written since it was read.
 //!
 //! **The commit point** is the last byte of the last chunk. Before the last chunk is sent, the commit mark is stored
-//! ([`Upload::may_be_complete`]). Without the mark, an upload can be abandoned and a new one begun. With the mark, TikTok
-//! may publish, so only TikTok's own report ([`Post::apply_report`]) can lead back to `Queued`.
+//! ([`Upload::may_be_complete`]). Without the mark, an upload can be abandoned and a new one begun. With the mark,
+//! TikTok may publish, so only TikTok's own report ([`Post::apply_report`]) can lead back to `Queued`.
 //!
-//! Submodules: `create` and `claim` begin the work, `transition` has the worker's steps, `report` and `event` apply what
-//! TikTok says, `command` applies what people request, `account_queue` tells which posts wait for a limit, and `fields`
-//! is the flat view for the table, the API and the events.
+//! Submodules: `create` and `claim` begin the work, `transition` has the worker's steps, `report` and `event` apply
+//! what TikTok says, `command` applies what people request, `account_queue` tells which posts wait for a limit, and
+//! `fields` is the flat view for the table, the API and the events.
 
 mod account_queue;
 mod claim;
@@ -48,6 +48,7 @@ pub use transition::{InvalidTransition, SentReceipt};
 
 use crate::failure::{Deferral, Failure};
 use crate::identity::{Alias, PostId, PublishId, VideoId};
+use crate::macros::named_enum;
 use crate::options::PostOptions;
 use crate::report::{Links, VisibilityChange};
 use crate::request::RequestDigest;
@@ -154,17 +155,16 @@ impl PostState {
     }
 }
 
-/// What a held post waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum HoldReason {
-    /// An approval.
-    Review,
-    /// A sidecar with its options.
-    Sidecar,
-    /// The upload of its bytes to S3. The post fails if they do not arrive in time.
-    Upload,
+named_enum! {
+    /// What a held post waits for.
+    pub enum HoldReason {
+        /// An approval.
+        Review = "review",
+        /// A sidecar with its options.
+        Sidecar = "sidecar",
+        /// The upload of its bytes to S3. The post fails if they do not arrive in time.
+        Upload = "upload",
+    }
 }
 
 /// Whether TikTok confirmed that it has every byte.
@@ -176,74 +176,48 @@ pub enum Receipt {
     Unconfirmed(Upload),
 }
 
-/// Whether a failed post may have been posted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Outcome {
-    /// It was not: TikTok never had every byte, or TikTok itself reported the failure.
-    NotPosted,
-    /// It may have been: TikTok may have had every byte and never reported a result.
-    Unknown,
-}
-
-/// Whether a post was approved, if its account requires a review.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Approval {
-    /// It was not approved, or needs no approval.
-    NotGiven,
-    /// It was approved.
-    Given,
-}
-
-/// A state's name, for people, logs and indexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "State"))]
-pub enum StateName {
-    /// The post waits for an approval, its sidecar or its bytes.
-    Held,
-    /// The post waits for its `publish_at`.
-    Scheduled,
-    /// The post waits for a worker, possibly until a limit or a failure has passed.
-    Queued,
-    /// A worker prepares or uploads the video.
-    Uploading,
-    /// TikTok has the video and processes it.
-    Processing,
-    /// The video is published.
-    Published,
-    /// The draft is in the creator's inbox.
-    Delivered,
-    /// The post failed. It can be retried if it was not posted.
-    Failed,
-    /// The post was cancelled.
-    Cancelled,
-}
-
-impl StateName {
-    /// The name in lower case, as the table, the API and the events have it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Scheduled => "scheduled",
-            Self::Queued => "queued",
-            Self::Uploading => "uploading",
-            Self::Processing => "processing",
-            Self::Published => "published",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+named_enum! {
+    /// Whether a failed post may have been posted.
+    pub enum Outcome {
+        /// It was not: TikTok never had every byte, or TikTok itself reported the failure.
+        NotPosted = "not_posted",
+        /// It may have been: TikTok may have had every byte and never reported a result.
+        Unknown = "unknown",
     }
 }
 
-impl std::fmt::Display for StateName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+named_enum! {
+    /// Whether a post was approved, if its account requires a review.
+    pub enum Approval {
+        /// It was not approved, or needs no approval.
+        NotGiven = "not_given",
+        /// It was approved.
+        Given = "given",
+    }
+}
+
+named_enum! {
+    /// A state's name, for people, logs and indexes.
+    #[cfg_attr(feature = "schema", schemars(rename = "State"))]
+    pub enum StateName {
+        /// The post waits for an approval, its sidecar or its bytes.
+        Held = "held",
+        /// The post waits for its `publish_at`.
+        Scheduled = "scheduled",
+        /// The post waits for a worker, possibly until a limit or a failure has passed.
+        Queued = "queued",
+        /// A worker prepares or uploads the video.
+        Uploading = "uploading",
+        /// TikTok has the video and processes it.
+        Processing = "processing",
+        /// The video is published.
+        Published = "published",
+        /// The draft is in the creator's inbox.
+        Delivered = "delivered",
+        /// The post failed. It can be retried if it was not posted.
+        Failed = "failed",
+        /// The post was cancelled.
+        Cancelled = "cancelled",
     }
 }
 
@@ -315,7 +289,6 @@ impl Deref for Post {
 
 impl Post {
     /// Creates the post of a dropped object, which is due immediately.
-    #[must_use]
     pub fn submit(account: Alias, source: Source, bytes: Option<u64>, now: Timestamp) -> Self {
         let queued = PostState::Queued { not_before: now, deferral: None, upload: None };
         let post = Self(PostFacts {
@@ -357,25 +330,21 @@ impl Post {
     }
 
     /// Restores a post from its stored data.
-    #[must_use]
     pub fn restore(facts: PostFacts) -> Self {
         Self(facts)
     }
 
     /// The state's name.
-    #[must_use]
     pub fn state_name(&self) -> StateName {
         self.state.name()
     }
 
     /// The unfinished upload, if there is one.
-    #[must_use]
     pub fn upload(&self) -> Option<&Upload> {
         self.state.fields().upload
     }
 
     /// TikTok's id of the newest publish, if one was begun.
-    #[must_use]
     pub fn publish_id(&self) -> Option<&PublishId> {
         self.state.fields().publish_id
     }

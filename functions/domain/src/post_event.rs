@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::identity::{Alias, PostId, PublishId, VideoId};
+use crate::macros::named_enum;
 use crate::options::Mode;
 use crate::post::{HoldReason, Outcome, Post, StateFields, StateName};
 use crate::reason::Reason;
@@ -17,23 +18,13 @@ use crate::source::{ObjectVersion, Source};
 /// The version of the schema. It is raised when a field is removed or changes its meaning, not when one is added.
 pub const VERSION: u32 = 1;
 
-/// The kind of change, which is EventBridge's `detail-type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PostEventKind {
-    /// The post is new or has another state than before.
-    StateChanged,
-    /// The state is the same and another field of the event changed, such as the deferral or the links.
-    Updated,
-}
-
-impl PostEventKind {
-    /// The value of `detail-type`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::StateChanged => "Post State Changed",
-            Self::Updated => "Post Updated",
-        }
+named_enum! {
+    /// The kind of change, which is EventBridge's `detail-type`.
+    pub enum PostEventKind {
+        /// The post is new or has another state than before.
+        StateChanged = "Post State Changed",
+        /// The state is the same and another field of the event changed, such as the deferral or the links.
+        Updated = "Post Updated",
     }
 }
 
@@ -125,9 +116,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// The event of this change; `None` if no field of the event changed, as when a lease was renewed, a chunk was sent
-    /// or the status was polled.
-    #[must_use]
+    /// The event of this change; `None` if no field of the event changed, as when a lease was renewed, a chunk was
+    /// sent or the status was polled.
     pub fn event(&self, stack: &str) -> Option<(PostEventKind, PostEvent)> {
         let (state, detail) = (self.after.state_name(), EventDetail::of(&self.after));
         let previous_state = self.before.as_ref().map(Post::state_name);
@@ -158,7 +148,6 @@ impl Change {
 
 impl PostEvent {
     /// When the change was made.
-    #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
     }
@@ -187,7 +176,7 @@ impl EventDetail {
             links,
             failure,
             outcome,
-            // The lease and the upload are secret or internal. The others follow from the state's name and the event's time.
+            // The lease and the upload are secret or internal. The others follow from the state and the event's time.
             lease: _,
             upload: _,
             receipt: _,

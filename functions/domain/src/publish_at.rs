@@ -1,8 +1,8 @@
 //! The option `publish_at`: the earliest time at which a post may be published.
 //!
-//! It is an instant, or a local time in the account's [`Zone`]. The rules of all time
-//! zones are compiled into the program, so that every environment uses the same
-//! version of the [IANA time zone database](https://www.iana.org/time-zones).
+//! It is an instant, or a local time in the account's [`Zone`]. The rules of all time zones are compiled into the
+//! program, so that every environment uses the same version of the [IANA time zone
+//! database](https://www.iana.org/time-zones).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
+
+use crate::macros::string_conversions;
 
 /// The most characters of an invalid text that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 80;
@@ -34,7 +36,6 @@ impl Zone {
     }
 
     /// Returns the name in IANA's spelling.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
@@ -87,14 +88,13 @@ pub enum UnresolvedPublishAt {
 impl PublishAt {
     /// Returns the instant. A local time is in `zone`, the account's time zone.
     ///
-    /// When daylight saving time starts, the clocks skip some local times. A skipped
-    /// time moves forward by the length of the gap: 02:30 becomes 03:30. When daylight
-    /// saving time ends, some local times occur twice. A repeated time is the first
-    /// of the two. Both are the [rules of RFC 5545](https://www.rfc-editor.org/rfc/rfc5545#section-3.3.5).
+    /// When daylight saving time starts, the clocks skip some local times. A skipped time moves forward by the length
+    /// of the gap: 02:30 becomes 03:30. When daylight saving time ends, some local times occur twice. A repeated time
+    /// is the first of the two. Both are the [rules of RFC
+    /// 5545](https://www.rfc-editor.org/rfc/rfc5545#section-3.3.5).
     ///
     /// # Errors
-    /// [`UnresolvedPublishAt`] if a local time has no zone or is out of range. There
-    /// is no default zone.
+    /// [`UnresolvedPublishAt`] if a local time has no zone or is out of range. There is no default zone.
     pub fn instant(self, zone: Option<&Zone>) -> Result<Timestamp, UnresolvedPublishAt> {
         match (self, zone) {
             (Self::Instant(at), _) => Ok(at),
@@ -117,8 +117,8 @@ impl FromStr for PublishAt {
             return Ok(Self::Instant(at));
         }
         let invalid = || InvalidPublishAt(text.chars().take(MAX_QUOTED_CHARS).collect());
-        // Only a date and a time remain valid. The parser for local times would ignore
-        // a zone in brackets or an invalid offset, so check the characters first.
+        // Only a date and a time remain valid. The parser for local times would ignore a zone in brackets or an
+        // invalid offset, so check the characters first.
         let (date, time) = text.split_once(['T', 't', ' ']).ok_or_else(invalid)?;
         let has_only_digits_and = |separator, part: &str| part.chars().all(|c| c.is_ascii_digit() || c == separator);
         let without_fraction = time.split_once('.').map_or(time, |(before, _)| before);
@@ -141,18 +141,7 @@ impl fmt::Display for PublishAt {
     }
 }
 
-impl TryFrom<String> for PublishAt {
-    type Error = InvalidPublishAt;
-    fn try_from(text: String) -> Result<Self, InvalidPublishAt> {
-        text.parse()
-    }
-}
-
-impl From<PublishAt> for String {
-    fn from(at: PublishAt) -> Self {
-        at.to_string()
-    }
-}
+string_conversions!(PublishAt);
 
 #[cfg(test)]
 mod tests {

@@ -11,13 +11,11 @@ pub struct Rate(u64);
 
 impl Rate {
     /// Creates a rate from bytes per second; 0 becomes 1.
-    #[must_use]
     pub const fn new(bytes_per_second: u64) -> Self {
         Self(if bytes_per_second == 0 { 1 } else { bytes_per_second })
     }
 
     /// Returns the rate at which `bytes` were sent in `time`.
-    #[must_use]
     pub fn of(bytes: u64, time: Duration) -> Self {
         let micros = time.as_micros().max(1);
         Self::new(u64::try_from(u128::from(bytes) * 1_000_000 / micros).unwrap_or(u64::MAX))
@@ -25,8 +23,7 @@ impl Rate {
 
     /// Returns the harmonic mean of this rate and a newer one.
     ///
-    /// It is the mean of the times per byte, so that a slow chunk has more weight
-    /// than a fast one.
+    /// It is the mean of the times per byte, so that a slow chunk has more weight than a fast one.
     #[must_use]
     pub fn averaged_with(self, newer: Self) -> Self {
         let (a, b) = (u128::from(self.0), u128::from(newer.0));
@@ -34,14 +31,12 @@ impl Rate {
     }
 
     /// Returns the time to send `bytes` at this rate.
-    #[must_use]
     pub fn time_for(self, bytes: u64) -> Duration {
         let micros = u128::from(bytes) * 1_000_000 / u128::from(self.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
     /// Returns the rate in bytes per second.
-    #[must_use]
     pub fn bytes_per_second(self) -> u64 {
         self.0
     }

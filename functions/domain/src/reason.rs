@@ -42,22 +42,6 @@ pub enum ReasonKind {
     Stack,
 }
 
-impl ReasonKind {
-    /// The kind's name, as the documentation shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::Account => "account",
-            Self::Video => "video",
-            Self::Options => "options",
-            Self::Source => "source",
-            Self::TikTok => "TikTok",
-            Self::Stack => "stack",
-        }
-    }
-}
-
 /// Defines [`Reason`] from the table below: kind, then per reason the variant, code, meaning and advice.
 macro_rules! reasons {
     ($($kind:ident { $($reason:ident $code:literal $meaning:literal $advice:literal;)* })*) => {
@@ -75,7 +59,6 @@ macro_rules! reasons {
             pub const ALL: &'static [Self] = &[$($(Self::$reason,)*)*];
 
             /// Reads a code. A code that is not our own is TikTok's.
-            #[must_use]
             pub fn parse(code: &str) -> Self {
                 match code {
                     $($($code => Self::$reason,)*)*
@@ -163,25 +146,21 @@ reasons! {
 
 impl Reason {
     /// The stable code.
-    #[must_use]
     pub fn code(&self) -> &str {
         self.row().0
     }
 
     /// What the reason concerns.
-    #[must_use]
     pub fn kind(&self) -> ReasonKind {
         self.row().1
     }
 
     /// What the reason means, in a sentence for people; `None` for TikTok's codes.
-    #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {
         self.row().2
     }
 
     /// What the user or the operator can do; empty for TikTok's codes, whose advice is in their own tables.
-    #[must_use]
     pub fn advice(&self) -> &'static str {
         self.row().3
     }
@@ -190,19 +169,16 @@ impl Reason {
     ///
     /// A post deferred for a limit stays in its account's queue ([`crate::rate_limit`]): its wait is an estimate, and
     /// it can be woken earlier. A post deferred for any other reason leaves the queue and lets later posts pass.
-    #[must_use]
     pub fn is_limit(&self) -> bool {
         self.kind() == ReasonKind::Limit
     }
 
     /// Tells whether TikTok itself reported a limit, although our own counters had room.
-    #[must_use]
     pub fn is_platform_limit(&self) -> bool {
         matches!(self, Self::Platform(code) if PLATFORM_LIMITS.contains(&code.as_str()))
     }
 
     /// Tells whether a post deferred for this reason resumes when its account is connected again.
-    #[must_use]
     pub fn resumes_on_reconnect(&self) -> bool {
         *self == Self::NeedsReconnect
     }
@@ -211,7 +187,6 @@ impl Reason {
     ///
     /// CloudWatch bills each value as a metric of its own, so the number of values must be bounded. `is_documented`
     /// tells whether a code is in TikTok's table of error codes, which the `tiktok` crate has (`error_codes::find`).
-    #[must_use]
     pub fn metric_label(&self, is_documented: impl FnOnce(&str) -> bool) -> &str {
         match self {
             Self::Platform(code) if FailReason::find(code).is_none() && !is_documented(code) => "other",
@@ -319,14 +294,22 @@ mod tests {
         }
     }
 
+    /// The kind's name in `docs/reasons.md`.
+    fn kind_name(reason: &Reason) -> String {
+        match reason.kind() {
+            ReasonKind::TikTok => "TikTok".to_owned(),
+            kind => format!("{kind:?}").to_lowercase(),
+        }
+    }
+
     /// The generated part of `docs/reasons.md`.
     fn documentation() -> String {
         let own = Reason::ALL.iter().map(|reason| {
-            let (kind, meaning) = (reason.kind().as_str(), reason.meaning().unwrap_or_default());
+            let (kind, meaning) = (kind_name(reason), reason.meaning().unwrap_or_default());
             format!("| `{reason}` | {kind} | {meaning} | {} |\n", reason.advice())
         });
         let platform = FAIL_REASONS.iter().map(|FailReason { code, meaning, advice, .. }| {
-            let kind = Reason::parse(code).kind().as_str();
+            let kind = kind_name(&Reason::parse(code));
             format!("| `{code}` | {kind} | {meaning}. | {advice} |\n")
         });
         let table = "| code | kind | meaning | what to do |\n|---|---|---|---|\n";

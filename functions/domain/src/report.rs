@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{PublishId, VideoId};
+use crate::macros::named_enum;
 
 /// TikTok's status of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,16 +81,17 @@ pub struct VisibilityChange {
     pub at: Timestamp,
 }
 
-/// Whether a video is publicly visible.
-///
-/// The order matters: of two changes in the same second, the greater one counts, which is [`Visibility::Withdrawn`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Visibility {
-    /// It is.
-    Public,
-    /// It was, and is no longer.
-    Withdrawn,
+named_enum! {
+    /// Whether a video is publicly visible.
+    ///
+    /// The order matters: of two changes in the same second, the greater one counts, which is [`Visibility::Withdrawn`].
+    #[derive(PartialOrd, Ord)]
+    pub enum Visibility {
+        /// It is.
+        Public = "public",
+        /// It was, and is no longer.
+        Withdrawn = "withdrawn",
+    }
 }
 
 /// The links of a published video.
@@ -109,13 +111,11 @@ impl Links {
     }
 
     /// Tells whether the share link is the one of this video.
-    #[must_use]
     pub fn belong_to(&self, id: &VideoId) -> bool {
         self.share_url.as_ref().is_some_and(|url| url.contains(id.as_str()))
     }
 
     /// Builds the share link of a video from its id and its creator's username.
-    #[must_use]
     pub fn of_video(username: &str, id: &VideoId) -> Self {
         Self { share_url: Some(format!("https://www.tiktok.com/@{username}/video/{id}")), cover_url: None }
     }
@@ -155,8 +155,8 @@ const fn reason(code: &'static str, reaction: FailReaction, meaning: &'static st
 
 /// TikTok's documented reasons, in the order of its page.
 ///
-/// A row with [`FailReaction::Retry`] or [`FailReaction::RetryNextDay`] begins another upload. It is safe only because
-/// TikTok itself says that this publish failed.
+/// A row with [`FailReaction::Retry`] or [`FailReaction::RetryNextDay`] begins another upload. It is safe only
+/// because TikTok itself says that this publish failed.
 #[rustfmt::skip]
 pub const FAIL_REASONS: [FailReason; 13] = {
     use FailReaction::{AuthorizationLost, Cancel, Fail, Retry, RetryNextDay};
@@ -179,7 +179,6 @@ pub const FAIL_REASONS: [FailReason; 13] = {
 
 impl FailReason {
     /// Finds a reason by TikTok's code.
-    #[must_use]
     pub fn find(code: &str) -> Option<&'static Self> {
         FAIL_REASONS.iter().find(|reason| reason.code == code)
     }

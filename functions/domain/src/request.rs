@@ -1,14 +1,12 @@
 //! Requests to the API that create a post: their bodies and their idempotency key.
 //!
-//! A request with the same [`IdempotencyKey`] always gets the same post. The post stores the
-//! [`RequestDigest`], by which `posting/src/create/post.rs` detects that a key is reused for a
-//! different request.
+//! A request with the same [`IdempotencyKey`] always gets the same post. The post stores the [`RequestDigest`], by
+//! which `posting/src/create/post.rs` detects that a key is reused for a different request.
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::identity::{Alias, PostId};
+use crate::identity::{Alias, PostId, sha256_of_parts};
 use crate::options::{OptionsError, PostOptions, from_object};
 
 /// The name of a request body in [`OptionsError::input`].
@@ -16,8 +14,8 @@ const INPUT: &str = "request";
 /// The maximum length of an idempotency key in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
-/// The value of an
-/// [`Idempotency-Key` header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+/// The value of an [`Idempotency-Key`
+/// header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -29,8 +27,8 @@ pub struct IdempotencyKey(String);
 pub struct InvalidKey;
 
 impl IdempotencyKey {
-    /// Parses the value of the header. The draft standard requires double quotes; they are
-    /// optional here, because most callers omit them.
+    /// Parses the value of the header. The draft standard requires double quotes; they are optional here, because
+    /// most callers omit them.
     ///
     /// # Errors
     /// [`InvalidKey`] if the key is empty, longer than 255 bytes, or not printable ASCII.
@@ -44,7 +42,6 @@ impl IdempotencyKey {
     }
 
     /// Returns the key without quotes.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -52,7 +49,6 @@ impl IdempotencyKey {
 
 impl PostId {
     /// Derives the id of the post that requests with this key create.
-    #[must_use]
     pub fn of_request(key: &IdempotencyKey) -> Self {
         Self::of_parts(&["dropcast post of request", key.as_str()].map(str::as_bytes))
     }
@@ -129,7 +125,6 @@ impl PostForm {
     }
 
     /// Returns the digest of the request.
-    #[must_use]
     pub fn digest(&self) -> RequestDigest {
         RequestDigest::of("posts", &to_json(self))
     }
@@ -142,7 +137,6 @@ impl UploadForm {
     }
 
     /// Returns the digest of the request.
-    #[must_use]
     pub fn digest(&self) -> RequestDigest {
         RequestDigest::of("uploads", &to_json(self))
     }
@@ -153,23 +147,16 @@ fn to_json(form: &impl Serialize) -> String {
     serde_json::to_string(form).unwrap_or_default()
 }
 
-/// The SHA-256 of a request's route and parsed body, in hexadecimal digits. Spaces and the
-/// order of fields do not change it.
+/// The SHA-256 of a request's route and parsed body, in hexadecimal. Spaces and the order of fields do not change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestDigest(String);
 
 impl RequestDigest {
-    /// Computes the digest of a body for a route. The body must be serialized again after
-    /// it was parsed, so that equal requests have equal texts.
-    #[must_use]
+    /// Computes the digest of a body for a route. The body must be serialized again after it was parsed, so that
+    /// equal requests have equal texts.
     pub fn of(route: &str, body: &str) -> Self {
-        let mut hash = Sha256::new();
-        for part in [route, body] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self(HEXLOWER.encode(&hash.finalize()))
+        Self(HEXLOWER.encode(&sha256_of_parts(&[route, body].map(str::as_bytes))))
     }
 }
 

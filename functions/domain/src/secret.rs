@@ -1,26 +1,23 @@
 //! Types for secrets: [`SecretString`] in memory and [`Sealed`] in the database.
 //!
-//! Neither type implements `Display`, and their `Debug` output does not contain the
-//! secret. Only the crate `storage` can open a [`Sealed`].
+//! Neither type implements `Display`, and their `Debug` output does not contain the secret. Only the crate `storage`
+//! can open a [`Sealed`].
 
 use std::fmt;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
-/// The ciphertext of a secret. It is safe to store: only the KMS key that encrypted
-/// it can decrypt it.
+/// The ciphertext of a secret. It is safe to store: only the KMS key that encrypted it can decrypt it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
     /// Wraps ciphertext that KMS returned.
-    #[must_use]
     pub fn new(ciphertext: Vec<u8>) -> Self {
         Self(ciphertext)
     }
 
     /// Returns the ciphertext.
-    #[must_use]
     pub fn ciphertext(&self) -> &[u8] {
         &self.0
     }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::options::{Mode, PostOptions, PrivacyLevel};
 use crate::title::{Title, TitleFrame, TitleFrameTooLong, TitleLimit, title_of_file};
 
-/// The settings with which a post is sent to TikTok. Each option of [`PostOptions`] has its
-/// final value. Only `publish_at` is missing: the post's state has that time.
+/// The settings with which a post is sent to TikTok. Each option of [`PostOptions`] has its final value. Only
+/// `publish_at` is missing: the post's state has that time.
 #[expect(clippy::struct_excessive_bools, reason = "TikTok's API has these switches")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -54,9 +54,8 @@ pub struct StackDefaults {
 /// Options that contradict each other or TikTok's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A direct post with branded content is private. TikTok's
-    /// [content sharing guidelines](https://developers.tiktok.com/doc/content-sharing-guidelines)
-    /// forbid this.
+    /// A direct post with branded content is private. TikTok's [content sharing
+    /// guidelines](https://developers.tiktok.com/doc/content-sharing-guidelines) forbid this.
     #[error("branded content cannot be private: with brand_content, choose a privacy_level other than SELF_ONLY")]
     BrandedContentIsPrivate,
     /// The account's title prefix and suffix are longer than a title may be.
@@ -69,8 +68,7 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Resolves options without a title prefix and suffix. Without a title, the file name
-    /// is the title.
+    /// Resolves options without a title prefix and suffix. Without a title, the file name is the title.
     ///
     /// # Errors
     /// [`SettingsError`] if TikTok would reject the settings.
@@ -81,8 +79,7 @@ impl Settings {
     /// Resolves options, with the account's title prefix and suffix around the title.
     ///
     /// # Errors
-    /// [`SettingsError`] if TikTok would reject the settings or the prefix and suffix are
-    /// longer than the title limit.
+    /// [`SettingsError`] if TikTok would reject the settings, or prefix and suffix exceed the title limit.
     pub fn resolve_framed(
         options: &PostOptions,
         file_name: &str,

@@ -25,8 +25,8 @@ pub enum SizeError {
 }
 
 impl VideoSize {
-    /// TikTok's limit in bytes: 4 GB, in the stricter decimal meaning, from
-    /// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+    /// TikTok's limit in bytes: 4 GB, in the stricter decimal meaning, from [TikTok's media
+    /// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
     pub const MAX: u64 = 4_000_000_000;
 
     /// Creates a size from bytes.
@@ -39,7 +39,6 @@ impl VideoSize {
     }
 
     /// Returns the size in bytes.
-    #[must_use]
     pub fn bytes(self) -> u64 {
         self.0
     }

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::PostId;
 use crate::trace::TraceId;
 
-/// The version of an object. Every read of the object names it, so that a post never mixes
-/// the bytes of two versions.
+/// The version of an object. Every read of the object names it, so that a post never mixes the bytes of two versions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ObjectVersion {
     /// The version id, in a bucket with versioning.
@@ -20,16 +19,14 @@ pub enum ObjectVersion {
 
 impl ObjectVersion {
     /// Tells whether the object can be read.
-    #[must_use]
     pub fn is_known(&self) -> bool {
         *self != Self::Awaited
     }
 
     /// Returns the version that an S3 event or a `HeadObject` response names.
     ///
-    /// S3 names the version of an object from before versioning `null`. Such an object can be
-    /// overwritten, so the entity tag identifies it.
-    #[must_use]
+    /// S3 names the version of an object from before versioning `null`. Such an object can be overwritten, so the
+    /// entity tag identifies it.
     pub fn from_parts(version_id: Option<&str>, etag: Option<&str>) -> Option<Self> {
         match (version_id, etag) {
             (Some(id), _) if !id.is_empty() && id != "null" => Some(Self::Id(id.to_owned())),
@@ -54,22 +51,18 @@ pub struct Source {
 
 impl Source {
     /// Returns the id of the post for this object.
-    #[must_use]
     pub fn post_id(&self) -> PostId {
         PostId::of_object(&self.bucket, &self.key, &self.version)
     }
 
     /// Returns the file name: the key after its last slash.
-    #[must_use]
     pub fn file_name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or(&self.key)
     }
 }
 
 impl PostId {
-    /// Derives the id of the post for a version of an object. Repeated S3 events for the
-    /// version therefore have the same post.
-    #[must_use]
+    /// Derives the id of the post for an object's version. Repeated S3 events for a version thus have the same post.
     pub fn of_object(bucket: &str, key: &str, version: &ObjectVersion) -> Self {
         let (kind, version) = match version {
             ObjectVersion::Id(id) => ("version", id.as_str()),

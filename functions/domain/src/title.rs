@@ -7,8 +7,7 @@ pub use frame::{TitleFrame, TitleFrameTooLong};
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The configured maximum length of a title in UTF-16 code units: 1 to
-/// [`TitleLimit::MAX`].
+/// The configured maximum length of a title in UTF-16 code units: 1 to [`TitleLimit::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TitleLimit(u16);
 
@@ -18,8 +17,8 @@ pub struct TitleLimit(u16);
 pub struct TitleLimitError(u16);
 
 impl TitleLimit {
-    /// TikTok's limit in UTF-16 code units, from
-    /// [TikTok's Direct Post page](https://developers.tiktok.com/doc/content-posting-api-reference-direct-post).
+    /// TikTok's limit in UTF-16 code units, from [TikTok's Direct Post
+    /// page](https://developers.tiktok.com/doc/content-posting-api-reference-direct-post).
     pub const MAX: u16 = 2200;
 
     /// Creates a limit from UTF-16 code units.
@@ -28,7 +27,6 @@ impl TitleLimit {
     }
 
     /// Returns the limit in UTF-16 code units.
-    #[must_use]
     pub fn units(self) -> usize {
         usize::from(self.0)
     }
@@ -46,28 +44,25 @@ impl Default for TitleLimit {
 pub struct Title(String);
 
 impl Title {
-    /// Trims the text and cuts it to the limit. The cut is between grapheme
-    /// clusters: never inside an emoji, nor between a letter and its accent.
-    #[must_use]
+    /// Trims the text and cuts it to the limit. The cut is between grapheme clusters: never inside an emoji, nor
+    /// between a letter and its accent.
     pub fn fit(text: &str, limit: TitleLimit) -> Self {
         Self(cut(text, limit.units()))
     }
 
     /// Returns the title as a string slice.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Returns the length in UTF-16 code units, the unit of TikTok's limit.
-    #[must_use]
     pub fn utf16_units(&self) -> usize {
         self.0.encode_utf16().count()
     }
 }
 
-/// Trims the text and returns its longest prefix of whole grapheme clusters that
-/// has at most `limit` UTF-16 code units, without trailing space.
+/// Trims the text and returns its longest prefix of whole grapheme clusters that has at most `limit` UTF-16 code
+/// units, without trailing space.
 fn cut(text: &str, limit: usize) -> String {
     let mut left = limit;
     let prefix = text.trim().graphemes(true).take_while(|grapheme| {
@@ -79,9 +74,7 @@ fn cut(text: &str, limit: usize) -> String {
     prefix.collect::<String>().trim_end().to_owned()
 }
 
-/// Returns the title of a post without a title option: the file name without its
-/// extension.
-#[must_use]
+/// Returns the title of a post without a title option: the file name without its extension.
 pub fn title_of_file(file_name: &str) -> &str {
     file_name.rsplit_once('.').map_or(file_name, |(stem, _)| if stem.is_empty() { file_name } else { stem })
 }

@@ -1,6 +1,10 @@
 //! The id of an AWS X-Ray trace. It relates the log lines of several functions.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::macros::string_conversions;
 
 /// The id of an X-Ray trace: `1-<time>-<random>`, with 8 and 24 hexadecimal digits.
 ///
@@ -15,31 +19,25 @@ pub struct TraceId(String);
 pub struct InvalidTraceId;
 
 impl TraceId {
-    /// Returns the root of a tracing header, `Root=1-…;Parent=…;Sampled=1`. Returns
-    /// `None` if the header has no root or the root is not a valid id.
-    #[must_use]
+    /// Returns the root of a tracing header, `Root=1-…;Parent=…;Sampled=1`. Returns `None` if the header has no root
+    /// or the root is not a valid id.
     pub fn from_header(header: &str) -> Option<Self> {
-        let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
-        Self::try_from(root.to_owned()).ok()
+        header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?.parse().ok()
     }
 }
 
-impl TryFrom<String> for TraceId {
-    type Error = InvalidTraceId;
-    fn try_from(text: String) -> Result<Self, InvalidTraceId> {
+impl FromStr for TraceId {
+    type Err = InvalidTraceId;
+    fn from_str(text: &str) -> Result<Self, InvalidTraceId> {
         let is_hex = |digits: &str, many| digits.len() == many && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         match text.split('-').collect::<Vec<_>>()[..] {
-            ["1", time, random] if is_hex(time, 8) && is_hex(random, 24) => Ok(Self(text)),
+            ["1", time, random] if is_hex(time, 8) && is_hex(random, 24) => Ok(Self(text.to_owned())),
             _ => Err(InvalidTraceId),
         }
     }
 }
 
-impl From<TraceId> for String {
-    fn from(id: TraceId) -> Self {
-        id.0
-    }
-}
+string_conversions!(TraceId);
 
 impl std::fmt::Display for TraceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

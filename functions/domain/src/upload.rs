@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Chunk, ChunkPlan};
 use crate::identity::PublishId;
+use crate::macros::named_enum;
 use crate::rate::Rate;
 use crate::secret::Sealed;
 
@@ -23,8 +23,8 @@ pub const URL_MARGIN: Duration = Duration::from_mins(10);
 /// What is stored of it bounds what can have happened:
 ///
 /// - `offset` is stored while the next chunk is sent, but at most once per second. So TikTok has at least `offset`
-///   bytes. It can have more: what it accepts within a second, one chunk, and a part of another chunk. None of these is
-///   the last chunk.
+///   bytes. It can have more: what it accepts within a second, one chunk, and a part of another chunk. None of these
+///   is the last chunk.
 /// - [`LastChunk::MayBeSent`] is stored before the first byte of the last chunk is sent. It is kept even if `offset`
 ///   decreases: TikTok may report an earlier position after it has every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,43 +45,38 @@ pub struct Upload {
     pub rate: Option<Rate>,
 }
 
-/// Whether the last chunk of an upload may have been sent. This is the commit mark: from then on TikTok may publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LastChunk {
-    /// It was not sent.
-    NotSent,
-    /// It may have been sent, so TikTok may publish.
-    MayBeSent,
+named_enum! {
+    /// Whether the last chunk of an upload may have been sent. This is the commit mark: from then on TikTok may publish.
+    pub enum LastChunk {
+        /// It was not sent.
+        NotSent = "not_sent",
+        /// It may have been sent, so TikTok may publish.
+        MayBeSent = "may_be_sent",
+    }
 }
 
 impl Upload {
     /// The next chunk to send; `None` if all were accepted.
-    #[must_use]
     pub fn next_chunk(&self) -> Option<Chunk> {
         self.plan.chunk_at(self.offset)
     }
 
     /// How many bytes TikTok has not accepted yet.
-    #[must_use]
     pub fn bytes_left(&self) -> u64 {
         self.plan.size().bytes().saturating_sub(self.offset)
     }
 
     /// How long the remaining bytes take at the measured rate.
-    #[must_use]
     pub fn eta(&self) -> Option<Duration> {
         self.rate.map(|rate| rate.time_for(self.bytes_left()))
     }
 
     /// Tells whether TikTok may have every byte, so that it may publish.
-    #[must_use]
     pub fn may_be_complete(&self) -> bool {
         self.last_chunk == LastChunk::MayBeSent
     }
 
     /// Tells whether the URL is valid for more than `needed` longer.
-    #[must_use]
     pub fn can_send(&self, now: Timestamp, needed: Duration) -> bool {
         now + needed < self.issued_at + URL_LIFETIME
     }
@@ -91,10 +86,9 @@ impl Upload {
     /// It is not worth it in two cases:
     ///
     /// - The URL expires before the chunk is sent.
-    /// - At the measured rate, the URL expires before the remaining bytes are sent, and the whole video fits into a new
-    ///   URL's lifetime. Then every further byte is wasted. If a new URL would expire too, this one is used to its end,
-    ///   because the rate may rise.
-    #[must_use]
+    /// - At the measured rate, the URL expires before the remaining bytes are sent, and the whole video fits into a
+    ///   new URL's lifetime. Then every further byte is wasted. If a new URL would expire too, this one is used to
+    ///   its end, because the rate may rise.
     pub fn is_worth_sending(&self, now: Timestamp, chunk_needs: Duration) -> bool {
         let too_late = self.eta().is_some_and(|eta| !self.can_send(now, eta));
         let whole = self.rate.map(|rate| rate.time_for(self.plan.size().bytes()));
@@ -103,7 +97,6 @@ impl Upload {
     }
 
     /// Tells whether the URL has expired by every clock.
-    #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now > self.issued_at + URL_LIFETIME + URL_MARGIN
     }

@@ -1,7 +1,7 @@
 //! The wake queue's message: the id of a post to work on.
 //!
-//! It contains nothing else, because the posts table has the current state. `storage` sends the message and `triggers`
-//! reads it; both use this module, so the formats cannot differ.
+//! It contains nothing else, because the posts table has the current state. `storage` sends the message and
+//! `triggers` reads it; both use this module, so the formats cannot differ.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,11 @@ struct WakeMessage {
 }
 
 /// Writes the message for a post. A post id has only ASCII letters and digits, so JSON needs no escapes.
-#[must_use]
 pub fn message_of(id: &PostId) -> String {
     format!(r#"{{"post_id":"{id}"}}"#)
 }
 
 /// Reads the post id from a message; `None` if it is not a wake message.
-#[must_use]
 pub fn post_of(message: &str) -> Option<PostId> {
     serde_json::from_str::<WakeMessage>(message).ok().map(|message| message.post_id)
 }

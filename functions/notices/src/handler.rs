@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::{EventBus, EventEntry, change_of};
 
-/// A batch of stream records, the oldest first.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
+/// A batch of stream records, the oldest first. <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
 #[derive(Debug, Deserialize)]
 pub(crate) struct StreamEvent {
     #[serde(rename = "Records")]

@@ -4,15 +4,16 @@
 //! order of their drops (`domain::post::account_queue`). A worker reads it before it begins an upload, and again after
 //! a post has left the queue, to wake the next one earlier than its estimated time.
 
-use domain::failure::error_chain;
+use domain::failure::{Deferral, error_chain};
 use domain::identity::Alias;
 use domain::options::Mode;
 use domain::post::{Outcome, Post, PostState};
 use domain::rate_limit::{Cooldown, QueuePosition, UploadQuota};
 use jiff::Timestamp;
-use storage::{Posts, QueueEntry, SaveError, StoreError, WakeQueue};
+use storage::{Posts, QueueEntry, StoreError, WakeQueue};
 
 use crate::best_effort::wake_worker;
+use crate::compare_and_swap::unless_conflict;
 use crate::exit::Exit;
 use crate::invocation::Instruments;
 use crate::rate_limit::{AccountLimits, RateLimiter};
@@ -49,11 +50,10 @@ impl AccountQueue {
     pub(crate) async fn after_transition(&self, post: &Post) {
         let (alias, Some(mode)) = (&post.account, post.mode()) else { return };
         match &post.state {
-            PostState::Queued { deferral: Some(deferral), not_before, .. } => {
-                if deferral.reason.is_platform_limit() {
-                    let (reason, message) = (deferral.reason.clone(), deferral.message.clone());
-                    let cooldown = Cooldown { until: *not_before, reason, message };
-                    self.limiter.block_uploads(alias, mode, cooldown).await;
+            PostState::Queued { deferral: Some(Deferral { reason, message, .. }), not_before, .. } => {
+                if reason.is_platform_limit() {
+                    let (reason, message) = (reason.clone(), message.clone());
+                    self.limiter.block_uploads(alias, mode, Cooldown { until: *not_before, reason, message }).await;
                 }
             }
             // The video may have been posted, so its reservation counts as used.
@@ -95,13 +95,9 @@ impl AccountQueue {
     async fn wake(&self, head: &QueueEntry, at: Timestamp) -> Result<(), StoreError> {
         let Some(post) = self.posts.get(&head.id).await? else { return Ok(()) };
         let Some(woken) = post.value.clone().woken_early(at) else { return Ok(()) };
-        match self.posts.save(post, woken, self.instruments.now()).await {
-            Ok(_) => {}
-            // Another worker has the post, and stores when it may begin.
-            Err(SaveError::Conflict) => return Ok(()),
-            Err(SaveError::Store(error)) => return Err(error),
-        }
-        if at <= self.instruments.now() {
+        let saved = unless_conflict(self.posts.save(post, woken, self.instruments.now()).await)?;
+        // After a conflict another worker has the post, and stores when it may begin.
+        if saved.is_some() && at <= self.instruments.now() {
             tracing::info!(post.id = %head.id, "post woken: the account's limits have room");
             wake_worker(&self.wake_queue, &head.id).await;
         }

@@ -13,18 +13,15 @@ use crate::config::Config;
 use crate::invocation::Instruments;
 
 /// Why an account was not configured. Its preferences are unchanged.
+#[expect(missing_docs, reason = "the message of each undocumented variant says what it means")]
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {
-    /// No account is connected under this alias.
     #[error("account \"{0}\" not found")]
     NotFound(Alias),
-    /// The change is invalid.
     #[error(transparent)]
     Invalid(#[from] PreferencesError),
-    /// The account could not be read or written.
     #[error("the account could not be stored")]
     Store(#[from] StoreError),
-    /// Other writers changed the account at each attempt.
     #[error("the account is being changed by others: try again")]
     Busy,
 }
@@ -58,21 +55,13 @@ impl AccountSettings {
         );
         let preferences = stored.await?.ok_or(ConfigureError::Busy)?.value.preferences;
         tracing::info!(account = %alias, "account configured");
-        self.release_posts(alias, &preferences).await?;
-        Ok(preferences)
-    }
-
-    async fn release_posts(&self, alias: &Alias, preferences: &Preferences) -> Result<(), StoreError> {
-        for (requirement, reason) in
-            [(preferences.sidecar, HoldReason::Sidecar), (preferences.review, HoldReason::Review)]
-        {
-            if requirement == Requirement::Optional {
-                let released = Box::pin(self.commands.release_held(alias, reason)).await?;
-                if released > 0 {
-                    tracing::info!(account = %alias, posts.released = released, ?reason, "held posts released");
-                }
+        let requirements = [(preferences.sidecar, HoldReason::Sidecar), (preferences.review, HoldReason::Review)];
+        for (_, reason) in requirements.into_iter().filter(|(required, _)| *required == Requirement::Optional) {
+            let released = Box::pin(self.commands.release_held(alias, reason)).await?;
+            if released > 0 {
+                tracing::info!(account = %alias, posts.released = released, ?reason, "held posts released");
             }
         }
-        Ok(())
+        Ok(preferences)
     }
 }

@@ -21,21 +21,18 @@ use crate::state_recorder::StateRecorder;
 const PAGE_SIZE: usize = 50;
 
 /// Why a command was not carried out. The post is unchanged.
+#[expect(missing_docs, reason = "the message of each undocumented variant says what it means")]
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// There is no such post.
     #[error("post {0} not found")]
     NotFound(PostId),
     /// The post's state does not allow the command.
     #[error(transparent)]
     Rejected(#[from] CommandRejected),
-    /// The options are invalid.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// Other writers changed the post at each attempt.
     #[error("the post is being changed by others")]
     Busy,
-    /// The post could not be read or written.
     #[error("the post could not be read or written")]
     Store(#[from] StoreError),
 }
@@ -115,11 +112,8 @@ impl Commands {
         self.recorder.record_state(post).await;
         if post.state_name() == StateName::Cancelled {
             self.queue.after_transition(post).await;
-            if before.awaits_bytes()
-                && let Some(upload) = &before.multipart_upload_id
-            {
-                let source = &before.source;
-                abandon_multipart_upload(&self.objects, &source.bucket, &source.key, upload).await;
+            if let Some(upload) = before.multipart_upload_id.as_ref().filter(|_| before.awaits_bytes()) {
+                abandon_multipart_upload(&self.objects, &before.source.bucket, &before.source.key, upload).await;
             }
             if before.is_in_account_queue() && before.mode().is_none() {
                 self.queue.wake_next(&post.account, None).await;
@@ -135,7 +129,7 @@ impl Commands {
         let held = PostFilter { account: Some(alias.clone()), state: Some(StateName::Held), ..PostFilter::default() };
         let (mut released, mut after) = (0, None);
         loop {
-            let page = self.posts.list(&held, after.take(), PAGE_SIZE).await?;
+            let page = self.posts.list(&held, after, PAGE_SIZE).await?;
             for post in page.posts {
                 let release = |post: Post, now| Ok(post.release_hold(reason, now).ok());
                 match self.command(&post.id, release).await {
@@ -145,9 +139,9 @@ impl Commands {
                     Err(error) => tracing::warn!(post.id = %post.id, error = error_chain(&error), "post not released"),
                 }
             }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(released),
+            after = page.next;
+            if after.is_none() {
+                return Ok(released);
             }
         }
     }

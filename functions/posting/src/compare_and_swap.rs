@@ -14,7 +14,6 @@ const MAX_ATTEMPTS: u32 = 12;
 
 /// What to do with an item that was read.
 pub(crate) enum Change<N, S> {
-    /// Save this.
     Save(N),
     /// Nothing needs to be saved; this is the result.
     Stop(S),
@@ -45,13 +44,20 @@ where
             Change::Save(next) => next,
             Change::Stop(result) => return Ok(Some(result)),
         };
-        match save(next).await {
-            Ok(saved) => return Ok(Some(saved)),
-            Err(SaveError::Conflict) => {}
-            Err(SaveError::Store(error)) => return Err(error.into()),
+        if let Some(saved) = unless_conflict(save(next).await)? {
+            return Ok(Some(saved));
         }
     }
     Ok(None)
+}
+
+/// Returns what was saved; `None` if another writer saved the item first.
+pub(crate) fn unless_conflict<T>(saved: Result<T, SaveError>) -> Result<Option<T>, StoreError> {
+    match saved {
+        Ok(saved) => Ok(Some(saved)),
+        Err(SaveError::Conflict) => Ok(None),
+        Err(SaveError::Store(error)) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The parameters of the use cases, read as text once at cold start.
 
+use std::fmt::Display;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 
 use domain::chunk::ChunkCeiling;
 use domain::identity::Alias;
@@ -16,12 +18,6 @@ use tiktok::UploadHosts;
 pub struct ConfigError {
     name: &'static str,
     problem: String,
-}
-
-impl ConfigError {
-    pub(crate) fn missing(name: &'static str) -> Self {
-        Self { name, problem: "is not set; the template sets it".into() }
-    }
 }
 
 /// What the operator configures.
@@ -78,71 +74,78 @@ impl Config {
     /// # Errors
     /// Names the first variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let required = |name| variable(name).ok_or_else(|| ConfigError::missing(name));
-        let optional = |name, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+        let variable = &variable;
         Ok(Self {
-            posts_table: required("POSTS_TABLE")?,
-            accounts_table: required("ACCOUNTS_TABLE")?,
-            limits_table: required("LIMITS_TABLE")?,
-            intake_queue_url: required("INTAKE_QUEUE_URL")?,
-            tokens_key_id: required("TOKENS_KEY_ID")?,
-            app_secret_arn: required("APP_SECRET_ARN")?,
-            tiktok_api: parsed("TIKTOK_API_URL", &optional("TIKTOK_API_URL", TIKTOK_API), |v| {
-                url::Url::parse(v).map_err(|e| e.to_string())
+            posts_table: required(variable, "POSTS_TABLE")?,
+            accounts_table: required(variable, "ACCOUNTS_TABLE")?,
+            limits_table: required(variable, "LIMITS_TABLE")?,
+            intake_queue_url: required(variable, "INTAKE_QUEUE_URL")?,
+            tokens_key_id: required(variable, "TOKENS_KEY_ID")?,
+            app_secret_arn: required(variable, "APP_SECRET_ARN")?,
+            tiktok_api: optional(variable, "TIKTOK_API_URL", TIKTOK_API, url::Url::parse)?,
+            upload_hosts: optional(variable, "TIKTOK_UPLOAD_HOSTS", UPLOAD_HOSTS, UploadHosts::parse)?,
+            default_account: optional(variable, "DEFAULT_ACCOUNT", "default", Alias::new)?,
+            defaults: StackDefaults {
+                mode: optional(variable, "DEFAULT_MODE", "draft", mode)?,
+                privacy_level: optional(variable, "DEFAULT_PRIVACY_LEVEL", "SELF_ONLY", privacy_level)?,
+                title_limit: optional(variable, "TITLE_LIMIT", "2200", |v| {
+                    TitleLimit::new(number(v)?).map_err(|e| e.to_string())
+                })?,
+            },
+            chunk_ceiling: optional(variable, "CHUNK_BYTES", CHUNK_BYTES, |v| {
+                ChunkCeiling::new(number(v)?).map_err(|e| e.to_string())
             })?,
-            upload_hosts: parsed("TIKTOK_UPLOAD_HOSTS", &optional("TIKTOK_UPLOAD_HOSTS", UPLOAD_HOSTS), |v| {
-                UploadHosts::parse(v).map_err(|e| e.to_string())
+            window: optional(variable, "READ_AHEAD_BYTES", READ_AHEAD_BYTES, |v| {
+                Window::new(number(v)?).map_err(|e| e.to_string())
             })?,
-            default_account: parsed("DEFAULT_ACCOUNT", &optional("DEFAULT_ACCOUNT", "default"), |v| {
-                Alias::new(v).map_err(|e| e.to_string())
-            })?,
-            defaults: defaults(optional)?,
-            chunk_ceiling: parsed("CHUNK_BYTES", &optional("CHUNK_BYTES", CHUNK_BYTES), |v| {
-                let bytes = v.parse().map_err(|_| "it is not a number".to_owned())?;
-                ChunkCeiling::new(bytes).map_err(|e| e.to_string())
-            })?,
-            window: parsed("READ_AHEAD_BYTES", &optional("READ_AHEAD_BYTES", READ_AHEAD_BYTES), |v| {
-                let bytes = v.parse().map_err(|_| "it is not a number".to_owned())?;
-                Window::new(bytes).map_err(|e| e.to_string())
-            })?,
-            posts_per_day: parsed("POSTS_PER_DAY", &optional("POSTS_PER_DAY", POSTS_PER_DAY), |v| {
-                per_day(v).filter(|&posts| posts > 0).ok_or_else(|| format!("it must be 1 to {MAX_PER_DAY}"))
-            })?,
-            posting_users: parsed("POSTING_USERS_PER_DAY", &optional("POSTING_USERS_PER_DAY", "0"), |v| {
-                per_day(v).map(NonZeroU32::new).ok_or_else(|| format!("it must be 0 to {MAX_PER_DAY}"))
-            })?,
+            posts_per_day: optional(variable, "POSTS_PER_DAY", POSTS_PER_DAY, |v| per_day(v, 1))?,
+            posting_users: optional(variable, "POSTING_USERS_PER_DAY", "0", |v| per_day(v, 0).map(NonZeroU32::new))?,
         })
     }
 }
 
-fn defaults(optional: impl Fn(&'static str, &str) -> String) -> Result<StackDefaults, ConfigError> {
-    Ok(StackDefaults {
-        mode: parsed("DEFAULT_MODE", &optional("DEFAULT_MODE", "draft"), |v| match v {
-            "draft" => Ok(Mode::Draft),
-            "direct" => Ok(Mode::Direct),
-            _ => Err("it must be draft or direct".to_owned()),
-        })?,
-        privacy_level: parsed("DEFAULT_PRIVACY_LEVEL", &optional("DEFAULT_PRIVACY_LEVEL", "SELF_ONLY"), |v| {
-            PrivacyLevel::parse(v).ok_or_else(|| {
-                "it must be PUBLIC_TO_EVERYONE, MUTUAL_FOLLOW_FRIENDS, FOLLOWER_OF_CREATOR or SELF_ONLY".to_owned()
-            })
-        })?,
-        title_limit: parsed("TITLE_LIMIT", &optional("TITLE_LIMIT", "2200"), |v| {
-            let units = v.parse().map_err(|_| "it is not a number from 1 to 2200".to_owned())?;
-            TitleLimit::new(units).map_err(|e| e.to_string())
-        })?,
-    })
+fn mode(value: &str) -> Result<Mode, &'static str> {
+    match value {
+        "draft" => Ok(Mode::Draft),
+        "direct" => Ok(Mode::Direct),
+        _ => Err("it must be draft or direct"),
+    }
 }
 
-fn per_day(value: &str) -> Option<u32> {
-    value.parse().ok().filter(|&number| number <= MAX_PER_DAY)
+fn privacy_level(value: &str) -> Result<PrivacyLevel, &'static str> {
+    let levels = "it must be PUBLIC_TO_EVERYONE, MUTUAL_FOLLOW_FRIENDS, FOLLOWER_OF_CREATOR or SELF_ONLY";
+    PrivacyLevel::parse(value).ok_or(levels)
+}
+
+fn number<T: FromStr>(value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| "it is not a number".to_owned())
+}
+
+fn per_day(value: &str, min: u32) -> Result<u32, String> {
+    let number = value.parse().ok().filter(|number| (min..=MAX_PER_DAY).contains(number));
+    number.ok_or_else(|| format!("it must be {min} to {MAX_PER_DAY}"))
+}
+
+/// Returns a variable that must be set.
+pub(crate) fn required(variable: impl Fn(&str) -> Option<String>, name: &'static str) -> Result<String, ConfigError> {
+    variable(name).ok_or_else(|| ConfigError { name, problem: "is not set; the template sets it".into() })
+}
+
+/// Parses a variable, or its default if it is not set.
+fn optional<T, E: Display>(
+    variable: impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    default: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, ConfigError> {
+    parsed(name, &variable(name).unwrap_or_else(|| default.to_owned()), parse)
 }
 
 /// Parses a variable's value; the error states both.
-pub(crate) fn parsed<T>(
+pub(crate) fn parsed<T, E: Display>(
     name: &'static str,
     value: &str,
-    parse: impl Fn(&str) -> Result<T, String>,
+    parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<T, ConfigError> {
     parse(value.trim()).map_err(|why| ConfigError { name, problem: format!("is {value:?}, and {why}") })
 }

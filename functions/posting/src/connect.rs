@@ -14,15 +14,12 @@
 //! an open request. The request is closed before the code is exchanged. If anything fails after that, the user must
 //! start again; nothing is repeated.
 
-mod config;
 mod connections;
 mod disconnect;
 mod error;
 mod finish;
-mod resume;
 
-pub use config::ConnectConfig;
-pub use connections::{AuthorizationLink, Connections};
+pub use connections::{AuthorizationLink, ConnectConfig, Connections};
 pub use disconnect::{Disconnected, Revocation};
 pub use error::ConnectError;
 pub use finish::Connected;

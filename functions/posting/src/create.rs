@@ -6,9 +6,89 @@
 //! post of the first one and gets the same answer.
 
 mod post;
-mod request;
 mod upload;
 
+use domain::drop_key::InvalidFileName;
+use domain::identity::{Alias, PostId};
+use domain::options::OptionsError;
+use domain::post::{Post, StateName};
+use domain::request::RequestDigest;
+use domain::size::SizeError;
+use storage::{Accounts, ObjectError, StoreError, Versioned};
+
+use crate::config::{ConfigError, required};
+
 pub use post::CreatePost;
-pub use request::{CreateError, Intake};
 pub use upload::{CreateUpload, CreatedUpload, PartTarget, UploadTarget};
+
+/// The bucket that requests are about.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    bucket: String,
+}
+
+impl Intake {
+    /// Reads `INTAKE_BUCKET`.
+    ///
+    /// # Errors
+    /// The variable is not set.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Ok(Self { bucket: required(variable, "INTAKE_BUCKET")? })
+    }
+}
+
+/// Why a request for a post or an upload was rejected.
+#[expect(missing_docs, reason = "the message of each undocumented variant says what it means")]
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The request cannot be read.
+    #[error(transparent)]
+    Malformed(#[from] OptionsError),
+    #[error("no TikTok account is connected as \"{0}\"")]
+    AccountNotFound(Alias),
+    #[error("there is no object {0:?} in the intake bucket, or not in this version")]
+    ObjectNotFound(String),
+    #[error(transparent)]
+    Size(#[from] SizeError),
+    /// The file name cannot be part of an object's key.
+    #[error(transparent)]
+    FileName(#[from] InvalidFileName),
+    /// TikTok takes no video of this media type.
+    #[error("content_type must be one of video/mp4, video/quicktime, video/webm, not {0:?}")]
+    ContentType(String),
+    #[error("another request used this Idempotency-Key")]
+    KeyReused,
+    /// The object has a post already. The request has no idempotency key that would make it another post, or the object
+    /// was dropped or uploaded, and then it is one post in any case.
+    #[error("this version of the object already is the post {0}")]
+    Exists(PostId),
+    #[error("post {0} not found")]
+    PostNotFound(PostId),
+    #[error("the post is {0} and does not wait for a multipart upload")]
+    NotMultipart(StateName),
+    #[error("S3 lacks these parts, or has them with another length: {}", numbers(.0))]
+    PartsMissing(Vec<i32>),
+    #[error("the bucket could not be read or written")]
+    Object(#[from] ObjectError),
+    #[error("the post could not be stored")]
+    Store(#[from] StoreError),
+}
+
+fn numbers(parts: &[i32]) -> String {
+    let numbers: Vec<_> = parts.iter().map(ToString::to_string).collect();
+    numbers.join(", ")
+}
+
+/// Returns the alias of a request, or else the default one, if such an account exists.
+async fn existing_account(accounts: &Accounts, alias: Option<Alias>, default: &Alias) -> Result<Alias, CreateError> {
+    let alias = alias.unwrap_or_else(|| default.clone());
+    match accounts.get(&alias).await? {
+        Some(_) => Ok(alias),
+        None => Err(CreateError::AccountNotFound(alias)),
+    }
+}
+
+/// Returns a post if it was created by the very same request.
+fn if_same_request(post: Versioned<Post>, digest: &RequestDigest) -> Option<Versioned<Post>> {
+    Some(post).filter(|post| post.request_digest.as_ref() == Some(digest))
+}

@@ -15,34 +15,29 @@ use crate::invocation::{Instruments, Worker};
 use crate::limited_calls::LimitedCalls;
 
 /// Why TikTok was not asked, or did not answer.
+#[expect(missing_docs, reason = "the message of each undocumented variant says what it means")]
 #[derive(Debug, thiserror::Error)]
 pub enum CreatorError {
-    /// No account is connected under this alias.
     #[error("account \"{0}\" not found")]
     NotFound(Alias),
-    /// TikTok no longer accepts the account's authorization.
     #[error("account \"{0}\" must be connected again")]
     NeedsReconnect(Alias),
     /// The account's calls are used up for now.
     #[error("{why}")]
     Limited {
-        /// Which limit has no room.
         why: String,
         /// The minimum wait.
         after: Duration,
     },
-    /// TikTok answered with an error.
     #[error("TikTok refused: {}", .0.message)]
     Refused(Failure),
     /// TikTok, or something that a call needs, is not available now.
     #[error("TikTok cannot be asked now: {why}")]
     Unavailable {
-        /// What is not available.
         why: String,
         /// The minimum wait.
         after: Duration,
     },
-    /// The account or its limits could not be read or written.
     #[error("the account could not be read")]
     Store(#[from] StoreError),
 }

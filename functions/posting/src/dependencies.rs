@@ -13,28 +13,41 @@ use crate::config::Config;
 use crate::invocation::{Clock, Instruments};
 use crate::measure::Meter;
 
-/// What the use cases are built from. The fields are public so that a test can replace a part first.
-pub struct Dependencies {
+/// Defines [`Dependencies`], and `From<&Dependencies>` for the type of each field: the field is cloned.
+macro_rules! dependencies {
+    ($($(#[$doc:meta])* $field:ident: $part:ty,)*) => {
+        /// What the use cases are built from. The fields are public so that a test can replace a part first.
+        pub struct Dependencies { $($(#[$doc])* pub $field: $part,)* }
+
+        $(impl From<&Dependencies> for $part {
+            fn from(dependencies: &Dependencies) -> Self {
+                dependencies.$field.clone()
+            }
+        })*
+    };
+}
+
+dependencies! {
     /// The posts table.
-    pub posts: Posts,
+    posts: Posts,
     /// The accounts table.
-    pub accounts: Accounts,
+    accounts: Accounts,
     /// The table that counts calls against TikTok's limits.
-    pub limits: Limits,
+    limits: Limits,
     /// The S3 objects.
-    pub objects: Objects,
+    objects: Objects,
     /// Seals tokens and upload URLs.
-    pub cipher: KmsCipher,
+    cipher: KmsCipher,
     /// The app's credentials at TikTok.
-    pub app: Arc<AppSecret>,
+    app: Arc<AppSecret>,
     /// Wakes a `publish` worker for a post.
-    pub wake_queue: WakeQueue,
+    wake_queue: WakeQueue,
     /// TikTok's API.
-    pub tiktok: TikTok,
+    tiktok: TikTok,
     /// The operator's parameters.
-    pub config: Arc<Config>,
+    config: Arc<Config>,
     /// The clock and the meter.
-    pub instruments: Instruments,
+    instruments: Instruments,
 }
 
 impl Dependencies {
@@ -64,22 +77,6 @@ impl Dependencies {
         self.instruments.meter = Some(meter);
         self
     }
-}
-
-/// Implements `From<&Dependencies>` for the type of a field: it is cloned.
-macro_rules! cloned_from_dependencies {
-    ($($field:ident: $part:ty,)*) => {
-        $(impl From<&Dependencies> for $part {
-            fn from(dependencies: &Dependencies) -> Self {
-                dependencies.$field.clone()
-            }
-        })*
-    };
-}
-
-cloned_from_dependencies! {
-    posts: Posts, accounts: Accounts, limits: Limits, objects: Objects, cipher: KmsCipher, app: Arc<AppSecret>,
-    wake_queue: WakeQueue, tiktok: TikTok, config: Arc<Config>, instruments: Instruments,
 }
 
 /// Defines a struct, and its constructor `From<&Dependencies>`. The constructor builds each field in the same way: a

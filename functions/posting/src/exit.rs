@@ -23,11 +23,9 @@ pub(crate) enum Exit {
     LeaseLost,
     /// The post cannot be written. Its lease expires, and then it is due again.
     Store(StoreError),
-    /// The post fails.
     Fail(Failure),
     /// The post is retried later.
     Defer {
-        /// Why.
         reason: Reason,
         /// What the post waits for, for people.
         message: String,
@@ -86,17 +84,9 @@ impl Exit {
         Self::Defer { reason, message: message.into(), after }
     }
 
-    /// The exit for a failed call of a given disposition.
-    pub(crate) fn from_disposition(disposition: Disposition, failure: Failure) -> Self {
-        match disposition {
-            Disposition::Retry { after } | Disposition::Defer { after } => {
-                Self::defer(failure.reason, failure.message, after)
-            }
-            // The call may have taken effect. The next worker asks TikTok before it does anything.
-            Disposition::Reconcile => Self::defer(failure.reason, failure.message, Duration::ZERO),
-            Disposition::Refresh | Disposition::NeedsReconnect => Self::needs_reconnect(&failure.message),
-            Disposition::NeedsUser | Disposition::GiveUp => Self::Fail(failure),
-        }
+    /// The exit for a post that fails, with the advice that its reason always has.
+    pub(crate) fn fail(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Fail(Failure::of(reason, message))
     }
 
     /// The exit for a problem that is not the post's fault: an outage, or a mistake of the operator. The post is
@@ -116,10 +106,8 @@ impl Exit {
         Self::defer(Reason::NeedsReconnect, message, RECONNECT_RETRY)
     }
 
-    /// The exit for a post whose account does not exist.
     pub(crate) fn account_not_found(alias: &Alias) -> Self {
-        let message = format!("no TikTok account is connected as \"{alias}\"");
-        Self::Fail(Failure::of(Reason::AccountNotFound, message))
+        Self::fail(Reason::AccountNotFound, format!("no TikTok account is connected as \"{alias}\""))
     }
 }
 
@@ -159,7 +147,15 @@ impl From<tiktok::Error> for Exit {
             failure.message = format!("{} ({})", failure.message, failure.reason);
             failure.reason = Reason::parse(RATE_LIMIT_EXCEEDED);
         }
-        Self::from_disposition(error.disposition(), failure)
+        match error.disposition() {
+            Disposition::Retry { after } | Disposition::Defer { after } => {
+                Self::defer(failure.reason, failure.message, after)
+            }
+            // The call may have taken effect. The next worker asks TikTok before it does anything.
+            Disposition::Reconcile => Self::defer(failure.reason, failure.message, Duration::ZERO),
+            Disposition::Refresh | Disposition::NeedsReconnect => Self::needs_reconnect(&failure.message),
+            Disposition::NeedsUser | Disposition::GiveUp => Self::Fail(failure),
+        }
     }
 }
 
@@ -171,7 +167,7 @@ impl From<ObjectError> for Exit {
             _ => Reason::SourceUnreadable,
         };
         match error.disposition() {
-            Disposition::GiveUp => Self::Fail(Failure::new(reason, error_chain(&error), "Drop the video again.")),
+            Disposition::GiveUp => Self::fail(reason, error_chain(&error)),
             disposition => Self::defer_until_fixed(disposition, reason, error_chain(&error)),
         }
     }

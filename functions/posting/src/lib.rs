@@ -38,6 +38,7 @@ mod tokens;
 
 mod account_queue;
 mod links;
+mod open_posts;
 mod state_recorder;
 
 mod create;

@@ -23,14 +23,12 @@ from_dependencies! {
 }
 
 impl LimitedCalls {
-    /// Asks for the status of a publish.
     pub(crate) async fn report(&self, id: &PublishId, alias: &Alias, worker: &Worker) -> Result<StatusReport, Exit> {
         let mut bearer = self.tokens.bearer((alias, None), TokenUse::Call, worker).await?;
         let fetch = |token| async move { self.tiktok.fetch_status(&token, id).await };
         self.limited(CallKind::StatusFetch, &mut bearer, fetch).await
     }
 
-    /// Asks what a creator may post now.
     pub(crate) async fn creator(&self, bearer: &mut Bearer<'_>) -> Result<Creator, Exit> {
         let ask = |token| async move { self.tiktok.creator(&token).await };
         self.limited(CallKind::CreatorInfo, bearer, ask).await
@@ -39,12 +37,7 @@ impl LimitedCalls {
     /// Asks for the links of a published video. This call is not counted.
     pub(crate) async fn links(&self, id: &VideoId, alias: &Alias, worker: &Worker) -> Result<Links, Exit> {
         let mut bearer = self.tokens.bearer((alias, None), TokenUse::Call, worker).await?;
-        loop {
-            let answer = self.tiktok.links(&bearer.token(), id).await;
-            if let Some(answer) = self.tokens.accept(&mut bearer, answer).await? {
-                return Ok(answer);
-            }
-        }
+        self.tokens.call(&mut bearer, |token| async move { Ok(self.tiktok.links(&token, id).await) }).await
     }
 
     /// Begins a post's upload, after a reservation in the account's quota. `limits` were just read.
@@ -55,19 +48,21 @@ impl LimitedCalls {
         bearer: &mut Bearer<'_>,
     ) -> Result<Ticket, Exit> {
         let (mode, mut limits) = (limits.mode, Some(limits));
-        loop {
-            self.limiter.reserve(post, mode, limits.take()).await?;
-            let answer = self.tiktok.init_publish(&bearer.token(), settings, plan).await;
-            // TikTok refused the upload. After a lost answer, or an HTTP 5xx, TikTok may have begun it: that counts.
-            if let Err(error) = &answer
-                && error.refusal().is_some_and(|refusal| refusal.http < 500)
-            {
-                self.limiter.release(&post.account, mode, &post.id).await;
+        let begin = |token| {
+            let limits = limits.take();
+            async move {
+                self.limiter.reserve(post, mode, limits).await?;
+                let answer = self.tiktok.init_publish(&token, settings, plan).await;
+                // TikTok refused the upload. After a lost answer, or an HTTP 5xx, TikTok may have begun it: that counts.
+                if let Err(error) = &answer
+                    && error.refusal().is_some_and(|refusal| refusal.http < 500)
+                {
+                    self.limiter.release(&post.account, mode, &post.id).await;
+                }
+                Ok(answer)
             }
-            if let Some(answer) = self.tokens.accept(bearer, answer).await? {
-                return Ok(answer);
-            }
-        }
+        };
+        self.tokens.call(bearer, begin).await
     }
 
     /// Makes a call that TikTok limits per account and minute.
@@ -77,15 +72,15 @@ impl LimitedCalls {
         bearer: &mut Bearer<'_>,
         call: impl Fn(AccessToken) -> Answer,
     ) -> Result<T, Exit> {
-        loop {
-            self.limiter.count_call(kind, bearer.alias()).await?;
-            let answer = call(bearer.token()).await;
+        let (alias, call) = (bearer.alias, &call);
+        let limited = |token| async move {
+            self.limiter.count_call(kind, alias).await?;
+            let answer = call(token).await;
             if answer.as_ref().is_err_and(is_rate_limit) {
-                self.limiter.block_calls(kind, bearer.alias()).await;
+                self.limiter.block_calls(kind, alias).await;
             }
-            if let Some(answer) = self.tokens.accept(bearer, answer).await? {
-                return Ok(answer);
-            }
-        }
+            Ok(answer)
+        };
+        self.tokens.call(bearer, limited).await
     }
 }

@@ -13,9 +13,7 @@ pub(crate) const COVER_SCOPE: &str = "video.list";
 ///
 /// Other posts are returned unchanged.
 pub(crate) fn with_links(post: Post, account: Option<&Account>, found: Links, now: Timestamp) -> Post {
-    let PostState::Published { video_ids, .. } = &post.state else {
-        return post;
-    };
+    let PostState::Published { video_ids, .. } = &post.state else { return post };
     let username = account.and_then(|account| account.username.as_ref());
     let derived = username.zip(video_ids.first()).map(|(name, id)| Links::of_video(name, id));
     let linked = post.clone().linked(found.or(derived.unwrap_or_default()), now).unwrap_or(post);

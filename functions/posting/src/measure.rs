@@ -17,67 +17,49 @@ use tiktok::error_codes;
 /// Receives measurements.
 pub type Meter = Arc<dyn Fn(&Measurement) + Send + Sync>;
 
-/// A metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Posts that were stored for the first time.
-    PostsReceived,
-    /// Posts that reached a final state, by `State`; failed ones also by `Reason`.
-    PostsEnded,
-    /// 100 for each post that failed and 0 for each that did not: the average is the rate in percent.
-    FailureRate,
-    /// From the drop, or the end of a wait for a person or for the publish time, until the post is published or
-    /// delivered.
-    TimeToPublish,
-    /// The bytes of videos that TikTok received completely.
-    VideoBytes,
-    /// The rate at which a video's chunks were sent.
-    Throughput,
-    /// Deferrals of posts, by `Reason`.
-    Deferrals,
-    /// Posts that a run of the poller found due.
-    DuePosts,
-    /// The longest time that one of these posts had been due.
-    OldestDuePostAge,
-    /// Idle accounts whose tokens could not be refreshed.
-    TokenRefreshFailures,
-    /// Accounts that must be connected again.
-    AuthorizationsLost,
+/// Defines [`Metric`] from the table below: the description, the name, and CloudWatch's name of the unit.
+macro_rules! metrics {
+    ($(#[doc = $description:literal] $name:ident $unit:literal,)*) => {
+        /// A metric.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Metric { $(#[doc = $description] $name,)* }
+
+        impl Metric {
+            /// All metrics.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name that the template's dashboard and alarms use, and CloudWatch's name of the unit.
+            #[must_use]
+            pub fn name_and_unit(self) -> (&'static str, &'static str) {
+                match self { $(Self::$name => (stringify!($name), $unit),)* }
+            }
+        }
+    };
 }
 
-impl Metric {
-    /// All metrics.
-    pub const ALL: [Self; 11] = [
-        Self::PostsReceived,
-        Self::PostsEnded,
-        Self::FailureRate,
-        Self::TimeToPublish,
-        Self::VideoBytes,
-        Self::Throughput,
-        Self::Deferrals,
-        Self::DuePosts,
-        Self::OldestDuePostAge,
-        Self::TokenRefreshFailures,
-        Self::AuthorizationsLost,
-    ];
-
-    /// The name that the template's dashboard and alarms use, and CloudWatch's name of the unit.
-    #[must_use]
-    pub fn name_and_unit(self) -> (&'static str, &'static str) {
-        match self {
-            Self::PostsReceived => ("PostsReceived", "Count"),
-            Self::PostsEnded => ("PostsEnded", "Count"),
-            Self::FailureRate => ("FailureRate", "Percent"),
-            Self::TimeToPublish => ("TimeToPublish", "Seconds"),
-            Self::VideoBytes => ("VideoBytes", "Bytes"),
-            Self::Throughput => ("Throughput", "Bytes/Second"),
-            Self::Deferrals => ("Deferrals", "Count"),
-            Self::DuePosts => ("DuePosts", "Count"),
-            Self::OldestDuePostAge => ("OldestDuePostAge", "Seconds"),
-            Self::TokenRefreshFailures => ("TokenRefreshFailures", "Count"),
-            Self::AuthorizationsLost => ("AuthorizationsLost", "Count"),
-        }
-    }
+metrics! {
+    /// Posts that were stored for the first time.
+    PostsReceived "Count",
+    /// Posts that reached a final state, by `State`; failed ones also by `Reason`.
+    PostsEnded "Count",
+    /// 100 for each post that failed and 0 for each that did not: the average is the rate in percent.
+    FailureRate "Percent",
+    /// From the drop, or the end of a wait for a person or the publish time, until the post is published or delivered.
+    TimeToPublish "Seconds",
+    /// The bytes of videos that TikTok received completely.
+    VideoBytes "Bytes",
+    /// The rate at which a video's chunks were sent.
+    Throughput "Bytes/Second",
+    /// Deferrals of posts, by `Reason`.
+    Deferrals "Count",
+    /// Posts that a run of the poller found due.
+    DuePosts "Count",
+    /// The longest time that one of these posts had been due.
+    OldestDuePostAge "Seconds",
+    /// Idle accounts whose tokens could not be refreshed.
+    TokenRefreshFailures "Count",
+    /// Accounts that must be connected again.
+    AuthorizationsLost "Count",
 }
 
 /// The metrics of one moment.
@@ -115,7 +97,6 @@ impl Measurement {
         self
     }
 
-    /// Measures a post that was stored for the first time.
     pub(crate) fn received(post: &Post) -> Self {
         Self::of([(Metric::PostsReceived, 1.0)]).about(post)
     }
@@ -150,22 +131,18 @@ impl Measurement {
         Some(measurement.about(post))
     }
 
-    /// Measures the rate at which a video's chunks were sent.
     pub(crate) fn throughput(post: &Post, rate: Rate) -> Self {
         Self::of([(Metric::Throughput, count(rate.bytes_per_second()))]).about(post)
     }
 
-    /// Measures what a run of the poller found.
     pub(crate) fn due_posts(due: u32, oldest: Duration) -> Self {
         Self::of([(Metric::DuePosts, f64::from(due)), (Metric::OldestDuePostAge, oldest.as_secs_f64())])
     }
 
-    /// Measures how many idle accounts could not be refreshed.
     pub(crate) fn refresh_failures(accounts: u32) -> Self {
         Self::of([(Metric::TokenRefreshFailures, f64::from(accounts))])
     }
 
-    /// Measures an account that must be connected again.
     pub(crate) fn authorization_lost(account: &Alias) -> Self {
         let mut measurement = Self::of([(Metric::AuthorizationsLost, 1.0)]);
         measurement.properties.push(("account", account.to_string()));

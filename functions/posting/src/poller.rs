@@ -59,7 +59,7 @@ impl Poller {
         let shards = stream::iter(pages).map(|(shard, page)| self.work_shard(shard, page, worker));
         let mut shards = pin!(shards.buffer_unordered(CONCURRENT_SHARDS));
         while let Some((part, ended)) = shards.next().await {
-            summary.add(&part);
+            summary = summary.plus(&part);
             ended.unwrap_or_else(&mut keep_error);
         }
         self.instruments.measure(&Measurement::due_posts(summary.found(), summary.oldest));
@@ -76,10 +76,8 @@ impl Poller {
         let mut summary = DueSummary::default();
         loop {
             let work = stream::iter(page.ids).map(|id| self.due_posts.work(id, worker));
-            let mut work = pin!(work.buffer_unordered(CONCURRENT_POSTS));
-            while let Some(attempt) = work.next().await {
-                summary.count(&attempt);
-            }
+            let work = work.buffer_unordered(CONCURRENT_POSTS);
+            summary = work.fold(summary, async |sum, part| sum.plus(&part)).await;
             let in_time = self.instruments.now() < worker.deadline;
             let Some(next) = page.next.filter(|_| in_time) else { return (summary, Ok(())) };
             page = match self.posts.due(self.instruments.now(), shard, Some(next)).await {

@@ -5,8 +5,6 @@
 //!
 //! A call costs one write. A counter that was just read need not be read again, since the write is conditional.
 
-mod account_limits;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,26 +16,44 @@ use domain::rate_limit::{
     Admitted, CallKind, Cooldown, Posted, PostingUsers, QueuePosition, QuotaLimits, SlidingWindow, UploadQuota, Wait,
 };
 use domain::reason::{ACTIVE_USER_CAP, Reason};
-use storage::{LimitKey, StoreError, StoredCounter};
+use futures::try_join;
+use jiff::Timestamp;
+use storage::{Counter, LimitKey, Limits, StoreError, StoredCounter};
 
+use crate::compare_and_swap::{Change, update};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::invocation::Instruments;
 
-pub(crate) use account_limits::AccountLimits;
-use account_limits::{LimitStore, has_posted};
-
 /// The minimum time that an account's uploads are blocked after TikTok's rate limit: TikTok's minute, plus 5 seconds.
 const MIN_BLOCK: Duration = Duration::from_secs(65);
+/// The wait of a worker that could not write a counter because of other workers.
+const CONTENDED_WAIT: Duration = Duration::from_secs(5);
+
+/// The counters that decide whether an upload may begin.
+pub(crate) struct AccountLimits {
+    pub(crate) mode: Mode,
+    /// The account's uploads in this mode.
+    pub(crate) quota: StoredCounter<UploadQuota>,
+    /// The app's posting users; only for direct posts.
+    users: Option<StoredCounter<PostingUsers>>,
+}
 
 from_dependencies! {
-    pub(crate) struct RateLimiter { store: LimitStore, config: Arc<Config>, instruments: Instruments, }
+    pub(crate) struct RateLimiter { limits: Limits, config: Arc<Config>, instruments: Instruments, }
 }
 
 impl RateLimiter {
     /// Reads the counters that decide whether an account may begin an upload in this mode.
     pub(crate) async fn account_limits(&self, alias: &Alias, mode: Mode) -> Result<AccountLimits, StoreError> {
-        self.store.read(alias, mode).await
+        let users = async {
+            match mode {
+                Mode::Direct => self.limits.get(LimitKey::posting_users()).await.map(Some),
+                Mode::Draft => Ok(None),
+            }
+        };
+        let (quota, users) = try_join!(self.limits.get(LimitKey::upload_quota(alias, mode)), users)?;
+        Ok(AccountLimits { mode, quota, users })
     }
 
     /// Checks that the account may begin an upload now, given the posts ahead of it in its queue.
@@ -60,18 +76,11 @@ impl RateLimiter {
     pub(crate) async fn count_call(&self, kind: CallKind, alias: &Alias) -> Result<(), Exit> {
         let mut retry_at = None;
         let count = |window: &SlidingWindow| {
-            Ok(Some(match window.clone().try_record(kind.per_minute(), self.instruments.now()) {
-                Ok(counted) => {
-                    retry_at = None;
-                    counted
-                }
-                Err((reserved, until)) => {
-                    retry_at = Some(until);
-                    reserved
-                }
-            }))
+            let recorded = window.clone().try_record(kind.per_minute(), self.instruments.now());
+            retry_at = recorded.as_ref().err().map(|(_, until)| *until);
+            Ok(Some(recorded.unwrap_or_else(|(reserved, _)| reserved)))
         };
-        self.store.change(LimitKey::calls(alias, kind), count).await?;
+        self.change(None, LimitKey::calls(alias, kind), count).await?;
         let Some(until) = retry_at else { return Ok(()) };
         let message = format!("the account's {} {} calls a minute are used up", kind.per_minute(), kind.as_str());
         Err(Exit::rate_limited(Wait { reason: Reason::CallsPerMinute, message, until }))
@@ -89,11 +98,11 @@ impl RateLimiter {
             posted = has_posted(quota, now);
             Ok(Some(quota.clone().reserve(post.id.clone(), now)))
         };
-        self.store.change_read(quota, LimitKey::upload_quota(alias, mode), reserve).await?;
+        self.change(quota, LimitKey::upload_quota(alias, mode), reserve).await?;
         if mode == Mode::Draft {
             return Ok(());
         }
-        let admitted = self.store.change_read(users, LimitKey::posting_users(), |users: &PostingUsers| {
+        let admitted = self.change(users, LimitKey::posting_users(), |users: &PostingUsers| {
             let now = self.instruments.now();
             match users.admit(alias, posted, self.config.posting_users, now).map_err(Exit::rate_limited)? {
                 Admitted::Unchanged => Ok(None),
@@ -110,7 +119,7 @@ impl RateLimiter {
     /// Releases a post's reservation for another post. If that fails, the reservation is lost for a day.
     pub(crate) async fn release(&self, alias: &Alias, mode: Mode, post: &PostId) {
         let release = |quota: &UploadQuota| Ok(quota.clone().release(post));
-        if let Err(exit) = self.store.change(LimitKey::upload_quota(alias, mode), release).await {
+        if let Err(exit) = self.change(None, LimitKey::upload_quota(alias, mode), release).await {
             tracing::warn!(post.id = %post, why = ?exit, "unused upload reservation not released: it is lost for a day");
         }
     }
@@ -144,24 +153,55 @@ impl RateLimiter {
                 "the app's daily number of posting users is used up: ask TikTok for a higher quota"
             );
             let block = |users: &PostingUsers| Ok(Some(users.clone().block_until(until)));
-            log_unblocked(alias, self.store.change(LimitKey::posting_users(), block).await);
+            log_unblocked(alias, self.change(None, LimitKey::posting_users(), block).await);
         } else {
             tracing::warn!(account = %alias, code = %reason, until = %until, "TikTok's limit reached: uploads blocked");
         }
         let block = |quota: &UploadQuota| Ok(Some(quota.clone().pause(cooldown.clone())));
-        log_unblocked(alias, self.store.change(LimitKey::upload_quota(alias, mode), block).await);
+        log_unblocked(alias, self.change(None, LimitKey::upload_quota(alias, mode), block).await);
     }
 
     /// Blocks an account's calls of a kind for a minute, because TikTok rejected one for its rate limit.
     pub(crate) async fn block_calls(&self, kind: CallKind, alias: &Alias) {
         tracing::warn!(account = %alias, call = kind.as_str(), "TikTok's rate limit reached: calls blocked for a minute");
         let block = |window: &SlidingWindow| Ok(Some(window.clone().block(self.instruments.now())));
-        log_unblocked(alias, self.store.change(LimitKey::calls(alias, kind), block).await);
+        log_unblocked(alias, self.change(None, LimitKey::calls(alias, kind), block).await);
     }
 
     fn quota_limits(&self, mode: Mode) -> QuotaLimits {
         QuotaLimits::of(mode, self.config.posts_per_day)
     }
+
+    /// Changes a counter. If it was just read, it is not read again before the first write. `change` returns `None` if
+    /// nothing needs to be written.
+    async fn change<C: Counter>(
+        &self,
+        read: Option<StoredCounter<C>>,
+        key: LimitKey,
+        mut change: impl FnMut(&C) -> Result<Option<C>, Exit>,
+    ) -> Result<(), Exit> {
+        let changed = update(
+            read,
+            || async { Ok(self.limits.get(key.clone()).await?) },
+            |counter: StoredCounter<C>| {
+                let next = change(&counter.value)?;
+                Ok::<_, Exit>(next.map_or(Change::Stop(()), |next| Change::Save((counter, next))))
+            },
+            |(counter, next): (StoredCounter<C>, C)| async move {
+                self.limits.save(counter, &next, self.instruments.now()).await
+            },
+        );
+        changed.await?.ok_or_else(|| {
+            let message = "many workers change the account's limits at the same time".to_owned();
+            let until = self.instruments.now() + CONTENDED_WAIT;
+            Exit::rate_limited(Wait { reason: Reason::RateLimitContended, message, until })
+        })
+    }
+}
+
+/// Whether an account has posted directly within a day.
+fn has_posted(quota: &UploadQuota, now: Timestamp) -> Posted {
+    if quota.has_posted(now) { Posted::Today } else { Posted::NotToday }
 }
 
 /// Logs a block that could not be stored. Other workers then find the limit out from TikTok.

@@ -35,12 +35,11 @@ impl Renewal {
     pub async fn renew_idle(&self, worker: &Worker) -> Result<RenewalSummary, StoreError> {
         let due = self.accounts.due_for_renewal(self.instruments.now()).await?;
         let renewals = stream::iter(due).map(|alias| self.renew(alias, worker)).buffer_unordered(CONCURRENCY);
-        tokio::pin!(renewals);
-        let mut summary = RenewalSummary::default();
-        while let Some(renewed) = renewals.next().await {
-            let count = if renewed { &mut summary.renewed } else { &mut summary.failed };
-            *count += 1;
-        }
+        let count = async |sum: RenewalSummary, renewed: bool| RenewalSummary {
+            renewed: sum.renewed + u32::from(renewed),
+            failed: sum.failed + u32::from(!renewed),
+        };
+        let summary = renewals.fold(RenewalSummary::default(), count).await;
         if summary != RenewalSummary::default() {
             self.instruments.measure(&Measurement::refresh_failures(summary.failed));
         }

@@ -44,6 +44,15 @@ impl StateRecorder {
     }
 }
 
+/// Logs and measures a post that was stored for the first time. `event` is the log's message.
+pub(crate) fn record_received(post: &Post, instruments: &Instruments, event: &str) {
+    tracing::info!(
+        post.id = %post.id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
+        trace.id = post.trace.as_ref().map(tracing::field::display), "{event}"
+    );
+    instruments.measure(&Measurement::received(post));
+}
+
 /// The span of all log lines about a post. It has the highest level, so that no filter removes its fields.
 pub(crate) fn span_of(post: &Post) -> tracing::Span {
     let trace = post.trace.as_ref().map(tracing::field::display);

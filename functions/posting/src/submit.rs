@@ -11,7 +11,7 @@ use storage::{Created, ObjectError, Objects, Posts, StoreError, Versioned};
 use crate::compare_and_swap::{Change, update};
 use crate::config::Config;
 use crate::invocation::{Instruments, Worker};
-use crate::measure::Measurement;
+use crate::state_recorder::record_received;
 use crate::upload::UploadWorker;
 
 /// What an event led to.
@@ -25,28 +25,21 @@ pub enum Submitted {
     Nothing,
 }
 
-/// What an event is about, before a new post is stored.
+/// What an event led to, before a new post is stored.
 enum Received {
     /// A dropped video, and its new post, not stored yet.
     Video(Box<Post>),
-    /// The uploaded video of this post, which is now pinned to the object's version.
-    Upload(PostId),
-    /// A sidecar. These posts read their options again.
-    Options(Vec<PostId>),
-    /// Nothing to do; the log says why.
-    Nothing,
+    Done(Submitted),
 }
 
 /// Why an event was not processed. It must not be acknowledged.
+#[expect(missing_docs, reason = "the message of each undocumented variant says what it means")]
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The post could not be read or written.
     #[error("the post could not be stored")]
     Store(#[from] StoreError),
-    /// The bucket could not be read.
     #[error("the object could not be found in the bucket")]
     Object(#[from] ObjectError),
-    /// Other writers changed the post at each attempt.
     #[error("the post is being changed by others")]
     Busy,
 }
@@ -62,15 +55,13 @@ impl Submit {
     /// # Errors
     /// Nothing was stored; the caller must not acknowledge the event.
     pub async fn submit(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
-        Ok(match Box::pin(self.receive(arrival)).await? {
+        match Box::pin(self.receive(arrival)).await? {
             Received::Video(post) => {
                 Box::pin(self.store(&post)).await?;
-                Submitted::Post(post.id.clone())
+                Ok(Submitted::Post(post.id.clone()))
             }
-            Received::Upload(post) => Submitted::Post(post),
-            Received::Options(posts) => Submitted::Options(posts),
-            Received::Nothing => Submitted::Nothing,
-        })
+            Received::Done(submitted) => Ok(submitted),
+        }
     }
 
     /// Processes an event, and works on its posts at once. A new post is claimed by the same write that creates it,
@@ -96,9 +87,9 @@ impl Submit {
                     Created::New(_) | Created::Already(_) => vec![id],
                 }
             }
-            Received::Upload(post) => vec![post],
-            Received::Options(posts) => posts,
-            Received::Nothing => vec![],
+            Received::Done(Submitted::Post(id)) => vec![id],
+            Received::Done(Submitted::Options(ids)) => ids,
+            Received::Done(Submitted::Nothing) => vec![],
         };
         for post in posts {
             uploads.upload(&post, worker).await?;
@@ -111,8 +102,7 @@ impl Submit {
             DropKey::Video { account } => {
                 let account = account.unwrap_or_else(|| self.config.default_account.clone());
                 let Some((source, bytes)) = self.source_of(arrival).await? else {
-                    log_deleted(arrival);
-                    return Ok(Received::Nothing);
+                    return Ok(Received::Done(Submitted::Nothing));
                 };
                 let now = self.instruments.now();
                 // S3's clock may be ahead of ours.
@@ -122,18 +112,18 @@ impl Submit {
                     .with_trace(arrival.trace.clone());
                 Ok(Received::Video(Box::new(post)))
             }
-            DropKey::Upload { post } => self.pin(post, arrival).await,
-            DropKey::Sidecar => Ok(Received::Options(self.release_for_sidecar(arrival).await?)),
+            DropKey::Upload { post } => Ok(Received::Done(self.pin(post, arrival).await?)),
+            DropKey::Sidecar => Ok(Received::Done(Submitted::Options(self.release_for_sidecar(arrival).await?))),
             DropKey::Ignored(why) => {
                 tracing::info!(object.key = arrival.key, why = %why, "object ignored");
-                Ok(Received::Nothing)
+                Ok(Received::Done(Submitted::Nothing))
             }
         }
     }
 
     /// Pins a post that waits for its upload to the version that has arrived. Any other object under the post's key,
     /// and any later version, is ignored.
-    async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Received, SubmitError> {
+    async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Submitted, SubmitError> {
         let id = &id;
         let pinned = update(
             None,
@@ -142,11 +132,7 @@ impl Submit {
                     tracing::warn!(object.key = arrival.key, "object ignored: no post waits for it");
                     return Ok(None);
                 };
-                let source = self.source_of(arrival).await?;
-                if source.is_none() {
-                    log_deleted(arrival);
-                }
-                Ok(source.map(|(source, bytes)| (post, source, bytes)))
+                Ok(self.source_of(arrival).await?.map(|(source, bytes)| (post, source, bytes)))
             },
             |read: Option<(Versioned<Post>, Source, Option<u64>)>| {
                 let Some((post, source, bytes)) = read else { return Ok(Change::Stop(None)) };
@@ -172,28 +158,21 @@ impl Submit {
             },
         );
         let pinned = pinned.await?.ok_or(SubmitError::Busy)?;
-        Ok(pinned.map_or(Received::Nothing, |id| Received::Upload(id.clone())))
+        Ok(pinned.map_or(Submitted::Nothing, |id| Submitted::Post(id.clone())))
     }
 
     async fn store(&self, post: &Post) -> Result<Created, StoreError> {
-        let id = &post.id;
         let created = self.posts.create(post).await?;
         match &created {
-            Created::New(_) => {
-                tracing::info!(
-                    post.id = %id, account = %post.account, object.key = post.source.key, video.bytes = post.bytes,
-                    trace.id = post.trace.as_ref().map(tracing::field::display), "event received: post stored"
-                );
-                self.instruments.measure(&Measurement::received(post));
-            }
+            Created::New(_) => record_received(post, &self.instruments, "event received: post stored"),
             Created::Already(existing) => {
-                tracing::info!(post.id = %id, post.state = %existing.state_name(), "event received again: post known");
+                tracing::info!(post.id = %post.id, post.state = %existing.state_name(), "event received again: post known");
             }
         }
         Ok(created)
     }
 
-    /// The object of an event, pinned to a version; `None` if it is gone and its version unknown.
+    /// The object of an event, pinned to a version; `None`, and a warning, if it is gone and its version unknown.
     ///
     /// If the event names no version id, as a hand-written one may, the bucket is asked for it. A post's id is derived
     /// from the version, so a source pinned in another way would make a second post of the same object.
@@ -203,26 +182,27 @@ impl Submit {
         if let Some(version @ ObjectVersion::Id(_)) = named {
             return Ok(Some((pinned(version), arrival.bytes)));
         }
-        match (self.objects.current(&arrival.bucket, &arrival.key).await?, named) {
-            (Some(current), None) => Ok(Some((current.source, Some(current.bytes)))),
-            (Some(current), _) if matches!(current.source.version, ObjectVersion::Id(_)) => {
-                Ok(Some((current.source, Some(current.bytes))))
+        let current = self.objects.current(&arrival.bucket, &arrival.key).await?;
+        let current =
+            current.filter(|current| named.is_none() || matches!(current.source.version, ObjectVersion::Id(_)));
+        match (current, named) {
+            (Some(current), _) => Ok(Some((current.source, Some(current.bytes)))),
+            (None, Some(version)) => Ok(Some((pinned(version), arrival.bytes))),
+            (None, None) => {
+                tracing::warn!(object.key = arrival.key, "event ignored: the object is gone and its version unknown");
+                Ok(None)
             }
-            (_, version) => Ok(version.map(|version| (pinned(version), arrival.bytes))),
         }
     }
 
-    /// Releases the posts that are held for a sidecar.
     async fn release_for_sidecar(&self, arrival: &Arrival) -> Result<Vec<PostId>, SubmitError> {
         let mut released = Vec::new();
-        for key in self.objects.list(&arrival.bucket, videos_prefix_of(&arrival.key)).await? {
-            if !is_sidecar_of(&arrival.key, &key) {
-                continue;
+        let mut keys = self.objects.list(&arrival.bucket, videos_prefix_of(&arrival.key)).await?;
+        keys.retain(|key| is_sidecar_of(&arrival.key, key));
+        for key in keys {
+            if let Some(current) = self.objects.current(&arrival.bucket, &key).await? {
+                released.extend(self.release(&current.source.post_id()).await?);
             }
-            let Some(current) = self.objects.current(&arrival.bucket, &key).await? else {
-                continue;
-            };
-            released.extend(self.release(&current.source.post_id()).await?);
         }
         if released.is_empty() {
             tracing::info!(object.key = arrival.key, "sidecar received: no post waits for it");
@@ -237,8 +217,8 @@ impl Submit {
             |post: Option<Versioned<Post>>| {
                 let Some(post) = post else { return Ok(Change::Stop(None)) };
                 let Ok(released) = post.value.clone().options_arrived(self.instruments.now()) else {
-                    if post.state_name() != StateName::Queued {
-                        let state = post.state_name();
+                    let state = post.state_name();
+                    if state != StateName::Queued {
                         tracing::warn!(post.id = %id, post.state = %state, "sidecar arrived too late for its post");
                     }
                     return Ok(Change::Stop(None));
@@ -253,8 +233,4 @@ impl Submit {
         );
         released.await?.ok_or(SubmitError::Busy)
     }
-}
-
-fn log_deleted(arrival: &Arrival) {
-    tracing::warn!(object.key = arrival.key, "event ignored: the object is gone and its version unknown");
 }

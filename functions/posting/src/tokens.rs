@@ -6,6 +6,7 @@
 
 mod refresh;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::account::{Account, RefreshLock, TokenUse};
@@ -14,13 +15,14 @@ use domain::identity::Alias;
 use domain::reason::Reason;
 use domain::report::{PublishStatus, StatusReport};
 use domain::secret::Sealed;
-use storage::{SaveError, Versioned};
-use tiktok::AccessToken;
+use storage::{Accounts, AppSecret, KmsCipher, Versioned};
+use tiktok::{AccessToken, TikTok};
 
+use crate::compare_and_swap::unless_conflict;
 use crate::exit::Exit;
 use crate::invocation::{Instruments, Worker};
 
-use refresh::{OpenedToken, Refresher, TokenStore, if_connected};
+use refresh::{OpenedToken, if_connected};
 
 /// How long a refresh lock is valid. After that another worker may refresh.
 const LOCK_TERM: Duration = Duration::from_secs(90);
@@ -35,29 +37,17 @@ const AUTHORIZATION_REVOKED: &str = "auth_removed";
 
 /// An account's access token, used for several calls in a row.
 pub(crate) struct Bearer<'a> {
-    alias: &'a Alias,
+    pub(crate) alias: &'a Alias,
     worker: &'a Worker,
     token_use: TokenUse,
     opened: OpenedToken,
-    /// Whether the token was refreshed because TikTok refused it for the current call.
-    refreshed: bool,
-}
-
-impl<'a> Bearer<'a> {
-    /// The account.
-    pub(crate) fn alias(&self) -> &'a Alias {
-        self.alias
-    }
-
-    /// The token for the next call.
-    pub(crate) fn token(&self) -> AccessToken {
-        self.opened.token.clone()
-    }
 }
 
 from_dependencies! {
     /// The access tokens of the accounts.
-    pub struct Tokens { store: TokenStore, refresher: Refresher, instruments: Instruments, }
+    pub struct Tokens {
+        accounts: Accounts, cipher: KmsCipher, app: Arc<AppSecret>, tiktok: TikTok, instruments: Instruments,
+    }
 }
 
 impl Tokens {
@@ -70,38 +60,34 @@ impl Tokens {
         worker: &'a Worker,
     ) -> Result<Bearer<'a>, Exit> {
         let opened = self.token(alias, worker, token_use, account.map_or(Known::Nothing, Known::Account)).await?;
-        Ok(Bearer { alias, worker, token_use, opened, refreshed: false })
+        Ok(Bearer { alias, worker, token_use, opened })
     }
 
-    /// Checks the answer to a call that was made with the bearer's token.
-    ///
-    /// Returns `None` if TikTok refused the token and it was refreshed: the caller must then repeat the call. If TikTok
-    /// refuses the repeated call too, the account must be connected again.
-    pub(crate) async fn accept<T>(
+    /// Makes a call with the bearer's token. If TikTok refuses the token, the call is repeated once with a refreshed one.
+    /// If TikTok refuses that one too, the account must be connected again.
+    pub(crate) async fn call<T, Answer: Future<Output = Result<Result<T, tiktok::Error>, Exit>>>(
         &self,
         bearer: &mut Bearer<'_>,
-        answer: Result<T, tiktok::Error>,
-    ) -> Result<Option<T>, Exit> {
-        let error = match answer {
-            Err(error) if error.disposition() == Disposition::Refresh => error,
-            answer => {
-                bearer.refreshed = false;
-                return Ok(Some(answer?));
+        mut call: impl FnMut(AccessToken) -> Answer,
+    ) -> Result<T, Exit> {
+        let (alias, mut refreshed) = (bearer.alias, false);
+        loop {
+            let error = match call(bearer.opened.token.clone()).await? {
+                Err(error) if error.disposition() == Disposition::Refresh => error,
+                answer => return Ok(answer?),
+            };
+            if refreshed {
+                let account = self.connected(alias).await?;
+                if account.tokens.access == bearer.opened.sealed {
+                    self.mark_authorization_lost(account, "TikTok refuses even a fresh access token").await?;
+                }
+                return Err(Exit::needs_reconnect(&error.failure().message));
             }
-        };
-        let alias = bearer.alias;
-        if !bearer.refreshed {
             tracing::info!(account = %alias, why = %error.fault, "access token refused: refreshing it once");
             let refused = Known::RefusedToken(&bearer.opened.sealed);
             bearer.opened = self.token(alias, bearer.worker, bearer.token_use, refused).await?;
-            bearer.refreshed = true;
-            return Ok(None);
+            refreshed = true;
         }
-        let account = self.store.connected(alias).await?;
-        if account.tokens.access == bearer.opened.sealed {
-            self.store.mark_authorization_lost(account, "TikTok refuses even a fresh access token").await?;
-        }
-        Err(Exit::needs_reconnect(&error.failure().message))
     }
 
     /// Checks an account's authorization if TikTok reports that a publish failed because the creator revoked it. The
@@ -112,7 +98,7 @@ impl Tokens {
             return;
         }
         let refreshed = async {
-            let refused = self.store.connected(alias).await?.tokens.access.clone();
+            let refused = self.connected(alias).await?.tokens.access.clone();
             self.token(alias, worker, TokenUse::Call, Known::RefusedToken(&refused)).await
         };
         if let Err(exit) = refreshed.await {
@@ -145,12 +131,12 @@ impl Tokens {
         for _ in 0..MAX_LOCK_READS {
             let account = match read.take() {
                 Some(account) => if_connected(account)?,
-                None => self.store.connected(alias).await?,
+                None => self.connected(alias).await?,
             };
             let now = self.instruments.now();
             let usable = refused != Some(&account.tokens.access);
             if usable && account.tokens.lasts(token_use, now) {
-                return self.store.open(&account).await;
+                return self.open(&account).await;
             }
             if account.refreshing.as_ref().is_some_and(|lock| lock.expires_at > now) {
                 tokio::time::sleep(LOCK_POLL_INTERVAL).await;
@@ -164,13 +150,11 @@ impl Tokens {
             }
             let lock = RefreshLock { owner: worker.name.clone(), expires_at: now + LOCK_TERM };
             let locked = account.value.clone().locked(lock, now);
-            match self.store.accounts.save(account, locked, now).await {
-                Ok(account) => match Box::pin(self.refresher.refresh(account)).await {
-                    Err(exit @ Exit::Defer { .. }) => return self.fall_back(fallback, exit).await,
-                    refreshed => return refreshed,
-                },
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(Exit::Store(error)),
+            if let Some(account) = unless_conflict(self.accounts.save(account, locked, now).await)? {
+                return match Box::pin(self.refresh(account)).await {
+                    Err(exit) => self.fall_back(fallback, exit).await,
+                    refreshed => refreshed,
+                };
             }
         }
         let message = "another worker refreshes the account's tokens";
@@ -182,7 +166,7 @@ impl Tokens {
         match (account, &exit) {
             (Some(account), Exit::Defer { reason, message, .. }) if *reason != Reason::NeedsReconnect => {
                 tracing::warn!(account = %account.alias, code = %reason, message, "tokens not refreshed: using the old one");
-                self.store.open(&account).await
+                self.open(&account).await
             }
             _ => Err(exit),
         }
@@ -191,11 +175,9 @@ impl Tokens {
 
 /// What the caller knows about the account whose token is opened.
 enum Known<'a> {
-    /// Nothing.
     Nothing,
     /// The account, which was just read. It is read again only if its token is not usable.
     Account(&'a Versioned<Account>),
-    /// TikTok refused this token.
     RefusedToken(&'a Sealed),
 }
 

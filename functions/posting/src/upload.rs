@@ -130,7 +130,11 @@ impl UploadWorker {
         loop {
             let Some(upload) = leased.post().upload().cloned() else {
                 Box::pin(self.starter.begin(leased, &mut session)).await?;
-                progress = self.send_first(leased, &mut session).await?;
+                // While the first chunk is sent, the next post of the account's queue is woken.
+                let upload = leased.upload()?;
+                let (alias, mode) = (leased.post().account.clone(), leased.post().mode());
+                let send = Box::pin(self.sender.send(leased, &upload, &mut session));
+                progress = join!(send, Box::pin(self.queue.wake_next(&alias, mode))).0?;
                 continue;
             };
             if progress != Progress::Known {
@@ -147,13 +151,5 @@ impl UploadWorker {
             }
             progress = self.sender.send(leased, &upload, &mut session).await?;
         }
-    }
-
-    /// Sends the first chunk of a new upload, and meanwhile wakes the next post of the account's queue.
-    async fn send_first(&self, leased: &mut LeasedPost<'_>, session: &mut UploadSession) -> Result<Progress, Exit> {
-        let upload = leased.upload()?;
-        let (alias, mode) = (leased.post().account.clone(), leased.post().mode());
-        let send = Box::pin(self.sender.send(leased, &upload, session));
-        join!(send, Box::pin(self.queue.wake_next(&alias, mode))).0
     }
 }

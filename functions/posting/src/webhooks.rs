@@ -16,29 +16,43 @@
 //! then be done twice.
 
 mod deauthorization;
-mod error;
 
 use std::sync::Arc;
 
 use domain::account::Account;
 use domain::identity::{OpenId, PostId};
-use domain::post::{Post, StateName};
+use domain::post::Post;
 use domain::report::{Links, WebhookEvent};
 use domain::secret::SecretString;
 use jiff::Timestamp;
-use storage::{Accounts, AppSecret, Posts, Versioned, WebhookLog, WebhookRecord};
-use tiktok::{Event, Webhook};
+use storage::{Accounts, AppSecret, AppSecretError, Posts, StoreError, Versioned, WebhookLog, WebhookRecord};
+use tiktok::{Event, Webhook, WebhookError};
 use tracing::Instrument as _;
 
 use crate::account_queue::AccountQueue;
 use crate::compare_and_swap::{Change, update};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, required};
 use crate::invocation::Instruments;
 use crate::links::with_links;
+use crate::open_posts::OpenPosts;
 use crate::state_recorder::{StateRecorder, span_of};
 
-use deauthorization::Deauthorization;
-pub use error::ReceiveError;
+/// Why a webhook was not processed. Except for [`ReceiveError::Rejected`], TikTok sends it again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The webhook is not TikTok's, or malformed. Nothing was done.
+    #[error("webhook rejected")]
+    Rejected(#[from] WebhookError),
+    /// The app's secret cannot be read, so the signature cannot be verified.
+    #[error("webhook not verified")]
+    App(#[from] AppSecretError),
+    /// The webhook's news could not be stored.
+    #[error("webhook not stored")]
+    Store(#[from] StoreError),
+    /// Other writers changed the post or the account at each attempt.
+    #[error("the webhook's post or account is being changed by others")]
+    Busy,
+}
 
 /// Where received webhooks are recorded.
 #[derive(Debug, Clone)]
@@ -53,15 +67,14 @@ impl WebhookConfig {
     /// # Errors
     /// A variable is not set.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let name = "WEBHOOKS_TABLE";
-        Ok(Self { webhooks_table: variable(name).ok_or_else(|| ConfigError::missing(name))? })
+        Ok(Self { webhooks_table: required(variable, "WEBHOOKS_TABLE")? })
     }
 }
 
 from_dependencies! {
     /// Receives webhooks.
     pub struct Webhooks {
-        posts: Posts, accounts: Accounts, app: Arc<AppSecret>, deauthorization: Deauthorization,
+        posts: Posts, accounts: Accounts, open_posts: OpenPosts, app: Arc<AppSecret>,
         queue: AccountQueue, recorder: StateRecorder, instruments: Instruments,
     }
 }
@@ -85,11 +98,15 @@ impl Webhooks {
         let user = webhook.user.as_ref();
         let (publish_id, post, outcome) = match &webhook.event {
             Event::Publish(event) => {
-                let (post, outcome) = self.apply_event(event, user).await?;
-                (Some(&event.publish_id), post, outcome)
+                let mut applied = (None, "no post has this publish".to_owned());
+                for id in self.posts.of_publish(&event.publish_id).await? {
+                    let outcome = self.apply_to_post(&id, event, user).await?;
+                    applied = (Some(id), outcome);
+                }
+                (Some(&event.publish_id), applied.0, applied.1)
             }
             Event::Deauthorized(reason) => {
-                let outcome = self.deauthorization.apply(user, webhook.at, reason.meaning(), deadline).await?;
+                let outcome = self.apply_deauthorization(user, webhook.at, reason.meaning(), deadline).await?;
                 (None, None, outcome)
             }
             Event::Other => (None, None, "there is nothing to do about it".to_owned()),
@@ -111,20 +128,6 @@ impl Webhooks {
             outcome: &outcome,
         };
         Ok(log.keep(&record, self.instruments.now()).await?)
-    }
-
-    /// Applies an event to the post of its publish, and returns the post and a sentence about the outcome.
-    async fn apply_event(
-        &self,
-        event: &WebhookEvent,
-        user: Option<&OpenId>,
-    ) -> Result<(Option<PostId>, String), ReceiveError> {
-        let mut applied = (None, "no post has this publish".to_owned());
-        for id in self.posts.of_publish(&event.publish_id).await? {
-            let outcome = self.apply_to_post(&id, event, user).await?;
-            applied = (Some(id), outcome);
-        }
-        Ok(applied)
     }
 
     /// Applies an event to a post, and returns a sentence about the outcome.
@@ -159,20 +162,18 @@ impl Webhooks {
             },
         );
         match updated.await?.ok_or(ReceiveError::Busy)? {
-            Ok((before, post)) => Ok(self.follow_up(before, &post).await),
+            Ok((before, post)) => {
+                let record = async {
+                    self.recorder.record_state(&post).await;
+                    self.queue.after_transition(&post).await;
+                };
+                if post.state_name() != before {
+                    record.instrument(span_of(&post)).await;
+                }
+                Ok(format!("the post was {before} and is {}", post.state_name()))
+            }
             Err(outcome) => Ok(outcome),
         }
-    }
-
-    async fn follow_up(&self, before: StateName, post: &Post) -> String {
-        if post.state_name() != before {
-            let record = async {
-                self.recorder.record_state(post).await;
-                self.queue.after_transition(post).await;
-            };
-            record.instrument(span_of(post)).await;
-        }
-        format!("the post was {before} and is {}", post.state_name())
     }
 }
 

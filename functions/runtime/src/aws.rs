@@ -17,8 +17,8 @@ const MAX_ATTEMPTS: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest wait for the first byte of a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest wait for the next bytes of a response. It is well below `idle` in `tiktok/src/timeouts.rs`, after which
-/// a stalled upload is given up. A stalled read from S3 thus resumes on another connection before that.
+/// The longest wait for the next bytes of a response. It is well below `chunk_stall` in `tiktok/src/timeouts.rs`, after
+/// which a stalled upload is given up. A stalled read from S3 thus resumes on another connection before that.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Loads credentials, region and endpoint from the environment, as the SDK does (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 /// The current time.
-#[must_use]
 #[expect(clippy::disallowed_methods, reason = "the only place that may call it")]
 pub fn now() -> Timestamp {
     Timestamp::now()

@@ -11,20 +11,17 @@ pub struct Deadline(Timestamp);
 impl Deadline {
     /// Takes the deadline from an invocation's context, in milliseconds since 1970. A value that is too large becomes
     /// the latest timestamp.
-    #[must_use]
     pub fn from_epoch_ms(ms: u64) -> Self {
         let at = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         Self(at.unwrap_or(Timestamp::MAX))
     }
 
     /// The deadline's time.
-    #[must_use]
     pub fn at(self) -> Timestamp {
         self.0
     }
 
     /// The time by which the function must have stored its work: `margin` before the deadline.
-    #[must_use]
     pub fn less(self, margin: Duration) -> Timestamp {
         self.0.checked_sub(margin).unwrap_or(Timestamp::MIN)
     }

@@ -22,7 +22,6 @@ pub type Label = (&'static str, String);
 
 impl Metrics {
     /// Reads the namespace of this stack's metrics from `METRICS_NAMESPACE`; `Dropcast` if it is not set.
-    #[must_use]
     pub fn start() -> Self {
         Self { namespace: environment::variable("METRICS_NAMESPACE").unwrap_or_else(|| "Dropcast".to_owned()) }
     }

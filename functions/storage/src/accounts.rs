@@ -23,7 +23,6 @@ pub struct Accounts {
 
 impl Accounts {
     /// Uses the table with this name.
-    #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), record::KEY) }
     }

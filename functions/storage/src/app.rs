@@ -61,7 +61,6 @@ impl fmt::Debug for AppSecret {
 
 impl AppSecret {
     /// Uses the secret with this ARN or name.
-    #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, arn: impl Into<String>) -> Self {
         Self { client: client.into(), arn: arn.into(), cache: Mutex::new(None) }
     }
@@ -141,7 +140,6 @@ pub enum AppSecretError {
 impl AppSecretError {
     /// What the failed read permits. The operator can correct every cause other than an outage: even a rejected call,
     /// because Secrets Manager rejects calls for a secret that is scheduled for deletion.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) if error.kind() == Kind::Unavailable => error.disposition(),

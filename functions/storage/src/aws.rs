@@ -121,7 +121,6 @@ impl AwsError {
     }
 
     /// What the failed call permits.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self.kind() {
             Kind::Unavailable => Disposition::Retry { after: AFTER_OUTAGE },

@@ -1,9 +1,8 @@
 //! The cipher that seals TikTok tokens and upload URLs with the stack's KMS key.
 //!
 //! The encryption context binds a sealed secret to its purpose and its account. If a ciphertext is moved to another
-//! attribute or account, KMS does not open it there. The ciphertexts are stored elsewhere, in the posts and
-//! accounts tables.
-//! <https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>
+//! attribute or account, KMS does not open it there. The ciphertexts are stored elsewhere, in the posts and accounts
+//! tables. <https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>
 
 use std::collections::HashMap;
 
@@ -34,7 +33,6 @@ pub enum Purpose {
 
 impl Purpose {
     /// The purpose's name in the encryption context.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "access-token",
@@ -61,7 +59,6 @@ pub struct EncryptionContext {
 
 impl EncryptionContext {
     /// Makes the context of a purpose and an account.
-    #[must_use]
     pub fn new(purpose: Purpose, account: &Alias) -> Self {
         Self { purpose, account: account.clone() }
     }
@@ -83,7 +80,6 @@ pub struct KmsCipher {
 
 impl KmsCipher {
     /// Uses the key with this id or ARN.
-    #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, key_id: impl Into<String>) -> Self {
         Self { client: client.into(), key_id: key_id.into() }
     }
@@ -164,7 +160,6 @@ pub enum CipherError {
 
 impl CipherError {
     /// What the failed call permits.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),

@@ -28,7 +28,6 @@ impl Clients {
     ///
     /// If the configuration names an endpoint, S3 requests have the bucket in the path, because such an endpoint
     /// has no host name for each bucket.
-    #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         let s3 = |config: &SdkConfig| {
             let custom_endpoint = config.endpoint_url().is_some();

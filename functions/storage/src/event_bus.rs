@@ -51,7 +51,6 @@ pub struct EventBus {
 impl EventBus {
     /// Uses the bus with this name or ARN. The client is not part of [`Clients`](crate::Clients), because only the
     /// function `notices` needs it.
-    #[must_use]
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(config), name: name.into() }
     }

@@ -31,13 +31,11 @@ pub struct LimitKey(String);
 
 impl LimitKey {
     /// The calls of one kind that were made for an account.
-    #[must_use]
     pub fn calls(account: &Alias, kind: CallKind) -> Self {
         Self(format!("{account}#{}", kind.as_str()))
     }
 
     /// An account's upload quota in one mode.
-    #[must_use]
     pub fn upload_quota(account: &Alias, mode: Mode) -> Self {
         let mode = match mode {
             Mode::Direct => "direct",
@@ -47,7 +45,6 @@ impl LimitKey {
     }
 
     /// The users for which the app has posted. The key is unique, because no account's alias is empty.
-    #[must_use]
     pub fn posting_users() -> Self {
         Self("#users".to_owned())
     }
@@ -70,7 +67,6 @@ pub struct Limits {
 
 impl Limits {
     /// Uses the table with this name.
-    #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), counter::KEY) }
     }

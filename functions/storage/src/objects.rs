@@ -80,7 +80,6 @@ pub struct Objects {
 
 impl Objects {
     /// Uses this S3 client.
-    #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>) -> Self {
         Self { client: client.into() }
     }
@@ -218,7 +217,6 @@ impl Objects {
 
     /// Reads a video of this size chunk by chunk, pinned to its version, and ahead of the consumer by at most the
     /// window.
-    #[must_use]
     pub fn read_ahead(&self, source: &Source, size: u64, window: Window) -> ReadAhead {
         ReadAhead::new((*self.client).clone(), source.clone(), size, window)
     }

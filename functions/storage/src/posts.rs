@@ -75,7 +75,6 @@ pub struct Posts {
 
 impl Posts {
     /// Uses the table with this name.
-    #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), record::KEY) }
     }

@@ -43,7 +43,6 @@ impl<T> Versioned<T> {
     }
 
     /// The revision at which the value was read or written.
-    #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
     }
@@ -62,7 +61,6 @@ impl<T> Versioned<T> {
     }
 
     /// Separates the value and the revision.
-    #[must_use]
     pub fn into_parts(self) -> (T, Revision) {
         (self.value, self.revision)
     }

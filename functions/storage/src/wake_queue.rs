@@ -21,7 +21,6 @@ pub struct WakeQueue {
 
 impl WakeQueue {
     /// Uses the queue with this URL.
-    #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, queue_url: impl Into<String>) -> Self {
         Self { client: client.into(), queue_url: queue_url.into() }
     }

@@ -61,7 +61,6 @@ pub struct WebhookLog {
 
 impl WebhookLog {
     /// Uses the table with this name.
-    #[must_use]
     pub fn new(client: Client, table_name: impl Into<String>) -> Self {
         Self { table: Table::new(client, table_name.into(), KEY) }
     }

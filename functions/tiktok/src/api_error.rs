@@ -1,4 +1,4 @@
-//! An error that TikTok responded with, in TikTok's own words.
+//! An error response of TikTok's, from the v2 API or from OAuth, with TikTok's own code and message.
 
 use std::fmt;
 
@@ -25,8 +25,8 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Returns the error as a failure, with meaning and advice from [`error_codes`].
-    #[must_use]
+    /// Returns an error of the v2 API as a failure, with meaning and advice from [`error_codes`]. For an error of
+    /// OAuth, see `oauth::error_codes::failure`.
     pub fn failure(&self) -> Failure {
         let known = error_codes::find(&self.code).map(|row| (row.meaning, row.advice));
         let (meaning, advice) = known.unwrap_or_else(|| error_codes::text_of_status(self.http));

@@ -1,7 +1,8 @@
-//! The client: TikTok's address and how connections to it are made.
+//! The HTTP client for TikTok: the API's base URL, and the settings of every connection.
 //!
-//! It follows no redirect, uses no proxy from the environment, decompresses nothing, speaks only HTTP/1.1 and never
-//! retries. So one call of this crate is one request, sent to that host exactly as built here.
+//! The client follows no redirect, uses no proxy from the environment, decompresses nothing, speaks only HTTP/1.1 and
+//! never retries. One call is therefore one request, sent unchanged to the host in its URL. A redirect could carry a
+//! token or the video to a host that was not checked; a retry could repeat a call without the caller's knowledge.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::timeouts::Timeouts;
 use crate::tls_roots;
 use crate::upload_hosts::UploadHosts;
 
-/// TikTok's addresses.
+/// The addresses that the client may call.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The API's base URL; TikTok's own is `https://open.tiktokapis.com`.
@@ -27,7 +28,7 @@ pub enum ConfigError {
     /// The base URL is not `http` or `https`, or has a user, query or fragment.
     #[error("TikTok's API URL must be http(s)://host[:port][/path], without user, query or fragment")]
     Api,
-    /// The HTTP client could not be made, for example because the host has no root certificates.
+    /// The HTTP client could not be made, for example because the machine has no root certificates.
     #[error("the HTTP client cannot be made")]
     Client(#[source] reqwest::Error),
 }
@@ -36,7 +37,7 @@ pub enum ConfigError {
 #[derive(Debug, Clone)]
 pub struct TikTok {
     pub(crate) http: reqwest::Client,
-    pub(crate) hosts: Arc<UploadHosts>,
+    pub(crate) upload_hosts: Arc<UploadHosts>,
     pub(crate) timeouts: Timeouts,
     base: Arc<str>,
 }
@@ -48,6 +49,7 @@ impl TikTok {
     }
 
     pub(crate) fn with_timeouts(config: Config, timeouts: Timeouts) -> Result<Self, ConfigError> {
+        // The trusted root certificates depend on the API's host: TikTok or an operator's own server, see `tls_roots`.
         let http = tls_roots::apply(reqwest::Client::builder(), &config.api)
             .user_agent(concat!("dropcast/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -56,16 +58,17 @@ impl TikTok {
             .no_proxy()
             .http1_only()
             .connect_timeout(timeouts.connect)
-            .pool_idle_timeout(timeouts.pool);
-        // reqwest's default of 30 seconds would end the connection while TikTok pauses during a chunk.
+            .pool_idle_timeout(timeouts.pool_idle);
+        // This timeout ends a connection whose sent bytes are not acknowledged. reqwest's default of 30 seconds is
+        // shorter than `chunk_stall`, so it would fail a chunk that TikTok reads slowly.
         #[cfg(target_os = "linux")]
-        let http = http.tcp_user_timeout(timeouts.idle);
+        let http = http.tcp_user_timeout(timeouts.chunk_stall);
         let http = http.build().map_err(|error| ConfigError::Client(error.without_url()))?;
-        let (base, hosts) = (base_of(&config.api)?, Arc::new(config.upload_hosts));
-        Ok(Self { http, hosts, timeouts, base })
+        let (base, upload_hosts) = (base_of(&config.api)?, Arc::new(config.upload_hosts));
+        Ok(Self { http, upload_hosts, timeouts, base })
     }
 
-    /// Returns the URL of one of TikTok's paths.
+    /// Returns the API's base URL with this path appended.
     pub(crate) fn address(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

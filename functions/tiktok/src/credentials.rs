@@ -1,6 +1,6 @@
 //! The tokens of a user and the credentials of our app.
 //!
-//! None of these types has `Display`, their `Debug` shows nothing, and tokens are compared in constant time. They do
+//! None of these types has `Display`, their `Debug` hides the secret, and tokens are compared in constant time. They do
 //! not know where they are stored.
 
 use std::fmt;
@@ -16,13 +16,11 @@ macro_rules! secret {
 
         impl $name {
             /// Wraps the token as TikTok sent it.
-            #[must_use]
             pub fn new(text: SecretString) -> Self {
                 Self(text)
             }
 
             /// Returns the token, for storage.
-            #[must_use]
             pub fn secret(&self) -> &SecretString {
                 &self.0
             }
@@ -49,11 +47,11 @@ macro_rules! secret {
 }
 
 secret!(
-    /// Authorizes calls on a user's behalf.
+    /// An access token. It authorizes calls on a user's behalf.
     AccessToken
 );
 secret!(
-    /// Is exchanged for the next pair of tokens. TikTok rotates it: it is invalid once a new one was issued for it.
+    /// A refresh token. It is exchanged for the next pair of tokens, and is invalid once TikTok has issued that pair.
     RefreshToken
 );
 
@@ -66,19 +64,16 @@ pub struct AppCredentials {
 
 impl AppCredentials {
     /// Wraps the pair as the portal shows it.
-    #[must_use]
     pub fn new(client_key: impl Into<String>, client_secret: SecretString) -> Self {
         Self { client_key: client_key.into(), client_secret }
     }
 
     /// Returns TikTok's id of the app. It is part of every authorize URL, so it is not secret.
-    #[must_use]
     pub fn client_key(&self) -> &str {
         &self.client_key
     }
 
     /// Returns the app's secret.
-    #[must_use]
     pub fn client_secret(&self) -> &SecretString {
         &self.client_secret
     }

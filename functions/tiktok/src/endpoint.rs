@@ -1,7 +1,6 @@
 //! The endpoints of TikTok's v2 API.
 //!
-//! The trailing slash is part of each path.
-//! <https://developers.tiktok.com/doc/content-posting-api-get-started>
+//! The trailing slash is part of each path. <https://developers.tiktok.com/doc/content-posting-api-get-started>
 
 use std::fmt;
 
@@ -40,7 +39,6 @@ impl Endpoint {
     ];
 
     /// Returns the init endpoint of a mode.
-    #[must_use]
     pub fn init(mode: Mode) -> Self {
         match mode {
             Mode::Direct => Self::DirectInit,
@@ -49,7 +47,6 @@ impl Endpoint {
     }
 
     /// Returns the path, with its trailing slash.
-    #[must_use]
     pub fn path(self) -> &'static str {
         match self {
             Self::CreatorInfo => "/v2/post/publish/creator_info/query/",

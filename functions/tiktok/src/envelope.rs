@@ -1,10 +1,11 @@
 //! Parses the envelope of the v2 API's responses, and the flat responses of OAuth.
 //!
 //! A response of the v2 API is a success only if its `error.code` is `ok`; HTTP 200 alone proves nothing. TikTok's
-//! pages show the error nested, and on one page at top level. They spell the log id `log_id` and `logid`. All of these
-//! are read. <https://developers.tiktok.com/doc/tiktok-api-v2-error-handling>
+//! pages show the error nested, and on one page at top level. They spell the log id `log_id` and `logid`. This module
+//! reads all of these. <https://developers.tiktok.com/doc/tiktok-api-v2-error-handling>
 //!
-//! This module knows no call. Invariant: any bytes lead to a result and never to a panic.
+//! This module does not know which call a response belongs to. Invariant: any bytes lead to a result and never to a
+//! panic.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Why a call to TikTok failed, and what the caller should do.
+//! Why a call to TikTok's v2 API failed, and what the caller should do. A failed call to OAuth is an
+//! [`OAuthError`](crate::OAuthError), with the same [`ErrorKind`] and other dispositions.
 //!
 //! An error does not know how often its call was tried: [`Error::disposition`] is the same each time. The caller
 //! counts its retries.
@@ -10,7 +11,7 @@ use crate::api_error::ApiError;
 use crate::endpoint::Endpoint;
 use crate::error_codes::{self, RETRY_DELAY};
 
-/// A failed call.
+/// A failed call to the v2 API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("TikTok call {call} failed")]
 pub struct Error {
@@ -24,14 +25,15 @@ pub struct Error {
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
-    /// TikTok responded with an error. [`error_codes`] states what to do.
+    /// TikTok responded with an error. The table [`error_codes`] (or `oauth::error_codes`) states what to do.
     #[error("TikTok responded with an error: {0}")]
     Refused(ApiError),
-    /// No connection was made, so nothing was sent. Retried.
+    /// No connection was made, so nothing was sent. The caller retries.
     #[error("TikTok cannot be reached: {0}")]
     Unreachable(String),
-    /// The request was sent and no response came, so the call may have taken effect. Retried: every call of this API
-    /// can be repeated without harm, because an init without bytes publishes nothing.
+    /// The request was sent and no response came, so the call may have taken effect. The caller retries: every call of
+    /// the v2 API can be repeated without harm, because an init without bytes publishes nothing. For OAuth calls, see
+    /// [`OAuthError::disposition`](crate::OAuthError::disposition).
     #[error("TikTok did not respond: {0}")]
     Unanswered(String),
     /// The response is not TikTok's envelope. Its HTTP status decides what to do.
@@ -42,10 +44,10 @@ pub enum ErrorKind {
         /// What is wrong with the response.
         why: InvalidResponse,
     },
-    /// The access token contains characters that no HTTP header can carry. Not retried.
+    /// The access token contains characters that no HTTP header can carry. The account must be connected again.
     #[error("the access token contains characters that no HTTP header can carry")]
     TokenUnusable,
-    /// The response to an init has an upload URL whose host is not allowed. Not retried.
+    /// An upload URL, from an init's response or from storage, has a host that is not allowed. Not retried.
     #[error("the upload URL has a host, port or scheme that is not among the allowed upload hosts")]
     UploadHostRefused,
 }
@@ -75,19 +77,16 @@ pub enum InvalidResponse {
 
 impl Error {
     /// Returns what the caller should do.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         self.fault.disposition()
     }
 
     /// Returns the error as a failure with code, message and advice.
-    #[must_use]
     pub fn failure(&self) -> Failure {
         self.fault.failure()
     }
 
     /// Returns TikTok's own error, if TikTok responded with one.
-    #[must_use]
     pub fn refusal(&self) -> Option<&ApiError> {
         match &self.fault {
             ErrorKind::Refused(error) => Some(error),

@@ -1,16 +1,16 @@
-//! TikTok's error codes: one table of what each code means and what the caller should do.
+//! The error codes of TikTok's v2 API: one table of what each code means and what the caller should do. OAuth's codes
+//! are in [`oauth::error_codes`](crate::oauth::error_codes).
 //!
-//! Sources: the error tables of
-//! <https://developers.tiktok.com/doc/content-posting-api-reference-direct-post>,
+//! Sources: the error tables of <https://developers.tiktok.com/doc/content-posting-api-reference-direct-post>,
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-upload-video>,
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info>,
-//! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
-//! and <https://developers.tiktok.com/doc/tiktok-api-v2-error-handling>.
+//! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status> and
+//! <https://developers.tiktok.com/doc/tiktok-api-v2-error-handling>.
 //!
-//! A code means the same in every call and under every HTTP status: `creator_info` sends some codes under HTTP 200.
-//! The HTTP status decides only if the table does not have the code.
+//! A code means the same in every call of the v2 API and under every HTTP status: `creator_info` sends some codes under
+//! HTTP 200. The HTTP status decides only if the table does not have the code.
 //!
-//! The waits are minimum waits. The caller adds back-off and jitter.
+//! The waits are minimum waits. The caller adds back-off and jitter (`functions/posting/src/upload/conclusion.rs`).
 
 use std::time::Duration;
 
@@ -23,7 +23,10 @@ pub struct ErrorCode {
     pub code: &'static str,
     /// The HTTP statuses under which TikTok is known to send it.
     pub http: &'static [u16],
-    /// The calls that are known to respond with it.
+    /// The calls that are known to respond with it, by the end of their paths. For readers only.
+    ///
+    /// `all` means every call. `init` means both inits: `video/init` (direct posts) and `inbox/video/init` (drafts).
+    /// Dropcast makes neither `content/init` (photos) nor `init by URL` (TikTok downloads the video).
     pub calls: &'static str,
     /// What the caller should do.
     pub disposition: Disposition,
@@ -44,7 +47,7 @@ const fn row(
     ErrorCode { code, http, calls, disposition, meaning, advice }
 }
 
-/// The first wait of the back-off after an internal error of TikTok's, or after a call without a response.
+/// The minimum wait after an internal error of TikTok's, or after a call without a response.
 pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(2);
 /// TikTok's rate limits count the calls of a sliding window of this length.
 const RATE_LIMIT_WINDOW: Duration = Duration::from_mins(1);
@@ -76,7 +79,8 @@ pub const ERROR_CODES: [ErrorCode; 19] = {
         // `TikTok::cancel` (cancel.rs) returns this code as `Cancellation::NotCancellable` instead of an error.
         row("publish_not_cancellable", &[400], "cancel", GiveUp,
             "TikTok can no longer cancel this publish", "Delete the post in the TikTok app."),
-        // The token is refreshed and the call repeated once. That is safe for an init too: a 401 created nothing.
+        // The caller refreshes the token and repeats the call once. That is safe for an init too: a 401 created
+        // nothing.
         row("access_token_invalid", &[401], "all", Refresh,
             "TikTok rejects the access token", "If this repeats, connect the account again."),
         row("scope_not_authorized", &[401], "all", NeedsUser,
@@ -94,7 +98,7 @@ pub const ERROR_CODES: [ErrorCode; 19] = {
             "TikTok has not audited this app, so it can only post to private accounts", "Make the TikTok account private, post drafts, or have the app audited; then drop the video again."),
         row("url_ownership_unverified", &[403], "init by URL", GiveUp,
             "TikTok has not verified that the video's URL is ours", "Verify the URL in TikTok's developer portal."),
-        // Dropcast never chooses another level instead: TikTok counts mismatches.
+        // Dropcast never chooses another level instead, because TikTok counts mismatches against the app.
         row("privacy_level_option_mismatch", &[403], "video/init", NeedsUser,
             "The creator cannot choose this privacy level now", "Set privacy_level to one that the account offers, or change the account's privacy in the TikTok app; then drop the video again."),
         row("rate_limit_exceeded", &[429], "all", Defer { after: RATE_LIMIT_WINDOW },
@@ -105,25 +109,24 @@ pub const ERROR_CODES: [ErrorCode; 19] = {
 };
 
 /// Returns the table's row for a code.
-#[must_use]
 pub fn find(code: &str) -> Option<&'static ErrorCode> {
     ERROR_CODES.iter().find(|row| row.code == code)
 }
 
 /// Returns what to do about an error response. The HTTP status decides if the code is unknown or empty.
-#[must_use]
 pub fn disposition(code: &str, http: u16) -> Disposition {
     find(code).map_or_else(|| disposition_of_status(http), |row| row.disposition)
 }
 
 /// Returns what to do if only the HTTP status is known.
-#[must_use]
 pub fn disposition_of_status(http: u16) -> Disposition {
     match http {
         401 => Disposition::Refresh,
         408 => Disposition::Retry { after: RETRY_DELAY },
         429 => Disposition::Defer { after: RATE_LIMIT_WINDOW },
         400..=499 => Disposition::GiveUp,
+        // 5xx is TikTok's own error. A 2xx or 3xx without TikTok's envelope is no answer to the call: a proxy may have
+        // sent it, or it was cut off. Every call can be repeated without harm (`ErrorKind::Unanswered`).
         _ => Disposition::Retry { after: RETRY_DELAY },
     }
 }
@@ -146,7 +149,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The codes of TikTok's pages with the expected dispositions, written out a second time.
+    /// The codes of TikTok's pages with the expected dispositions. The test repeats the table, so that no row changes
+    /// unnoticed.
     fn documented() -> Vec<(&'static str, Disposition)> {
         let defer = |hours: u64| Disposition::Defer { after: Duration::from_hours(hours) };
         vec![

@@ -1,6 +1,7 @@
 //! The init call: announces a video to TikTok and receives the URL to upload it to.
 //!
-//! An init without bytes publishes nothing. So an init without a response can be repeated; that costs only quota.
+//! An init publishes nothing until the video's bytes are uploaded. An init without a response can therefore be
+//! repeated; that costs only quota.
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-direct-post>,
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-upload-video>
 
@@ -24,7 +25,7 @@ use crate::upload_hosts::UploadHosts;
 pub struct Ticket {
     /// TikTok's id of the publish.
     pub publish_id: PublishId,
-    /// The URL to send the bytes to. It is valid for one hour from now.
+    /// The URL to send the bytes to. TikTok accepts bytes there for one hour after the init.
     pub upload_url: UploadUrl,
 }
 
@@ -41,7 +42,7 @@ impl TikTok {
     ) -> Result<Ticket, Error> {
         let call = Endpoint::init(settings.mode);
         let response = self.call(call, "", token, Some(request_body(settings, plan))).await?;
-        ticket(&response, &self.hosts).map_err(|fault| Error { call, fault })
+        ticket(&response, &self.upload_hosts).map_err(|fault| Error { call, fault })
     }
 }
 
@@ -61,8 +62,8 @@ fn request_body(settings: &Settings, plan: &ChunkPlan) -> Value {
 
 /// Returns the options of a direct post in TikTok's JSON.
 ///
-/// The settings are destructured without `..`. So an option that is added to [`Settings`] does not compile until it is
-/// sent here, or named here as one that TikTok does not get.
+/// The settings are destructured without `..`: a field added to [`Settings`] does not compile until this function sends
+/// it or ignores it by name.
 fn post_info(settings: &Settings) -> Value {
     let Settings {
         title,
@@ -123,6 +124,7 @@ mod tests {
     async fn direct_post_sends_every_option() {
         let server = ScriptedServer::with_replies([]).await;
         server.push(reply(ticket_response(&server.url("/upload?upload_id=1&upload_token=t-1"))));
+        // 50,000,123 bytes are five chunks of 10,000,024 bytes; the last one takes the remainder of 3 bytes.
         let ticket = server.client().init_publish(&access(), &settings(Mode::Direct), &plan(50_000_123)).await.unwrap();
         assert_eq!(ticket.publish_id.as_str(), "v_pub_file~v2-1.17");
         assert_eq!(ticket.upload_url.secret().expose_secret(), server.url("/upload?upload_id=1&upload_token=t-1"));

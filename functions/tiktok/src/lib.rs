@@ -10,10 +10,10 @@
 //! Reading order:
 //!
 //! - [`TikTok`] is the client. It has one method per call.
-//! - [`Error`] is a failed call; [`error_codes`] is the table of TikTok's error codes.
+//! - [`Error`] is a failed call; [`error_codes`] is the table of the v2 API's error codes.
 //! - [`upload`] sends chunks; [`upload::response`] is the table of the upload URL's responses.
 //! - [`oauth`] gets and revokes tokens; [`oauth::error_codes`] is the table of OAuth's error codes.
-//! - [`Webhook`] is a notification that TikTok sends to us.
+//! - [`Webhook`] is a notification that TikTok sends to the `api` function.
 
 mod client;
 mod credentials;

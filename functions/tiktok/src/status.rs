@@ -24,7 +24,7 @@ impl TikTok {
     /// Returns the status of a publish.
     ///
     /// # Errors
-    /// Nothing was changed. No error says anything about the publish itself.
+    /// Nothing was changed. An error states nothing about the publish itself.
     pub async fn fetch_status(&self, token: &AccessToken, id: &PublishId) -> Result<StatusReport, Error> {
         let call = Endpoint::StatusFetch;
         let response = self.call(call, "", token, Some(json!({ "publish_id": id.as_str() }))).await?;
@@ -60,6 +60,7 @@ fn publish_status(status: String, data: &Value) -> PublishStatus {
 
 fn video_ids(data: &Value) -> Vec<VideoId> {
     let mut video_ids = Vec::new();
+    // An id of 0 means that there is no public video.
     for id in ID_FIELDS.iter().flat_map(|field| ids(data, field)).filter(|id| id != "0") {
         match VideoId::new(id) {
             Ok(id) if !video_ids.contains(&id) => video_ids.push(id),

@@ -1,24 +1,26 @@
-//! Every timeout of this crate.
+//! Every timeout of a request to TikTok.
 //!
-//! A chunk has no total timeout, because sending 64 MB over a slow connection is not an error. It has an idle timeout.
+//! A JSON call has one timeout for all of it. A chunk has no total timeout, because sending 64 MB over a slow
+//! connection is not an error. It has `chunk_stall` until its last byte is sent, and `chunk_response` afterwards.
 
 use std::time::Duration;
 
-/// The times after which a call fails.
+/// The times after which a request fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// Until a connection is made, including TLS.
+    /// The longest time for making a connection, including TLS.
     pub(crate) connect: Duration,
-    /// For a whole JSON call, from the connection to the end of the response.
+    /// The longest time for a whole JSON call, from the connection to the end of the response.
     pub(crate) call: Duration,
-    /// Until the next bytes of a chunk are sent.
-    pub(crate) idle: Duration,
-    /// Until the response, after a chunk's last byte was handed to the socket. The socket's buffers still hold some
-    /// megabytes at that moment.
-    pub(crate) answer: Duration,
+    /// The longest time without a sent byte while a chunk is sent. It must exceed the time in which a stalled read from
+    /// S3 resumes (`STALL_TIMEOUT` in `functions/runtime/src/aws.rs`).
+    pub(crate) chunk_stall: Duration,
+    /// The longest wait for the response, after a chunk's last byte was handed to the socket. The socket's buffers
+    /// still hold some megabytes at that moment.
+    pub(crate) chunk_response: Duration,
     /// How long an idle connection is kept for reuse. A connection that was idle for longer, for example while Lambda
     /// had frozen the function, has probably been closed by TikTok.
-    pub(crate) pool: Duration,
+    pub(crate) pool_idle: Duration,
 }
 
 impl Default for Timeouts {
@@ -26,9 +28,9 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(20),
-            idle: Duration::from_mins(1),
-            answer: Duration::from_mins(2),
-            pool: Duration::from_secs(15),
+            chunk_stall: Duration::from_mins(1),
+            chunk_response: Duration::from_mins(2),
+            pool_idle: Duration::from_secs(15),
         }
     }
 }

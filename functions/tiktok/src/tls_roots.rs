@@ -1,11 +1,13 @@
 //! The root certificates that the client trusts.
 //!
-//! TikTok is a site of the public web, so for TikTok the client trusts the roots that browsers trust, compiled in.
-//! Reading and parsing the host's own certificate bundle would be the longest part of a function's cold start, and
-//! nothing else needs it: the AWS SDK loads its roots itself (`functions/runtime/src/aws/tls_roots.rs`).
+//! The API's base URL decides, for API calls and uploads alike:
 //!
-//! If an operator configures another host over https, its certificate may be issued by the operator's own authority.
-//! Then the client trusts the host's bundle.
+//! - TikTok's own host: the roots that browsers trust, compiled in. Reading and parsing the machine's certificate
+//!   bundle would be the longest part of a function's cold start. Nothing else needs the bundle: the AWS SDK loads its
+//!   roots itself (`functions/runtime/src/aws/tls_roots.rs`).
+//! - Another host over https, which an operator configured: the machine's bundle. The operator's own authority may have
+//!   issued that host's certificate.
+//! - A host over http: the compiled-in roots, because reading the bundle would only cost time.
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use url::Url;
 /// The suffix of the hosts whose certificates are issued by a public authority.
 const TIKTOK_HOSTS: &str = ".tiktokapis.com";
 
-/// Configures a client with the roots to trust for this API.
+/// Configures a client with the roots to trust for the API's base URL.
 pub(crate) fn apply(builder: ClientBuilder, api: &Url) -> ClientBuilder {
     if is_other_https_host(api) {
         return builder;
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_other_https_hosts_use_the_hosts_bundle() {
+    fn only_other_https_hosts_use_the_machines_bundle() {
         for (api, expected) in [
             ("https://open.tiktokapis.com", false),
             ("http://127.0.0.1:4000", false),

@@ -1,7 +1,8 @@
-//! Sends one request and reads one response, or states why no response came.
+//! The HTTP exchange of a JSON or OAuth call: sends one request, and reads its whole response or returns why there is
+//! none. The module `upload` sends chunks.
 //!
-//! It retries nothing and knows no field of any response. Invariant: no error of this module contains a URL, a header
-//! or a byte of a response.
+//! This module retries nothing and knows no field of any response. Invariant: no error of this module contains a URL, a
+//! header or a byte of a response.
 
 use domain::failure::error_chain;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
@@ -20,7 +21,7 @@ const MAX_RESPONSE: usize = 1024 * 1024;
 const JSON: &str = "application/json; charset=UTF-8";
 
 impl TikTok {
-    /// Makes a call of the v2 API on a user's behalf. `query` is appended to the call's path.
+    /// Makes a call of the v2 API on a user's behalf. `query` is empty or begins with `?`.
     pub(crate) async fn call(
         &self,
         call: Endpoint,
@@ -62,6 +63,8 @@ impl TikTok {
 }
 
 /// Returns whether an error occurred before any byte of the request was sent.
+///
+/// If this wrongly returned true, a call that may have taken effect would be reported as one that was not sent.
 pub(crate) fn was_not_sent(error: &reqwest::Error) -> bool {
     error.is_connect() || error.is_builder()
 }
@@ -71,6 +74,7 @@ pub(crate) fn chain_without_url(error: reqwest::Error) -> String {
     error_chain(&error.without_url())
 }
 
+/// Returns the `Authorization` header. Spaces are valid in a header value, but not in a token.
 fn bearer(token: &AccessToken) -> Result<HeaderValue, ErrorKind> {
     let is_printable = !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic());
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
@@ -93,6 +97,7 @@ async fn read(mut response: Response) -> Result<RawResponse, ErrorKind> {
             }
             Ok(Some(part)) => body.extend_from_slice(&part),
             Ok(None) => return Ok(RawResponse { http, body }),
+            // The connection failed, or the timeout of the call expired.
             Err(_) => return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::CutOff }),
         }
     }

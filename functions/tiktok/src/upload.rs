@@ -11,7 +11,8 @@
 //! - [`outcome`]: the result for the caller.
 //!
 //! This module does not know where the bytes come from, what is stored about them, or how often a chunk was sent. It
-//! never asks TikTok how many bytes arrived. After [`ChunkOutcome::Unknown`] the caller must ask before anything else.
+//! never asks TikTok how many bytes arrived. After [`ChunkOutcome::Unknown`] the caller must do so first
+//! ([`TikTok::fetch_status`]).
 
 mod body;
 pub mod outcome;
@@ -40,7 +41,8 @@ impl TikTok {
     /// Sends one chunk.
     ///
     /// `body` must yield exactly the chunk's bytes. If the returned future is dropped, the request is aborted. TikTok
-    /// then has less than the chunk, unless its last byte was already sent.
+    /// then has less than the chunk, unless its last byte was already sent. The caller must treat both cases like
+    /// [`ChunkOutcome::Unknown`].
     pub async fn put_chunk<S, E>(
         &self,
         url: &UploadUrl,
@@ -53,7 +55,7 @@ impl TikTok {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: 'static,
     {
-        let Some(target) = url.target(&self.hosts) else {
+        let Some(target) = url.target(&self.upload_hosts) else {
             return ChunkOutcome::Rejected(ErrorKind::UploadHostRefused.failure());
         };
         let progress = Progress::new(chunk.len);
@@ -79,6 +81,7 @@ impl TikTok {
 fn response_outcome(response: &Response, position: ChunkPosition, total: u64, progress: &Progress) -> ChunkOutcome {
     let outcome = response::outcome(response.status().as_u16(), position, response.headers(), total);
     match outcome {
+        // TikTok cannot have accepted bytes that were not sent yet.
         ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete if !progress.is_complete() => {
             unknown(format!("TikTok responded with HTTP {} before the chunk was sent", response.status().as_u16()))
         }

@@ -1,10 +1,10 @@
 //! The list of hosts that an upload URL may have.
 //!
 //! A video is sent to the URL that the response to an init contains. This list prevents a forged response from sending
-//! the video to any other host. This module knows nothing of uploads.
+//! the video to any other host.
 //!
-//! A host of TikTok's domain must use `https`, the default port and no user. Any other listed host may use `http`; the
-//! local cloud's does.
+//! No allowed URL has a user. A URL at TikTok's domain must use `https` and the default port, whatever the list says. A
+//! URL at any other listed host may use `http`, as the local simulator of TikTok does.
 
 use std::str::FromStr;
 
@@ -54,7 +54,6 @@ impl UploadHosts {
     }
 
     /// Returns whether a video may be sent to this URL.
-    #[must_use]
     pub fn allow(&self, url: &Url) -> bool {
         let has_no_user = url.username().is_empty() && url.password().is_none();
         has_no_user && url.host().is_some_and(|host| self.0.iter().any(|allowed| allowed.matches(url, &host)))

@@ -1,8 +1,8 @@
 //! TikTok's webhooks: verifies that TikTok sent a request, and parses its event.
 //!
 //! TikTok sends one event per request, at least once and in any order. It retries for three days until the response is
-//! HTTP 200. So every request with a valid signature is accepted: an unknown event, field or value becomes
-//! [`Event::Other`] and not an error.
+//! HTTP 200. Every request that has a valid signature and names an event is therefore accepted: an unknown event, field
+//! or value becomes [`Event::Other`] and not an error.
 //! <https://developers.tiktok.com/doc/webhooks-overview>
 //!
 //! Invariant: no part of a body is parsed before its signature is verified.
@@ -32,8 +32,8 @@ pub enum WebhookError {
 }
 
 impl Webhook {
-    /// Verifies the signature over the body's bytes with any of the app's secrets, and then parses the body. If there
-    /// are several secrets, the newest should be the first.
+    /// Verifies the signature over the body's bytes with any of the app's secrets, and then parses the body. While the
+    /// operator rotates the secret there are two; the newer one should be first, because it matches more often.
     ///
     /// # Errors
     /// Nothing in the request may be trusted.
@@ -51,7 +51,6 @@ impl Webhook {
 
 impl WebhookError {
     /// Returns the error as a rejection for the sender of the request.
-    #[must_use]
     pub fn failure(&self) -> Rejection {
         match self {
             Self::Unproven(why) => {

@@ -1,4 +1,4 @@
-//! The bucket: versions, deletions, ranges, pinned versions, multipart uploads and tags.
+//! The calls of `storage::Objects` to the bucket: versions, deletions, ranges, multipart uploads and tags.
 
 use anyhow::{Context, Result};
 use aws_sdk_s3::primitives::ByteStream;
@@ -16,11 +16,12 @@ const KEY: &str = "drop/anna/a clip, and more.mp4";
 const DELETED: &str = "drop/anna/gone.mp4";
 const MISSING: &str = "drop/anna/never.mp4";
 const MULTIPART: &str = "uploads/1/in parts.mp4";
-/// The size of the first video, and the offset of its second part, in bytes.
+/// The size of the first video, in bytes. The second one has one byte more.
 const VIDEO_BYTES: u64 = 100_000;
+/// The offset of the first video's second part, in bytes.
 const SECOND_PART: u64 = 60_000;
 
-/// The data on one side. Each side has its own version ids.
+/// The ids of the data on one side. They differ between the sides, so results must not contain them.
 pub(super) struct Versions {
     bucket: String,
     /// The first version of [`KEY`], and the one that overwrote it.
@@ -73,6 +74,7 @@ impl Versions {
     pub(super) async fn call(&self, cloud: &Cloud) -> Result<Results> {
         let objects = Objects::new(cloud.s3.clone());
         let with_id = |key: &str, id: &String| self.source(key, ObjectVersion::Id(id.clone()));
+        // An ETag that no object has.
         let with_etag = |key: &str| self.source(key, ObjectVersion::ETag("another".to_owned()));
         let (first, deleted) = (with_id(KEY, &self.first), with_id(DELETED, &self.deleted));
         let mut results: Results = Vec::new();
@@ -86,6 +88,7 @@ impl Versions {
         ] {
             let described = objects.describe(source).await.map(|it| (it.bytes, it.content_type, it.metadata));
             results.push((name, outcome(&described)));
+            // The first three ranges are inside the video. The fourth ends after it, and the last begins after it.
             for (from, len) in [(0, 1000), (99_000, 1000), (50_000, 1), (99_500, 1000), (200_000, 10)] {
                 let read = objects.read_small(source, from, len).await;
                 results.push((name, outcome(&read.map(|bytes| HEXLOWER.encode(&Sha256::digest(&bytes))))));
@@ -125,7 +128,7 @@ impl Versions {
         results.push(("parts", parts(&self.upload).await));
         let object = objects.current(&self.bucket, MULTIPART).await;
         results.push(("the object before completion", outcome(&object.map(|_| ()))));
-        // Only once: for a repeated call, AWS's documents permit two results, and the in-memory AWS has the stricter
+        // Only once: for a repeated call, AWS's documents permit two results. The in-memory AWS returns the stricter
         // one.
         let completed = objects.complete_multipart_upload(&self.bucket, MULTIPART, &self.upload, &all).await;
         results.push(("completion", outcome(&completed)));
@@ -141,7 +144,7 @@ impl Versions {
         Ok(())
     }
 
-    /// A name of a version that is the same on both sides.
+    /// A version's name, which is the same on both sides.
     fn name(&self, version: &ObjectVersion) -> &'static str {
         match version {
             ObjectVersion::Id(id) if *id == self.first => "the first",

@@ -1,4 +1,4 @@
-//! Tables: schemas, conditional writes, reads, and each index page by page.
+//! The calls of `storage` to the tables: schemas, conditional writes, reads, and each index page by page.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -22,7 +22,7 @@ type Item = HashMap<String, AttributeValue>;
 
 /// The partition key of the items of [`call_directly`] in each index.
 const PARTITION: &str = "conformance";
-/// The base of the items' sort keys, in milliseconds since 1970.
+/// The first of the items' sort keys, in milliseconds since 1970: the year 2100.
 const FIRST_TIME_MS: i64 = 4_102_444_800_000;
 
 /// Compares the schemas of the in-memory tables with the deployed ones.
@@ -126,7 +126,7 @@ fn ids(posts: &[Versioned<Post>]) -> Vec<&str> {
     posts.iter().map(|post| post.id.as_str()).collect()
 }
 
-/// Makes the calls of `storage` directly, to compare also what `storage` does not return.
+/// Makes the calls of `storage` with the SDK, to compare also the parts of a response that `storage` does not return.
 async fn call_directly(client: &Client, table: &str) -> Result<Results> {
     let mut results: Results = vec![
         ("a new item", put(client, table, item(0, 1), None).await?),
@@ -154,7 +154,8 @@ async fn call_directly(client: &Client, table: &str) -> Result<Results> {
     Ok(results)
 }
 
-/// An item that is in all indexes, except that every third one is not due. Two successive items have the same time.
+/// The item `item-<n>`. It is in every index of [`call_directly`], but items 2, 5, … are not due. Items 0 and 1 have
+/// the same time, and so have items 2 and 3.
 fn item(n: i64, revision: u64) -> Item {
     let at = number(&(FIRST_TIME_MS + n / 2));
     let mut item = Item::from([
@@ -173,8 +174,10 @@ fn item(n: i64, revision: u64) -> Item {
     item
 }
 
-/// Reads an index in pages of two items, and returns the sizes of the pages and the sorted items. DynamoDB does not
-/// define the order of items with the same sort key.
+/// Reads an index in pages of two items, and returns the sizes of the pages and all items. `index` is its name, its
+/// partition key and its sort key. With a sort key, only the first two times are read; without, only due items.
+///
+/// The items are sorted here, because DynamoDB does not define the order of items with the same sort key.
 async fn pages(client: &Client, table: &str, index: (&str, &str, Option<&str>), forward: bool) -> Result<String> {
     let (index, partition_key, sort_key) = index;
     let (mut items, mut sizes, mut after) = (Vec::new(), Vec::new(), None);

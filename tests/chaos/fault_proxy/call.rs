@@ -1,4 +1,4 @@
-//! A call of a function, as the proxy identifies it.
+//! A call of a function: which service and operation an HTTP request calls.
 
 use axum::http::{Method, Request};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use simulator::Endpoint;
 
 use super::Moment;
 
-/// The endpoints of TikTok that the functions call.
+/// The endpoints of TikTok that the functions call. A request to any other path is a call to AWS.
 const ENDPOINTS: [Endpoint; 10] = [
     Endpoint::Token,
     Endpoint::Revoke,
@@ -25,7 +25,7 @@ const ENDPOINTS: [Endpoint; 10] = [
 /// A call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Call {
-    /// The service, the operation and, for DynamoDB, the index or table.
+    /// The service, the operation and, for DynamoDB, the index or table, such as "DynamoDB PutItem posts".
     pub(crate) name: String,
     pub(crate) service: Service,
 }
@@ -72,7 +72,7 @@ impl Call {
         Self { name: format!("S3 {operation}"), service: Service::S3 }
     }
 
-    /// Identifies a request of one of AWS's JSON protocols.
+    /// Identifies a request in AWS's JSON protocol by its `X-Amz-Target` header.
     fn of_target(target: &str, body: &[u8]) -> Self {
         let (prefix, operation) = target.split_once('.').unwrap_or(("", target));
         let (name, service) = match prefix {
@@ -86,7 +86,8 @@ impl Call {
         Self { name: format!("{name} {operation} {table}").trim_end().to_owned(), service }
     }
 
-    /// Whether the call can change a state. If it cannot, a fault after the call is the same as a fault before it.
+    /// Whether the call can change a state. If it cannot, a fault after the call is the same as a fault before it, and
+    /// the campaigns omit it. A new kind of write must be added here, or no fault is injected after it.
     pub(crate) fn has_effect(&self) -> bool {
         match self.service {
             Service::DynamoDb => self.name.contains("PutItem") || self.name.contains("DeleteItem"),

@@ -21,9 +21,9 @@ pub(crate) enum Op {
     EndAuthorization(AuthorizationEnd),
     /// TikTok fails the newest publish, whether it has all bytes or not.
     FailPublish,
-    /// TikTok sends all webhooks that are due within the next 10 seconds.
+    /// The clocks advance by 10 seconds, and TikTok sends all webhooks that are then due.
     DeliverWebhooks,
-    /// `publish` handles all messages, and then `status` runs.
+    /// `publish` handles all visible messages, and then `status` runs.
     RunWorkers,
 }
 
@@ -55,9 +55,9 @@ pub(crate) enum Fault {
     TruncateResponse,
     /// The call takes effect, and the response is an HTML page.
     InvalidResponse,
-    /// A fault of TikTok, which the simulator injects. It applies only to calls to TikTok.
+    /// A fault that the simulator injects. It applies only to calls to TikTok.
     Simulator(simulator::FaultKind),
-    /// This number of seconds passes, and then the call takes effect.
+    /// This number of seconds passes by the shifted clock, and then the call takes effect.
     Delay(u64),
 }
 
@@ -66,14 +66,14 @@ pub(crate) enum Fault {
 pub(crate) enum CallSelector {
     /// The call with this number.
     Number(usize),
-    /// The first call with this name and at least this number. Concurrent calls arrive in any order, so the number
-    /// alone does not identify a call.
+    /// The first call with this name and at least this number. Concurrent calls arrive in another order in each run, so
+    /// a number alone does not identify a call.
     Named(usize, String),
     /// The chunk with this number among all chunks, from 0.
     Chunk(usize),
 }
 
-/// A fault and the call that it applies to. It is injected once.
+/// A fault and the call that it applies to. It is injected into one call at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlannedFault {
     pub(crate) call: CallSelector,
@@ -81,7 +81,7 @@ pub(crate) struct PlannedFault {
 }
 
 impl PlannedFault {
-    /// Whether the fault applies to this call; `chunk` is the chunk's number if the call is an upload.
+    /// Whether the fault applies to this call. `chunk` is the chunk's number if the call is a chunk.
     pub(crate) fn applies_to(&self, number: usize, call: &Call, chunk: Option<usize>) -> bool {
         let is_tiktok = matches!(call.service, Service::TikTok | Service::Upload);
         if matches!(self.fault, Fault::Simulator(_)) && !is_tiktok {

@@ -1,4 +1,4 @@
-//! Handles one call: injects its fault, and has AWS or TikTok answer it.
+//! Handles one call: injects its fault, and passes the call to the in-memory AWS or to the simulator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +20,12 @@ use super::call::{Call, endpoint_of};
 use super::fault::{Fault, Moment};
 use super::{FaultProxy, Interruption};
 
-/// How long a second of a stall really takes: enough for a busy machine to do the work of one second.
+/// How long one second of a stall takes in real time: long enough for the processes to do the work of that second.
 const STALLED_SECOND: Duration = Duration::from_millis(20);
 /// The longest stall by the shifted clock, in seconds: Lambda's longest invocation.
 const MAX_STALL_S: u32 = 900;
 
-/// The connection ends without a response.
+/// Makes the HTTP server end the connection without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("the fault proxy dropped the connection")]
 struct ConnectionDropped;
@@ -86,7 +86,7 @@ impl FaultProxy {
         }
     }
 
-    /// Lets a call take effect if the moment is after that. The response is discarded.
+    /// Lets the call take effect if the moment is after it, and discards the response.
     async fn reach(&self, moment: Moment, request: &Request<Bytes>) {
         match moment {
             Moment::Before => {}
@@ -94,8 +94,8 @@ impl FaultProxy {
         }
     }
 
-    /// Sends no response until the caller ends the connection, which also drops this future. Meanwhile the clocks run
-    /// faster than real time.
+    /// Sends no response. The clocks and timers run faster than real time, so that the caller's timeout elapses. When
+    /// the caller ends the connection, this future is dropped.
     async fn stall(&self) -> Result<Answer, ConnectionDropped> {
         for _ in 0..MAX_STALL_S {
             tokio::time::sleep(STALLED_SECOND).await;
@@ -105,11 +105,11 @@ impl FaultProxy {
         std::future::pending().await
     }
 
-    /// Sends an interruption to the test environment, and waits until it is done.
+    /// Sends an interruption to the [`Lambda`](crate::test_env::Lambda), and waits until it is done.
     async fn interrupt(&self, interruption: impl FnOnce(oneshot::Sender<()>) -> Interruption) {
         let (done, is_done) = oneshot::channel();
         if self.interrupts.send(interruption(done)).is_ok() {
-            // An error means that the test environment ended, and then there is nothing to wait for.
+            // An error means that the receiver has ended, and then there is nothing to wait for.
             drop(is_done.await);
         }
     }
@@ -124,7 +124,7 @@ impl FaultProxy {
         }
     }
 
-    /// Whether TikTok has webhooks to send before it answers a status request.
+    /// Whether TikTok answers status requests with an error, because it has webhooks to send.
     fn must_send_webhooks_first(&self) -> bool {
         let is_enabled = self.state().webhooks_before_status;
         is_enabled && self.tiktok.webhooks().iter().any(|webhook| webhook.due_at.is_some())
@@ -148,7 +148,7 @@ impl FaultProxy {
     }
 }
 
-/// TikTok's response if it has an internal error.
+/// The body of TikTok's response if it has an internal error.
 const INTERNAL_ERROR: &str = r#"{"data":{},"error":{"code":"internal_error","message":"","log_id":"none"}}"#;
 
 /// An error response in the format of the called service.
@@ -157,7 +157,7 @@ fn error_response(request: &Request<Bytes>, status: u16, code: &'static str) -> 
     if aws::target_of(request).is_some() { error.json() } else { error.xml() }
 }
 
-/// Sends half of a response's body under the `Content-Length` of the whole, then ends the connection.
+/// Truncates a response: half of its body under the `Content-Length` of the whole, then the connection ends.
 async fn truncate(answer: Answer) -> Result<Answer, ConnectionDropped> {
     let (mut parts, body) = answer.into_parts();
     let whole = body.collect().await.map_err(|_| ConnectionDropped)?.to_bytes();
@@ -173,7 +173,7 @@ async fn truncate(answer: Answer) -> Result<Answer, ConnectionDropped> {
 pub(super) async fn serve(port: TcpListener, proxy: Arc<FaultProxy>) {
     loop {
         let Ok((stream, _)) = port.accept().await else {
-            // There are too many connections. Wait until some end.
+            // The process has no free file descriptor. Wait until connections end.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -181,7 +181,7 @@ pub(super) async fn serve(port: TcpListener, proxy: Arc<FaultProxy>) {
         let proxy = Arc::clone(&proxy);
         tokio::spawn(async move {
             let service = service_fn(|request| proxy.handle(request));
-            // It returns an error if a fault dropped the connection.
+            // An error means that a fault dropped the connection.
             drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
     }

@@ -13,10 +13,11 @@ use tokio::task::JoinHandle;
 use super::{FaultProxy, Interruptions, handle};
 use crate::clock::Clock;
 
-/// A port and its proxy. Faults hit only the processes that call this port.
+/// A port and its proxy. The proxy's faults hit only the processes that call this port.
 pub(crate) struct Listener {
     pub(crate) proxy: Arc<FaultProxy>,
     pub(crate) address: SocketAddr,
+    /// What the proxy requests. One `Lambda` at a time holds the lock.
     pub(crate) interruptions: Mutex<Interruptions>,
     server: JoinHandle<()>,
 }

@@ -1,4 +1,5 @@
-//! Operations of a history on `api` and the bucket, with the responses that are permitted.
+//! Steps of a history that need more than one call: requests to `api` with a check of the response, and a repeated
+//! upload.
 
 use anyhow::Result;
 use harness::Creator;
@@ -9,8 +10,8 @@ use crate::story;
 use crate::test_env::{Lambda, Request, sign};
 use crate::test_post::{TestPost, post_id, post_request};
 
-/// Repeats the request that created a post. If the post was dropped, requests a post of its object: there must be no
-/// second post.
+/// Repeats the request that created a post. If the post was dropped instead, requests a post of its object. The
+/// response must not create a second post of that object.
 pub(super) async fn repeat_request(lambda: &mut Lambda<'_>, creator: &Creator, post: &TestPost) -> Result<()> {
     if post.request.is_some() {
         return story::repeat_request(lambda, post).await;
@@ -18,8 +19,11 @@ pub(super) async fn repeat_request(lambda: &mut Lambda<'_>, creator: &Creator, p
     let request = post_request(creator, &post.key, &post.version);
     let Some(response) = lambda.request(&request).await? else { return Ok(()) };
     let is_permitted = match response.status {
+        // The request came first, and the drop's event found its post.
         201 => post_id(&response.body)? == post.id,
+        // The drop's post exists already.
         409 => lambda.env.state_of(&post.id).is_some(),
+        // There is no such object version.
         422 => post.model.is_object_deleted(),
         status => status >= 500,
     };
@@ -29,7 +33,7 @@ pub(super) async fn repeat_request(lambda: &mut Lambda<'_>, creator: &Creator, p
     Ok(())
 }
 
-/// Sends a webhook of TikTok's again or too early. It must be accepted.
+/// Sends a webhook from TikTok's list again, or before TikTok sends it. It must be accepted.
 pub(super) async fn repeat_webhook(lambda: &mut Lambda<'_>, index: u16) -> Result<()> {
     let webhooks = lambda.env.tiktok.webhooks();
     let Some(webhook) = webhooks.get(usize::from(index) % webhooks.len().max(1)) else { return Ok(()) };
@@ -41,13 +45,13 @@ pub(super) async fn repeat_webhook(lambda: &mut Lambda<'_>, index: u16) -> Resul
     Ok(())
 }
 
-/// Sends a webhook that TikTok did not sign, or one that TikTok signed for another user. It must change no post.
+/// Sends a forged webhook about the newest publish. It must change no post. `kind` selects the event and the signature:
+/// valid but for another user (the event is ignored, 200), another secret, another body, or none (401).
 pub(super) async fn forge_webhook(lambda: &mut Lambda<'_>, creator: &Creator, kind: u16) -> Result<()> {
     let env = lambda.env;
     let newest = env.tiktok.ledger().publishes.last().map_or("none".to_owned(), |it| it.publish_id.to_string());
     let event = ["post.publish.complete", "post.publish.failed"][usize::from(kind) % 2];
     let signature_kind = kind / 2 % 4;
-    // With a valid signature, the webhook is about a publish of another user.
     let is_signed = signature_kind == 0;
     let user = if is_signed { "another-user".to_owned() } else { creator.user.open_id.to_string() };
     let content = json!({ "publish_id": newest, "publish_type": "DIRECT_POST", "reason": "spam_risk" });
@@ -67,16 +71,17 @@ pub(super) async fn forge_webhook(lambda: &mut Lambda<'_>, creator: &Creator, ki
     let response = lambda.request(&Request::webhook(signature, &body)).await?;
     let expected = if is_signed { 200 } else { 401 };
     let is_permitted = response.as_ref().is_none_or(|it| it.status == expected || it.status >= 500);
-    // If another operation ran during the request, it may have changed a post.
-    let unchanged = lambda.posts_after_op.take().unwrap_or(before);
-    if !is_permitted || env.posts() != unchanged {
+    // If an injected operation ran during the request, it may have changed a post. The webhook must change nothing
+    // more.
+    let expected_posts = lambda.posts_after_op.take().unwrap_or(before);
+    if !is_permitted || env.posts() != expected_posts {
         lambda.forbidden.push(format!("{body} was forged, and the response is {response:?}"));
     }
     Ok(())
 }
 
-/// Uploads a post's video to its presigned URL again, which is the same post. Does nothing for a dropped post,
-/// because a second drop is another post ([`Step::Overwrite`](super::Step::Overwrite)).
+/// Uploads a post's video to its presigned URL again. There must be no second post. Does nothing for a dropped post,
+/// because a second drop creates another post ([`Step::Overwrite`](super::Step::Overwrite)).
 pub(super) fn repeat_upload(lambda: &Lambda<'_>, post: &TestPost) -> Result<()> {
     if post.request.is_none() {
         return Ok(());

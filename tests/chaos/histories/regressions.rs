@@ -1,4 +1,9 @@
-//! Regression histories: each violated the claim once, or covers a situation in which it must never be violated.
+//! Regression histories: each violated the claim once, or covers a situation in which a defect is likely.
+//!
+//! `Step::Kill(n, _)` kills at the call after `n` calls from that step on. With the present sequence of calls, a worker
+//! that starts a post of [`LARGE`] is in the middle of the upload after 38 calls. After 45 it stores the commit mark
+//! (the mark before the last chunk, `LastChunk::MayBeSent`), and after 52 it sends the last chunk. If `publish` makes
+//! more or fewer calls, change these numbers, or the histories miss their situations.
 
 use super::{LARGE, Setup, Step, Trigger, Webhooks};
 
@@ -9,7 +14,7 @@ const UPLOADED: Setup = Setup { trigger: Trigger::Upload, ..WITH_WEBHOOKS };
 
 /// All regressions.
 pub(super) const ALL: [(Setup, &[Step]); 10] = [
-    // The upload URL expires while no worker uploads.
+    // The worker is killed in the middle of the upload, and the upload URL expires before the next one continues.
     (DROPPED, &[Step::Kill(38, true), Step::DeliverMessages, Step::Wait(130), Step::RunStatus, Step::DeliverMessages]),
     // The worker is killed during the last chunk, and TikTok is polled after the upload URL has expired.
     (DROPPED, &[Step::Kill(52, true), Step::DeliverMessages, Step::Wait(70), Step::RunStatus, Step::DeliverMessages]),
@@ -18,7 +23,7 @@ pub(super) const ALL: [(Setup, &[Step]); 10] = [
     // The worker is killed after it stored the commit mark and before it sent a byte of the last chunk. Then the
     // upload URL expires.
     (DROPPED, &[Step::Kill(45, true), Step::DeliverMessages, Step::ExpireUrl]),
-    // The access token and the upload URL expire together, and the event is repeated.
+    // After the same kill, the access token and the upload URL expire together, and the event is repeated.
     (
         DROPPED,
         &[
@@ -30,8 +35,8 @@ pub(super) const ALL: [(Setup, &[Step]); 10] = [
             Step::DeliverMessages,
         ],
     ),
-    // The worker is killed in the middle of the upload. The process that handles the cancel is killed, too. Then the
-    // event is repeated.
+    // The worker is killed in the middle of the upload. Then `api` is killed at its second call while it handles a
+    // cancel, and the event is repeated.
     (
         DROPPED,
         &[
@@ -43,8 +48,8 @@ pub(super) const ALL: [(Setup, &[Step]); 10] = [
             Step::DeliverMessages,
         ],
     ),
-    // TikTok sends the result after the worker was killed. It is sent again when the post has it, after a forged
-    // webhook.
+    // The worker is killed during the last chunk, and TikTok sends the result by a webhook. A forged webhook follows,
+    // and then the true one again.
     (
         WITH_WEBHOOKS,
         &[
@@ -56,7 +61,8 @@ pub(super) const ALL: [(Setup, &[Step]); 10] = [
             Step::RepeatWebhook(0),
         ],
     ),
-    // TikTok fails the publish, the post is retried, and it is retried again after it was published.
+    // TikTok fails the publish, and the post is retried. After it was published, it is retried again, which is
+    // rejected.
     (
         REVIEWED,
         &[
@@ -76,7 +82,8 @@ pub(super) const ALL: [(Setup, &[Step]); 10] = [
             Step::Retry,
         ],
     ),
-    // A person cancels the post during the request of a forged webhook, which does not cause that change.
+    // A person cancels the post during the request of an unsigned webhook. The check must not take that change for one
+    // by the webhook.
     (Setup { trigger: Trigger::Request, ..REVIEWED }, &[Step::CancelAt(0, true), Step::ForgeWebhook(6)]),
     // The video is uploaded twice, its version is deleted, and the request is repeated.
     (

@@ -1,4 +1,4 @@
-//! The steps of a history.
+//! The steps of a history, their random choice, and what each one does.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use simulator::{Effect, Ending, FaultKind, TokenKind};
 
 use super::ops;
 use crate::fault_proxy::{Fault, Moment, Op};
-use crate::faults::status;
+use crate::faults::http_error;
 use crate::test_env::{Command, Lambda};
 use crate::test_post::TestPost;
 
-/// A fault is planned within this number of calls, which one or two workers make.
-const CALLS: usize = 70;
+/// A random fault is planned for one of this number of next calls. One or two invocations of `publish` make as many.
+const CALL_RANGE: usize = 70;
 
-/// A step. "The newest post" is that of the last drop.
+/// A step. "The newest post" is the post of the last dropped video, or the first post. "At the call after `n` calls"
+/// counts the calls from this step on, so 0 is the next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// S3 sends the event of the newest post again.
@@ -30,20 +31,21 @@ pub(crate) enum Step {
     RunStatus,
     /// TikTok sends all due webhooks.
     DeliverWebhooks,
-    /// TikTok sends a webhook again or too early. The number is its index in TikTok's list, modulo the length.
+    /// TikTok sends a webhook again or too early. The number is its index in the simulator's list, modulo the length.
     RepeatWebhook(u16),
-    /// Someone other than TikTok sends a webhook. The number selects its kind.
+    /// An attacker sends a webhook. The number selects its kind (`ops::forge_webhook`).
     ForgeWebhook(u16),
-    /// This number of minutes passes, and nothing happens.
+    /// This number of minutes passes, in which no function is invoked.
     Wait(u16),
-    /// The process is killed at the call after this number of calls: after the call took effect if true, before it if
-    /// false.
+    /// The calling process is killed at the call after this number of calls: after the call took effect if true, before
+    /// it if false.
     Kill(u16, bool),
-    /// The call after the first number of calls meets a fault. The second number selects the fault.
+    /// A fault is injected at the call after the first number of calls. The second number selects it ([`fault`]).
     InjectFault(u16, u16),
     /// A person cancels the newest post.
     Cancel,
-    /// The same during the call after this number of calls: after it took effect if true, before it if false.
+    /// A person cancels the newest post during the call after this number of calls: after it took effect if true,
+    /// before it if false.
     CancelAt(u16, bool),
     /// TikTok sends webhooks during the call after this number of calls: after it took effect if true, before it if
     /// false.
@@ -58,7 +60,7 @@ pub(crate) enum Step {
     Overwrite,
     /// The newest post's video is uploaded to its presigned URL again.
     RepeatUpload,
-    /// The newest post's object is deleted. Its version stays.
+    /// The newest post's object is deleted with a delete marker. Its version remains readable.
     Delete,
     /// The version of the newest post's object is deleted.
     DeleteVersion,
@@ -69,10 +71,10 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// A random step that plans a fault or an operation for a later call. The ranges and the order of the draws are
-    /// part of a seed's meaning, here and in [`random`](Self::random).
+    /// A random step that plans a fault or an operation for a later call. If the draws here or in
+    /// [`random`](Self::random) change in order or range, each seed gives another history.
     pub(super) fn random_fault(random: &mut StdRng) -> Self {
-        let (calls, after) = (u16::try_from(random.random_range(0..CALLS)).unwrap_or(0), random.random_bool(0.5));
+        let (calls, after) = (u16::try_from(random.random_range(0..CALL_RANGE)).unwrap_or(0), random.random_bool(0.5));
         match random.random_range(0..8) {
             0..=3 => Self::Kill(calls, after),
             4 | 5 => Self::InjectFault(calls, random.random_range(0..64)),
@@ -91,6 +93,8 @@ impl Step {
             11 | 12 => Self::DeliverWebhooks,
             13 => Self::RepeatWebhook(random.random_range(0..6)),
             14 => Self::ForgeWebhook(random.random_range(0..8)),
+            // 17 minutes exceed the queue's visibility timeout, 70 the validity of an upload URL, 130 that of an access
+            // token (2 h in the simulator), and 1500 a day.
             15..=17 => Self::Wait([1, 3, 17, 70, 130, 1500][random.random_range(0..6)]),
             18..=23 => Self::random_fault(random),
             24 | 25 => Self::Cancel,
@@ -111,7 +115,7 @@ impl Step {
         posts: &mut Vec<TestPost>,
         review: bool,
     ) -> Result<()> {
-        let (env, count) = (lambda.env, posts.len());
+        let (env, post_count) = (lambda.env, posts.len());
         let Some(newest) = posts.last_mut() else { return Ok(()) };
         let inject_after = |calls: u16, fault| env.proxy.inject_after(usize::from(calls), fault);
         match self {
@@ -123,9 +127,9 @@ impl Step {
             Self::RepeatWebhook(index) => ops::repeat_webhook(lambda, index).await?,
             Self::ForgeWebhook(kind) => ops::forge_webhook(lambda, creator, kind).await?,
             Self::Wait(minutes) => {
-                let idle = Duration::from_mins(minutes.into());
-                env.advance(idle.as_secs())?;
-                lambda.idle += idle;
+                let pause = Duration::from_mins(minutes.into());
+                env.advance(pause.as_secs())?;
+                lambda.paused += pause;
             }
             Self::Kill(calls, after) => inject_after(calls, Fault::Kill(moment(after))),
             Self::InjectFault(calls, index) => inject_after(calls, fault(index)),
@@ -139,8 +143,8 @@ impl Step {
             Self::Approve => drop(lambda.command(Command::Approve, &newest.id).await?),
             Self::FailPublish => lambda.failed_publishes.extend(env.fail_publish()),
             Self::Overwrite => {
-                // A different size for each video, by which the model finds its publishes.
-                let video = TestVideo::new(50_000 + count as u64)?;
+                // Each video has another size, because the model finds a video's publishes by the size.
+                let video = TestVideo::new(50_000 + post_count as u64)?;
                 let mut post = env.drop_video(&creator.key("clip.mp4"), &video, &[])?;
                 if review {
                     post.model.require_review();
@@ -168,7 +172,7 @@ fn moment(after: bool) -> Moment {
     if after { Moment::After } else { Moment::Before }
 }
 
-/// A fault that a call to any service can meet.
+/// The fault with this index, modulo their number. The simulator's faults have no effect on calls to AWS.
 fn fault(index: u16) -> Fault {
     let all = [
         Fault::DropConnection(Moment::Before),
@@ -179,7 +183,7 @@ fn fault(index: u16) -> Fault {
         Fault::Delay(300),
         Fault::Simulator(FaultKind::ResetAfterBody),
         Fault::Simulator(FaultKind::LoseAnswer { ending: Ending::Reset }),
-        Fault::Simulator(status(500, "", Effect::Happens)),
+        Fault::Simulator(http_error(500, "", Effect::Happens)),
     ];
     all[usize::from(index) % all.len()].clone()
 }

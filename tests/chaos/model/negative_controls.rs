@@ -8,7 +8,7 @@ use super::{End, IN_REVIEW, Model, SCHEDULED};
 use crate::test_env::{Command, CommandRecord, UPDATED_TITLE};
 use crate::test_post::drop_id;
 
-/// Checks the model against responses and ends whose permission is known.
+/// Checks the model against responses and ends of which it is known whether they are permitted.
 pub(crate) fn check() -> Result<()> {
     let video = TestVideo::of("");
     let answered = |model: &mut Model, command, state: &str, status| {
@@ -22,6 +22,7 @@ pub(crate) fn check() -> Result<()> {
         };
         model.record(&record, &video)
     };
+    // Each post needs an approval, and TikTok has failed its publish. The command does not change its state.
     for (command, state, status, is_permitted) in [
         (Command::Cancel, "scheduled", 200, true),
         (Command::Cancel, "scheduled", 409, false),
@@ -44,7 +45,7 @@ pub(crate) fn check() -> Result<()> {
         let is_accepted = answered(&mut model, command, state, status).is_ok();
         ensure!(
             is_accepted == is_permitted,
-            "{command:?} of a {state} post, answered with {status}: permitted is {is_accepted}"
+            "{command:?} of a {state} post, answered with {status}: the model permits it: {is_accepted}"
         );
     }
     let titles = |model: &Model| [UPDATED_TITLE, "clip"].map(|title| model.permits_title(title));

@@ -1,4 +1,5 @@
-//! What people do about a post, repeated until there is a response.
+//! Actions of people on a post, such as a cancel. Each is repeated until `api` responds, because a fault may prevent
+//! the response.
 
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use crate::fault_proxy::AuthorizationEnd;
 use crate::test_env::{Command, Lambda};
 use crate::test_post::TestPost;
 
-/// Longer than the queue's visibility timeout and a worker's lease.
-const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(17);
-/// How often a person tries at most.
+/// How long to wait until a message is delivered again: longer than the queue's visibility timeout (16 min) and a
+/// worker's lease (2 min).
+const REDELIVERY_WAIT: Duration = Duration::from_mins(17);
+/// How often a person tries, at most.
 const MAX_TRIES: usize = 12;
-/// The seconds between tries without a response.
+/// The seconds between two tries, if the first got no response.
 const RETRY_AFTER_S: u64 = 5;
 
 /// Ends the creator's authorization as soon as the post is stored.
@@ -27,7 +29,7 @@ pub(super) async fn end_authorization(
     for _ in 0..MAX_TRIES {
         lambda.deliver_messages().await?;
         if lambda.env.state_of(&post.id).is_none() {
-            lambda.env.advance(VISIBILITY_TIMEOUT.as_secs())?;
+            lambda.env.advance(REDELIVERY_WAIT.as_secs())?;
             continue;
         }
         let response = lambda.end_authorization(creator, end).await?;
@@ -39,7 +41,8 @@ pub(super) async fn end_authorization(
     bail!("the authorization could not be ended")
 }
 
-/// Retries a post whose publish TikTok failed because the authorization had ended.
+/// Runs the functions to the end, with a reconnect if one is needed. If TikTok has failed a publish because the
+/// authorization had ended, retries the post.
 pub(super) async fn retry_after_reconnect(
     lambda: &mut Lambda<'_>,
     creator: &Creator,
@@ -54,7 +57,7 @@ pub(super) async fn retry_after_reconnect(
     Ok(())
 }
 
-/// Sends a command before a worker has worked on the post.
+/// Sends a command before `publish` has worked on the post. Only if `api` does not respond, `publish` may come first.
 pub(super) async fn command_before_work(lambda: &mut Lambda<'_>, post: &TestPost, command: Command) -> Result<()> {
     match lambda.command(command, &post.id).await? {
         Some(..500) => Ok(()),
@@ -62,12 +65,12 @@ pub(super) async fn command_before_work(lambda: &mut Lambda<'_>, post: &TestPost
     }
 }
 
-/// Sends a command as soon as the post is stored, and until there is a response below 500.
+/// Sends a command as soon as the post is stored, and repeats it until the response's status is below 500.
 pub(crate) async fn command_until_answered(lambda: &mut Lambda<'_>, post: &TestPost, command: Command) -> Result<()> {
     for _ in 0..MAX_TRIES {
         lambda.deliver_messages().await?;
         match lambda.command(command, &post.id).await? {
-            Some(404) => lambda.env.advance(VISIBILITY_TIMEOUT.as_secs())?,
+            Some(404) => lambda.env.advance(REDELIVERY_WAIT.as_secs())?,
             None | Some(500..) => lambda.env.advance(RETRY_AFTER_S)?,
             Some(_) => return Ok(()),
         }

@@ -23,29 +23,30 @@ pub(crate) struct Run {
     pub(crate) story: Story,
     pub(crate) tiktok: TikTokVariant,
     pub(crate) faults: Vec<PlannedFault>,
-    /// How long nothing happens after a kill.
+    /// How long no function is invoked after the first kill.
     pub(crate) outage: Duration,
-    /// The call and the fault, for the report.
+    /// The call and the fault, as the report shows them.
     pub(crate) description: String,
 }
 
 /// The result of a run.
 #[derive(Debug)]
 pub(crate) struct RunResult {
-    /// The calls up to the end, in the order of their arrival.
+    /// The calls until the posts were finished, in the order of their arrival. Those of the repeated event are not
+    /// included.
     pub(crate) calls: Vec<Call>,
     /// The names of the faults that took effect.
     pub(crate) injected: Vec<String>,
     /// The number of times that a creator had to connect an account again.
     pub(crate) reconnects: usize,
     pub(crate) check: CheckResult,
-    /// The time from the first kill (or from the start) to the end by the shifted clock, without outages and pauses.
-    /// None if the posts did not finish.
+    /// The time from the first kill (or from the start) until the posts were finished, by the shifted clock. The outage
+    /// and the pauses of a history do not count. None if the posts did not finish.
     pub(crate) recovery: Option<Duration>,
 }
 
 impl Run {
-    /// Plays the story to its end, then repeats its event or request hours later, then checks the result.
+    /// Plays the story until the post is finished, repeats its event or request hours later, and checks the result.
     pub(crate) async fn play(&self, env: &TestEnv) -> Result<RunResult> {
         env.reset(self.tiktok.set)?;
         let creator = self.story.connect_creator(env).await?;
@@ -70,8 +71,8 @@ impl Run {
     }
 }
 
-/// Runs the system to its end, repeats the posts' events and requests hours later, and checks the result. `start` is
-/// when the run began.
+/// Runs the functions until all posts are finished, repeats the posts' events and requests [`REPEAT_AFTER`] later, and
+/// checks the result. `start` is when the run began.
 pub(crate) async fn conclude(
     lambda: &mut Lambda<'_>,
     creators: &[Creator],
@@ -82,10 +83,11 @@ pub(crate) async fn conclude(
     let completion = lambda.run_to_completion(creators, posts.len()).await?;
     let (calls, injected) = (env.proxy.calls(), env.proxy.injected());
     env.proxy.stop_injecting();
-    let since = lambda.killed_at.unwrap_or(start);
+    let recovery_start = lambda.killed_at.unwrap_or(start);
     let recovery = match completion {
-        Completion::Finished { since: end } => {
-            Duration::try_from(end.duration_since(since)).ok().map(|elapsed| elapsed.saturating_sub(lambda.idle))
+        Completion::Finished { at } => {
+            let elapsed = Duration::try_from(at.duration_since(recovery_start)).ok();
+            elapsed.map(|elapsed| elapsed.saturating_sub(lambda.paused))
         }
         Completion::Stuck | Completion::TooManyRounds => None,
     };
@@ -122,7 +124,7 @@ pub(crate) fn apply_records(lambda: &mut Lambda<'_>, posts: &mut [TestPost]) {
         lambda.forbidden.extend(post.model.record(&record, &post.video).err());
     }
     for publish in std::mem::take(&mut lambda.failed_publishes) {
-        // A post that has stored a newer publish does not fail with this one.
+        // If the post has begun a newer publish, this failure does not fail the post.
         let Some(stored) = lambda.env.post_of_publish(&publish.to_string()) else { continue };
         for post in posts.iter_mut().filter(|post| stored["id"]["S"] == post.id.as_str()) {
             post.model.record_publish_failed();

@@ -1,5 +1,4 @@
-//! Requests to `api`, in the form in which API Gateway passes them on: commands of a person, requests of a program, and
-//! TikTok's webhooks.
+//! Requests to `api` as API Gateway's events: commands of a person, requests of a program, and TikTok's webhooks.
 
 use std::time::Duration;
 
@@ -11,12 +10,13 @@ use simulator::Ledger;
 
 use super::Lambda;
 
-/// The timeout of `api`, as in the template.
+/// The timeout of `api`. It must equal `Timeout` in template.yaml.
 const API_TIMEOUT: Duration = Duration::from_secs(29);
-/// How often a request without a response is sent, and the seconds between.
+/// How often a request without a response is sent.
 const MAX_REQUESTS: u32 = 10;
+/// The seconds between these attempts, by the shifted clock.
 const RETRY_AFTER_S: u64 = 5;
-/// How often the test environment waits for due webhooks, before TikTok is considered to send them forever.
+/// How often the test environment waits 5 ms for due webhooks (20 s in all), before the run ends with an error.
 const MAX_WEBHOOK_WAITS: u32 = 4000;
 
 /// A request to `api`.
@@ -64,7 +64,7 @@ pub(crate) struct CommandRecord {
 }
 
 impl Command {
-    /// The name in the report.
+    /// The name in the report. Except for `UpdateOptions`, it is also the last segment of the command's path.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Approve => "approve",
@@ -110,7 +110,7 @@ impl Request {
         Self { method, path, header: None, body: String::new() }
     }
 
-    /// The route of API Gateway that matches the path.
+    /// The path of the route in API Gateway that matches, with `{id}` or `{alias}` as the second segment.
     fn route(&self) -> String {
         let mut segments: Vec<_> = self.path.split('/').collect();
         let parameter = match segments.get(1) {
@@ -158,7 +158,7 @@ impl Lambda<'_> {
         response.as_ref().map(Response::parse).transpose()
     }
 
-    /// Sends a request until the response is below 500, as a program does under the same `Idempotency-Key`.
+    /// Repeats a request, with the same `Idempotency-Key` if it has one, until the response's status is below 500.
     pub(crate) async fn request_until_answered(&mut self, request: &Request) -> Result<Response> {
         for _ in 0..MAX_REQUESTS {
             if let Some(response) = self.request(request).await?.filter(|response| response.status < 500) {
@@ -186,13 +186,13 @@ impl Lambda<'_> {
             ensure!(waits < MAX_WEBHOOK_WAITS, "webhooks are still due after {waits} waits");
             let Some(webhook) = self.env.receive_webhook().await else { continue };
             let response = self.request(&Request::webhook(webhook.signature.clone(), &webhook.body)).await?;
-            // If `api` does not respond, API Gateway does.
+            // If `api` does not respond, API Gateway responds with 500.
             let status = response.map_or(500, |response| response.status);
             if status == 200 {
-                let error = self.env.check_webhook_is_stored(&webhook).err();
+                let error = self.env.check_accepted_webhook(&webhook).err();
                 self.forbidden.extend(error.map(|error| format!("{error:#}")));
             }
-            // TikTok may have reached its own timeout.
+            // The simulator may have reached its timeout and ended the connection.
             let _ = webhook.respond.send(status);
             delivered += 1;
         }

@@ -1,4 +1,5 @@
-//! Runs the system without any intervention, until all posts are in a final state or nothing more would happen.
+//! Runs the functions in rounds, without faults or commands of its own, until all posts are in a final state or nothing
+//! more would happen.
 
 use std::time::Duration;
 
@@ -9,19 +10,19 @@ use jiff::Timestamp;
 
 use super::{Lambda, TestEnv};
 
-/// The time between two runs of `status`, as in the template.
+/// The time between two runs of `status`: the default of `StatusSchedule` in template.yaml.
 const STATUS_INTERVAL: Duration = Duration::from_mins(1);
 /// After this number of rounds, the system is considered to loop forever.
 const MAX_ROUNDS: u32 = 400;
-/// The states in which a post is finished.
+/// The states in which a post is finished, as the posts table has them.
 pub(crate) const FINAL_STATES: [&str; 4] = ["published", "delivered", "failed", "cancelled"];
 
 /// How the system came to a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Completion {
-    /// Every post is in a final state, since this time.
-    Finished { since: Timestamp },
-    /// A post is missing or not finished, and no message, due time or webhook would continue it.
+    /// Every post is in a final state. `at` is the time of the first round after which this held.
+    Finished { at: Timestamp },
+    /// A post is missing or unfinished, and no message, due time or webhook would continue it.
     Stuck,
     /// Work remained after the last permitted round.
     TooManyRounds,
@@ -30,8 +31,8 @@ pub(crate) enum Completion {
 impl Lambda<'_> {
     /// Runs the system until this number of posts is finished, or nothing more would happen.
     ///
-    /// If the response to a token refresh is lost, TikTok may accept neither the old nor the new tokens. The system
-    /// then asks the creator to connect again, and the creators here do.
+    /// If the response to a token refresh is lost, TikTok may accept neither the old tokens nor the new ones. The
+    /// functions then mark the account `needs_reconnect`, and the creator connects it again.
     pub(crate) async fn run_to_completion(&mut self, creators: &[Creator], posts: usize) -> Result<Completion> {
         let env = self.env;
         let round = async || {
@@ -47,20 +48,20 @@ impl Lambda<'_> {
 }
 
 impl TestEnv {
-    /// Runs rounds of work and advances the clock between them, until this number of posts is finished and the queue is
-    /// empty, or until nothing more would happen.
+    /// Runs rounds of work until this number of posts is finished and no message or webhook remains, or until nothing
+    /// more would happen. Between rounds, the clock advances to the next event, and by a minute at least.
     pub(crate) async fn run_rounds(
         &self,
         posts: usize,
         mut round: impl AsyncFnMut() -> Result<()>,
     ) -> Result<Completion> {
-        let mut since = None;
+        let mut finished_at = None;
         for _ in 0..MAX_ROUNDS {
             round().await?;
             if self.are_finished(posts) {
-                let since = *since.get_or_insert(self.now());
+                let at = *finished_at.get_or_insert(self.now());
                 if self.aws.state().queue.next_visible().is_none() && self.next_webhook_at().is_none() {
-                    return Ok(Completion::Finished { since });
+                    return Ok(Completion::Finished { at });
                 }
             }
             let Some(next) = self.next_event_at() else {

@@ -1,4 +1,5 @@
-//! Invokes the functions as Lambda does: `publish` for messages, `status` for the schedule, and `api` for requests.
+//! Plays the Lambda service: starts the functions' processes and invokes `publish` for messages, `status` for the
+//! schedule, and `api` for requests. It kills a process when the fault proxy requests it.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -18,18 +19,18 @@ use super::api::Response;
 use super::{CommandRecord, Request, TestEnv};
 use crate::fault_proxy::{AuthorizationEnd, Interruption, Interruptions, Listener, Op};
 
-/// The timeouts of `publish` and `status`, as in the template.
+/// The timeouts of `publish` and `status`. They must equal `Timeout` in template.yaml.
 const PUBLISH_TIMEOUT: Duration = Duration::from_mins(15);
 const STATUS_TIMEOUT: Duration = Duration::from_secs(150);
-/// How long an invocation may take in real time.
+/// How long an invocation may take in real time, before the run has no result.
 const REAL_TIMEOUT: Duration = Duration::from_mins(10);
 /// The reason in TikTok's webhook if the user removed the app.
 const REMOVED_BY_USER: u8 = 1;
-/// How many seconds TikTok needs to process a publish and send the webhook.
+/// Enough seconds for the simulator to process a publish and send the webhook: more than its `processing_ms`, 2 s.
 const PROCESSING_S: u64 = 10;
 
-/// The functions' processes, and what the test environment records about one run. A process starts when it is first
-/// needed, and again after it was killed.
+/// The functions' processes in one run, and the records of that run. A process starts when its function is first
+/// invoked, and again after it was killed.
 pub(crate) struct Lambda<'a> {
     pub(crate) env: &'a TestEnv,
     /// The functions' `CHUNK_BYTES`.
@@ -38,28 +39,30 @@ pub(crate) struct Lambda<'a> {
     environment: Environment,
     /// The timeout of `publish`: the template's, unless a campaign shortens it.
     pub(crate) publish_timeout: Duration,
-    /// How long nothing happens after the first kill.
+    /// How long no function is invoked after the first kill.
     pub(crate) outage: Duration,
-    /// The time of the first kill, or the end of the outage after it.
+    /// When the first kill's outage ended. Without an outage, the time of the kill.
     pub(crate) killed_at: Option<Timestamp>,
-    /// The total of the pauses in a history since the first kill, or since the start if there is none.
-    pub(crate) idle: Duration,
+    /// The sum of the history's pauses (`Step::Wait`) since the first kill, or since the start without a kill. The
+    /// recovery time excludes it.
+    pub(crate) paused: Duration,
     /// The number of invocations of `publish`.
     pub(crate) invocations: u32,
     /// The number of times that a creator had to connect an account again.
     pub(crate) reconnects: usize,
-    /// The post for a command that a fault injects. The first such command takes it.
+    /// The post for the injected command ([`Op::Command`]). The first such fault takes it, so later ones do nothing.
     pub(crate) target: Option<PostId>,
-    /// The creator whose authorization a fault ends. The first such fault takes it.
+    /// The creator for [`Op::EndAuthorization`]. The first such fault takes it, so later ones do nothing.
     pub(crate) creator: Option<Creator>,
-    /// The commands since the model last took them.
+    /// The commands that `story::apply_records` has not passed to the model yet.
     pub(crate) commands: Vec<CommandRecord>,
-    /// The publishes that TikTok was told to fail, since the model last took them.
+    /// The publishes that TikTok was told to fail, and that the model does not know yet.
     pub(crate) failed_publishes: Vec<PublishId>,
-    /// Descriptions of responses that are not permitted.
+    /// Descriptions of responses that are not permitted. The checker counts them as violations.
     pub(crate) forbidden: Vec<String>,
-    /// All posts as they were after the last injected operation, until they are taken.
+    /// All posts as they were after the last injected operation. `forge_webhook` in `histories/ops.rs` takes them.
     pub(crate) posts_after_op: Option<Vec<Item>>,
+    /// The proxy's requests. None if another `Lambda` holds them.
     interruptions: Option<MutexGuard<'a, Interruptions>>,
 }
 
@@ -68,18 +71,18 @@ pub(crate) struct Lambda<'a> {
 enum Ended {
     Answered(Value),
     Failed,
-    /// The proxy requested a kill, and waits until it is done.
+    /// The proxy requested a kill. The sender tells it that the process is dead.
     Killed(oneshot::Sender<()>),
 }
 
 impl<'a> Lambda<'a> {
-    /// Creates it without processes. The functions use chunks of this size.
+    /// Prepares the functions, with chunks of at most this size, and starts no process yet.
     pub(crate) fn new(env: &'a TestEnv, chunk_bytes: u64) -> Self {
-        Self::behind(env, &env.listener, chunk_bytes)
+        Self::with_listener(env, &env.listener, chunk_bytes)
     }
 
-    /// Creates it for processes whose calls pass through this listener.
-    pub(crate) fn behind(env: &'a TestEnv, listener: &'a Listener, chunk_bytes: u64) -> Self {
+    /// The same for processes whose calls pass through this listener.
+    pub(crate) fn with_listener(env: &'a TestEnv, listener: &'a Listener, chunk_bytes: u64) -> Self {
         let mut environment = env.environment(listener);
         environment.push(("CHUNK_BYTES".to_owned(), chunk_bytes.to_string()));
         Self {
@@ -90,7 +93,7 @@ impl<'a> Lambda<'a> {
             publish_timeout: PUBLISH_TIMEOUT,
             outage: Duration::ZERO,
             killed_at: None,
-            idle: Duration::ZERO,
+            paused: Duration::ZERO,
             invocations: 0,
             reconnects: 0,
             target: None,
@@ -103,7 +106,8 @@ impl<'a> Lambda<'a> {
         }
     }
 
-    /// Invokes a function, and starts its process if none runs. Returns no response if the function fails or is killed.
+    /// Invokes a function, and starts its process if none runs. Meanwhile, performs the interruptions that the fault
+    /// proxy requests. Returns no response if the function fails or is killed.
     pub(super) async fn invoke(&mut self, name: &'static str, event: Value, limit: Duration) -> Result<Option<Value>> {
         let mut function = match self.running.remove(name) {
             Some(function) => function,
@@ -114,7 +118,7 @@ impl<'a> Lambda<'a> {
         let ended = {
             let mut invocation = pin!(function.invoke(event, deadline));
             loop {
-                // Put back below, because an operation invokes a function and then needs the receiver.
+                // Taken and put back below: `perform` invokes another function, which needs the receiver.
                 let mut interruptions = self.interruptions.take().context("another `Lambda` uses this proxy")?;
                 let interruption = tokio::select! {
                     response = &mut invocation => Err(response),
@@ -148,7 +152,7 @@ impl<'a> Lambda<'a> {
                 if self.killed_at.is_none() {
                     self.env.advance(self.outage.as_secs())?;
                     self.killed_at = Some(self.env.now());
-                    self.idle = Duration::ZERO;
+                    self.paused = Duration::ZERO;
                 }
                 // The connection may have ended with the process.
                 let _ = done.send(());
@@ -157,7 +161,7 @@ impl<'a> Lambda<'a> {
         }
     }
 
-    /// Performs another actor's operation while a call waits. Returns whether it had an effect.
+    /// Performs another actor's operation while a call waits. Returns whether it took effect.
     async fn perform(&mut self, op: Op) -> Result<bool> {
         match op {
             Op::Command(command) => {
@@ -188,7 +192,7 @@ impl<'a> Lambda<'a> {
         }
     }
 
-    /// Ends a creator's authorization. Returns the response if it ends by a request and there is one.
+    /// Ends a creator's authorization. Returns the response of `api`, if this end is a request and gets one.
     pub(crate) async fn end_authorization(
         &mut self,
         creator: &Creator,
@@ -210,7 +214,8 @@ impl<'a> Lambda<'a> {
         function.with_context(|| format!("could not start {name}"))
     }
 
-    /// Invokes `publish` for the next visible message. Returns false if there is none.
+    /// Invokes `publish` for the next visible message, and removes the message if `publish` reports success. Otherwise
+    /// it is visible again after the visibility timeout. Returns false if no message is visible.
     pub(crate) async fn deliver_message(&mut self) -> Result<bool> {
         let Some(message) = self.env.aws.state().queue.receive(self.env.now()) else {
             return Ok(false);

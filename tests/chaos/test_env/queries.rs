@@ -1,4 +1,4 @@
-//! What the posts table and TikTok contain, for the test environment and the checker.
+//! Queries of the in-memory tables and of TikTok's ledger, for the test environment and the checker.
 
 use anyhow::{Result, ensure};
 use data_encoding::HEXLOWER;
@@ -33,7 +33,8 @@ impl TestEnv {
         self.find_post(|post| post["id"]["S"] == id.as_str())
     }
 
-    /// The state of a post, with "for" and the reason if it is held; none if it is not stored.
+    /// The state of a post, for example "queued" or, with the reason, "held for review". None if it is not stored.
+    /// [`Model`](crate::model::Model) compares these texts.
     pub(crate) fn state_of(&self, id: &PostId) -> Option<String> {
         let post = self.post(id)?;
         let hold_reason = post.get("hold_reason").and_then(|reason| reason["S"].as_str());
@@ -41,21 +42,21 @@ impl TestEnv {
         Some(hold_reason.map_or_else(|| state.to_owned(), |reason| format!("{state} for {reason}")))
     }
 
-    /// The post that has stored this publish id as its current one.
+    /// The post whose current publish has this id.
     pub(crate) fn post_of_publish(&self, publish_id: &str) -> Option<Item> {
         self.find_post(|post| post.get("publish_id").is_some_and(|id| id["S"] == publish_id))
     }
 
-    /// Makes TikTok fail the newest publish, and returns its id. Does nothing if the publish has ended, or is a draft
-    /// that is already in the inbox.
+    /// Makes TikTok fail the newest publish, and returns its id. Does nothing if that publish has ended, or is a draft
+    /// that is already in the creator's inbox.
     pub(crate) fn fail_publish(&self) -> Option<PublishId> {
         let publish = self.tiktok.ledger().publishes.pop().filter(|publish| publish.status != IN_INBOX)?.publish_id;
         self.tiktok.fail(&publish, FailReason::SpamRisk).ok().map(|()| publish)
     }
 
-    /// Checks a webhook that was answered with 200: it must be stored, and a reported success must be applied to the
-    /// post.
-    pub(super) fn check_webhook_is_stored(&self, webhook: &ReceivedWebhook) -> Result<()> {
+    /// Checks a webhook that `api` answered with 200. It must be stored. If it reports a success, the post must be
+    /// published or delivered.
+    pub(super) fn check_accepted_webhook(&self, webhook: &ReceivedWebhook) -> Result<()> {
         let key = HEXLOWER.encode(&Sha256::digest(&webhook.body));
         let is_stored = self.aws.state().tables.items(WEBHOOKS).any(|item| item["body_sha256"]["S"] == key.as_str());
         ensure!(is_stored, "a webhook was answered with 200 and is not stored: {}", webhook.body);

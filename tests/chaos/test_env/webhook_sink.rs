@@ -1,5 +1,6 @@
-//! Receives TikTok's webhooks in place of API Gateway. Each request waits until the test environment has passed it to
-//! `api`, and gets the status of that response.
+//! An HTTP server that receives TikTok's webhooks in place of API Gateway. Each request waits until
+//! [`Lambda::deliver_webhooks`](super::Lambda::deliver_webhooks) has passed it to `api`, and gets the status of the
+//! response of `api`.
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub(super) struct ReceivedWebhook {
     pub(super) respond: oneshot::Sender<u16>,
 }
 
-/// Serves the sink until the task is aborted.
+/// Starts the server. It runs until the returned task is aborted.
 pub(super) fn serve(listener: TcpListener) -> (mpsc::UnboundedReceiver<ReceivedWebhook>, JoinHandle<()>) {
     let (sender, webhooks) = mpsc::unbounded_channel();
     let routes = Router::new().route("/", post(receive)).with_state(sender);
@@ -43,7 +44,7 @@ async fn receive(
 ) -> StatusCode {
     let signature = headers.get("tiktok-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (respond, response) = oneshot::channel();
-    // If the test environment has ended, the response is 503.
+    // If the test environment has ended or drops the webhook, the response is 503.
     drop(webhooks.send(ReceivedWebhook { signature: signature.to_owned(), body, respond }));
     let status = response.await.ok().and_then(|status| StatusCode::from_u16(status).ok());
     status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
@@ -58,7 +59,7 @@ pub(crate) fn sign(secret: &str, body: &str, at: Timestamp) -> Result<String> {
 }
 
 impl TestEnv {
-    /// When TikTok sends the next webhook or repeats one.
+    /// When TikTok next sends or repeats a webhook.
     pub(super) fn next_webhook_at(&self) -> Option<Timestamp> {
         self.tiktok.webhooks().iter().filter_map(|webhook| webhook.due_at).min()
     }
@@ -68,11 +69,11 @@ impl TestEnv {
         self.next_webhook_at().is_some_and(|due_at| due_at <= self.tiktok.clock().now)
     }
 
-    /// The next webhook, if it arrives within 5 ms.
+    /// The next webhook of this run, if one arrives within [`RECEIVE_TIMEOUT`].
     pub(super) async fn receive_webhook(&self) -> Option<ReceivedWebhook> {
         let mut webhooks = self.webhooks.lock().await;
         let webhook = tokio::time::timeout(RECEIVE_TIMEOUT, webhooks.recv()).await.ok().flatten()?;
-        // A webhook that TikTok does not list was sent in the previous run.
+        // A webhook that is not in TikTok's list belongs to the previous run.
         self.tiktok.webhooks().iter().any(|listed| listed.body == webhook.body).then_some(webhook)
     }
 }

@@ -22,7 +22,7 @@ const MAX_METRICS: usize = 150;
 async fn every_logged_metric_is_valid_and_known(cloud: Arc<Cloud>) -> Result<()> {
     let outputs = cloud.outputs();
     invoke(&cloud, &outputs.status_function, &json!({})).await?;
-    let known = Metric::ALL.map(|metric| metric.name_and_unit().0);
+    let known: Vec<_> = Metric::ALL.iter().map(|metric| metric.name_and_unit().0).collect();
     let mut metrics = BTreeSet::new();
     for function in [&outputs.publish_function, &outputs.status_function, &outputs.api_function] {
         for line in lines_of(&cloud, function, None).await? {

@@ -51,6 +51,7 @@ pub(crate) fn handle_call(world: &mut World, call: &ApiCall, now: Timestamp) -> 
                 Err(error) => oauth_failure(&error, &log_id),
             }
         }
+        // Includes a call to the endpoints above with a wrong method: `check_request` refuses it.
         _ => {
             let log_id = world.ids.log_id();
             match handle_v2(world, call, &mut subject, now) {
@@ -59,9 +60,9 @@ pub(crate) fn handle_call(world: &mut World, call: &ApiCall, now: Timestamp) -> 
             }
         }
     };
-    if let Some((rule, sentence)) = violation {
+    if let Some((rule, message)) = violation {
         let CallSubject { user, publish_id } = subject.clone();
-        world.record_violation(call.endpoint, rule, user, publish_id, sentence);
+        world.record_violation(call.endpoint, rule, user, publish_id, message);
     }
     CallOutcome { reply, code, user: subject.user, publish_id: subject.publish_id }
 }
@@ -124,15 +125,15 @@ fn handle_v2(world: &mut World, call: &ApiCall, subject: &mut CallSubject, now: 
         return Err(ApiError::rate_limit_exceeded());
     }
     let user = &token.user;
-    let mut started = |(id, data): (PublishId, Value)| {
+    let mut record_id = |(id, data): (PublishId, Value)| {
         subject.publish_id = Some(id);
         data
     };
     match call.endpoint {
         Endpoint::UserInfo => creator::user_info(world, &token, call),
         Endpoint::CreatorInfo => creator::creator_info(world, user, call, now),
-        Endpoint::DirectInit => init::direct(world, user, &call.body, now).map(&mut started),
-        Endpoint::InboxInit => init::inbox(world, user, &call.body, now).map(&mut started),
+        Endpoint::DirectInit => init::direct(world, user, &call.body, now).map(&mut record_id),
+        Endpoint::InboxInit => init::inbox(world, user, &call.body, now).map(&mut record_id),
         Endpoint::ContentInit => {
             Err(ApiError::invalid_params("The media_type, post_mode or source of a photo post is invalid"))
         }
@@ -140,6 +141,7 @@ fn handle_v2(world: &mut World, call: &ApiCall, subject: &mut CallSubject, now: 
         Endpoint::Cancel => status::cancel(world, user, &call.body),
         Endpoint::VideoList => videos::list(world, user, call),
         Endpoint::VideoQuery => videos::query(world, user, call),
+        // Never reached: `check_request`, `handle_call` and `upload` handle these.
         Endpoint::Authorize | Endpoint::Token | Endpoint::Revoke | Endpoint::Upload | Endpoint::Unknown => {
             Err(ApiError::not_found())
         }

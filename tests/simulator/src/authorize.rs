@@ -3,7 +3,7 @@
 //! If `client_key` or `redirect_uri` is wrong, the user sees an error page, because no
 //! trusted redirect address is known. Every other error, and the user's decision, goes
 //! back to the app as a redirect. A code is valid only for the granted scopes and the
-//! redirect address of its request; [`crate::oauth`] checks the latter.
+//! redirect address of its request; [`crate::oauth`] checks the redirect address.
 //!
 //! <https://developers.tiktok.com/doc/login-kit-web>
 
@@ -22,8 +22,8 @@ use crate::token_store::{Authorization, Scope, comma_list};
 use crate::users::AccountStanding;
 use crate::world::World;
 
-/// The result of a visit to the page: a page or a redirect, the code for the call log, and
-/// the rule that the app broke, if any.
+/// The result of a GET or POST of the page: the page or a redirect, the code for the call log, and the rule that the
+/// app broke, if any.
 pub(crate) struct AuthorizeOutcome {
     pub(crate) reply: Reply,
     pub(crate) code: String,
@@ -130,7 +130,7 @@ fn reject(error: RequestError) -> AuthorizeOutcome {
     }
 }
 
-/// Handles the form of the page. Only requested scopes are granted; a form without any denies.
+/// Handles the form of the page. Only requested scopes are granted; a form that grants none of them is a denial.
 fn decide(world: &mut World, request: &AuthorizationRequest, call: &ApiCall, now: Timestamp) -> AuthorizeOutcome {
     let form = call.form();
     let denied = |error_type: Option<&str>| {

@@ -79,7 +79,7 @@ impl ApiCall {
         Some(body.get("publish_id")?.as_str()?.to_owned())
     }
 
-    /// Tells whether the content type is the expected one. The charset may be absent or UTF-8.
+    /// Returns whether the content type is the expected one. The charset may be absent or UTF-8.
     pub(crate) fn has_content_type(&self, expected: &str) -> bool {
         let Some(value) = &self.content_type else {
             return false;

@@ -18,8 +18,8 @@ pub struct Config {
     pub client_key: String,
     /// The app's `client_secret`, which is also the key of webhook signatures.
     pub client_secret: String,
-    /// The base URL under which clients reach this simulator, if it is not the address
-    /// it listens on. Upload URLs begin with it. It has no trailing slash.
+    /// The base URL under which clients reach this simulator, without a trailing slash; `None`: the address it listens
+    /// on. Upload URLs begin with this base URL.
     pub public_url: Option<String>,
     /// The initial settings, which a reset restores.
     pub settings: Settings,

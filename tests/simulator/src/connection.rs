@@ -38,7 +38,7 @@ pub(crate) struct ConnectionHandle {
     controls: Arc<Controls>,
 }
 
-/// What a handle has ordered, read by its [`Connection`].
+/// The commands of a [`ConnectionHandle`], which the [`Connection`] reads before each read and write.
 #[derive(Debug, Default)]
 struct Controls {
     terminated: AtomicBool,
@@ -49,6 +49,7 @@ struct Controls {
 impl ConnectionHandle {
     /// Ends the connection. No answer is sent after this.
     pub(crate) fn terminate(&self, how: Termination) {
+        // With zero linger, closing the socket sends a reset (RST) instead of an orderly end (FIN).
         if let (Termination::Reset, Some(stream)) = (how, self.stream.upgrade())
             && let Err(error) = stream.set_zero_linger()
         {

@@ -1,6 +1,6 @@
 //! Detects the container format (MP4, MOV or WebM) of a byte stream, and the video's duration.
 //!
-//! The duration comes from the `mvhd` box of an MP4 or MOV file; WebM has none here. Only
+//! The duration comes from the `mvhd` box of an MP4 or MOV file; for WebM none is read. Only
 //! the first [`HEAD_BYTES`] of the file and the first [`MOOV_BYTES`] of its `moov` box are
 //! kept, wherever `moov` is and however large the file is. Codecs and dimensions are not read.
 
@@ -59,6 +59,7 @@ impl Sniffer {
         if self.head.starts_with(&[0x1A, 0x45, 0xDF, 0xA3]) {
             return Some(Container::WebM);
         }
+        // The name of the first box, and the major brand if that box is `ftyp`.
         match (self.head.get(4..8)?, self.head.get(8..12)) {
             // Old QuickTime files have no `ftyp`.
             (b"ftyp", Some(b"qt  ")) | (b"moov" | b"wide" | b"mdat", _) => Some(Container::Mov),
@@ -71,6 +72,7 @@ impl Sniffer {
     pub(crate) fn duration_ms(&self) -> Option<u64> {
         let start = self.moov.windows(4).position(|name| name == b"mvhd")?;
         let body = self.moov.get(start + 4..)?;
+        // The version comes first. Version 0 has times of 32 bits, version 1 of 64 bits.
         let (timescale, duration) = if *body.first()? == 0 {
             (number(body, 12, 4)?, number(body, 16, 4)?)
         } else {

@@ -1,7 +1,7 @@
 //! Handles `user/info` (profile fields) and `creator_info/query` (what a creator may post now).
 //!
-//! The only state that changes here is the time of the last `creator_info/query`. A direct
-//! init in [`crate::init`] needs a recent one.
+//! The only state that changes here is the record of `creator_info/query` calls. Each direct init in [`crate::init`]
+//! consumes a recent one.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -86,7 +86,7 @@ pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// The rule that the client broke, if the error is its fault.
+    /// The rule that the client broke, if it broke one.
     pub(crate) rule: Option<Rule>,
 }
 
@@ -99,7 +99,7 @@ impl ApiError {
         Self { status, code: code.to_owned(), message: message.into(), rule: None }
     }
 
-    /// Marks the error as the client's fault.
+    /// Marks the error as a violation: the ledger records that the client broke the rule.
     pub(crate) fn violating(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
@@ -141,7 +141,7 @@ impl ApiError {
         Self::new(400, "invalid_publish_id", "The publish_id does not exist.")
     }
 
-    pub(crate) fn publish_id_of_another() -> Self {
+    pub(crate) fn publish_id_of_another_user() -> Self {
         Self::new(
             400,
             "token_not_authorized_for_specified_publish_id",
@@ -224,7 +224,7 @@ pub(crate) struct OAuthError {
     pub(crate) status: u16,
     pub(crate) error: &'static str,
     pub(crate) description: &'static str,
-    /// The rule that the client broke, if the error is its fault.
+    /// The rule that the client broke, if it broke one.
     pub(crate) rule: Option<Rule>,
 }
 

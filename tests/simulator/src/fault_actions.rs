@@ -41,7 +41,7 @@ pub(crate) struct FaultTarget<'a> {
 }
 
 impl FiredFault {
-    /// Applies what happens before the endpoint's work.
+    /// Applies the part of the fault that precedes the endpoint's work, if its kind has one.
     pub(crate) async fn apply_before(
         &self,
         shared: &SharedWorld,
@@ -83,7 +83,7 @@ impl FiredFault {
         if connection.is_closed() { FaultOutcome::Disconnected } else { FaultOutcome::Continue }
     }
 
-    /// Applies `fail_post`: lets the publish that the call concerns fail after processing.
+    /// Makes the call's publish fail after processing, if this is a `fail_post` fault.
     pub(crate) fn force_failure(&self, shared: &SharedWorld, publish_id: Option<&PublishId>) {
         if let FaultKind::FailPost { reason } = self.kind {
             let mut world = shared.lock();
@@ -93,7 +93,8 @@ impl FiredFault {
         }
     }
 
-    /// Applies what happens to the endpoint's answer. Returns the reply to send, or `None` if no answer is sent.
+    /// Applies the part of the fault that changes the endpoint's answer, if its kind has one. Returns the reply to send,
+    /// or `None` if no answer is sent.
     pub(crate) async fn apply_after(
         &self,
         shared: &SharedWorld,
@@ -122,7 +123,7 @@ impl FiredFault {
         Some(reply)
     }
 
-    /// Builds the reply of a `status` fault, in the error shape of the endpoint.
+    /// Builds the reply of a `status` fault, in the error shape of the endpoint; `None` for any other kind.
     fn replacement_reply(&self, shared: &SharedWorld, endpoint: Endpoint) -> Option<Reply> {
         let FaultKind::Status { http_status, code, message, .. } = &self.kind else {
             return None;
@@ -195,6 +196,7 @@ pub(crate) fn respond(reply: Reply, fault: Option<&FiredFault>) -> Response {
         response = response.header(*name, value);
     }
     let body = if is_short {
+        // At least 2, so that an empty body is too short as well.
         response = response.header("content-length", reply.body.len().max(2));
         let half = reply.body.as_bytes()[..reply.body.len() / 2].to_vec();
         let parts = [Ok(half), Err(std::io::Error::other("a short_body fault ends the body here"))];

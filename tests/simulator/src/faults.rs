@@ -1,8 +1,8 @@
 //! Injected faults: which call a fault hits, and what it does to that call.
 //!
 //! This module decides when a fault fires; [`crate::fault_actions`] carries it out.
-//! A fault counts the calls that match it from the moment it is injected. If several
-//! faults are due for one call, only the one injected first fires.
+//! A fault counts the calls that match it from the moment it is injected. If several faults are due for one call, only
+//! the one injected first fires; the others fire on later calls.
 
 use serde::{Deserialize, Serialize};
 
@@ -321,7 +321,7 @@ fn once() -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// Makes upload calls; tells for each whether a fault hit it.
+    /// Makes upload calls. Returns for each whether a fault hit it.
     fn hits(faults: &mut Faults, calls: usize) -> Vec<bool> {
         let mut call = || faults.fire_for_call(Endpoint::Upload, None, None).is_some();
         (0..calls).map(|_| call()).collect()

@@ -22,7 +22,7 @@ use crate::world::World;
 /// The longest caption, in UTF-16 code units.
 const MAX_TITLE_UTF16: usize = 2200;
 /// How many creators may post within 24 hours through an app that has not passed TikTok's audit.
-const UNAUDITED_ACTIVE_USERS: u32 = 5;
+const UNAUDITED_ACTIVE_USER_CAP: u32 = 5;
 
 /// The `post_info` of a direct post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ pub struct PostInfo {
 pub struct SourceInfo {
     /// Size of the whole file.
     pub video_size: u64,
-    /// Size of every chunk but the last.
+    /// Size of every chunk except the last, which also has the remainder of the file.
     pub chunk_size: u64,
     /// Number of chunks.
     pub total_chunk_count: u64,
@@ -100,7 +100,7 @@ where
 
 /// Handles the init of a direct post.
 ///
-/// A missing recent `creator_info/query` is recorded as a violation but does not fail the call.
+/// Without a recent `creator_info/query` call, the init succeeds and a violation is recorded.
 pub(crate) fn direct(
     world: &mut World,
     user: &OpenId,
@@ -112,10 +112,11 @@ pub(crate) fn direct(
     check_post_info(&body.post_info, world.settings.brand_toggle)?;
     check_creator(world, user, &body.post_info, now)?;
     let id = PublishId::direct(&mut world.ids);
+    // After all checks, because a refused init must not consume a query.
     if !world.consume_recent_creator_info(user, now) {
-        let sentence = "A direct post was started without a recent creator_info query of its own.";
+        let message = "A direct post was started without a recent creator_info query of its own.";
         let (user, id) = (Some(user.clone()), Some(id.clone()));
-        world.record_violation(Endpoint::DirectInit, Rule::Freshness, user, id, sentence.to_owned());
+        world.record_violation(Endpoint::DirectInit, Rule::Freshness, user, id, message.to_owned());
     }
     let info = Some(body.post_info);
     Ok(start_publish(world, id, user, Flow::Direct, info, plan, now))
@@ -207,14 +208,14 @@ pub(crate) fn check_posting_allowed(world: &World, user: &OpenId, now: Timestamp
         AccountStanding::TooManyPosts => return Err(ApiError::too_many_posts()),
         AccountStanding::Good | AccountStanding::Risky | AccountStanding::OutsideSandbox => {}
     }
-    let cap = creator.daily_post_cap.unwrap_or(world.settings.daily_post_cap);
-    if world.direct_posts_in_last_day(user, now) >= cap as usize {
+    let daily_cap = creator.daily_post_cap.unwrap_or(world.settings.daily_post_cap);
+    if world.direct_posts_in_last_day(user, now) >= daily_cap as usize {
         return Err(ApiError::too_many_posts());
     }
-    let unaudited_cap = (world.settings.audit == Audit::Pending).then_some(UNAUDITED_ACTIVE_USERS);
-    let cap = world.settings.active_user_cap.into_iter().chain(unaudited_cap).min();
+    let unaudited_cap = (world.settings.audit == Audit::Pending).then_some(UNAUDITED_ACTIVE_USER_CAP);
+    let active_user_cap = world.settings.active_user_cap.into_iter().chain(unaudited_cap).min();
     let active = world.active_users(now);
-    if cap.is_some_and(|cap| active.len() >= cap as usize && !active.contains(user)) {
+    if active_user_cap.is_some_and(|cap| active.len() >= cap as usize && !active.contains(user)) {
         return Err(ApiError::reached_active_user_cap());
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The records that the simulator keeps: every call, every violation of a rule, every publication, and one entry per
 //! publish.
 //!
-//! A *publish* is one attempt to post a video, named by TikTok's `publish_id`. A *publication* is a video that
-//! someone can see because of it.
+//! A *publish* is one attempt to post a video, named by TikTok's `publish_id`. A *publication* is a video on a creator's
+//! profile, public or not, that a publish led to.
 //!
 //! The types are plain data. The control interface sends them as JSON, so a field's name here is its name on the wire;
 //! `README.md` lists them. No record contains a token or an upload URL.
@@ -87,13 +87,13 @@ pub struct Publication {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChunkOutcome {
-    /// Its bytes are part of the file.
+    /// The chunk's bytes are part of the file.
     Accepted,
     /// The same range had been accepted before. The bytes were hashed and discarded.
     Repeated,
     /// The connection ended before the last byte. Nothing was kept.
     Aborted,
-    /// It arrived whole and was discarded, because of a fault or an expired URL.
+    /// The chunk arrived whole and was discarded, because of a fault or an expired URL.
     Discarded,
 }
 

@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    // A graceful shutdown would wait for calls that a fault has stalled.
+    // Not `Simulator::shutdown`, which would wait for calls that a fault has stalled.
     drop(simulator);
     Ok(())
 }
@@ -53,8 +53,8 @@ fn arguments() -> anyhow::Result<Config> {
     Ok(config)
 }
 
-fn loopback(rules: &str) -> anyhow::Result<LoopbackRedirects> {
-    match rules {
+fn loopback(value: &str) -> anyhow::Result<LoopbackRedirects> {
+    match value {
         "desktop" => Ok(LoopbackRedirects::Desktop),
         "web" => Ok(LoopbackRedirects::Web),
         _ => anyhow::bail!("--loopback-redirects must be desktop or web"),

@@ -1,4 +1,5 @@
-//! The OAuth endpoints `token` and `revoke`: they exchange a code or a refresh token for a token pair, and revoke a pair.
+//! The OAuth endpoints `token` and `revoke`: `token` exchanges a code or a refresh token for a token
+//! pair; `revoke` ends a user's authorization and deletes all their tokens.
 //!
 //! Answers are flat JSON, without the v2 envelope. `token` checks the code before the app's credentials, because
 //! TikTok was observed to do so: an expired code is reported even if the `client_key` is wrong.
@@ -22,7 +23,7 @@ use crate::world::World;
 /// `authorization.removed`, reason 5: revoked by the developer.
 const REVOKED_BY_DEVELOPER: u8 = 5;
 
-/// Answers `token` and `revoke`. Sets the user of `subject` if a pair was issued.
+/// Answers `token` and `revoke`. If a pair is issued, `subject.user` is set, for the log of calls.
 pub(crate) fn answer(
     world: &mut World,
     call: &ApiCall,

@@ -61,7 +61,7 @@ impl ChunkPlan {
             return Err(PlanError::TotalChunkCount);
         }
         if count == 1 && chunk_size != video_size {
-            // A file of 64 to 128 MB in 64 MB chunks fails here, although its count is the documented floor.
+            // Also refuses a file of 64 to 128 MB in 64 MB chunks, although its count is the documented floor(size / chunk).
             return Err(PlanError::ChunkSize);
         }
         if video_size / chunk_size != count {
@@ -112,6 +112,7 @@ mod tests {
 
     #[test]
     fn known_valid_plans_are_accepted() {
+        // All four in bytes, except `count`; `last` is the size of the last chunk.
         for (size, chunk, count, last) in [
             (1, 1, 1, 1),
             (4_194_304, 4_194_304, 1, 4_194_304),
@@ -134,10 +135,10 @@ mod tests {
     #[test]
     fn invalid_plan_returns_the_observed_message() {
         let refused = |size, chunk, count| ChunkPlan::check(size, chunk, count).unwrap_err();
-        // Ceiling instead of floor.
+        // The count is the ceiling of size / chunk instead of the floor.
         assert_eq!(refused(602_285_541, 67_108_864, 9), PlanError::TotalChunkCount);
         assert_eq!(refused(50_000_123, 10_000_000, 6), PlanError::TotalChunkCount);
-        // One chunk that is smaller than the file; a file over 64 MB as one chunk; one chunk that is larger than the file.
+        // One chunk that is smaller than the file; one chunk over 64 MB; one chunk that is larger than the file.
         assert_eq!(refused(121_000_000, 64_000_000, 1), PlanError::ChunkSize);
         assert_eq!(refused(64_000_001, 64_000_001, 1), PlanError::ChunkSize);
         assert_eq!(refused(3_000_000, 10_000_000, 1), PlanError::ChunkSize);

@@ -64,7 +64,7 @@ pub(crate) enum PublishState {
     Uploading,
     /// Every byte was accepted; processing ends at `until`.
     Processing { until: Timestamp },
-    /// A draft that the creator can post.
+    /// A draft in the creator's inbox, not yet posted.
     InInbox,
     /// Published, more than once if the creator posted a draft repeatedly.
     Published { videos: Vec<Video> },
@@ -82,7 +82,7 @@ pub(crate) struct Video {
     pub(crate) availability: Availability,
 }
 
-/// Whether a video is publicly available.
+/// Whether everyone can see a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Availability {
     /// Its privacy level restricts who may see it.
@@ -95,7 +95,7 @@ pub(crate) enum Availability {
     Removed,
 }
 
-/// A change of state that is due because time has passed.
+/// A change of state that is due because time has passed. `World::apply` carries it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Transition {
     /// The upload URL expired before every byte arrived.
@@ -123,8 +123,8 @@ pub(crate) struct Publish {
 impl Publish {
     /// Returns the next transition that is due, if any.
     ///
-    /// A video whose moderation ended is made public here. The caller must apply the other two transitions, or they
-    /// are returned again.
+    /// A video whose moderation ended is made public here. The caller must apply the other two transitions;
+    /// otherwise they are returned again, and `World::apply_due_transitions` never ends.
     pub(crate) fn take_due_transition(&mut self, settings: &Settings, now: Timestamp) -> Option<Transition> {
         match &mut self.state {
             PublishState::Uploading => {

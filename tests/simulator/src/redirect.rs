@@ -11,7 +11,7 @@ use crate::settings::{LoopbackRedirects, Settings};
 const MAX_URIS: usize = 10;
 const MAX_LENGTH: usize = 511;
 
-/// The kind of app, whose rules apply to a redirect URI.
+/// The kind of app that a redirect URI belongs to. It decides whether [`crate::authorize`] requires PKCE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AppKind {
     Web,

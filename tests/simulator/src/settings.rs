@@ -3,7 +3,8 @@
 //! A field's default is the documented behaviour, or the stricter one if the documentation allows several. A setting
 //! whose behaviour TikTok does not document at all is [`Undocumented`], which records whether it was read.
 //!
-//! A field's name here is its name in the control interface. `README.md` lists every setting, which a test checks.
+//! A field's name here is its name in the control interface. `README.md` lists every setting;
+//! the test `every_setting_is_in_the_readme` checks this.
 
 mod undocumented;
 
@@ -99,7 +100,7 @@ pub struct Settings {
     pub webhook_copies: u32,
     /// The order in which the webhooks of one publish are sent.
     pub webhook_order: WebhookOrder,
-    /// The delay in milliseconds before the first retry of a webhook. It doubles with each retry.
+    /// The delay in milliseconds before the first retry of a webhook. It doubles with each retry, up to one hour.
     pub webhook_retry_ms: u64,
     /// The timestamp in the signature of a retried webhook.
     pub webhook_signature: WebhookSignature,
@@ -172,7 +173,8 @@ impl Settings {
         self.undocumented().iter().for_each(|(_, setting)| setting.clear());
     }
 
-    /// Lists every [`Undocumented`] setting. For one that is missing here, `SettingsRead::may_affect` is always true.
+    /// Lists every [`Undocumented`] setting. If one is missing here, `SettingsRead::may_affect` is always true for it, and
+    /// the fault campaigns in `tests/chaos` skip no run for it.
     fn undocumented(&self) -> [(&'static str, &dyn ReadRecord); 6] {
         with_names![
             self: refresh_rotation,

@@ -42,7 +42,7 @@ fn find<'a>(world: &'a World, user: &OpenId, body: &[u8]) -> Result<&'a Publish,
         .map_err(|error| ApiError::invalid_params(format!("The request body is invalid: {error}")))?;
     let index = world.find_publish(&body.publish_id);
     let publish = &world.publishes[index.ok_or_else(ApiError::invalid_publish_id)?];
-    if publish.user == *user { Ok(publish) } else { Err(ApiError::publish_id_of_another()) }
+    if publish.user == *user { Ok(publish) } else { Err(ApiError::publish_id_of_another_user()) }
 }
 
 fn current_status(publish: &Publish, settings: &Settings) -> Value {

@@ -1,7 +1,8 @@
 //! The authorization codes, access tokens and refresh tokens that the platform has issued.
 //!
 //! `authorize` issues codes; `oauth` exchanges codes and refreshes tokens. If a user removes the app, all their codes and
-//! tokens are deleted here, so a token found here is one whose authorization still holds.
+//! tokens are deleted here. So the user of an access or refresh token that is stored, even an expired one, has not removed
+//! the app.
 //!
 //! <https://developers.tiktok.com/doc/oauth-user-access-token-management>
 
@@ -15,7 +16,7 @@ use crate::clock::after_s;
 use crate::ids::{IdGenerator, OpenId};
 use crate::settings::{RefreshRotation, RefreshWindow, Settings};
 
-/// A permission that a user store to an app.
+/// A permission that a user grants to an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
     /// Read ids, avatar and display name.

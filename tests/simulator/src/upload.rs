@@ -29,6 +29,7 @@ use transfer::{ActiveTransfer, ChunkReceiver};
 pub(crate) struct Upload {
     pub(crate) id: String,
     token: String,
+    /// Set to now by the control command and the fault that expire the URL.
     pub(crate) expires_at: Timestamp,
     pub(crate) plan: ChunkPlan,
     /// Index of the next chunk, which is also the number of accepted chunks.
@@ -121,7 +122,7 @@ impl Upload {
 
     /// Checks the headers of a PUT and begins the transfer of the chunk that they declare.
     ///
-    /// The caller must make sure that no other transfer of this upload is active.
+    /// The caller must make sure that no transfer of this upload is active: [`Upload::end`] would discard its bytes.
     pub(crate) fn begin(
         &mut self,
         headers: &UploadHeaders,
@@ -156,6 +157,7 @@ impl Upload {
         if was_accepted && settings.repeated_range.read() != RepeatedRange::Refused {
             return Ok(true);
         }
+        // A repeated chunk is no violation: the client may have lost the answer to the first one.
         let mut error = if was_accepted {
             UploadError::new(416, "repeated_range")
         } else {
@@ -175,7 +177,7 @@ impl Upload {
 
     /// Ends a transfer. Returns whether its bytes became part of the file.
     ///
-    /// A transfer that arrived whole is discarded if the URL has expired or another transfer has replaced it.
+    /// Even with `Accepted`, the bytes are discarded if the URL has expired or another transfer has replaced this one.
     pub(crate) fn end(&mut self, receiver: ChunkReceiver, outcome: ChunkOutcome, now: Timestamp) -> bool {
         let is_active = self.active.as_ref().is_some_and(|active| active.has_number(receiver.number()));
         if is_active {
@@ -196,6 +198,7 @@ impl Upload {
 
     /// Returns whether a repeated chunk has the same bytes as the accepted chunk of that range.
     pub(crate) fn repeats_same_bytes(&self, receiver: &ChunkReceiver) -> bool {
+        // Only `first` and `sha256` of this record are used; its outcome and time do not matter.
         let repeated = receiver.record(ChunkOutcome::Repeated, self.expires_at);
         let mut accepted = self.chunks.iter().filter(|chunk| chunk.outcome == ChunkOutcome::Accepted);
         let original = accepted.find(|chunk| chunk.first == repeated.first);

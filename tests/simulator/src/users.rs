@@ -1,6 +1,7 @@
 //! The users of the simulated platform and their account settings.
 //!
-//! A user's publishes are in `world`, their tokens in `token_store`. `README.md` lists the fields.
+//! A user's publishes are in `world`, their tokens in `token_store`. The simulator's `README.md` lists the fields of
+//! [`User`], which a test sets with `PUT /_simulator/users/{open_id}`.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,19 +23,19 @@ pub struct User {
     /// Whether the account's settings disable comments.
     #[serde(default)]
     pub comment_disabled: bool,
-    /// Whether the account's settings disable duets.
+    /// Whether the account's settings disable duets. `creator_info/query` answers `duets_off`, the effective value.
     #[serde(default)]
     pub duet_disabled: bool,
-    /// Whether the account's settings disable stitches.
+    /// Whether the account's settings disable stitches. `creator_info/query` answers `stitches_off` instead.
     #[serde(default)]
     pub stitch_disabled: bool,
-    /// The longest video that the creator may post, in seconds.
+    /// The longest video that the creator may post directly, in seconds. A longer one fails after processing.
     #[serde(default = "default_max_duration_sec")]
     pub max_video_post_duration_sec: u32,
     /// Whether TikTok restricts the account.
     #[serde(default)]
     pub standing: AccountStanding,
-    /// Direct posts in 24 hours; `None` means the setting `daily_post_cap`.
+    /// The most direct posts in 24 hours; `None`: `Settings::daily_post_cap` applies.
     #[serde(default)]
     pub daily_post_cap: Option<u32>,
     /// Whether webhooks about this creator are sent.
@@ -129,12 +130,12 @@ impl User {
         [widest, PrivacyLevel::MutualFollowFriends, PrivacyLevel::SelfOnly]
     }
 
-    /// Returns whether duets are disabled. Private accounts never allow them.
+    /// Returns whether duets are effectively disabled: by `duet_disabled`, or because the account is private.
     pub(crate) fn duets_off(&self) -> bool {
         self.duet_disabled || self.visibility == Visibility::Private
     }
 
-    /// Returns whether stitches are disabled. Private accounts never allow them.
+    /// Returns whether stitches are effectively disabled: by `stitch_disabled`, or because the account is private.
     pub(crate) fn stitches_off(&self) -> bool {
         self.stitch_disabled || self.visibility == Visibility::Private
     }

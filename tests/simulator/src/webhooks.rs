@@ -1,4 +1,4 @@
-//! The webhooks that are due, delivered or given up, and how TikTok signs and retries them.
+//! The queue of webhooks: when each one is due, and how TikTok signs and retries it.
 //!
 //! This module decides when a webhook is due; [`delivery`] sends it. Each webhook is delivered at least once and retried
 //! for 72 hours until the receiver answers 200. TikTok promises no order.
@@ -57,7 +57,7 @@ pub struct Delivery {
     pub last_status: Option<u16>,
     /// When the receiver answered 200.
     pub delivered_at: Option<Timestamp>,
-    /// The time of the first attempt, which its signature contains.
+    /// The time of the first attempt, whose signature contains it. See `Settings::webhook_signature` for later attempts.
     signed_at: Option<Timestamp>,
     /// Whether an attempt is in progress.
     in_flight: bool,
@@ -75,8 +75,8 @@ pub(crate) struct WebhookQueue {
 pub(crate) struct Attempt {
     pub(crate) seq: u64,
     pub(crate) body: String,
-    /// The timestamp for the signature.
-    pub(crate) signed_at: Timestamp,
+    /// The timestamp in the signature of this attempt.
+    pub(crate) signature_time: Timestamp,
 }
 
 /// The app, user and publish that an event concerns.
@@ -129,8 +129,8 @@ impl WebhookQueue {
 
     /// Returns when the first attempt of a new webhook is due: usually at once.
     ///
-    /// In reversed order, the first event of a publish waits long enough for the event of public availability to follow.
-    /// When that one is queued, the earlier ones become due 200 ms after it.
+    /// In reversed order, the first event of a publish waits until 1 s after the end of moderation, so that the event of
+    /// public availability is queued first. That later event is due at once, and the unsent earlier ones 200 ms after it.
     fn first_due_at(&mut self, publish: Option<&PublishId>, settings: &Settings, at: Timestamp) -> Timestamp {
         if settings.webhook_order == WebhookOrder::Chronological || publish.is_none() {
             return at;
@@ -162,11 +162,11 @@ impl WebhookQueue {
             delivery.in_flight = true;
             delivery.attempts += 1;
             let first = *delivery.signed_at.get_or_insert(now);
-            let signed_at = match settings.webhook_signature {
+            let signature_time = match settings.webhook_signature {
                 WebhookSignature::PerAttempt => now,
                 WebhookSignature::FirstAttempt => first,
             };
-            attempts.push(Attempt { seq: delivery.seq, body: delivery.body.clone(), signed_at });
+            attempts.push(Attempt { seq: delivery.seq, body: delivery.body.clone(), signature_time });
         }
         attempts
     }
@@ -227,6 +227,7 @@ fn name_and_content(
         }
         WebhookEvent::NoLongerPubliclyAvailable(id) => {
             content["post_id"] = json!(id);
+            // TikTok's spelling.
             "post.publish.no_longer_publicaly_available"
         }
         WebhookEvent::AuthorizationRemoved(reason) => {

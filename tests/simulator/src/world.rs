@@ -1,7 +1,7 @@
 //! The state of the simulated platform, and its changes as time passes.
 //!
-//! Knows nothing of HTTP. Every publication is made by `World::publish_video`, which also writes it into the ledger. So
-//! the ledger's count of publications is complete.
+//! Knows nothing of HTTP. Only `World::publish_video` publishes a video, and it writes each one into the ledger. Tests
+//! count publications in the ledger to detect a video that was posted twice, so add no second way to publish.
 
 mod ledger;
 
@@ -45,8 +45,9 @@ pub(crate) struct World {
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) faults: Faults,
     pub(crate) webhook_queue: WebhookQueue,
+    /// Every publish, oldest first. Nothing is removed except by a reset, so an index stays valid until then.
     pub(crate) publishes: Vec<Publish>,
-    /// Indexes in `publishes` of those that the passing of time can still change.
+    /// Indexes in `publishes` of the publishes that the passing of time can still change.
     unsettled: BTreeSet<usize>,
     /// The times of the `creator_info/query` calls that no direct init has used yet, oldest first.
     creator_info_queries: BTreeMap<OpenId, VecDeque<Timestamp>>,
@@ -129,6 +130,7 @@ impl World {
                     self.enqueue_webhook(index, &WebhookEvent::InboxDelivered, *at);
                 }
                 None => {
+                    // A direct post always has `info`.
                     let info = self.publishes[index].info.clone();
                     let privacy = info.as_ref().map(|info| info.privacy_level);
                     let title = info.and_then(|info| info.title).unwrap_or_default();
@@ -204,12 +206,12 @@ impl World {
         self.publishes.iter().position(|publish| publish.id == *id)
     }
 
-    /// Finds the index of the publish whose upload URL has these parameters.
+    /// Finds the index of the publish whose upload URL has this `upload_id` and `upload_token`.
     pub(crate) fn find_upload(&self, id: &str, token: &str) -> Option<usize> {
         self.publishes.iter().position(|publish| publish.upload.matches(id, token))
     }
 
-    /// Finds the user of an access token. If the user does not exist, the token is invalid.
+    /// Finds the owner of an access token. If there is no such user, the call fails as if its token were invalid.
     pub(crate) fn user(&self, id: &OpenId) -> Result<&User, ApiError> {
         self.users.get(id).ok_or_else(ApiError::access_token_invalid)
     }

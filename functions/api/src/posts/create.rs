@@ -113,6 +113,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyHeader {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
+        // A repeated header is treated as an empty key, which is invalid.
         let key = value.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default();
         IdempotencyKey::parse(key).map(|key| Self(Some(key))).map_err(|invalid| {
             let (title, advice) = (capitalised(&invalid.to_string()), "Send one such header, for example with a UUID.");

@@ -233,6 +233,7 @@ mod tests {
             last_chunk: LastChunk::NotSent,
             rate: None,
         };
+        // 20,000,000 bytes remain: 10 s at 2,000,000 bytes per second.
         let begun = claimed().begin(upload, Timestamp::UNIX_EPOCH).unwrap();
         begun.progress(10_000_000, Some(Rate::new(2_000_000)), Timestamp::UNIX_EPOCH).unwrap()
     }

@@ -141,6 +141,7 @@ async fn unknown_path_or_method_gets_problem_document() {
 
 #[tokio::test]
 async fn request_for_another_gateway_route_gets_404() {
+    // API Gateway authorized the first route; the decoded path or the method belongs to another one.
     for (gateway_route, path) in [
         ("GET /openapi.json", "/health"),
         ("GET /posts/{id}", "/posts/../health"),

@@ -12,11 +12,9 @@
 //! }
 //! ```
 //!
-//! The object has the options of [`PostOptions`], except [`PER_POST`], and the fields of
-//! [`AccountFields`]. An operator changes it with a
-//! [merge patch](https://www.rfc-editor.org/rfc/rfc7396): a missing field keeps its value, and
-//! `null` removes it. A change with which every post of the account would fail is rejected
-//! when it is made.
+//! The object has the options of [`PostOptions`], except [`PER_POST`], and the fields of [`AccountFields`]. An
+//! operator changes it with a [merge patch](https://www.rfc-editor.org/rfc/rfc7396): a missing field keeps its value,
+//! and `null` removes it. A change with which every post of the account would fail is rejected when it is made.
 
 use std::fmt;
 
@@ -61,8 +59,7 @@ pub enum PreferencesError {
     Refused(#[from] SettingsError),
 }
 
-/// How an account's posts are published unless they state otherwise. In a change, a missing
-/// field keeps its value and null removes it.
+/// How an account's posts are published by default. In a change, a missing field keeps its value and null removes it.
 // The API's OpenAPI document shows the comments of this struct and its fields.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(
@@ -103,8 +100,8 @@ impl Preferences {
     /// Returns these preferences with a merge patch applied.
     ///
     /// # Errors
-    /// [`PreferencesError::Malformed`] with the field that is unknown or invalid.
-    /// [`PreferencesError::Refused`] if no post could be resolved with the stack's defaults.
+    /// [`PreferencesError::Malformed`] with the field that is unknown or invalid. [`PreferencesError::Refused`] if no
+    /// post could be resolved with the stack's defaults.
     pub fn changed(&self, patch: &[u8], stack: &StackDefaults) -> Result<Self, PreferencesError> {
         let Patch { options, account } = from_object(patch, INPUT)?;
         let defaults = apply_patch(&self.defaults, options, INPUT)?;
@@ -158,8 +155,8 @@ struct Patch {
 }
 
 impl<'de> Deserialize<'de> for Patch {
-    /// Rejects unknown and repeated fields, as derived code does. `#[serde(flatten)]` would do
-    /// so as well, but its errors do not name the field of an invalid value.
+    /// Rejects unknown and repeated fields, as derived code does. `#[serde(flatten)]` would do so as well, but its
+    /// errors do not name the field of an invalid value.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PatchVisitor;
 

@@ -1,29 +1,28 @@
-//! An account's access token and refresh token: how long each is used, and when the pair is
-//! refreshed.
+//! An account's access token and refresh token: how long each is used, and when the pair is refreshed.
 //!
-//! TikTok states the lifetimes with each pair, and no usual lifetime is assumed. Each margin
-//! is at most half of its token's lifetime, so that a token with any lifetime can be used.
-//! Lifetimes: [TikTok's token management page](https://developers.tiktok.com/doc/oauth-user-access-token-management).
+//! TikTok states the lifetimes with each pair, and no usual lifetime is assumed. Each margin is at most half of its
+//! token's lifetime, so that a token with any lifetime can be used. Lifetimes: [TikTok's token management
+//! page](https://developers.tiktok.com/doc/oauth-user-access-token-management).
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::polling::elapsed;
 use crate::secret::Sealed;
 
 /// The minimum remaining lifetime of the access token for a call and the calls that follow it.
 const CALL_MARGIN: Duration = Duration::from_mins(15);
-/// The minimum remaining lifetime of the access token to begin an upload. The upload URL is
-/// valid for one hour. Chunks need no token, but the poll for the upload's status does.
+/// The minimum remaining lifetime of the access token to begin an upload. The upload URL is valid for one hour.
+/// Chunks need no token, but the poll for the upload's status does.
 const UPLOAD_MARGIN: Duration = Duration::from_hours(1);
-/// How long before the end of its refresh token an idle account's pair is refreshed. In
-/// these two weeks, TikTok, AWS or the operator can solve a problem.
+/// How long before the end of its refresh token an idle account's pair is refreshed. In these two weeks, TikTok, AWS
+/// or the operator can solve a problem.
 const IDLE_MARGIN: Duration = Duration::from_hours(14 * 24);
 /// The wait before an idle account's refresh that failed is retried.
 const IDLE_RETRY_DELAY: Duration = Duration::from_hours(1);
 
-/// The purpose for which an access token is needed. It determines the remaining lifetime
-/// that the token must have.
+/// The purpose for which an access token is needed. It determines the remaining lifetime that the token must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenUse {
     /// A call.
@@ -53,7 +52,6 @@ pub struct TokenPair {
 
 impl TokenPair {
     /// Creates a pair that TikTok issued at `now`. Each token comes with its lifetime.
-    #[must_use]
     pub fn granted(access: (Sealed, Duration), refresh: (Sealed, Duration), now: Timestamp) -> Self {
         let end = |lifetime: Duration| now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
         let refresh_expires_at = end(refresh.1);
@@ -68,29 +66,25 @@ impl TokenPair {
     }
 
     /// Creates the pair of a disconnected account. Its tokens are empty and expired.
-    #[must_use]
     pub fn forgotten(at: Timestamp) -> Self {
         let empty = || (Sealed::new(Vec::new()), Duration::ZERO);
         Self::granted(empty(), empty(), at)
     }
 
     /// Tells whether the pair is that of a disconnected account.
-    #[must_use]
     pub fn is_forgotten(&self) -> bool {
         self.access.ciphertext().is_empty() && self.refresh.ciphertext().is_empty()
     }
 
-    /// Returns when a pair is refreshed if the account is idle: two weeks before its refresh
-    /// token expires, or after half of the refresh token's lifetime if that is later.
-    #[must_use]
+    /// Returns when a pair is refreshed if the account is idle: two weeks before its refresh token expires, or after
+    /// half of the refresh token's lifetime if that is later.
     pub fn renewal(granted_at: Timestamp, refresh_expires_at: Timestamp) -> Timestamp {
-        before(refresh_expires_at, IDLE_MARGIN, between(granted_at, refresh_expires_at))
+        before(refresh_expires_at, IDLE_MARGIN, elapsed(granted_at, refresh_expires_at))
     }
 
     /// Tells whether the pair can be used for this purpose without a refresh.
-    #[must_use]
     pub fn lasts(&self, token_use: TokenUse, now: Timestamp) -> bool {
-        let lifetime = between(self.granted_at, self.access_expires_at);
+        let lifetime = elapsed(self.granted_at, self.access_expires_at);
         now < match token_use {
             TokenUse::Call => before(self.access_expires_at, CALL_MARGIN, lifetime),
             TokenUse::Upload => before(self.access_expires_at, UPLOAD_MARGIN, lifetime),
@@ -98,25 +92,22 @@ impl TokenPair {
         }
     }
 
-    /// Tells whether the access token expires later than `time` from now. A call can then use
-    /// it although the pair should be refreshed.
-    #[must_use]
+    /// Tells whether the access token expires later than `time` from now. A call can use it even if the pair is due.
     pub fn lives_for(&self, time: Duration, now: Timestamp) -> bool {
-        between(now, self.access_expires_at) > time
+        elapsed(now, self.access_expires_at) > time
     }
 
-    /// Returns the pair with its `renew_at` postponed if it is due. Called when a refresh
-    /// begins.
+    /// Returns the pair with its `renew_at` postponed if it is due. Called when a refresh begins.
     ///
-    /// If the refresh fails and no call needs the token, the next refresh is one hour later,
-    /// or after a quarter of the refresh token's remaining lifetime if that is sooner. An
-    /// account that can never be refreshed therefore does not delay the other idle accounts.
+    /// If the refresh fails and no call needs the token, the next refresh is one hour later, or after a quarter of
+    /// the refresh token's remaining lifetime if that is sooner. An account that can never be refreshed therefore
+    /// does not delay the other idle accounts.
     #[must_use]
     pub fn renewed_later(self, now: Timestamp) -> Self {
         if self.lasts(TokenUse::Renewal, now) {
             return self;
         }
-        let delay = IDLE_RETRY_DELAY.min(between(now, self.refresh_expires_at) / 4);
+        let delay = IDLE_RETRY_DELAY.min(elapsed(now, self.refresh_expires_at) / 4);
         let renew_at = self.renew_at.max(now.checked_add(delay).unwrap_or(Timestamp::MAX));
         Self { renew_at, ..self }
     }
@@ -125,11 +116,6 @@ impl TokenPair {
 /// Returns the time that is `margin` before `end`, or half of `lifetime` if that is less.
 fn before(end: Timestamp, margin: Duration, lifetime: Duration) -> Timestamp {
     end.checked_sub(margin.min(lifetime / 2)).unwrap_or(Timestamp::MIN)
-}
-
-/// Returns the time from `from` to `to`, or zero if `to` is earlier.
-fn between(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Every option is usable in every source and changes the settings.
 //!
-//! The tests take the names of the options from [`PostOptions`] itself. A new option fails
-//! them until `SAMPLES` has a value for it, and then if a place that must handle the option
-//! does not. Two places are outside this crate: `tiktok` sends each field of
-//! [`Settings`] to TikTok, and `api` shows options, settings and preferences as they are
+//! The tests take the names of the options from [`PostOptions`] itself. A new option fails them until `SAMPLES` has a
+//! value for it, and then if a place that must handle the option does not. Two places are outside this crate:
+//! `tiktok` sends each field of [`Settings`] to TikTok, and `api` shows options, settings and preferences as they are
 //! serialized here.
 
 use std::collections::BTreeSet;
@@ -16,8 +15,7 @@ use crate::metadata::options_from_metadata;
 use crate::settings::{Settings, StackDefaults};
 use crate::title::TitleLimit;
 
-/// A value for each option that differs from the defaults of [`stack`], as JSON and as the
-/// text of a metadata header.
+/// A value for each option that differs from the defaults of [`stack`], as JSON and as the text of a metadata header.
 const SAMPLES: [(&str, &str, &str); 11] = [
     ("title", r#""Bread""#, "Bread"),
     ("mode", r#""draft""#, "draft"),

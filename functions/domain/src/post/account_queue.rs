@@ -14,15 +14,14 @@ use crate::reason::Reason;
 
 /// A post is not woken early if it would gain less than this.
 const MIN_WAKE_GAIN: Duration = Duration::from_secs(1);
-/// After this many workers in a row stopped while they had the post, it leaves the queue. One worker can stop by chance,
-/// but a post that stops every worker must not block the queue.
+/// After this many workers in a row stopped while they had the post, it leaves the queue. One worker can stop by
+/// chance, but a post that stops every worker must not block the queue.
 const MAX_LOST_WORKERS: u32 = 2;
 
 impl Post {
     /// Tells whether the post waits for a limit or is about to begin its upload.
     ///
     /// A post that is deferred for another reason has left the queue. So has one whose workers keep stopping.
-    #[must_use]
     pub fn is_in_account_queue(&self) -> bool {
         match &self.state {
             PostState::Queued { upload: None, deferral, .. } => {
@@ -42,13 +41,11 @@ impl Post {
     }
 
     /// The post's mode, which decides its limits; `None` until its options are resolved.
-    #[must_use]
     pub fn mode(&self) -> Option<Mode> {
         self.settings.as_ref().map(|settings| settings.mode)
     }
 
     /// Until when the post is deferred, if it is.
-    #[must_use]
     pub fn queue_not_before(&self) -> Option<Timestamp> {
         match &self.state {
             PostState::Queued { not_before, deferral: Some(_), .. } => Some(*not_before),

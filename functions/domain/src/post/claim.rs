@@ -1,8 +1,8 @@
 //! Claims: how one worker at a time gets the right to work on a post.
 //!
-//! A lease names the worker and has an expiry time. Each claim increments the attempt number. Each write is conditional
-//! on the revision that was read. So a worker whose lease expired and was taken over can no longer write; it stops at
-//! its next checkpoint.
+//! A lease names the worker and has an expiry time. Each claim increments the attempt number. Each write is
+//! conditional on the revision that was read. So a worker whose lease expired and was taken over can no longer write;
+//! it stops at its next checkpoint.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{HoldReason, Post, PostState, StateName};
 use crate::failure::Deferral;
+use crate::polling::elapsed;
 use crate::reason::Reason;
 
 /// How long a lease lasts unless the worker renews it. If the worker crashes, another one claims the post after this.
@@ -62,11 +63,10 @@ impl Post {
     /// The post cannot be claimed now; it stays as it is.
     pub fn claim(self, owner: &str, now: Timestamp) -> Result<Self, NotClaimable> {
         let (deferral, upload, note) = match &self.state {
-            PostState::Queued { not_before, .. } if *not_before > now => {
-                return Err(NotClaimable::NotDue { until: *not_before });
-            }
-            PostState::Scheduled { publish_at } if *publish_at > now => {
-                return Err(NotClaimable::NotDue { until: *publish_at });
+            PostState::Queued { not_before: until, .. } | PostState::Scheduled { publish_at: until }
+                if *until > now =>
+            {
+                return Err(NotClaimable::NotDue { until: *until });
             }
             PostState::Uploading { lease, .. } if lease.expires_at > now => {
                 return Err(NotClaimable::Leased { owner: lease.owner.clone(), until: lease.expires_at });
@@ -76,9 +76,7 @@ impl Post {
             | PostState::Published { .. }
             | PostState::Delivered { .. }
             | PostState::Failed { .. }
-            | PostState::Cancelled { .. } => {
-                return Err(NotClaimable::Past { state: self.state_name() });
-            }
+            | PostState::Cancelled { .. } => return Err(NotClaimable::Past { state: self.state_name() }),
             PostState::Scheduled { .. } => (None, None, "its publication time was reached"),
             PostState::Queued { deferral, upload, .. } => (deferral.clone(), upload.clone(), "claimed by a worker"),
             PostState::Uploading { deferral, upload: None, .. } => {
@@ -96,32 +94,30 @@ impl Post {
     }
 
     /// Tells whether a worker can claim the post now, so that a wake message is worth sending.
-    #[must_use]
     pub fn is_claimable(&self, now: Timestamp) -> bool {
+        self.claimable_from().is_some_and(|from| from <= now)
+    }
+
+    /// For how long the post has been due. Wake messages that were sent meanwhile make no difference.
+    pub fn overdue_by(&self, now: Timestamp) -> Duration {
+        let since = match &self.state {
+            PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. } => self.due_at,
+            _ => self.claimable_from(),
+        };
+        since.map_or(Duration::ZERO, |since| elapsed(since, now))
+    }
+
+    fn claimable_from(&self) -> Option<Timestamp> {
         match &self.state {
-            PostState::Queued { not_before, .. } => *not_before <= now,
-            PostState::Scheduled { publish_at } => *publish_at <= now,
-            PostState::Uploading { lease, .. } => lease.expires_at <= now,
+            PostState::Queued { not_before: from, .. } | PostState::Scheduled { publish_at: from } => Some(*from),
+            PostState::Uploading { lease, .. } => Some(lease.expires_at),
             PostState::Held { .. }
             | PostState::Processing { .. }
             | PostState::Published { .. }
             | PostState::Delivered { .. }
             | PostState::Failed { .. }
-            | PostState::Cancelled { .. } => false,
+            | PostState::Cancelled { .. } => None,
         }
-    }
-
-    /// For how long the post has been due. Wake messages that were sent meanwhile make no difference.
-    #[must_use]
-    pub fn overdue_by(&self, now: Timestamp) -> Duration {
-        let since = match &self.state {
-            PostState::Queued { not_before, .. } => Some(*not_before),
-            PostState::Scheduled { publish_at } => Some(*publish_at),
-            PostState::Uploading { lease, .. } => Some(lease.expires_at),
-            PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. } => self.due_at,
-            PostState::Held { .. } | PostState::Failed { .. } | PostState::Cancelled { .. } => None,
-        };
-        since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default()
     }
 
     /// Makes the post due again at `until`, because a wake message was sent or a poll failed.

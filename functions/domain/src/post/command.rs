@@ -1,9 +1,9 @@
 //! Commands of people: approve a post, cancel it, change its options, retry it.
 //!
-//! A command never risks a second post. A post is cancelled only while TikTok cannot have every byte. It is retried only
-//! if it cannot have been posted. A worker that has the post when a command is stored loses it: its next conditional
-//! write fails. The last chunk is sent only after such a write ([`LastChunk::MayBeSent`](crate::upload::LastChunk)), so
-//! a cancelled post is never published.
+//! A command never risks a second post. A post is cancelled only while TikTok cannot have every byte. It is retried
+//! only if it cannot have been posted. A worker that has the post when a command is stored loses it: its next
+//! conditional write fails. The last chunk is sent only after such a write
+//! ([`LastChunk::MayBeSent`](crate::upload::LastChunk)), so a cancelled post is never published.
 
 use jiff::Timestamp;
 
@@ -39,7 +39,6 @@ pub enum CommandRejected {
 
 impl CommandRejected {
     /// The stable code.
-    #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::NotForReview(_) => "not_for_review",
@@ -53,7 +52,6 @@ impl CommandRejected {
     }
 
     /// What the caller can do instead.
-    #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
             Self::NotForReview(_) => "Only a post that is held for its review can be approved.",

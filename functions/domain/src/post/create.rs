@@ -1,8 +1,8 @@
 //! Posts that an API request creates: of an object in the bucket, or of a video that the caller will upload.
 //!
-//! The second kind exists before its bytes do, so that the caller knows its id. It is held for its bytes and is due when
-//! its upload address has expired; then it fails with [`Reason::UploadExpired`]. The first object version that arrives
-//! is the one that is posted. Later versions at the same address are ignored.
+//! The second kind exists before its bytes do, so that the caller knows its id. It is held for its bytes and is due
+//! when its upload address has expired; then it fails with [`Reason::UploadExpired`]. The first object version that
+//! arrives is the one that is posted. Later versions at the same address are ignored.
 
 use std::time::Duration;
 
@@ -42,14 +42,12 @@ pub struct Request {
 }
 
 /// How long the upload address of a video of this size is valid: one hour, plus the time of a slow upload.
-#[must_use]
 pub fn upload_term(size: VideoSize) -> Duration {
     MIN_UPLOAD_TERM + Duration::from_secs(size.bytes() / MIN_UPLOAD_RATE)
 }
 
 impl Post {
     /// Creates the post of an object in the bucket, which is due immediately.
-    #[must_use]
     pub fn create(request: Request, source: Source, bytes: u64, now: Timestamp) -> Self {
         Self::submit(request.account.clone(), source, Some(bytes), now).requested(request, "requested through the API")
     }
@@ -57,7 +55,6 @@ impl Post {
     /// Creates a post that is held until a video arrives at the given bucket and key.
     ///
     /// `multipart_upload_id` is S3's id, if the video is uploaded in parts.
-    #[must_use]
     pub fn await_upload(
         request: Request,
         (bucket, key): (String, String),
@@ -87,13 +84,11 @@ impl Post {
     }
 
     /// Tells whether the post is held for its bytes.
-    #[must_use]
     pub fn awaits_bytes(&self) -> bool {
         matches!(self.state, PostState::Held { reason: HoldReason::Upload })
     }
 
     /// When the upload address of a post that is held for its bytes expires, in whole seconds.
-    #[must_use]
     pub fn upload_until(&self) -> Option<Timestamp> {
         let size = VideoSize::new(self.bytes?).ok().filter(|_| self.awaits_bytes())?;
         Timestamp::from_second((self.created_at + upload_term(size)).as_second()).ok()

@@ -2,8 +2,8 @@
 //!
 //! TikTok delivers a webhook at least once, in any order, and possibly hours late. A webhook applies only if it names
 //! the post's newest publish. A status then goes through [`Post::apply_report`], as a poll's answer does. A change of
-//! visibility is known only from webhooks. Such changes are ordered by TikTok's timestamp, not by arrival: one that is
-//! older than the known change of the same video is ignored.
+//! visibility is known only from webhooks. Such changes are ordered by TikTok's timestamp, not by arrival: one that
+//! is older than the known change of the same video is ignored.
 
 use jiff::Timestamp;
 

@@ -49,7 +49,6 @@ pub struct StateFields<'a> {
 
 impl PostState {
     /// The state's data, flat.
-    #[must_use]
     pub fn fields(&self) -> StateFields<'_> {
         let empty = StateFields::default();
         match self {

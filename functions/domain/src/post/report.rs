@@ -17,10 +17,10 @@ use crate::report::{FailReaction, FailReason, Links, PublishStatus, StatusReport
 use crate::settings::Settings;
 use crate::upload::Upload;
 
-/// How many publishes that failed because of TikTok's own error are followed by a new upload. After that the post fails.
+/// How many publishes that TikTok failed by its own error are followed by a new upload. Then the post fails.
 const MAX_PUBLISH_RETRIES: u32 = 3;
-/// The wait after the creator's daily number of posts is reached, and the time after which a post fails if TikTok does
-/// not say whether it has every byte.
+/// The wait after the creator's daily number of posts is reached, and the time after which a post fails if TikTok
+/// does not say whether it has every byte.
 const DAY: Duration = Duration::from_hours(24);
 
 /// What a worker does with an unfinished upload, after it fetched the publish's status from TikTok.
@@ -50,7 +50,6 @@ pub enum TrustOffset {
 /// Decides how a worker continues an unfinished upload.
 ///
 /// `needed` is the time for which the URL must still be valid to continue.
-#[must_use]
 pub fn reconcile(
     upload: &Upload,
     report: &StatusReport,
@@ -264,7 +263,7 @@ impl Post {
                 let wait = backoff(self.publish_failures + 4);
                 retry(self, wait)
             }
-            // The daily limit is not the post's fault, so it does not count against the maximum of retries and uploads.
+            // The daily limit is not the post's fault, so it does not count as a retry or an uploads.
             FailReaction::RetryNextDay => {
                 let mut post = retry(self, DAY);
                 (post.0.publish_failures, post.0.inits) = (0, 0);

@@ -34,9 +34,7 @@ type Transition = Result<Post, InvalidTransition>;
 impl Post {
     /// Holds a claimed post until a person acts.
     pub fn hold(self, reason: HoldReason, now: Timestamp) -> Transition {
-        let (_, _, None) = self.clone().require_lease("held")? else {
-            return Err(self.invalid("held"));
-        };
+        self.require_no_upload("held")?;
         let note = match reason {
             HoldReason::Review => "waits for approval",
             HoldReason::Sidecar => "waits for its sidecar",
@@ -48,9 +46,7 @@ impl Post {
 
     /// Schedules a claimed post for its publication time.
     pub fn schedule(self, publish_at: Timestamp, now: Timestamp) -> Transition {
-        let (_, _, None) = self.clone().require_lease("scheduled")? else {
-            return Err(self.invalid("scheduled"));
-        };
+        self.require_no_upload("scheduled")?;
         let note = format!("waits for {publish_at}");
         Ok(self.enter(PostState::Scheduled { publish_at }, Some(publish_at), now, &note))
     }
@@ -61,8 +57,7 @@ impl Post {
     /// The post is in another state. A deferred post reads its options anyway when its wait ends.
     pub fn options_arrived(self, now: Timestamp) -> Transition {
         match &self.state {
-            // A worker that has not begun the upload may have read the options before the sidecar arrived, so it loses
-            // the post.
+            // A worker that has not begun the upload may have read the options too early, so it loses the post.
             PostState::Held { reason: HoldReason::Sidecar }
             | PostState::Scheduled { .. }
             | PostState::Uploading { upload: None, .. } => Ok(self.queue(now, None, None, now, "its sidecar arrived")),
@@ -70,8 +65,8 @@ impl Post {
         }
     }
 
-    /// Resumes a post whose account was connected again: queues one that was deferred for the reconnect, and polls one
-    /// that is processing.
+    /// Resumes a post whose account was connected again: queues one that was deferred for the reconnect, and polls
+    /// one that is processing.
     ///
     /// # Errors
     /// The post does not wait for its account.
@@ -120,9 +115,7 @@ impl Post {
 
     /// Begins an upload that TikTok granted. To be stored before the first byte is sent.
     pub fn begin(self, upload: Upload, now: Timestamp) -> Transition {
-        let (lease, _, None) = self.clone().require_lease("begun")? else {
-            return Err(self.invalid("begun"));
-        };
+        let lease = self.require_no_upload("begun")?;
         let note = format!("upload begun in {} chunks, with publish id {}", upload.plan.count(), upload.publish_id);
         let mut post = self.leased(lease, None, Some(upload), now);
         post.0.inits = post.0.inits.saturating_add(1);
@@ -132,9 +125,7 @@ impl Post {
 
     /// Records how many bytes TikTok has accepted, and the rate if it was measured. Renews the lease.
     pub fn progress(self, offset: u64, rate: Option<Rate>, now: Timestamp) -> Transition {
-        let (lease, _, Some(upload)) = self.clone().require_lease("advanced")? else {
-            return Err(self.invalid("advanced"));
-        };
+        let (lease, _, upload) = self.require_upload("advanced")?;
         Ok(self.leased(lease, None, Some(Upload { offset, rate: rate.or(upload.rate), ..upload }), now))
     }
 
@@ -145,30 +136,26 @@ impl Post {
 
     /// Removes the commit mark.
     ///
-    /// Only the worker that set the mark may remove it, and only if it sent the last chunk once and TikTok rejected it.
-    /// Otherwise TikTok may have every byte, and a new upload could post the video twice.
+    /// Only the worker that set the mark may remove it, and only if it sent the last chunk once and TikTok rejected
+    /// it. Otherwise TikTok may have every byte, and a new upload could post the video twice.
     pub fn uncommit(self, now: Timestamp) -> Transition {
         self.set_last_chunk(LastChunk::NotSent, now)
     }
 
     fn set_last_chunk(self, last_chunk: LastChunk, now: Timestamp) -> Transition {
-        let (lease, deferral, Some(upload)) = self.clone().require_lease("committed")? else {
-            return Err(self.invalid("committed"));
-        };
+        let (lease, deferral, upload) = self.require_upload("committed")?;
         Ok(self.leased(lease, deferral, Some(Upload { last_chunk, ..upload }), now))
     }
 
     /// Renews the lease.
     pub fn renew(self, now: Timestamp) -> Transition {
-        let (lease, deferral, upload) = self.clone().require_lease("renewed")?;
+        let (lease, deferral, upload) = self.require_lease("renewed")?;
         Ok(self.leased(lease, deferral, upload, now))
     }
 
     /// Ends the upload: the last chunk was sent.
     pub fn sent(self, receipt: SentReceipt, now: Timestamp) -> Transition {
-        let (_, _, Some(upload)) = self.clone().require_lease("sent")? else {
-            return Err(self.invalid("sent"));
-        };
+        let (_, _, upload) = self.require_upload("sent")?;
         let publish_id = upload.publish_id.clone();
         let (receipt, note) = match receipt {
             SentReceipt::Confirmed => (Receipt::Confirmed, "TikTok has every byte and processes the video".to_owned()),
@@ -184,7 +171,7 @@ impl Post {
     /// Defers a claimed post for `wait`. An unfinished upload is kept and continued later.
     pub fn defer(self, reason: impl Into<Reason>, message: &str, wait: Duration, now: Timestamp) -> Transition {
         let reason = reason.into();
-        let (_, before, upload) = self.clone().require_lease("deferred")?;
+        let (_, before, upload) = self.require_lease("deferred")?;
         let count = before.filter(|d| d.reason == reason).map_or(0, |d| d.count).saturating_add(1);
         let deferral = Deferral { reason, message: message.to_owned(), count };
         let until = now + wait;
@@ -194,7 +181,7 @@ impl Post {
 
     /// Queues a claimed post for the next invocation, which continues immediately.
     pub fn hand_over(self, now: Timestamp) -> Transition {
-        let (_, deferral, upload) = self.clone().require_lease("handed over")?;
+        let (_, deferral, upload) = self.require_lease("handed over")?;
         Ok(self.queue(now, deferral, upload, now, "handed over to the next invocation"))
     }
 
@@ -203,14 +190,13 @@ impl Post {
     /// # Errors
     /// TikTok may have every byte: then only TikTok's report decides.
     pub fn abandon(self, now: Timestamp, why: &str) -> Transition {
-        match self.clone().require_lease("restarted")? {
-            (lease, deferral, Some(upload)) if !upload.may_be_complete() => {
-                let mut post = self.leased(lease, deferral, None, now);
-                post.note(now, &format!("upload {} abandoned: {why}", upload.publish_id));
-                Ok(post)
-            }
-            _ => Err(self.invalid("restarted")),
+        let (lease, deferral, upload) = self.require_upload("restarted")?;
+        if upload.may_be_complete() {
+            return Err(self.invalid("restarted"));
         }
+        let mut post = self.leased(lease, deferral, None, now);
+        post.note(now, &format!("upload {} abandoned: {why}", upload.publish_id));
+        Ok(post)
     }
 
     /// Fails a post that TikTok cannot have posted.
@@ -266,11 +252,24 @@ impl Post {
         self
     }
 
-    fn require_lease(self, step: &'static str) -> Result<(Lease, Option<Deferral>, Option<Upload>), InvalidTransition> {
-        match self.0.state {
+    fn require_lease(
+        &self,
+        step: &'static str,
+    ) -> Result<(Lease, Option<Deferral>, Option<Upload>), InvalidTransition> {
+        match self.state.clone() {
             PostState::Uploading { lease, deferral, upload } => Ok((lease, deferral, upload)),
             _ => Err(self.invalid(step)),
         }
+    }
+
+    fn require_upload(&self, step: &'static str) -> Result<(Lease, Option<Deferral>, Upload), InvalidTransition> {
+        let (lease, deferral, upload) = self.require_lease(step)?;
+        Ok((lease, deferral, upload.ok_or_else(|| self.invalid(step))?))
+    }
+
+    fn require_no_upload(&self, step: &'static str) -> Result<Lease, InvalidTransition> {
+        let (lease, _, upload) = self.require_lease(step)?;
+        if upload.is_none() { Ok(lease) } else { Err(self.invalid(step)) }
     }
 
     pub(super) fn invalid(&self, step: &'static str) -> InvalidTransition {

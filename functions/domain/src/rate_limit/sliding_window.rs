@@ -1,39 +1,31 @@
-//! A counter of calls within a sliding minute.
-//! <https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit>
+//! A counter of calls within a sliding minute. <https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit>
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::macros::named_enum;
+
 /// TikTok's minute, plus 5 seconds. A call is counted here before it reaches TikTok, and the delay varies.
 pub(super) const WINDOW: Duration = Duration::from_secs(65);
 
-/// A kind of call that TikTok limits for each account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallKind {
-    /// Queries what a creator may post now.
-    CreatorInfo,
-    /// Queries the status of a publish.
-    StatusFetch,
+named_enum! {
+    /// A kind of call that TikTok limits for each account.
+    pub enum CallKind {
+        /// Queries what a creator may post now.
+        CreatorInfo = "creator_info",
+        /// Queries the status of a publish.
+        StatusFetch = "status_fetch",
+    }
 }
 
 impl CallKind {
     /// How many calls TikTok accepts per minute and account.
     /// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
-    #[must_use]
     pub fn per_minute(self) -> usize {
         match self {
             Self::CreatorInfo => 20,
             Self::StatusFetch => 30,
-        }
-    }
-
-    /// The kind's name, as it appears in the limits table's keys and in messages.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreatorInfo => "creator_info",
-            Self::StatusFetch => "status_fetch",
         }
     }
 }
@@ -51,7 +43,6 @@ pub struct SlidingWindow {
 
 impl SlidingWindow {
     /// The earliest time from `now` on at which fewer than `limit` calls are in the window and no block applies.
-    #[must_use]
     pub fn free_at(&self, limit: usize, now: Timestamp) -> Timestamp {
         let oldest = self.calls.len().checked_sub(limit).and_then(|index| self.calls.get(index));
         let free = oldest.map_or(now, |&oldest| oldest + WINDOW);

@@ -26,8 +26,8 @@ const PENDING_DRAFTS: usize = 5;
 pub(super) const DAY: Duration = Duration::from_mins(24 * 60 + 1);
 /// The distance between the estimated times of successive posts in an account queue.
 ///
-/// It is about the pace that TikTok's limit per minute allows. With a shorter distance, one run of the poller would wake
-/// many posts, and all but the first would wait again. Each post that begins wakes the next one in any case.
+/// It is about the pace that TikTok's limit per minute allows. With a shorter distance, one run of the poller would
+/// wake many posts, and all but the first would wait again. Each post that begins wakes the next one in any case.
 const SPACING: Duration = Duration::from_secs(10);
 
 /// An upload that a post has begun, or is about to begin.
@@ -59,7 +59,6 @@ pub struct QuotaLimits {
 
 impl QuotaLimits {
     /// The limits of a mode. `posts_per_day` applies to direct posts, for which TikTok states "typically around 15".
-    #[must_use]
     pub fn of(mode: Mode, posts_per_day: u32) -> Self {
         let posts = match mode {
             Mode::Direct => usize::try_from(posts_per_day).unwrap_or(usize::MAX).max(1),
@@ -209,7 +208,6 @@ impl UploadQuota {
     }
 
     /// Tells whether a post made a reservation within a lease's term, so that the account queue may still list it.
-    #[must_use]
     pub fn has_reserved(&self, post: &PostId, now: Timestamp) -> bool {
         self.reservations.iter().any(|reservation| reservation.post == *post && reservation.at + LEASE_TERM > now)
     }
@@ -217,7 +215,6 @@ impl UploadQuota {
     /// Tells whether the account posted within a day, so that TikTok counts it as a posting user.
     ///
     /// The day is 23 hours here: when the answer is yes, TikTok certainly counts the account.
-    #[must_use]
     pub fn has_posted(&self, now: Timestamp) -> bool {
         self.reservations.iter().any(|reservation| reservation.at + Duration::from_hours(23) > now)
     }

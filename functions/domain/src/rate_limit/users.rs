@@ -1,8 +1,8 @@
 //! The counter of an app's posting users: the creators that post through it within a day.
 //! <https://developers.tiktok.com/doc/content-sharing-guidelines>
 //!
-//! Every upload reads this one counter, so it is written rarely: once when an account begins to count, and then at most
-//! once per hour.
+//! Every upload reads this one counter, so it is written rarely: once when an account begins to count, and then at
+//! most once per hour.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -1,8 +1,8 @@
-//! An account's title prefix and suffix, which surround each of its titles: for
-//! example a series name before the title and hashtags after it.
+//! An account's title prefix and suffix, which surround each of its titles: for example a series name before the
+//! title and hashtags after it.
 //!
-//! If the whole is too long, only the title between prefix and suffix is cut. A
-//! truncated hashtag or disclosure would be worse than a shorter title.
+//! If the whole is too long, only the title between prefix and suffix is cut. A truncated hashtag or disclosure would
+//! be worse than a shorter title.
 
 use super::{Title, TitleLimit, cut};
 
@@ -22,27 +22,23 @@ pub struct TitleFrameTooLong {
 }
 
 impl TitleFrame {
-    /// Creates a frame. Removes the space before the prefix and after the suffix.
-    /// Keeps the space next to the title: the frame does not add a separator.
-    #[must_use]
+    /// Creates a frame. Removes the space before the prefix and after the suffix. Keeps the space next to the title:
+    /// the frame does not add a separator.
     pub fn new(prefix: &str, suffix: &str) -> Self {
         Self { prefix: prefix.trim_start().to_owned(), suffix: suffix.trim_end().to_owned() }
     }
 
     /// Returns the prefix.
-    #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
     /// Returns the suffix.
-    #[must_use]
     pub fn suffix(&self) -> &str {
         &self.suffix
     }
 
-    /// Returns the title with prefix, `text` and suffix. Cuts `text` to the room
-    /// that the frame leaves.
+    /// Returns the title with prefix, `text` and suffix. Cuts `text` to the room that the frame leaves.
     ///
     /// # Errors
     /// [`TitleFrameTooLong`] if the frame alone is longer than the limit.

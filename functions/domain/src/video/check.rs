@@ -1,10 +1,9 @@
 //! Compares a video's facts with TikTok's limits.
 //!
-//! The limits are those of
-//! [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide)
-//! and must be updated with that page. A fact that the header does not state is
-//! never a violation. A value slightly over a limit is not one either: TikTok
-//! decides those cases. The limit of the file size is in [`size`](crate::size).
+//! The limits are those of [TikTok's media
+//! restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide) and must be updated with
+//! that page. A fact that the header does not state is never a violation. A value slightly over a limit is not one
+//! either: TikTok decides those cases. The limit of the file size is in [`size`](crate::size).
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,20 +13,19 @@ use super::codec::Codec;
 use super::facts::VideoFacts;
 use super::frame_rate::FrameRate;
 
-/// Allowed pixels per side of the picture, from
-/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+/// Allowed pixels per side of the picture, from [TikTok's media
+/// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
 const SIDE_PIXELS: RangeInclusive<u32> = 360..=4096;
 
 /// Allowed frame rates in thousandths of a frame per second.
 ///
-/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide)
-/// allow 23 to 60 frames per second. The range has a tolerance of 0.1 frames per
-/// second at both ends, because the average of a phone recording differs from
-/// the nominal rate by a few hundredths.
+/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide) allow 23
+/// to 60 frames per second. The range has a tolerance of 0.1 frames per second at both ends, because the average of a
+/// phone recording differs from the nominal rate by a few hundredths.
 const FRAME_RATE_THOUSANDTHS: RangeInclusive<u64> = 22_900..=60_100;
 
-/// The longest draft: 10 minutes for every creator, from
-/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+/// The longest draft: 10 minutes for every creator, from [TikTok's media
+/// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
 const MAX_DRAFT_DURATION: Duration = Duration::from_mins(10);
 
 /// Limits that depend on how the video is posted.
@@ -39,16 +37,14 @@ pub struct Limits {
 impl Limits {
     /// Returns the limits of a direct post.
     ///
-    /// `max_duration` is the creator's `max_video_post_duration_sec` from
-    /// [TikTok's creator info](https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info);
-    /// `None` if TikTok did not state it.
-    #[must_use]
+    /// `max_duration` is the creator's `max_video_post_duration_sec` from [TikTok's creator
+    /// info](https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info); `None` if TikTok
+    /// did not state it.
     pub fn direct(max_duration: Option<Duration>) -> Self {
         Self { max_duration }
     }
 
     /// Returns the limits of a draft: 10 minutes for every creator.
-    #[must_use]
     pub fn draft() -> Self {
         Self { max_duration: Some(MAX_DRAFT_DURATION) }
     }
@@ -91,7 +87,6 @@ impl Violation {
     /// Returns the `fail_reason` with which TikTok would fail the post.
     ///
     /// <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
-    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Codec(_) => "file_format_check_failed",
@@ -110,14 +105,7 @@ pub struct Violations {
 }
 
 impl Violations {
-    fn from_list(violations: Vec<Violation>) -> Option<Self> {
-        let mut violations = violations.into_iter();
-        Some(Self { first: violations.next()?, rest: violations.collect() })
-    }
-
-    /// Returns the code of the first violation. A post's failure has room for
-    /// one code only.
-    #[must_use]
+    /// Returns the code of the first violation. A post's failure has room for one code only.
     pub fn code(&self) -> &'static str {
         self.first.code()
     }
@@ -137,29 +125,26 @@ impl fmt::Display for Violations {
 
 /// Checks a video's facts against TikTok's fixed limits and against `limits`.
 ///
-/// Durations are compared in whole seconds, because TikTok states its maximum
-/// in seconds: a video of 300.4 s passes a limit of 300 s.
+/// Durations are compared in whole seconds, because TikTok states its maximum so: 300.4 s passes a limit of 300 s.
 ///
 /// # Errors
-///
-/// [`Violations`] with every exceeded limit, so that one conversion of the video
-/// can correct all of them.
+/// [`Violations`] with every exceeded limit, so that one conversion of the video can correct all of them.
 pub fn check(facts: &VideoFacts, limits: &Limits) -> Result<(), Violations> {
-    let violations = [
+    let checks = [
         check_codec(&facts.codec),
         check_frame_rate(facts.frame_rate),
         check_picture_size(facts.width, facts.height),
         check_duration(facts.duration_ms, limits.max_duration),
     ];
-    match Violations::from_list(violations.into_iter().flatten().collect()) {
-        Some(violations) => Err(violations),
+    let mut violations = checks.into_iter().flatten();
+    match violations.next() {
+        Some(first) => Err(Violations { first, rest: violations.collect() }),
         None => Ok(()),
     }
 }
 
-/// Accepts the codecs that
-/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide)
-/// list.
+/// Accepts the codecs that [TikTok's media
+/// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide) list.
 fn check_codec(codec: &Codec) -> Option<Violation> {
     match codec {
         Codec::H264 | Codec::H265 | Codec::Vp8 | Codec::Vp9 => None,

@@ -1,5 +1,4 @@
-//! Video codecs and their names in MP4 and Matroska files. The list of codecs that
-//! TikTok accepts is in `check.rs`.
+//! Video codecs and their names in MP4 and Matroska files. The list of codecs that TikTok accepts is in `check.rs`.
 
 use std::fmt;
 
@@ -10,8 +9,7 @@ const MAX_NAME_LEN: usize = 32;
 
 /// The codec of a video track.
 ///
-/// Its stored and displayed form is one word: `h264`, `h265`, `vp8`, `vp9`, or
-/// the file's own name for any other codec.
+/// It is stored and displayed as one word: `h264`, `h265`, `vp8`, `vp9`, or the file's own name for another codec.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Codec {

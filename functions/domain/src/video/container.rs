@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A file format that TikTok accepts, from
-/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+/// A file format that TikTok accepts, from [TikTok's media
+/// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Container {
-    /// ISO base media file format with any brand except QuickTime (`qt  `).
+    /// ISO base media file format with any brand except QuickTime (`qt `).
     Mp4,
     /// QuickTime file format.
     Mov,
@@ -18,9 +18,8 @@ pub enum Container {
 }
 
 impl Container {
-    /// Returns the `Content-Type` of an upload, from
-    /// [TikTok's media transfer guide](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
-    #[must_use]
+    /// Returns the `Content-Type` of an upload, from [TikTok's media transfer
+    /// guide](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Mp4 => "video/mp4",
@@ -29,9 +28,7 @@ impl Container {
         }
     }
 
-    /// Returns the container for a file name extension without its dot, in any
-    /// case. Returns `None` for every other extension.
-    #[must_use]
+    /// Returns the container for a file name extension without its dot, in any case; `None` for any other extension.
     pub fn from_extension(extension: &str) -> Option<Self> {
         [Self::Mp4, Self::Mov, Self::WebM]
             .into_iter()
@@ -39,7 +36,6 @@ impl Container {
     }
 
     /// Returns the usual file name extension, without its dot.
-    #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
             Self::Mp4 => "mp4",

@@ -1,13 +1,11 @@
-//! The parser for WebM: reads the elements of an EBML file up to its first
-//! cluster.
+//! The parser for WebM: reads the elements of an EBML file up to its first cluster.
 //!
-//! It reads the document type, `Info` and `Tracks`, and skips all other elements
-//! by their stated size, as specified by [RFC 9559](https://www.rfc-editor.org/rfc/rfc9559).
-//! It does not follow `SeekHead`: every WebM muxer writes `Info` and `Tracks`
-//! before the first cluster. A file without `Tracks` there is rejected.
+//! It reads the document type, `Info` and `Tracks`, and skips all other elements by their stated size, as specified
+//! by [RFC 9559](https://www.rfc-editor.org/rfc/rfc9559). It does not follow `SeekHead`: every WebM muxer writes
+//! `Info` and `Tracks` before the first cluster. A file without `Tracks` there is rejected.
 //!
-//! Each iteration of the loop handles one element and moves at least 2 bytes
-//! forward. If bytes are missing, the iteration changes nothing.
+//! Each iteration of the loop handles one element and moves at least 2 bytes forward. If bytes are missing, the
+//! iteration changes nothing.
 
 mod element;
 
@@ -29,8 +27,7 @@ const VIDEO_TRACK: u64 = 1;
 /// Nanoseconds per tick if `Info` has no `TimestampScale`.
 const DEFAULT_TIMESTAMP_SCALE: u64 = 1_000_000;
 
-/// A master element (an element that contains elements) that the parser enters,
-/// or the file itself.
+/// A master element (an element that contains elements) that the parser enters, or the file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Master {
     File,
@@ -58,8 +55,7 @@ enum Element {
 }
 
 impl Master {
-    /// Returns the element with `id` inside this master element. Returns `None`
-    /// for an element that the parser skips.
+    /// Returns the element with `id` inside this master element. Returns `None` for an element that the parser skips.
     fn child(self, id: u32) -> Option<Element> {
         match (self, id) {
             (Self::File, 0x1a45_dfa3) => Some(Element::Master(Self::Header)),
@@ -95,11 +91,10 @@ struct Track {
 }
 
 /// Parses one file from its EBML header until the facts are complete.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Parser {
     file_size: u64,
-    /// The master elements around the cursor from outside to inside, each with
-    /// the position of its end.
+    /// The master elements around the cursor from outside to inside, each with the position of its end.
     open_masters: Vec<(Master, u64)>,
     is_webm: bool,
     /// Nanoseconds per tick of `duration`.
@@ -119,17 +114,7 @@ pub(super) struct Parser {
 impl Parser {
     /// Creates a parser at the front of a file of `file_size` bytes.
     pub(super) fn new(file_size: u64) -> Self {
-        Self {
-            file_size,
-            open_masters: Vec::new(),
-            is_webm: false,
-            timestamp_scale: DEFAULT_TIMESTAMP_SCALE,
-            duration: None,
-            has_info: false,
-            has_tracks: false,
-            track: Track::default(),
-            video: None,
-        }
+        Self { file_size, timestamp_scale: DEFAULT_TIMESTAMP_SCALE, ..Self::default() }
     }
 
     /// Parses elements until the facts are complete or the window lacks bytes.
@@ -172,8 +157,7 @@ impl Parser {
     /// Returns the end of an element whose parent ends at `parent_end`.
     fn end_of(&self, header: &ElementHeader, parent_end: u64) -> Result<u64, InspectError> {
         match header.end {
-            // Live recordings do not state the end of an element that is written
-            // during the recording.
+            // Live recordings do not state the end of an element that is written during the recording.
             None => Ok(parent_end),
             Some(end) if end <= parent_end => Ok(end),
             Some(end) if parent_end == self.file_size => Err(InspectError::damaged(format!(
@@ -207,8 +191,7 @@ impl Parser {
         Ok(())
     }
 
-    /// Reads the value of an element that ends at `end`. The window's cursor must
-    /// be at the start of the element.
+    /// Reads the value of an element that ends at `end`. The window's cursor must be at the start of the element.
     fn read(&mut self, element: Element, header: &ElementHeader, end: u64, window: &Window) -> Result<(), ParseError> {
         let header_len = header.body - window.cursor();
         let value_len = (end - header.body).min(MAX_VALUE_LEN);
@@ -253,8 +236,7 @@ impl Parser {
     }
 }
 
-/// Converts ticks of `scale` nanoseconds to milliseconds. Returns `None` if the
-/// result is less than 1 ms or not finite.
+/// Converts ticks of `scale` nanoseconds to milliseconds. `None` if the result is under 1 ms or not finite.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

@@ -13,11 +13,9 @@ pub struct VideoFacts {
     pub container: Container,
     /// The codec of the first enabled video track.
     pub codec: Codec,
-    /// The duration in milliseconds. `None` if the header does not state it, for
-    /// example in a live recording.
+    /// The duration in milliseconds. `None` if the header does not state it, for example in a live recording.
     pub duration_ms: Option<u64>,
-    /// The displayed width in pixels, after a quarter turn that the header asks
-    /// for.
+    /// The displayed width in pixels, after a quarter turn that the header asks for.
     pub width: u32,
     /// The displayed height in pixels, after the same quarter turn.
     pub height: u32,

@@ -12,14 +12,12 @@ impl<'a> FieldReader<'a> {
         Self(bytes)
     }
 
-    /// Reads the next `N` bytes.
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    /// Skips `len` bytes.
     pub(super) fn skip(&mut self, len: usize) -> Option<()> {
         self.0 = self.0.get(len..)?;
         Some(())
@@ -30,34 +28,28 @@ impl<'a> FieldReader<'a> {
         self.0
     }
 
-    /// Reads a 16-bit unsigned integer.
     pub(super) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    /// Reads a 32-bit unsigned integer.
     pub(super) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// Reads a 64-bit unsigned integer.
     pub(super) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// Reads a 32-bit signed integer.
     pub(super) fn i32(&mut self) -> Option<i32> {
         self.array().map(i32::from_be_bytes)
     }
 
-    /// Reads a field whose width depends on the version of the box: 64 bits in
-    /// version 1, otherwise 32 bits.
+    /// Reads a field whose width depends on the version of the box: 64 bits in version 1, otherwise 32 bits.
     pub(super) fn versioned(&mut self, version: u8) -> Option<u64> {
         if version == 1 { self.u64() } else { self.u32().map(u64::from) }
     }
 
-    /// Reads the first fields of an ISO `FullBox`: the version and 24 bits of
-    /// flags.
+    /// Reads the first fields of an ISO `FullBox`: the version and 24 bits of flags.
     pub(super) fn version_and_flags(&mut self) -> Option<(u8, u32)> {
         let [version, a, b, c] = self.array()?;
         Some((version, u32::from_be_bytes([0, a, b, c])))

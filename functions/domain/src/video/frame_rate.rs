@@ -12,16 +12,13 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// Creates a rate from thousandths of a frame per second, for example 23 976
-    /// for 24000/1001.
-    #[must_use]
+    /// Creates a rate from thousandths of a frame per second, for example 23 976 for 24000/1001.
     pub fn from_thousandths(thousandths: u64) -> Self {
         Self { thousandths }
     }
 
-    /// Returns the average of `frames` over `ticks` of a clock with
-    /// `ticks_per_second`. Returns `None` if one of the three is 0 or the rate
-    /// does not fit into 64 bits.
+    /// Returns the average of `frames` over `ticks` of a clock with `ticks_per_second`. Returns `None` if one of the
+    /// three is 0 or the rate does not fit into 64 bits.
     pub(super) fn average(frames: u64, ticks: u64, ticks_per_second: u32) -> Option<Self> {
         if frames == 0 || ticks_per_second == 0 {
             return None;
@@ -32,7 +29,6 @@ impl FrameRate {
     }
 
     /// Returns the rate in thousandths of a frame per second.
-    #[must_use]
     pub fn thousandths(self) -> u64 {
         self.thousandths
     }

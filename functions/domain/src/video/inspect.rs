@@ -1,7 +1,6 @@
 //! The [`Inspector`]: names the next range to read and ends the inspection.
 //!
-//! It selects the parser and enforces [`MAX_READS`]. The formats are in the
-//! parsers `iso` and `ebml`.
+//! It selects the parser and enforces [`MAX_READS`]. The formats are in the parsers `iso` and `ebml`.
 
 use super::ebml;
 use super::error::{InspectError, ParseError};
@@ -12,22 +11,19 @@ use super::window::Window;
 
 /// The most reads of one inspection.
 ///
-/// A header at the front takes one read, a header at the back two, the header of
-/// an hour-long video about five. Only a fragmented file without an index takes
-/// one read per fragment. If such a file reaches this limit, its duration stays
-/// unknown.
+/// A header at the front takes one read, a header at the back two, the header of an hour-long video about five. Only
+/// a fragmented file without an index takes one read per fragment. If such a file reaches this limit, its duration
+/// stays unknown.
 pub const MAX_READS: u32 = 128;
 
 /// The state of an inspection after [`Inspector::advance`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspection {
-    /// The caller must read this range of the object and
-    /// [`feed`](Inspector::feed) the bytes.
+    /// The caller must read this range of the object and [`feed`](Inspector::feed) the bytes.
     Read {
         /// The start of the range, in bytes from the start of the object.
         offset: u64,
-        /// The length of the range in bytes: 1 to
-        /// [`MAX_READ_LEN`](super::MAX_READ_LEN), never beyond the object's end.
+        /// The range's length in bytes: 1 to [`MAX_READ_LEN`](super::MAX_READ_LEN), never beyond the object's end.
         len: u64,
     },
     /// The inspection has ended with these facts.
@@ -45,9 +41,8 @@ enum State {
 
 /// Finds a video's facts in a few small byte ranges.
 ///
-/// The caller repeats three steps: call [`advance`](Self::advance), read the
-/// range that it returns, and [`feed`](Self::feed) the bytes. The loop ends when
-/// `advance` returns [`Inspection::Done`] or an error.
+/// The caller repeats three steps: call [`advance`](Self::advance), read the range that it returns, and
+/// [`feed`](Self::feed) the bytes. The loop ends when `advance` returns [`Inspection::Done`] or an error.
 #[derive(Debug)]
 pub struct Inspector {
     window: Window,
@@ -59,7 +54,6 @@ pub struct Inspector {
 
 impl Inspector {
     /// Starts the inspection of an object of `size` bytes.
-    #[must_use]
     pub fn new(size: u64) -> Self {
         Self { window: Window::new(size), state: State::Start, pending_read: None, reads: 0 }
     }
@@ -69,9 +63,7 @@ impl Inspector {
     /// A second call without [`feed`](Self::feed) in between returns the same.
     ///
     /// # Errors
-    ///
-    /// Any [`InspectError`]. The inspection has then ended, and every further call
-    /// returns the same error.
+    /// Any [`InspectError`]. The inspection has then ended, and every further call returns the same error.
     pub fn advance(&mut self) -> Result<Inspection, InspectError> {
         if let Some((offset, len)) = self.pending_read {
             return Ok(Inspection::Read { offset, len });
@@ -94,10 +86,8 @@ impl Inspector {
 
     /// Takes the bytes of the range that [`advance`](Self::advance) returned last.
     ///
-    /// After a short read, `advance` returns the rest of the range. An empty read
-    /// ends the inspection with an error, because the object is shorter than its
-    /// stated size. Bytes beyond the range, or fed when no read is pending, are
-    /// ignored.
+    /// After a short read, `advance` returns the rest of the range. An empty read ends the inspection with an error,
+    /// because the object is shorter than stated. Bytes beyond the range, or without a pending read, are ignored.
     pub fn feed(&mut self, bytes: &[u8]) {
         let Some((offset, len)) = self.pending_read.take() else {
             return;

@@ -1,19 +1,16 @@
 //! The parser for MP4 and MOV, which are ISO base media files.
 //!
-//! The parser only moves forward. It enters the boxes that contain a track's
-//! description, reads the first fields of about a dozen small boxes, and skips
-//! all other boxes by their stated size, including sample tables and media data.
-//! This file knows which box may stand where; [`track`] and [`fragments`] read
-//! the fields of the boxes.
+//! The parser only moves forward. It enters the boxes that contain a track's description, reads the first fields of
+//! about a dozen small boxes, and skips all other boxes by their stated size, including sample tables and media data.
+//! This file knows which box may stand where; [`track`] and [`fragments`] read the fields of the boxes.
 //!
-//! Each iteration of the loop handles one box and moves at least 8 bytes
-//! forward. If bytes are missing, the iteration changes nothing.
+//! Each iteration handles one box and moves at least 8 bytes forward. If bytes are missing, it changes nothing.
 
 mod boxes;
 mod fragments;
 mod track;
 
-use self::boxes::{BoxHeader, next_box, too_short, truncated};
+use self::boxes::{BoxHeader, MAX_FIELDS_LEN, next_box, too_short, truncated};
 use self::fragments::Fragments;
 use self::track::{MovieHeader, Track};
 use super::container::Container;
@@ -21,11 +18,7 @@ use super::error::{InspectError, ParseError};
 use super::facts::VideoFacts;
 use super::window::Window;
 
-/// The most bytes read from a box without a table.
-const MAX_FIELDS_LEN: u64 = 128;
-
-/// The most bytes read from a box whose table is summed. An index of 65 535
-/// fragments is shorter.
+/// The most bytes read from a box whose table is summed. An index of 65 535 fragments is shorter.
 const MAX_TABLE_LEN: u64 = 1024 * 1024;
 
 /// A box that the parser enters, or the file itself.
@@ -43,8 +36,8 @@ enum ParentBox {
 }
 
 impl ParentBox {
-    /// Returns the parent box that a box of `kind` is inside this one. Returns
-    /// `None` for a box that the parser does not enter.
+    /// Returns the parent box that a box of `kind` is inside this one. Returns `None` for a box that the parser does
+    /// not enter.
     fn child(self, kind: [u8; 4]) -> Option<Self> {
         match (self, &kind) {
             (Self::File, b"moov") => Some(Self::Movie),
@@ -65,8 +58,7 @@ impl ParentBox {
 pub(super) struct Parser {
     container: Container,
     file_size: u64,
-    /// The boxes around the cursor from outside to inside, each with the position
-    /// of its end.
+    /// The boxes around the cursor from outside to inside, each with the position of its end.
     open_boxes: Vec<(ParentBox, u64)>,
     movie: MovieHeader,
     /// The track that is being read.
@@ -123,8 +115,8 @@ impl Parser {
         }
     }
 
-    /// Returns the facts of a fragmented file after the last allowed read. Returns
-    /// `None` if the movie header is not complete or there are no fragments.
+    /// Returns the facts of a fragmented file after the last allowed read. Returns `None` if the movie header is not
+    /// complete or there are no fragments.
     ///
     /// The duration is the declared one only: some fragments were not read.
     pub(super) fn partial_facts(&self) -> Option<Result<VideoFacts, InspectError>> {
@@ -169,8 +161,8 @@ impl Parser {
         Ok(())
     }
 
-    /// Selects the track that ends here if it is the first enabled video track,
-    /// or the first video track as long as none is enabled.
+    /// Selects the track that ends here if it is the first enabled video track, or the first video track as long as
+    /// none is enabled.
     fn select_track(&mut self) {
         let track = std::mem::take(&mut self.track);
         let is_better = match &self.video {
@@ -210,29 +202,19 @@ impl Parser {
 
     /// Reads the needed fields of a box that the parser does not enter.
     fn read(&mut self, parent: ParentBox, header: &BoxHeader, window: &Window) -> Result<(), ParseError> {
-        let short = || too_short(header.kind);
-        let fields = |max_len| header.fields(window, max_len);
         match (parent, &header.kind) {
             (ParentBox::Movie, b"cmov") => {
                 return Err(InspectError::unsupported("its movie header is compressed").into());
             }
-            (ParentBox::Movie, b"mvhd") => {
-                self.movie = track::movie_header(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?;
-            }
-            (ParentBox::Track, b"tkhd") => {
-                self.track.header = Some(track::track_header(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
-            }
-            (ParentBox::Media, b"mdhd") => {
-                self.track.duration = Some(track::media_duration(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
-            }
-            (ParentBox::Media, b"hdlr") => {
-                self.track.is_video = Some(track::is_video(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
-            }
+            (ParentBox::Movie, b"mvhd") => self.movie = header.read(window, track::movie_header)?,
+            (ParentBox::Track, b"tkhd") => self.track.header = Some(header.read(window, track::track_header)?),
+            (ParentBox::Media, b"mdhd") => self.track.duration = Some(header.read(window, track::media_duration)?),
+            (ParentBox::Media, b"hdlr") => self.track.is_video = Some(header.read(window, track::is_video)?),
             (ParentBox::SampleTable, b"stsd") => {
-                self.track.sample_entry = track::sample_entry(fields(MAX_FIELDS_LEN)?);
+                self.track.sample_entry = track::sample_entry(header.fields(window, MAX_FIELDS_LEN)?);
             }
             (ParentBox::SampleTable, b"stsz" | b"stz2") => {
-                self.track.sample_count = Some(track::sample_count(fields(MAX_FIELDS_LEN)?).ok_or_else(short)?);
+                self.track.sample_count = Some(header.read(window, track::sample_count)?);
             }
             _ => self.read_fragment_box(parent, header, window)?,
         }
@@ -255,8 +237,8 @@ impl Parser {
         Ok(read.ok_or_else(|| too_short(header.kind))?)
     }
 
-    /// Returns the position at which to continue after a box: the end of the box,
-    /// or the end of the track if the rest of the track is not needed.
+    /// Returns the position at which to continue after a box: the end of the box, or the end of the track if the rest
+    /// of the track is not needed.
     fn next_position(&self, header: &BoxHeader) -> u64 {
         let skip_track = self.track.is_video == Some(false) || self.track.is_complete();
         let track = self.open_boxes.iter().find(|(parent, _)| *parent == ParentBox::Track);
@@ -266,9 +248,7 @@ impl Parser {
     /// Returns the facts found before a box whose stated size exceeds its parent.
     ///
     /// # Errors
-    ///
-    /// [`InspectError::Damaged`] if the parent is not the file, or if the file has
-    /// no complete movie header before the box.
+    /// [`InspectError::Damaged`] if the parent is not the file, or no complete movie header is before the box.
     fn facts_before_overlong_box(&self, parent: ParentBox, header: &BoxHeader) -> Result<VideoFacts, InspectError> {
         let kind = header.kind.escape_ascii();
         if parent != ParentBox::File {
@@ -282,8 +262,8 @@ impl Parser {
         Err(truncated(header, self.file_size))
     }
 
-    /// Checks that the media data after the header is complete, as far as the box
-    /// headers are already in the window. It causes no further read.
+    /// Checks that the media data after the header is complete, as far as the box headers are already in the window.
+    /// It causes no further read.
     fn check_media_data(&self, window: &mut Window) -> Result<(), InspectError> {
         while let (None, Ok(Some(header))) = (&self.fragments, next_box(window, self.file_size)) {
             if header.end > self.file_size && &header.kind == b"mdat" {

@@ -16,65 +16,54 @@ pub(super) enum Format {
 /// Bytes that [`detect`] needs, fewer only if the file is shorter.
 const SIGNATURE_LEN: u64 = 12;
 
-/// The bytes at an offset by which a format is recognized, and the reason to
-/// reject the file.
-struct Signature {
-    offset: usize,
-    bytes: &'static [u8],
-    reason: &'static str,
-}
+/// The bytes at an offset by which a format is recognized, and the reason to reject the file.
+struct Signature(usize, &'static [u8], &'static str);
 
 impl Signature {
-    const fn new(offset: usize, bytes: &'static [u8], reason: &'static str) -> Self {
-        Self { offset, bytes, reason }
-    }
-
     fn matches(&self, file: &[u8]) -> bool {
-        file.get(self.offset..).is_some_and(|rest| rest.starts_with(self.bytes))
+        file.get(self.0..).is_some_and(|rest| rest.starts_with(self.1))
     }
 }
 
-/// Video formats that TikTok does not accept. They are listed only so that the
-/// error can name the format.
+/// Video formats that TikTok does not accept. They are listed only so that the error can name the format.
 const UNSUPPORTED_VIDEOS: [Signature; 9] = [
-    Signature::new(8, b"AVI ", "it is an AVI file"),
-    Signature::new(0, b"FLV\x01", "it is a Flash video"),
-    Signature::new(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "it is a Windows Media file"),
-    Signature::new(0, b"\x00\x00\x01\xba", "it is an MPEG program stream"),
-    Signature::new(0, b"\x00\x00\x01\xb3", "it is a bare MPEG video stream"),
-    Signature::new(0, b"\x00\x00\x00\x01", "it is a bare H.264 or H.265 stream"),
-    Signature::new(0, b"G@\x00\x10", "it is an MPEG transport stream"),
-    Signature::new(0, b"G@\x11\x10", "it is an MPEG transport stream"),
-    Signature::new(0, b"OggS", "it is an Ogg file"),
+    Signature(8, b"AVI ", "it is an AVI file"),
+    Signature(0, b"FLV\x01", "it is a Flash video"),
+    Signature(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "it is a Windows Media file"),
+    Signature(0, b"\x00\x00\x01\xba", "it is an MPEG program stream"),
+    Signature(0, b"\x00\x00\x01\xb3", "it is a bare MPEG video stream"),
+    Signature(0, b"\x00\x00\x00\x01", "it is a bare H.264 or H.265 stream"),
+    Signature(0, b"G@\x00\x10", "it is an MPEG transport stream"),
+    Signature(0, b"G@\x11\x10", "it is an MPEG transport stream"),
+    Signature(0, b"OggS", "it is an Ogg file"),
 ];
 
 /// Other file types that are often dropped by mistake.
 const OTHER_FILES: [Signature; 10] = [
-    Signature::new(8, b"WEBP", "it is a WebP picture"),
-    Signature::new(8, b"WAVE", "it is a WAVE sound file"),
-    Signature::new(4, b"ftyphei", "it is a HEIC picture"),
-    Signature::new(4, b"ftypmif1", "it is a HEIF picture"),
-    Signature::new(4, b"ftypavi", "it is an AVIF picture"),
-    Signature::new(0, b"\xff\xd8\xff", "it is a JPEG picture"),
-    Signature::new(0, b"\x89PNG", "it is a PNG picture"),
-    Signature::new(0, b"GIF8", "it is a GIF picture"),
-    Signature::new(0, b"PK\x03\x04", "it is a ZIP archive"),
-    Signature::new(0, b"ID3", "it is an MP3 sound file"),
+    Signature(8, b"WEBP", "it is a WebP picture"),
+    Signature(8, b"WAVE", "it is a WAVE sound file"),
+    Signature(4, b"ftyphei", "it is a HEIC picture"),
+    Signature(4, b"ftypmif1", "it is a HEIF picture"),
+    Signature(4, b"ftypavi", "it is an AVIF picture"),
+    Signature(0, b"\xff\xd8\xff", "it is a JPEG picture"),
+    Signature(0, b"\x89PNG", "it is a PNG picture"),
+    Signature(0, b"GIF8", "it is a GIF picture"),
+    Signature(0, b"PK\x03\x04", "it is a ZIP archive"),
+    Signature(0, b"ID3", "it is an MP3 sound file"),
 ];
 
 /// Detects the format of the object at the start of the window.
 ///
 /// # Errors
-///
-/// [`ParseError::Incomplete`] if the window lacks the first bytes;
-/// [`InspectError::NotAVideo`] or [`InspectError::Unsupported`] for other formats.
+/// [`ParseError::Incomplete`] if the window lacks the first bytes; [`InspectError::NotAVideo`] or
+/// [`InspectError::Unsupported`] for other formats.
 pub(super) fn detect(window: &Window) -> Result<Format, ParseError> {
     let bytes = window.peek(SIGNATURE_LEN.min(window.size()))?;
     if bytes.is_empty() {
         return Err(InspectError::not_a_video("it is empty").into());
     }
     if let Some(found) = OTHER_FILES.iter().find(|signature| signature.matches(bytes)) {
-        return Err(InspectError::not_a_video(found.reason).into());
+        return Err(InspectError::not_a_video(found.2).into());
     }
     if bytes.starts_with(b"\x1a\x45\xdf\xa3") {
         return Ok(Format::Ebml);
@@ -85,7 +74,7 @@ pub(super) fn detect(window: &Window) -> Result<Format, ParseError> {
         // QuickTime files from before the `ftyp` box was defined.
         Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") => Ok(Format::Iso(Container::Mov)),
         _ => Err(match UNSUPPORTED_VIDEOS.iter().find(|signature| signature.matches(bytes)) {
-            Some(found) => InspectError::unsupported(found.reason).into(),
+            Some(found) => InspectError::unsupported(found.2).into(),
             None => InspectError::not_a_video("its first bytes match no known video format").into(),
         }),
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use self::object::Object;
 use super::*;
 
-/// File name, container, codec, duration in milliseconds, picture size in pixels,
-/// and frame rate in thousandths of a frame per second.
+/// File name, container, codec, duration in milliseconds, picture size in pixels, and frame rate in thousandths of a
+/// frame per second.
 type Probed = (&'static str, Container, &'static str, Option<u64>, (u32, u32), u64);
 
 /// The properties of each complete fixture, as reported by ffprobe 5.1.
@@ -110,7 +110,7 @@ fn object_shorter_than_stated_size_is_damaged() {
     assert_eq!(inspector.advance(), Ok(Inspection::Read { offset: 0, len: 1000 }));
     inspector.feed(&[]);
     let error = inspector.advance().unwrap_err();
-    assert!(matches!(error, InspectError::Damaged { .. }), "{error}");
+    assert!(matches!(error, InspectError::Damaged(_)), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The part of the object that is in memory.
 //!
-//! A window only moves forward. It drops bytes before its cursor and never
-//! requests a byte twice. It does not interpret the bytes.
+//! A window only moves forward. It drops bytes before its cursor and never requests a byte twice. It does not
+//! interpret the bytes.
 
 use std::ops::Range;
 
@@ -28,12 +28,10 @@ impl Window {
         Self { size, cursor: 0, start: 0, bytes: Vec::new() }
     }
 
-    /// Returns the object's size in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Returns the parser's position.
     pub(super) fn cursor(&self) -> u64 {
         self.cursor
     }
@@ -41,9 +39,7 @@ impl Window {
     /// Returns the next `len` bytes without moving the cursor.
     ///
     /// # Errors
-    ///
-    /// [`ParseError::Incomplete`] if the window lacks some of them;
-    /// [`ParseError::Failed`] if the object ends before them.
+    /// [`ParseError::Incomplete`] if the window lacks some; [`ParseError::Failed`] if the object ends before them.
     pub(super) fn peek(&self, len: u64) -> Result<&[u8], ParseError> {
         if len > self.size - self.cursor {
             return Err(InspectError::damaged("it ends in the middle of its header").into());
@@ -57,24 +53,20 @@ impl Window {
         self.bytes.get(from..until)
     }
 
-    /// Moves the cursor forward to `position`, at most to the object's end. A
-    /// position before the cursor changes nothing.
+    /// Moves the cursor forward to `position`, at most to the object's end. An earlier position changes nothing.
     pub(super) fn skip_to(&mut self, position: u64) {
         self.cursor = position.clamp(self.cursor, self.size);
     }
 
-    /// Returns the range to read after [`ParseError::Incomplete`]; never empty
-    /// then.
+    /// Returns the range to read after [`ParseError::Incomplete`]; never empty then.
     ///
-    /// The range starts at the end of the buffered bytes, or at the cursor if the
-    /// cursor is further.
+    /// The range starts at the end of the buffered bytes, or at the cursor if the cursor is further.
     pub(super) fn next_read(&self) -> Range<u64> {
         let from = self.cursor.max(self.end());
         from..from.saturating_add(MAX_READ_LEN).min(self.size)
     }
 
-    /// Adds bytes that were read at position `from`, and drops the bytes before
-    /// the cursor.
+    /// Adds bytes that were read at position `from`, and drops the bytes before the cursor.
     pub(super) fn extend(&mut self, from: u64, bytes: &[u8]) {
         if from == self.end() && self.cursor < from {
             let consumed = usize::try_from(self.cursor - self.start).unwrap_or(usize::MAX);

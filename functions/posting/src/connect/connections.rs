@@ -1,5 +1,5 @@
-//! What connecting and disconnecting need, and the first step of connecting: it stores an authorization request, and
-//! returns the link to TikTok's page.
+//! What connecting and disconnecting need, with its parameters, and the first step of connecting: it stores an
+//! authorization request, and returns the link to TikTok's page.
 
 use std::sync::Arc;
 
@@ -9,55 +9,42 @@ use domain::identity::Alias;
 use domain::options::Mode;
 use jiff::Timestamp;
 use storage::{Accounts, AppSecret, AuthorizationRequests, Clients, KmsCipher};
-use tiktok::{AppCredentials, AuthorizeUrl, TikTok};
+use tiktok::{AUTHORIZE_HOST, AppCredentials, AuthorizeUrl, TikTok};
 use url::Url;
 
-use super::config::ConnectConfig;
 use super::error::ConnectError;
-use super::resume::ResumePosts;
+use crate::config::{ConfigError, parsed, required};
 use crate::dependencies::Dependencies;
 use crate::invocation::Instruments;
+use crate::open_posts::OpenPosts;
 
-/// Connects and disconnects accounts. Further methods are in `finish` and `disconnect`.
-pub struct Connections {
-    pub(super) page: AuthorizeUrl,
-    pub(super) scopes: Option<Scopes>,
-    pub(super) requests: AuthorizationRequests,
-    pub(super) accounts: Accounts,
-    pub(super) cipher: KmsCipher,
-    pub(super) tiktok: TikTok,
-    pub(super) resume: ResumePosts,
-    pub(super) instruments: Instruments,
-    app: Arc<AppSecret>,
-    default_mode: Mode,
+/// What the operator configures about connecting accounts.
+#[derive(Debug, Clone)]
+pub struct ConnectConfig {
+    /// `AUTHORIZATION_REQUESTS_TABLE`: the table of authorization requests.
+    pub authorization_requests_table: String,
+    /// `TIKTOK_AUTHORIZE_URL`: TikTok's authorization page; `REDIRECT_URL`: where it sends the response, as registered
+    /// with TikTok.
+    pub page: AuthorizeUrl,
+    /// `CONNECT_SCOPES`: the scopes that are requested; without it, those that the account's mode needs.
+    pub scopes: Option<Scopes>,
 }
 
-impl Connections {
-    /// Builds the use case.
-    #[must_use]
-    pub fn new(config: ConnectConfig, clients: &Clients, dependencies: &Dependencies) -> Self {
-        Self {
-            page: config.page,
-            scopes: config.scopes,
-            requests: AuthorizationRequests::new(clients.dynamodb.clone(), config.authorization_requests_table),
-            accounts: dependencies.into(),
-            cipher: dependencies.into(),
-            tiktok: dependencies.into(),
-            resume: dependencies.into(),
-            instruments: dependencies.into(),
-            app: dependencies.into(),
-            default_mode: dependencies.config.defaults.mode,
-        }
-    }
-
-    /// The mode of an account's posts that do not state one.
-    pub(super) fn mode_of(&self, account: Option<&Account>) -> Mode {
-        account.and_then(|account| account.preferences.defaults.mode).unwrap_or(self.default_mode)
-    }
-
-    pub(super) async fn app_credentials(&self) -> Result<AppCredentials, ConnectError> {
-        let secret = self.app.get(self.instruments.now()).await?;
-        Ok(AppCredentials::new(secret.client_key, secret.client_secret))
+impl ConnectConfig {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or malformed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let host = variable("TIKTOK_AUTHORIZE_URL").unwrap_or_else(|| AUTHORIZE_HOST.to_owned());
+        let redirect = required(&variable, "REDIRECT_URL")?;
+        // The page is checked with a valid redirect URL first, so that the error names the variable that is wrong.
+        let valid = "https://example.com/oauth/callback";
+        parsed("TIKTOK_AUTHORIZE_URL", &host, |host| AuthorizeUrl::new(host, valid))?;
+        let page = parsed("REDIRECT_URL", &redirect, |uri| AuthorizeUrl::new(&host, uri))?;
+        let scopes = variable("CONNECT_SCOPES").map(|list| Scopes::parse(&list)).filter(|scopes| !scopes.is_empty());
+        let authorization_requests_table = required(&variable, "AUTHORIZATION_REQUESTS_TABLE")?;
+        Ok(Self { authorization_requests_table, page, scopes })
     }
 }
 
@@ -71,7 +58,46 @@ pub struct AuthorizationLink {
     pub expires_at: Timestamp,
 }
 
+/// Connects and disconnects accounts. Further methods are in `finish` and `disconnect`.
+pub struct Connections {
+    pub(super) config: ConnectConfig,
+    pub(super) requests: AuthorizationRequests,
+    pub(super) accounts: Accounts,
+    pub(super) cipher: KmsCipher,
+    pub(super) tiktok: TikTok,
+    pub(super) open_posts: OpenPosts,
+    pub(super) instruments: Instruments,
+    app: Arc<AppSecret>,
+    default_mode: Mode,
+}
+
 impl Connections {
+    /// Builds the use case.
+    #[must_use]
+    pub fn new(config: ConnectConfig, clients: &Clients, dependencies: &Dependencies) -> Self {
+        Self {
+            requests: AuthorizationRequests::new(clients.dynamodb.clone(), &config.authorization_requests_table),
+            accounts: dependencies.into(),
+            cipher: dependencies.into(),
+            tiktok: dependencies.into(),
+            open_posts: dependencies.into(),
+            instruments: dependencies.into(),
+            app: dependencies.into(),
+            default_mode: dependencies.config.defaults.mode,
+            config,
+        }
+    }
+
+    /// The mode of an account's posts that do not state one.
+    pub(super) fn mode_of(&self, account: Option<&Account>) -> Mode {
+        account.and_then(|account| account.preferences.defaults.mode).unwrap_or(self.default_mode)
+    }
+
+    pub(super) async fn app_credentials(&self) -> Result<AppCredentials, ConnectError> {
+        let secret = self.app.get(self.instruments.now()).await?;
+        Ok(AppCredentials::new(secret.client_key, secret.client_secret))
+    }
+
     /// Starts the authorization of the user who is, or will be, an account.
     ///
     /// # Errors
@@ -81,12 +107,12 @@ impl Connections {
         let account = self.accounts.get(alias).await?;
         let expected = account.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
         let mode = self.mode_of(account.as_deref());
-        let scopes = requested_scopes(self.scopes.as_ref(), mode);
+        let scopes = requested_scopes(self.config.scopes.as_ref(), mode);
         let request = AuthorizationRequest::new(state, alias.clone(), expected, self.instruments.now());
         let expires_at = request.expires_at;
         self.requests.create(request).await?;
         tracing::info!(account = %alias, scopes = scopes.to_list(), %expires_at, "authorization requested");
-        let url = self.page.address(app.client_key(), &scopes, state.expose());
+        let url = self.config.page.address(app.client_key(), &scopes, state.expose());
         Ok(AuthorizationLink { url, expires_at })
     }
 }
@@ -106,5 +132,36 @@ mod tests {
         let configured = Scopes::parse("video.list");
         assert_eq!(requested_scopes(Some(&configured), Mode::Direct).to_list(), "video.list,video.publish");
         assert_eq!(requested_scopes(None, Mode::Draft), Scopes::least_for(Mode::Draft));
+    }
+
+    fn read(set: &[(&str, &str)]) -> Result<ConnectConfig, ConfigError> {
+        let rest = [("AUTHORIZATION_REQUESTS_TABLE", "requests"), ("REDIRECT_URL", "https://a.example/oauth/callback")];
+        ConnectConfig::read(|name| {
+            let found = set.iter().chain(&rest).find(|(n, _)| *n == name);
+            found.map(|(_, value)| (*value).to_owned()).filter(|value| !value.is_empty())
+        })
+    }
+
+    #[test]
+    fn defaults_are_tiktok_page_and_needed_scopes() {
+        let config = read(&[]).unwrap();
+        let address = config.page.address("key-1", &Scopes::parse("video.upload"), "state-1");
+        assert_eq!(address.host_str(), Some("www.tiktok.com"));
+        assert_eq!(config.scopes, None);
+        let configured = read(&[("CONNECT_SCOPES", "video.list, video.upload")]).unwrap();
+        assert_eq!(configured.scopes, Some(Scopes::parse("video.list,video.upload")));
+    }
+
+    #[test]
+    fn error_names_missing_or_malformed_variable() {
+        for (name, value) in [
+            ("AUTHORIZATION_REQUESTS_TABLE", ""),
+            ("REDIRECT_URL", ""),
+            ("REDIRECT_URL", "http://a.example/oauth/callback"),
+            ("TIKTOK_AUTHORIZE_URL", "nowhere"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
     }
 }

@@ -27,10 +27,8 @@ pub enum Revocation {
     /// The account had none.
     NotNeeded,
     /// It may still exist, though Dropcast has no tokens for it. The user can remove the app in TikTok's settings.
-    Failed {
-        /// Why, for people.
-        why: String,
-    },
+    /// The text says why, for people.
+    Failed(String),
 }
 
 /// An account that was disconnected.
@@ -56,8 +54,8 @@ impl Connections {
         } else {
             match tokio::time::timeout(REVOKE_TIMEOUT, self.revoke(&account)).await {
                 Ok(Ok(())) => Revocation::Revoked,
-                Ok(Err(why)) => Revocation::Failed { why },
-                Err(_) => Revocation::Failed { why: "TikTok did not answer in time".to_owned() },
+                Ok(Err(why)) => Revocation::Failed(why),
+                Err(_) => Revocation::Failed("TikTok did not answer in time".to_owned()),
             }
         };
         let disconnected = update(
@@ -80,14 +78,14 @@ impl Connections {
     /// Asks TikTok to revoke the authorization. That needs a valid access token, so an expired one is refreshed first.
     async fn revoke(&self, account: &Versioned<Account>) -> Result<(), String> {
         let app = self.app_credentials().await.map_err(|error| error_chain(&error))?;
+        let open = async |purpose, token| {
+            let opened = self.cipher.open(&EncryptionContext::new(purpose, &account.alias), token).await;
+            opened.map_err(|error| error_chain(&error))
+        };
         let token = if account.tokens.access_expires_at > self.instruments.now() {
-            let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
-            let opened = self.cipher.open(&context, &account.tokens.access).await;
-            AccessToken::new(opened.map_err(|error| error_chain(&error))?)
+            AccessToken::new(open(Purpose::AccessToken, &account.tokens.access).await?)
         } else {
-            let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
-            let opened = self.cipher.open(&context, &account.tokens.refresh).await;
-            let refresh = RefreshToken::new(opened.map_err(|error| error_chain(&error))?);
+            let refresh = RefreshToken::new(open(Purpose::RefreshToken, &account.tokens.refresh).await?);
             self.tiktok.refresh(&app, &refresh).await.map_err(|error| without_advice(&error))?.access
         };
         self.tiktok.revoke(&app, &token).await.map_err(|error| without_advice(&error))

@@ -7,71 +7,43 @@ use storage::{AppSecretError, CipherError, SaveError, StoreError};
 use tiktok::{AuthorizationError, OAuthError};
 
 /// Why an account was not connected or disconnected.
+#[expect(missing_docs, reason = "the message of each undocumented variant says what it means")]
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The alias is invalid.
     #[error("invalid alias")]
     Alias(#[source] InvalidId),
-    /// There is no such account.
     #[error("account \"{0}\" not found")]
     AccountNotFound(Alias),
-    /// The response has neither a code nor an error.
     #[error("the response has neither a code nor an error")]
     Malformed,
     /// No request has this state: the response is forged, or its request was deleted long after it expired.
     #[error("the response does not belong to a request")]
     StateNotFound,
-    /// The request was used before.
-    #[error("the request was used before, at {at}")]
-    StateUsed {
-        /// When.
-        at: Timestamp,
-    },
-    /// The request has expired.
-    #[error("the request expired at {at}")]
-    StateExpired {
-        /// When.
-        at: Timestamp,
-    },
+    #[error("the request was used before, at {0}")]
+    StateUsed(Timestamp),
+    #[error("the request expired at {0}")]
+    StateExpired(Timestamp),
     /// The user, or TikTok, denied the authorization.
     #[error("authorization denied: {}", .0.error)]
     Denied(AuthorizationError),
     /// The user allowed less than the account's posts need.
     #[error("the user did not allow {scope}, which the posts of \"{alias}\" need")]
-    ScopeMissing {
-        /// The account.
-        alias: Alias,
-        /// The missing scope.
-        scope: &'static str,
-    },
-    /// Another user authorized than the account's.
-    #[error("another TikTok user authorized than the one who is connected as \"{alias}\"")]
-    WrongUser {
-        /// The account.
-        alias: Alias,
-    },
-    /// The user is connected as another account already.
-    #[error("this TikTok user is connected as \"{other}\" already")]
-    ConnectedElsewhere {
-        /// The other account.
-        other: Alias,
-    },
-    /// TikTok refused the code.
+    ScopeMissing { alias: Alias, scope: &'static str },
+    #[error("another TikTok user authorized than the one who is connected as \"{0}\"")]
+    WrongUser(Alias),
+    #[error("this TikTok user is connected as \"{0}\" already")]
+    ConnectedElsewhere(Alias),
     #[error("TikTok refused to exchange the code")]
     CodeRefused(#[source] OAuthError),
     /// TikTok did not answer; the code may be used up.
     #[error("TikTok did not answer whether the code was exchanged")]
     ExchangeTimeout(#[source] OAuthError),
-    /// The app's credentials cannot be read.
     #[error("the app's credentials cannot be read")]
     App(#[from] AppSecretError),
-    /// The tokens cannot be sealed.
     #[error("the tokens cannot be sealed")]
     Cipher(#[from] CipherError),
-    /// A table cannot be read or written.
     #[error("a table cannot be read or written")]
     Store(#[from] StoreError),
-    /// Other writers changed the account at each attempt.
     #[error("the account is being changed by others")]
     Busy,
 }
@@ -98,10 +70,10 @@ impl ConnectError {
             Self::AccountNotFound(_) => own("account_not_found", "GET /accounts lists the accounts."),
             Self::Malformed => own("callback_malformed", "Open the link that leads to TikTok, and answer there."),
             Self::StateNotFound => own("state_not_found", START_AGAIN),
-            Self::StateUsed { .. } => {
+            Self::StateUsed(_) => {
                 own("state_used", "If the account was connected, all is well. If not, start again with a new link.")
             }
-            Self::StateExpired { .. } => own("state_expired", START_AGAIN),
+            Self::StateExpired(_) => own("state_expired", START_AGAIN),
             Self::Denied(denial) => {
                 let failure = denial.failure();
                 let code = if denial.is_user_denial() { "authorization_denied" } else { "authorization_rejected" };
@@ -110,12 +82,12 @@ impl ConnectError {
             Self::ScopeMissing { .. } => {
                 own("scope_missing", "Start again with a new link, and leave every requested permission checked.")
             }
-            Self::WrongUser { .. } => own(
+            Self::WrongUser(_) => own(
                 "wrong_user",
                 "Sign in to TikTok as the right user and start again; or disconnect the account first, to give its \
                  alias to another user.",
             ),
-            Self::ConnectedElsewhere { .. } => {
+            Self::ConnectedElsewhere(_) => {
                 own("user_connected_elsewhere", "Drop videos into that account's folder, or disconnect it first.")
             }
             Self::CodeRefused(error) => {
@@ -182,12 +154,12 @@ mod tests {
             ConnectError::AccountNotFound(alias.clone()),
             ConnectError::Malformed,
             ConnectError::StateNotFound,
-            ConnectError::StateUsed { at },
-            ConnectError::StateExpired { at },
+            ConnectError::StateUsed(at),
+            ConnectError::StateExpired(at),
             denial(None),
             ConnectError::ScopeMissing { alias: alias.clone(), scope: "video.upload" },
-            ConnectError::WrongUser { alias: alias.clone() },
-            ConnectError::ConnectedElsewhere { other: alias },
+            ConnectError::WrongUser(alias.clone()),
+            ConnectError::ConnectedElsewhere(alias),
             ConnectError::Busy,
         ];
         let mut codes: Vec<_> = all.iter().map(|error| error.rejection().code).collect();

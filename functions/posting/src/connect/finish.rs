@@ -9,12 +9,15 @@ use domain::failure::error_chain;
 use domain::identity::Alias;
 use domain::secret::{ExposeSecret, Sealed, SecretString};
 use jiff::Timestamp;
-use storage::{EncryptionContext, Purpose, SaveError, Versioned};
-use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, OAuthError, TikTok, TokenResponse};
+use storage::{EncryptionContext, Purpose, Versioned};
+use tiktok::{AppCredentials, AuthorizationResponse, Decision, ErrorKind, TikTok, TokenResponse};
 
 use super::connections::Connections;
 use super::error::ConnectError;
-use crate::compare_and_swap::{Change, update};
+use crate::compare_and_swap::{Change, unless_conflict, update};
+
+/// How long TikTok has to return the names of the user: an account is connected without its names too.
+const NAMES_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// An account that was just connected.
 #[derive(Debug, Clone)]
@@ -44,8 +47,12 @@ impl Connections {
             Decision::Refused(denial) => return Err(ConnectError::Denied(denial)),
         };
         let app = self.app_credentials().await?;
-        let exchanged = self.tiktok.exchange(&app, code.expose_secret(), self.page.redirect_uri()).await;
-        let mut grant = exchanged.map_err(exchange_failed)?;
+        let exchanged = self.tiktok.exchange(&app, code.expose_secret(), self.config.page.redirect_uri()).await;
+        // TikTok's refusal of a code is definite; after a lost answer the code may be used up.
+        let mut grant = exchanged.map_err(|error| match error.fault {
+            ErrorKind::Refused(_) => ConnectError::CodeRefused(error),
+            _ => ConnectError::ExchangeTimeout(error),
+        })?;
         if grant.scopes.is_empty() {
             grant.scopes = scopes;
         }
@@ -59,8 +66,8 @@ impl Connections {
             account = %account.alias, username = account.username, scopes = account.scopes.to_list(),
             refresh_expires_at = %account.tokens.refresh_expires_at, "account connected"
         );
-        let resumed = self.resume.resume(&account.alias, deadline).await;
-        Ok(Connected { account, resumed })
+        let resumed = self.open_posts.resume(&account.alias, deadline).await;
+        Ok(Connected { account, resumed: u32::try_from(resumed).unwrap_or(u32::MAX) })
     }
 
     /// Closes the request, so that no other response to it counts.
@@ -68,14 +75,11 @@ impl Connections {
         let now = self.instruments.now();
         let request = self.requests.get(&state.fingerprint()).await?.ok_or(ConnectError::StateNotFound)?;
         let closed = request.value.clone().answer(now).map_err(|why| match why {
-            RequestClosed::Answered { at } => ConnectError::StateUsed { at },
-            RequestClosed::Expired { at } => ConnectError::StateExpired { at },
+            RequestClosed::Answered { at } => ConnectError::StateUsed(at),
+            RequestClosed::Expired { at } => ConnectError::StateExpired(at),
         })?;
-        match self.requests.save(request, closed).await {
-            Ok(request) => Ok(request.value),
-            Err(SaveError::Conflict) => Err(ConnectError::StateUsed { at: now }),
-            Err(SaveError::Store(error)) => Err(error.into()),
-        }
+        let saved = unless_conflict(self.requests.save(request, closed).await)?;
+        Ok(saved.ok_or(ConnectError::StateUsed(now))?.value)
     }
 
     /// Checks the grant against the request and the existing accounts.
@@ -84,10 +88,10 @@ impl Connections {
         let account = self.accounts.get(alias).await?;
         let expected_now = account.as_ref().map_or(ExpectedUser::Anybody, |account| account.expected());
         if !is_expected(&request.expected, grant) || !is_expected(&expected_now, grant) {
-            return Err(ConnectError::WrongUser { alias: alias.clone() });
+            return Err(ConnectError::WrongUser(alias.clone()));
         }
         if let Some(other) = self.other_account(alias, grant).await? {
-            return Err(ConnectError::ConnectedElsewhere { other });
+            return Err(ConnectError::ConnectedElsewhere(other));
         }
         let scope = Scopes::needed_for(self.mode_of(account.as_deref()));
         if !grant.scopes.allow(scope) {
@@ -145,7 +149,7 @@ impl Connections {
                     Some(account) if is_expected(&account.expected(), grant) => {
                         account.value.clone().authorized(open_id.clone(), scopes.clone(), tokens.clone())
                     }
-                    Some(_) => return Err(ConnectError::WrongUser { alias: alias.clone() }),
+                    Some(_) => return Err(ConnectError::WrongUser(alias.clone())),
                 };
                 Ok(Change::Save((account, granted)))
             },
@@ -165,12 +169,11 @@ impl Connections {
 
     /// Adds the user's names to the account, as far as TikTok tells them. The account is connected without them too.
     async fn add_names(&self, stored: Versioned<Account>, grant: &TokenResponse, deadline: Timestamp) -> Account {
-        let names = fetch_names(&self.tiktok, grant, self.instruments.time_until(deadline)).await;
-        let before = stored.value.clone();
-        let account = Account {
-            username: names.username.or(before.username.clone()),
-            display_name: names.display_name.or(before.display_name.clone()),
-            ..before
+        let timeout = NAMES_TIMEOUT.min(self.instruments.time_until(deadline));
+        let named = with_names(&self.tiktok, grant, stored.value.clone());
+        let Ok(account) = tokio::time::timeout(timeout, named).await else {
+            tracing::warn!(user.open_id = %grant.open_id, "TikTok did not return the user's names in time");
+            return stored.value;
         };
         if account == *stored {
             return account;
@@ -192,50 +195,21 @@ fn is_expected(expected: &ExpectedUser, grant: &TokenResponse) -> bool {
     }
 }
 
-/// Distinguishes TikTok's refusal of a code from a lost answer, after which the code may be used up.
-fn exchange_failed(error: OAuthError) -> ConnectError {
-    match error.fault {
-        ErrorKind::Refused(_) => ConnectError::CodeRefused(error),
-        _ => ConnectError::ExchangeTimeout(error),
-    }
-}
-
-/// How long TikTok has to return the names of the user: an account is connected without its names too.
-const NAMES_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// The user's names, as far as they are known.
-#[derive(Default)]
-struct Names {
-    username: Option<String>,
-    display_name: Option<String>,
-}
-
-/// Asks for the names, within the timeout and the time that is `left`.
-async fn fetch_names(tiktok: &TikTok, grant: &TokenResponse, left: Duration) -> Names {
-    tokio::time::timeout(NAMES_TIMEOUT.min(left), ask_for_names(tiktok, grant)).await.unwrap_or_else(|_| {
-        tracing::warn!(user.open_id = %grant.open_id, "TikTok did not return the user's names in time");
-        Names::default()
-    })
-}
-
-/// Asks for the user. If the answer lacks the user name, and the scopes allow it, asks for the creator too.
-async fn ask_for_names(tiktok: &TikTok, grant: &TokenResponse) -> Names {
-    let mut names = Names::default();
+/// Adds the user's names. If the user lacks the user name, and the scopes allow it, TikTok is asked for the creator too.
+async fn with_names(tiktok: &TikTok, grant: &TokenResponse, account: Account) -> Account {
+    let (mut username, mut display_name) = (None, None);
     match tiktok.user(&grant.access, &grant.scopes).await {
-        Ok(user) => names = Names { username: user.username, display_name: user.display_name },
+        Ok(user) => (username, display_name) = (user.username, user.display_name),
         Err(error) => tracing::warn!(error = error_chain(&error), "TikTok did not return the user"),
     }
-    if names.username.is_some() || !grant.scopes.allow("video.publish") {
-        return names;
-    }
-    match tiktok.creator(&grant.access).await {
-        Ok(creator) => Names {
-            username: Some(creator.username).filter(|name| !name.is_empty()),
-            display_name: names.display_name.or(Some(creator.nickname).filter(|name| !name.is_empty())),
-        },
-        Err(error) => {
-            tracing::warn!(error = error_chain(&error), "TikTok did not return the creator");
-            names
+    if username.is_none() && grant.scopes.allow("video.publish") {
+        match tiktok.creator(&grant.access).await {
+            Ok(creator) => {
+                username = Some(creator.username).filter(|name| !name.is_empty());
+                display_name = display_name.or(Some(creator.nickname).filter(|name| !name.is_empty()));
+            }
+            Err(error) => tracing::warn!(error = error_chain(&error), "TikTok did not return the creator"),
         }
     }
+    Account { username: username.or(account.username), display_name: display_name.or(account.display_name), ..account }
 }

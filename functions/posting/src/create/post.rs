@@ -11,11 +11,11 @@ use domain::source::Source;
 use domain::trace::TraceId;
 use storage::{Accounts, Created, Objects, Posts, Versioned, WakeQueue};
 
-use super::request::{CreateError, Intake, existing_account, if_same_request};
+use super::{CreateError, Intake, existing_account, if_same_request};
 use crate::best_effort::wake_worker;
 use crate::config::Config;
 use crate::invocation::Instruments;
-use crate::measure::Measurement;
+use crate::state_recorder::record_received;
 
 /// The longest key of an S3 object, in bytes.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
@@ -61,18 +61,14 @@ impl CreatePost {
         let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
         match self.posts.create(&Post::create(request, source, size.bytes(), self.instruments.now())).await? {
             Created::New(post) => {
-                tracing::info!(
-                    post.id = %post.id, account = %post.account, object.key = post.source.key,
-                    trace.id = post.trace.as_ref().map(tracing::field::display), "post created for a request"
-                );
-                self.instruments.measure(&Measurement::received(&post));
+                record_received(&post, &self.instruments, "post created for a request");
                 wake_worker(&self.wake_queue, &post.id).await;
                 Ok(post)
             }
             Created::Already(existing) => {
                 let id = existing.id.clone();
-                let error =
-                    if requested_id.as_ref() == Some(&id) { CreateError::KeyReused } else { CreateError::Exists(id) };
+                let is_key_reused = requested_id.as_ref() == Some(&id);
+                let error = if is_key_reused { CreateError::KeyReused } else { CreateError::Exists(id) };
                 if_same_request(existing, &digest).ok_or(error)
             }
         }
@@ -87,10 +83,10 @@ impl CreatePost {
     ) -> Result<(Source, VideoSize), CreateError> {
         let no_version = version_id.as_ref().is_some_and(String::is_empty);
         if no_version || key.is_empty() || key.len() > MAX_KEY_BYTES || key.ends_with('/') {
-            return Err(CreateError::ObjectNotFound { key });
+            return Err(CreateError::ObjectNotFound(key));
         }
         let found = self.objects.named(&intake.bucket, &key, version_id.as_deref()).await?;
-        let found = found.ok_or(CreateError::ObjectNotFound { key })?;
+        let found = found.ok_or(CreateError::ObjectNotFound(key))?;
         Ok((found.source, VideoSize::new(found.bytes)?))
     }
 }

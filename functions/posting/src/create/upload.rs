@@ -15,11 +15,11 @@ use domain::trace::TraceId;
 use jiff::Timestamp;
 use storage::{Accounts, Created, Objects, Posts, PresignTarget, UploadedPart, Versioned};
 
-use super::request::{CreateError, Intake, existing_account, if_same_request};
+use super::{CreateError, Intake, existing_account, if_same_request};
 use crate::best_effort::abandon_multipart_upload;
 use crate::config::Config;
 use crate::invocation::Instruments;
-use crate::measure::Measurement;
+use crate::state_recorder::record_received;
 
 /// The largest video that is uploaded by one PUT, in bytes. A connection that fails during a larger video would lose
 /// too much.
@@ -131,12 +131,7 @@ impl CreateUpload {
         let post = Post::await_upload(request, place, size, multipart.clone(), self.instruments.now());
         match self.posts.create(&post).await? {
             Created::New(post) => {
-                tracing::info!(
-                    post.id = %post.id, account = %post.account, object.key = key, video.bytes = size.bytes(),
-                    trace.id = post.trace.as_ref().map(tracing::field::display),
-                    "post created for a request: it waits for its upload"
-                );
-                self.instruments.measure(&Measurement::received(&post));
+                record_received(&post, &self.instruments, "post created for a request: it waits for its upload");
                 Ok(post)
             }
             // The same request was sent twice at the same time.

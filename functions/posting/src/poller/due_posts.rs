@@ -6,11 +6,13 @@ use domain::failure::error_chain;
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use jiff::Timestamp;
-use storage::{Posts, SaveError, StoreError, Versioned, WakeQueue};
+use storage::{Accounts, Posts, StoreError, Versioned, WakeQueue};
 use tracing::Instrument;
 
-use super::publish_poll::PublishPoll;
+use crate::account_queue::AccountQueue;
+use crate::compare_and_swap::unless_conflict;
 use crate::invocation::{Instruments, Worker};
+use crate::limited_calls::LimitedCalls;
 use crate::state_recorder::{StateRecorder, span_of};
 
 /// How long a post for which a worker was woken is not due again, unless its state changes.
@@ -26,22 +28,19 @@ pub(super) struct FirstStep {
     id: PostId,
     /// How long the post had been due.
     pub(super) waited: Duration,
-    /// What is left to do; `None` if the first step failed.
-    remaining: Option<Remaining>,
+    remaining: Remaining,
 }
 
 impl FirstStep {
     /// Tells whether TikTok is still to be polled.
     pub(super) fn polls(&self) -> bool {
-        matches!(self.remaining, Some(Remaining::Poll(_)))
+        matches!(self.remaining, Remaining::Poll(_))
     }
 }
 
 /// What is left to do after the first step.
 enum Remaining {
-    /// Nothing.
     Nothing(PollOutcome),
-    /// TikTok is polled.
     Poll(Box<Versioned<Post>>),
 }
 
@@ -52,16 +51,16 @@ pub(super) fn is_overdue(due: Timestamp, now: Timestamp) -> bool {
 
 from_dependencies! {
     pub(crate) struct DuePosts {
-        posts: Posts, publish_poll: PublishPoll, recorder: StateRecorder, wake_queue: WakeQueue,
-        instruments: Instruments,
+        posts: Posts, accounts: Accounts, calls: LimitedCalls, queue: AccountQueue, recorder: StateRecorder,
+        wake_queue: WakeQueue, instruments: Instruments,
     }
 }
 
 impl DuePosts {
     /// Works on a post, unless the deadline is reached.
-    pub(super) async fn work(&self, id: PostId, worker: &Worker) -> Attempt {
+    pub(super) async fn work(&self, id: PostId, worker: &Worker) -> DueSummary {
         if self.instruments.now() >= worker.deadline {
-            return Attempt { outcome: Some(PollOutcome::Skipped), waited: Duration::ZERO };
+            return DueSummary::of(PollOutcome::Skipped, Duration::ZERO);
         }
         self.second_step(self.first_step(id).await, worker).await
     }
@@ -70,23 +69,21 @@ impl DuePosts {
     pub(super) async fn first_step(&self, id: PostId) -> FirstStep {
         let mut waited = Duration::ZERO;
         let done = self.try_first_step(&id, &mut waited).await;
-        FirstStep { remaining: logged(&id, done), id, waited }
+        FirstStep { remaining: logged(&id, done, Remaining::Nothing(PollOutcome::Failed)), id, waited }
     }
 
     /// Polls TikTok, if that is left to do and the deadline is not reached.
-    pub(super) async fn second_step(&self, first: FirstStep, worker: &Worker) -> Attempt {
-        let FirstStep { id, waited, remaining } = first;
-        let outcome = match remaining {
-            Some(Remaining::Poll(_)) if self.instruments.now() >= worker.deadline => Some(PollOutcome::Skipped),
-            Some(Remaining::Poll(post)) => {
+    pub(super) async fn second_step(&self, first: FirstStep, worker: &Worker) -> DueSummary {
+        let outcome = match first.remaining {
+            Remaining::Poll(_) if self.instruments.now() >= worker.deadline => PollOutcome::Skipped,
+            Remaining::Poll(post) => {
                 let span = span_of(&post);
-                let polled = Box::pin(self.publish_poll.poll(*post, worker)).instrument(span).await;
-                logged(&id, polled.map(|()| PollOutcome::Polled))
+                let polled = Box::pin(self.poll(*post, worker)).instrument(span).await;
+                logged(&first.id, polled.map(|()| PollOutcome::Polled), PollOutcome::Failed)
             }
-            Some(Remaining::Nothing(outcome)) => Some(outcome),
-            None => None,
+            Remaining::Nothing(outcome) => outcome,
         };
-        Attempt { outcome, waited }
+        DueSummary::of(outcome, first.waited)
     }
 
     async fn try_first_step(&self, id: &PostId, waited: &mut Duration) -> Result<Remaining, StoreError> {
@@ -115,31 +112,23 @@ impl DuePosts {
     async fn postpone(&self, post: Versioned<Post>) -> Result<Remaining, StoreError> {
         let now = self.instruments.now();
         let postponed = post.value.clone().postpone_poll(POSTPONE_WAIT, now);
-        match self.posts.save(post, postponed, now).await {
-            Ok(post) => {
-                tracing::info!(post.id = %post.id, "post is overdue: postponed, and polled now");
-                Ok(Remaining::Poll(Box::new(post)))
-            }
-            Err(SaveError::Conflict) => Ok(Remaining::Nothing(PollOutcome::Skipped)),
-            Err(SaveError::Store(error)) => Err(error),
-        }
+        let Some(post) = unless_conflict(self.posts.save(post, postponed, now).await)? else {
+            return Ok(Remaining::Nothing(PollOutcome::Skipped));
+        };
+        tracing::info!(post.id = %post.id, "post is overdue: postponed, and polled now");
+        Ok(Remaining::Poll(Box::new(post)))
     }
 
     /// Fails a post whose video was never uploaded. No other held post is due.
     async fn expire(&self, post: Versioned<Post>) -> Result<PollOutcome, StoreError> {
         let now = self.instruments.now();
         let Ok(failed) = post.value.clone().expire_upload(now) else { return Ok(PollOutcome::Skipped) };
-        match self.posts.save(post, failed, now).await {
-            Ok(post) => {
-                self.recorder.record_state(&post).await;
-                Ok(PollOutcome::Expired)
-            }
-            Err(SaveError::Conflict) => Ok(PollOutcome::Skipped),
-            Err(SaveError::Store(error)) => Err(error),
-        }
+        let saved = unless_conflict(self.posts.save(post, failed, now).await)?;
+        let Some(post) = saved else { return Ok(PollOutcome::Skipped) };
+        self.recorder.record_state(&post).await;
+        Ok(PollOutcome::Expired)
     }
 
-    /// Wakes a worker for a post.
     async fn wake(&self, post: Versioned<Post>) -> Result<PollOutcome, StoreError> {
         let (id, now) = (post.id.clone(), self.instruments.now());
         if let Err(error) = self.wake_queue.wake(&id).await {
@@ -148,19 +137,17 @@ impl DuePosts {
         }
         tracing::info!(post.id = %id, post.state = %post.state_name(), "post is due: sent to the wake queue");
         let woken = post.value.clone().due_again_at(now + WAKE_INTERVAL);
-        match self.posts.save(post, woken, now).await {
-            Ok(_) | Err(SaveError::Conflict) => Ok(PollOutcome::Woken),
-            Err(SaveError::Store(error)) => Err(error),
-        }
+        unless_conflict(self.posts.save(post, woken, now).await)?;
+        Ok(PollOutcome::Woken)
     }
 }
 
-/// Logs a failed step, and returns `None` for it.
-fn logged<T>(id: &PostId, done: Result<T, StoreError>) -> Option<T> {
-    let log = |error: &StoreError| {
-        tracing::error!(post.id = %id, error = error_chain(error), "due post not worked on: it stays due");
-    };
-    done.inspect_err(log).ok()
+/// Logs the error of a step that failed, and returns `failed` for it.
+fn logged<T>(id: &PostId, done: Result<T, StoreError>, failed: T) -> T {
+    done.unwrap_or_else(|error| {
+        tracing::error!(post.id = %id, error = error_chain(&error), "due post not worked on: it stays due");
+        failed
+    })
 }
 
 /// What a run of the poller did.
@@ -181,44 +168,42 @@ pub struct DueSummary {
 }
 
 /// What was done about one post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PollOutcome {
+#[derive(Clone, Copy)]
+enum PollOutcome {
     Polled,
     Woken,
     Expired,
     Skipped,
-}
-
-/// The work on one post.
-pub(super) struct Attempt {
-    /// `None` if it failed.
-    pub(super) outcome: Option<PollOutcome>,
-    /// How long the post had been due.
-    pub(super) waited: Duration,
+    Failed,
 }
 
 impl DueSummary {
+    /// The summary of one post that had been due for `waited`.
+    fn of(outcome: PollOutcome, waited: Duration) -> Self {
+        let mut summary = Self { oldest: waited, ..Self::default() };
+        let count = match outcome {
+            PollOutcome::Polled => &mut summary.polled,
+            PollOutcome::Woken => &mut summary.woken,
+            PollOutcome::Expired => &mut summary.expired,
+            PollOutcome::Skipped => &mut summary.skipped,
+            PollOutcome::Failed => &mut summary.failed,
+        };
+        *count = 1;
+        summary
+    }
+
     pub(super) fn found(&self) -> u32 {
         self.polled + self.woken + self.failed
     }
 
-    pub(super) fn count(&mut self, attempt: &Attempt) {
-        self.oldest = self.oldest.max(attempt.waited);
-        match attempt.outcome {
-            Some(PollOutcome::Polled) => self.polled += 1,
-            Some(PollOutcome::Woken) => self.woken += 1,
-            Some(PollOutcome::Expired) => self.expired += 1,
-            Some(PollOutcome::Skipped) => self.skipped += 1,
-            None => self.failed += 1,
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        Self {
+            polled: self.polled + other.polled,
+            woken: self.woken + other.woken,
+            expired: self.expired + other.expired,
+            skipped: self.skipped + other.skipped,
+            failed: self.failed + other.failed,
+            oldest: self.oldest.max(other.oldest),
         }
-    }
-
-    pub(super) fn add(&mut self, part: &Self) {
-        self.polled += part.polled;
-        self.woken += part.woken;
-        self.expired += part.expired;
-        self.skipped += part.skipped;
-        self.failed += part.failed;
-        self.oldest = self.oldest.max(part.oldest);
     }
 }

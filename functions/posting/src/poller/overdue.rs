@@ -9,8 +9,6 @@
 //!   wake-up. Then TikTok is polled about the post that has waited longest, alone, and after that about the others. So
 //!   a run that dies within a few dozen calls has still moved some posts to the back and finished one.
 
-use std::pin::pin;
-
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use storage::{DuePage, Shard};
@@ -25,20 +23,16 @@ pub(super) async fn work_overdue(
     worker: &Worker,
     now: Timestamp,
 ) -> DueSummary {
-    let mut summary = DueSummary::default();
     let fronts = pages.iter_mut().filter_map(|(_, page)| page.take_if(|due| is_overdue(due, now)));
     let fronts: Vec<_> = fronts.collect();
     let concurrency = fronts.len().max(1);
     let first_steps = stream::iter(fronts).map(|id| due_posts.first_step(id)).buffer_unordered(concurrency);
     let mut first_steps: Vec<_> = first_steps.collect().await;
     first_steps.sort_by_key(|step| (step.polls(), step.waited));
-    if let Some(longest) = first_steps.pop() {
-        summary.count(&due_posts.second_step(longest, worker).await);
-    }
+    let summary = match first_steps.pop() {
+        Some(longest) => due_posts.second_step(longest, worker).await,
+        None => return DueSummary::default(),
+    };
     let others = stream::iter(first_steps).map(|step| due_posts.second_step(step, worker));
-    let mut others = pin!(others.buffer_unordered(concurrency));
-    while let Some(attempt) = others.next().await {
-        summary.count(&attempt);
-    }
-    summary
+    others.buffer_unordered(concurrency).fold(summary, async |sum, part| sum.plus(&part)).await
 }

@@ -5,16 +5,15 @@ use std::time::Duration;
 use domain::failure::Failure;
 use domain::post::{Post, PostState};
 use domain::rate_limit::Wait;
+use domain::reason::Reason;
 use domain::report::Links;
-use jiff::Timestamp;
-use storage::{Accounts, Posts, SaveError, StoreError, Versioned};
+use storage::{StoreError, Versioned};
 
-use crate::account_queue::AccountQueue;
+use super::due_posts::DuePosts;
+use crate::compare_and_swap::unless_conflict;
 use crate::exit::Exit;
-use crate::invocation::{Instruments, Worker};
-use crate::limited_calls::LimitedCalls;
+use crate::invocation::Worker;
 use crate::links::{COVER_SCOPE, with_links};
-use crate::state_recorder::StateRecorder;
 
 /// TikTok's codes for a publish about which it will not answer any more.
 const PUBLISH_LOST: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
@@ -23,14 +22,7 @@ const REFUSED_WAIT: Duration = Duration::from_mins(15);
 /// The minimum wait after a poll that failed.
 const MIN_WAIT: Duration = Duration::from_secs(15);
 
-from_dependencies! {
-    pub(crate) struct PublishPoll {
-        posts: Posts, accounts: Accounts, calls: LimitedCalls, queue: AccountQueue, recorder: StateRecorder,
-        instruments: Instruments,
-    }
-}
-
-impl PublishPoll {
+impl DuePosts {
     /// Asks TikTok for the status of a post's publish, and stores what follows.
     ///
     /// # Errors
@@ -38,24 +30,19 @@ impl PublishPoll {
     pub(super) async fn poll(&self, post: Versioned<Post>, worker: &Worker) -> Result<(), StoreError> {
         let Some(next) = self.next_state(&post, worker).await? else { return Ok(()) };
         let changed = next.state_name() != post.state_name();
-        match self.posts.save(post, next, self.instruments.now()).await {
-            Ok(post) if changed => {
-                self.recorder.record_state(&post).await;
-                self.queue.after_transition(&post).await;
-                Ok(())
-            }
-            // After a conflict, another writer has stored TikTok's newer report.
-            Ok(_) | Err(SaveError::Conflict) => Ok(()),
-            Err(SaveError::Store(error)) => Err(error),
+        // After a conflict, another writer has stored TikTok's newer report.
+        let saved = unless_conflict(self.posts.save(post, next, self.instruments.now()).await)?;
+        if let Some(post) = saved.filter(|_| changed) {
+            self.recorder.record_state(&post).await;
+            self.queue.after_transition(&post).await;
         }
+        Ok(())
     }
 
     /// The post after TikTok's answer; `None` if nothing is to be stored.
     async fn next_state(&self, read: &Versioned<Post>, worker: &Worker) -> Result<Option<Post>, StoreError> {
-        let Some(publish_id) = read.publish_id().cloned() else {
-            return Ok(None);
-        };
-        let (id, alias, publish_id) = (&read.id, &read.account, &publish_id);
+        let Some(publish_id) = read.publish_id() else { return Ok(None) };
+        let (id, alias) = (&read.id, &read.account);
         let now = self.instruments.now();
         let post = read.value.clone();
         Ok(Some(match self.calls.report(publish_id, alias, worker).await {
@@ -70,8 +57,10 @@ impl PublishPoll {
                     Err(_) => return Ok(None),
                 }
             }
+            // Final states stay. If the outcome is open, it stays unknown, and only a person can find out.
             Err(Exit::Fail(failure)) if PUBLISH_LOST.contains(&failure.reason.code()) => {
-                publish_lost(post, failure, now)
+                let advice = Reason::UploadUnconfirmed.advice().to_owned();
+                post.publish_lost(Failure { advice, ..failure }, now)
             }
             Err(Exit::Fail(failure)) => {
                 tracing::warn!(post.id = %id, why = %failure, "status not fetched: polled again later");
@@ -84,7 +73,7 @@ impl PublishPoll {
             Err(Exit::RateLimited(limited)) => {
                 let Wait { message, until, .. } = limited.wait;
                 tracing::info!(post.id = %id, until = %until, "status not fetched yet: {message}");
-                post.postpone_poll(Duration::try_from(until.duration_since(now)).unwrap_or_default(), now)
+                post.postpone_poll(self.instruments.time_until(until), now)
             }
             Err(Exit::Store(error)) => return Err(error),
             Err(_) => return Ok(None),
@@ -93,30 +82,19 @@ impl PublishPoll {
 
     /// Adds the links of a published post, as far as its account lets us find them.
     async fn find_links(&self, post: Post, worker: &Worker) -> Post {
-        let PostState::Published { video_ids, links, .. } = &post.state else {
-            return post;
-        };
-        let Some(video) = video_ids.first().cloned() else {
-            return post;
-        };
+        let PostState::Published { video_ids, links, .. } = &post.state else { return post };
+        let Some(video) = video_ids.first() else { return post };
         if links.share_url.is_some() && links.cover_url.is_some() {
             return post;
         }
         let account = self.accounts.get(&post.account).await.ok().flatten();
         let mut found = Links::default();
         if account.as_ref().is_some_and(|account| account.scopes.allow(COVER_SCOPE)) {
-            match self.calls.links(&video, &post.account, worker).await {
+            match self.calls.links(video, &post.account, worker).await {
                 Ok(links) => found = links,
                 Err(exit) => tracing::warn!(post.id = %post.id, why = ?exit, "links not found yet"),
             }
         }
         with_links(post, account.as_deref(), found, self.instruments.now())
     }
-}
-
-/// The post after TikTok refused to answer about its publish. Final states stay. If the outcome is open, it stays
-/// unknown, and only a person can find out.
-fn publish_lost(post: Post, failure: Failure, now: Timestamp) -> Post {
-    let advice = "It may have been posted: look at the account's profile before you drop the video again.";
-    post.publish_lost(Failure { advice: advice.to_owned(), ..failure }, now)
 }

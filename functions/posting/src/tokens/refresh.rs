@@ -7,7 +7,6 @@
 //! | refuses for good | a newer pair that another worker stored is used; otherwise the account must be connected again |
 //! | or the stack has a temporary problem | nothing is changed, and the refresh is retried later |
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::account::{Account, Connection, TokenPair};
@@ -15,14 +14,12 @@ use domain::failure::{Disposition, error_chain};
 use domain::identity::Alias;
 use domain::reason::Reason;
 use domain::secret::{Sealed, SecretString};
-use storage::{
-    Accounts, AppSecret, CipherError, EncryptionContext, KmsCipher, Purpose, SaveError, StoreError, Versioned,
-};
-use tiktok::{AccessToken, AppCredentials, ErrorKind, RefreshToken, TikTok, TokenResponse};
+use storage::{CipherError, EncryptionContext, Purpose, SaveError, StoreError, Versioned};
+use tiktok::{AccessToken, AppCredentials, ErrorKind, RefreshToken, TokenResponse};
 
-use crate::compare_and_swap::{Change, update};
+use super::Tokens;
+use crate::compare_and_swap::{Change, unless_conflict, update};
 use crate::exit::Exit;
-use crate::invocation::Instruments;
 use crate::measure::Measurement;
 
 /// How often a call that stores a new pair is tried: twenty seconds in all.
@@ -30,11 +27,7 @@ const STORE_TRIES: u32 = 10;
 /// The pause between two tries.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 
-from_dependencies! {
-    pub(crate) struct Refresher { store: TokenStore, app: Arc<AppSecret>, tiktok: TikTok, }
-}
-
-impl Refresher {
+impl Tokens {
     /// Exchanges the pair of an account whose lock the caller holds, and opens the new access token.
     pub(super) async fn refresh(&self, account: Versioned<Account>) -> Result<OpenedToken, Exit> {
         let (app, token) = match self.prepare(&account).await {
@@ -65,23 +58,22 @@ impl Refresher {
     /// fail that could have failed before.
     async fn prepare(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Exit> {
         let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
-        let token = self.store.cipher.open(&context, &account.tokens.refresh).await?;
-        self.store.cipher.seal(&context, &token).await?;
-        let secret = self.app.get(self.store.instruments.now()).await?;
+        let token = self.cipher.open(&context, &account.tokens.refresh).await?;
+        self.cipher.seal(&context, &token).await?;
+        let secret = self.app.get(self.instruments.now()).await?;
         Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(token)))
     }
 
     /// Stores a new pair, and only then returns its access token. The pair is not dropped because another worker
     /// changed the account meanwhile, nor for a temporary error.
     async fn store_grant(&self, account: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
-        let now = self.store.instruments.now();
-        let alias = account.alias.clone();
-        let access = self.seal(Purpose::AccessToken, &alias, grant.access.secret()).await?;
-        let refresh = self.seal(Purpose::RefreshToken, &alias, grant.refresh.secret()).await?;
-        let (access_lifetime, refresh_lifetime) = (grant.access_lifetime, grant.refresh_lifetime);
-        let tokens = &TokenPair::granted((access.clone(), access_lifetime), (refresh, refresh_lifetime), now);
-        let old = account.tokens.refresh.clone();
-        let (accounts, alias) = (&self.store.accounts, &alias);
+        let now = self.instruments.now();
+        let alias = &account.alias.clone();
+        let access = self.seal(Purpose::AccessToken, alias, grant.access.secret()).await?;
+        let refresh = self.seal(Purpose::RefreshToken, alias, grant.refresh.secret()).await?;
+        let lifetimes = (grant.access_lifetime, grant.refresh_lifetime);
+        let tokens = &TokenPair::granted((access.clone(), lifetimes.0), (refresh, lifetimes.1), now);
+        let (old, accounts) = (account.tokens.refresh.clone(), &self.accounts);
         let stored = update(
             Some(account),
             || async move {
@@ -90,8 +82,8 @@ impl Refresher {
             },
             // Another pair means that the account was connected anew, or disconnected, meanwhile.
             |account| {
-                let replaced = account.tokens.refresh != old;
                 let next = renewed(&account, tokens, &grant);
+                let replaced = account.tokens.refresh != old;
                 Ok(if replaced { Change::Stop(Stored::OtherPair) } else { Change::Save((account, next)) })
             },
             |(account, next): (Versioned<Account>, Account)| async move {
@@ -104,7 +96,7 @@ impl Refresher {
                 tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
                 Ok(OpenedToken { token: grant.access, sealed: access })
             }
-            Some(Stored::OtherPair) => self.store.open(&*self.store.connected(alias).await?).await,
+            Some(Stored::OtherPair) => self.open(&*self.connected(alias).await?).await,
             None => {
                 let message = "the account's new tokens could not be stored";
                 Err(Exit::defer(Reason::TokensNotStored, message, Duration::from_secs(30)))
@@ -114,30 +106,57 @@ impl Refresher {
 
     async fn seal(&self, purpose: Purpose, alias: &Alias, secret: &SecretString) -> Result<Sealed, Exit> {
         let context = EncryptionContext::new(purpose, alias);
-        let seal = || self.store.cipher.seal(&context, secret);
+        let seal = || self.cipher.seal(&context, secret);
         Ok(retry(alias, seal, CipherError::disposition).await?)
     }
 
     /// Handles TikTok's final refusal of the refresh token. If another worker has stored a newer pair, that one is
     /// used; otherwise the account must be connected again.
     async fn refused(&self, account: Versioned<Account>, why: &str) -> Result<OpenedToken, Exit> {
-        let newest = self.store.connected(&account.alias).await?;
+        let newest = self.connected(&account.alias).await?;
         if newest.tokens.refresh != account.tokens.refresh {
-            return self.store.open(&newest).await;
+            return self.open(&newest).await;
         }
-        self.store.mark_authorization_lost(newest, why).await?;
+        self.mark_authorization_lost(newest, why).await?;
         Err(Exit::needs_reconnect(why))
     }
 
     /// Releases the lock after a refresh that did not happen. The next call retries it; for an idle account, `renewal`
     /// does so after a while.
     async fn unlock(&self, account: Versioned<Account>) {
-        let now = self.store.instruments.now();
+        let now = self.instruments.now();
         let tokens = account.tokens.clone().renewed_later(now);
         let unlocked = Account { refreshing: None, tokens, ..account.value.clone() };
-        if let Err(error) = self.store.accounts.save(account, unlocked, now).await {
+        if let Err(error) = self.accounts.save(account, unlocked, now).await {
             tracing::warn!(error = error_chain(&error), "refresh lock not released: it expires by itself");
         }
+    }
+
+    /// Reads an account that must be connected.
+    pub(super) async fn connected(&self, alias: &Alias) -> Result<Versioned<Account>, Exit> {
+        if_connected(self.accounts.get(alias).await?.ok_or_else(|| Exit::account_not_found(alias))?)
+    }
+
+    pub(super) async fn open(&self, account: &Account) -> Result<OpenedToken, Exit> {
+        let sealed = account.tokens.access.clone();
+        let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
+        Ok(OpenedToken { token: AccessToken::new(self.cipher.open(&context, &sealed).await?), sealed })
+    }
+
+    /// Marks an account as to be connected again. If another worker has changed the account since, nothing is marked:
+    /// TikTok's next refusal will mark it.
+    pub(super) async fn mark_authorization_lost(
+        &self,
+        account: Versioned<Account>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.instruments.now();
+        tracing::error!(account = %account.alias, why, "TikTok refuses the account's tokens: connect it again");
+        let lost = account.value.clone().authorization_lost(why, now);
+        if unless_conflict(self.accounts.save(&account, lost, now).await)?.is_some() {
+            self.instruments.measure(&Measurement::authorization_lost(&account.alias));
+        }
+        Ok(())
     }
 }
 
@@ -187,43 +206,6 @@ fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Acco
 pub(crate) struct OpenedToken {
     pub(crate) token: AccessToken,
     pub(crate) sealed: Sealed,
-}
-
-from_dependencies! {
-    pub(crate) struct TokenStore { accounts: Accounts, cipher: KmsCipher, instruments: Instruments, }
-}
-
-impl TokenStore {
-    /// Reads an account that must be connected.
-    pub(super) async fn connected(&self, alias: &Alias) -> Result<Versioned<Account>, Exit> {
-        if_connected(self.accounts.get(alias).await?.ok_or_else(|| Exit::account_not_found(alias))?)
-    }
-
-    /// Opens an account's access token.
-    pub(super) async fn open(&self, account: &Account) -> Result<OpenedToken, Exit> {
-        let sealed = account.tokens.access.clone();
-        let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
-        Ok(OpenedToken { token: AccessToken::new(self.cipher.open(&context, &sealed).await?), sealed })
-    }
-
-    /// Marks an account as to be connected again. If another worker has changed the account since, nothing is marked:
-    /// TikTok's next refusal will mark it.
-    pub(super) async fn mark_authorization_lost(
-        &self,
-        account: Versioned<Account>,
-        why: &str,
-    ) -> Result<(), StoreError> {
-        let now = self.instruments.now();
-        tracing::error!(account = %account.alias, why, "TikTok refuses the account's tokens: connect it again");
-        match self.accounts.save(&account, account.value.clone().authorization_lost(why, now), now).await {
-            Ok(_) => {
-                self.instruments.measure(&Measurement::authorization_lost(&account.alias));
-                Ok(())
-            }
-            Err(SaveError::Conflict) => Ok(()),
-            Err(SaveError::Store(error)) => Err(error),
-        }
-    }
 }
 
 /// Returns the account if it is connected.

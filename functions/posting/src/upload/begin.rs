@@ -10,15 +10,14 @@ use domain::account::{Account, TokenUse};
 use domain::chunk::ChunkPlan;
 use domain::failure::Failure;
 use domain::options::Mode;
-use domain::post::Post;
 use domain::reason::Reason;
 use domain::settings::Settings;
 use domain::upload::{LastChunk, Upload};
 use domain::video::{Limits, VideoFacts};
-use storage::{EncryptionContext, KmsCipher, Objects, Purpose, Versioned};
+use storage::{Accounts, EncryptionContext, KmsCipher, Objects, Posts, Purpose, Versioned};
 use tiktok::UploadUrl;
 
-use super::inputs::{InputLoader, UploadInputs, check_limits};
+use super::inputs::{UploadInputs, check_limits};
 use super::leased_post::LeasedPost;
 use super::session::UploadSession;
 use super::throughput_estimate::ThroughputEstimate;
@@ -32,8 +31,8 @@ use crate::tokens::Bearer;
 
 from_dependencies! {
     pub(crate) struct UploadStarter {
-        inputs: InputLoader, queue: AccountQueue, calls: LimitedCalls, cipher: KmsCipher, objects: Objects,
-        config: Arc<Config>, instruments: Instruments,
+        posts: Posts, accounts: Accounts, objects: Objects, queue: AccountQueue, calls: LimitedCalls,
+        cipher: KmsCipher, config: Arc<Config>, instruments: Instruments,
     }
 }
 
@@ -41,13 +40,14 @@ impl UploadStarter {
     /// Begins the upload of a post if it is the first of its queue and the limits have room.
     pub(super) async fn begin(&self, leased: &mut LeasedPost<'_>, session: &mut UploadSession) -> Result<(), Exit> {
         let post = leased.post().clone();
-        let UploadInputs { account, settings, facts, size, queue } = Box::pin(self.inputs.load(&post)).await?;
+        let UploadInputs { account, settings, facts, size, queue } = Box::pin(self.load_inputs(&post)).await?;
         let described = |exit: Exit| exit.described(settings.clone(), facts.clone(), size.bytes());
         let limits = self.queue.check(&post, settings.mode, &queue).await.map_err(described)?;
         let plan = ChunkPlan::new(size, self.config.chunk_ceiling);
         let now = self.instruments.now();
         ThroughputEstimate::default().check_room(plan.chunk_size(), leased.worker(), now)?;
-        session.read_from(0, || self.objects.read_ahead(&post.source, size.bytes(), self.config.window));
+        let read_ahead = || self.objects.read_ahead(&post.source, size.bytes(), self.config.window);
+        session.video.get_or_insert_with(read_ahead).begin(0);
         let begun = match self.call_tiktok(leased, (&account, limits), settings.clone(), &facts, plan).await {
             Ok(begun) => begun,
             Err(exit) => {
@@ -81,8 +81,14 @@ impl UploadStarter {
             title = settings.title.as_str(), privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode,
             chunks = plan.count(), "video checked: asking TikTok for an upload"
         );
-        let (upload, url) = self.request_ticket(leased.post(), &mut bearer, limits, &settings, plan).await?;
-        Ok((settings, upload, url))
+        // The URL is valid for an hour. The hour is counted from before the call, which is the earliest possible start.
+        let issued_at = self.instruments.now();
+        let ticket = self.calls.begin_upload((leased.post(), &settings, &plan), limits, &mut bearer).await?;
+        let context = EncryptionContext::new(Purpose::UploadUrl, &account.alias);
+        let url = self.cipher.seal(&context, ticket.upload_url.secret()).await?;
+        let (publish_id, last_chunk) = (ticket.publish_id, LastChunk::NotSent);
+        let upload = Upload { publish_id, url, issued_at, plan, offset: 0, last_chunk, rate: None };
+        Ok((settings, upload, ticket.upload_url))
     }
 
     /// Checks the video and the settings against what TikTok allows. For a direct post, TikTok is asked for the
@@ -103,30 +109,5 @@ impl UploadStarter {
             let reason = Reason::parse("privacy_level_option_mismatch");
             Exit::Fail(Failure::new(reason, refusal.to_string(), Reason::OptionsInvalid.advice()))
         })
-    }
-
-    async fn request_ticket(
-        &self,
-        post: &Post,
-        bearer: &mut Bearer<'_>,
-        limits: AccountLimits,
-        settings: &Settings,
-        plan: ChunkPlan,
-    ) -> Result<(Upload, UploadUrl), Exit> {
-        // The URL is valid for an hour. The hour is counted from before the call, which is the earliest possible start.
-        let issued_at = self.instruments.now();
-        let ticket = self.calls.begin_upload((post, settings, &plan), limits, bearer).await?;
-        let context = EncryptionContext::new(Purpose::UploadUrl, &post.account);
-        let url = self.cipher.seal(&context, ticket.upload_url.secret()).await?;
-        let upload = Upload {
-            publish_id: ticket.publish_id,
-            url,
-            issued_at,
-            plan,
-            offset: 0,
-            last_chunk: LastChunk::NotSent,
-            rate: None,
-        };
-        Ok((upload, ticket.upload_url))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::failure::backoff;
-use domain::post::{InvalidTransition, NotClaimable, Post, PostState, SentReceipt, StateName};
+use domain::post::{NotClaimable, Post, PostState, SentReceipt, StateName};
 use domain::reason::Reason;
 use domain::upload::Upload;
 use futures::join;
@@ -50,15 +50,17 @@ impl Conclusion {
             self.tokens.check_authorization(report, &post.account, leased.worker()).await;
         }
         let (alias, mode, was_queued) = (post.account.clone(), post.mode(), post.is_in_account_queue());
-        let next = match next_state(post, exit, self.instruments.now()) {
-            Ok(next) => next,
-            Err(Unstored::LeaseLost) => return Ok(lease_lost(&leased)),
-            Err(Unstored::Store(error)) => return Err(error),
+        let stored = match next_state(post, exit, self.instruments.now()) {
+            Ok(next) => leased.save(next).await,
+            Err(exit) => Err(exit),
         };
-        match leased.save(next).await {
+        match stored {
             Ok(()) => {}
             Err(Exit::Store(error)) => return Err(error),
-            Err(_) => return Ok(lease_lost(&leased)),
+            Err(_) => {
+                tracing::warn!(post.id = %leased.post().id, "lease lost: another worker has the post");
+                return Ok(WorkOutcome::LeaseLost);
+            }
         }
         let post = leased.post();
         let wake = async {
@@ -76,18 +78,11 @@ impl Conclusion {
     }
 }
 
-/// Why nothing is stored.
-enum Unstored {
-    LeaseLost,
-    Store(StoreError),
-}
-
-/// The state that an exit leads to.
-fn next_state(post: Post, exit: Exit, now: Timestamp) -> Result<Post, Unstored> {
+/// The state that an exit leads to; the exit itself if the post must not, or cannot, be written.
+fn next_state(post: Post, exit: Exit, now: Timestamp) -> Result<Post, Exit> {
     let fallback = post.clone();
     let next = match exit {
-        Exit::LeaseLost => return Err(Unstored::LeaseLost),
-        Exit::Store(error) => return Err(Unstored::Store(error)),
+        Exit::LeaseLost | Exit::Store(_) => return Err(exit),
         // TikTok may have every byte, so the post does not fail before TikTok says so.
         Exit::Fail(failure) if post.upload().is_some_and(Upload::may_be_complete) => {
             tracing::warn!(post.id = %post.id, why = %failure, "the video may be posted all the same: TikTok is polled");
@@ -115,19 +110,12 @@ fn next_state(post: Post, exit: Exit, now: Timestamp) -> Result<Post, Unstored> 
         Exit::Reported(report) => post.apply_report(&report, now),
         Exit::Bug(error) => Err(error),
     };
-    Ok(next.unwrap_or_else(|error| defer_after_bug(fallback, &error, now)))
-}
-
-fn lease_lost(leased: &LeasedPost<'_>) -> WorkOutcome {
-    tracing::warn!(post.id = %leased.post().id, "lease lost: another worker has the post");
-    WorkOutcome::LeaseLost
-}
-
-/// Defers a post whose state did not allow a step, which is a bug in Dropcast. The post is not lost, and the log has
-/// what a developer needs.
-fn defer_after_bug(post: Post, error: &InvalidTransition, now: Timestamp) -> Post {
-    tracing::error!(post.id = %post.id, error = %error, "bug in Dropcast: the post is deferred");
-    post.clone().defer(Reason::InternalFault, &error.to_string(), BUG_WAIT, now).unwrap_or(post)
+    // A state that does not allow its step is a bug in Dropcast. The post is deferred, so it is not lost, and the log
+    // has what a developer needs.
+    Ok(next.unwrap_or_else(|error| {
+        tracing::error!(post.id = %fallback.id, error = %error, "bug in Dropcast: the post is deferred");
+        fallback.clone().defer(Reason::InternalFault, &error.to_string(), BUG_WAIT, now).unwrap_or(fallback)
+    }))
 }
 
 /// How many times in a row the post is now deferred for this reason.

@@ -1,8 +1,6 @@
 //! Loads what decides how a post is uploaded: its account, its options, its video's header, and its account's queue.
 //! A header is read in a few small ranged reads.
 
-use std::sync::Arc;
-
 use domain::account::{Account, Scopes};
 use domain::failure::Failure;
 use domain::options::Mode;
@@ -11,14 +9,13 @@ use domain::reason::Reason;
 use domain::settings::Settings;
 use domain::size::{SizeError, VideoSize};
 use domain::source::Source;
-use domain::video::{InspectError, Inspection, Inspector, Limits, VideoFacts, check};
+use domain::video::{Inspection, Inspector, Limits, VideoFacts, check};
 use futures::join;
-use storage::{Accounts, Objects, Posts, QueueEntry, Versioned};
+use storage::{Objects, QueueEntry, Versioned};
 
+use super::begin::UploadStarter;
 use super::options::{load_sidecar, resolve_settings};
-use crate::config::Config;
 use crate::exit::Exit;
-use crate::invocation::Instruments;
 
 /// How many uploads one post may begin before it fails and a person must look.
 const MAX_INITS: u32 = 12;
@@ -33,18 +30,12 @@ pub(super) struct UploadInputs {
     pub(super) queue: Vec<QueueEntry>,
 }
 
-from_dependencies! {
-    pub(crate) struct InputLoader {
-        posts: Posts, accounts: Accounts, objects: Objects, config: Arc<Config>, instruments: Instruments,
-    }
-}
-
-impl InputLoader {
+impl UploadStarter {
     /// Loads a post's inputs, with concurrent reads.
     ///
     /// # Errors
     /// The post fails, must wait, or something could not be read.
-    pub(super) async fn load(&self, post: &Post) -> Result<UploadInputs, Exit> {
+    pub(super) async fn load_inputs(&self, post: &Post) -> Result<UploadInputs, Exit> {
         let (account, object, sidecar, header, queue) = join!(
             Box::pin(self.accounts.get(&post.account)),
             Box::pin(self.objects.describe(&post.source)),
@@ -54,10 +45,16 @@ impl InputLoader {
         );
         let account = account?.ok_or_else(|| Exit::account_not_found(&post.account))?;
         let object = object?;
-        let size = VideoSize::new(object.bytes).map_err(invalid_size)?;
+        let size = VideoSize::new(object.bytes).map_err(|error| match error {
+            SizeError::Empty => Exit::fail(Reason::FileEmpty, error.to_string()),
+            SizeError::TooLarge { .. } => Exit::fail(Reason::FileTooLarge, error.to_string()),
+        })?;
         let settings =
             resolve_settings(post, &object, sidecar?, &account, self.config.defaults, self.instruments.now())?;
-        check_inits(post)?;
+        if post.inits >= MAX_INITS {
+            let message = format!("{MAX_INITS} uploads were begun and none could be completed");
+            return Err(Exit::fail(Reason::UploadAttemptsExhausted, message));
+        }
         check_scope(&account, settings.mode)?;
         let facts = match header.filter(|_| post.bytes == Some(size.bytes())) {
             Some(header) => header?,
@@ -77,22 +74,6 @@ impl InputLoader {
     }
 }
 
-fn invalid_size(error: SizeError) -> Exit {
-    let reason = match error {
-        SizeError::Empty => Reason::FileEmpty,
-        SizeError::TooLarge { .. } => Reason::FileTooLarge,
-    };
-    Exit::Fail(Failure::of(reason, error.to_string()))
-}
-
-fn check_inits(post: &Post) -> Result<(), Exit> {
-    if post.inits < MAX_INITS {
-        return Ok(());
-    }
-    let message = format!("{MAX_INITS} uploads were begun and none could be completed");
-    Err(Exit::Fail(Failure::of(Reason::UploadAttemptsExhausted, message)))
-}
-
 fn check_scope(account: &Account, mode: Mode) -> Result<(), Exit> {
     let scope = Scopes::needed_for(mode);
     if account.scopes.allow(scope) {
@@ -109,7 +90,11 @@ fn check_scope(account: &Account, mode: Mode) -> Result<(), Exit> {
 async fn inspect(objects: &Objects, source: &Source, bytes: u64) -> Result<VideoFacts, Exit> {
     let mut inspector = Inspector::new(bytes);
     loop {
-        match inspector.advance().map_err(|error| invalid_video(&error))? {
+        let next = inspector.advance().map_err(|error| {
+            let advice = "Drop a whole MP4, MOV or WebM file; nothing was sent to TikTok.";
+            Exit::Fail(Failure::new(Reason::parse(error.code()), error.to_string(), advice))
+        })?;
+        match next {
             Inspection::Done(facts) => return Ok(facts),
             Inspection::Read { offset, len } => inspector.feed(&objects.read_small(source, offset, len).await?),
         }
@@ -120,11 +105,6 @@ async fn inspect(objects: &Objects, source: &Source, bytes: u64) -> Result<Video
 pub(super) fn check_limits(facts: &VideoFacts, limits: &Limits) -> Result<(), Exit> {
     check(facts, limits).map_err(|violations| {
         let advice = "Export the video within these limits and drop it again; nothing was sent to TikTok.";
-        Exit::Fail(Failure::new(violations.code(), violations.to_string(), advice))
+        Exit::Fail(Failure::new(Reason::parse(violations.code()), violations.to_string(), advice))
     })
-}
-
-fn invalid_video(error: &InspectError) -> Exit {
-    let advice = "Drop a whole MP4, MOV or WebM file; nothing was sent to TikTok.";
-    Exit::Fail(Failure::new(error.code(), error.to_string(), advice))
 }

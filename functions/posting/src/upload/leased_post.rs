@@ -63,7 +63,6 @@ impl<'a> LeasedPost<'a> {
         self.worker
     }
 
-    /// Stores the next state of the post.
     pub(crate) async fn save(&mut self, next: Post) -> Result<(), Exit> {
         let now = self.instruments.now();
         self.stored = self.posts.save(&self.stored, next, now).await?;
@@ -80,7 +79,7 @@ impl<'a> LeasedPost<'a> {
     /// Renews the lease if it is older than [`HEARTBEAT_INTERVAL`]. This shows that no other worker has claimed the
     /// post.
     pub(crate) async fn renew_if_stale(&mut self) -> Result<(), Exit> {
-        if self.time_to_heartbeat().is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
+        if self.remaining(HEARTBEAT_INTERVAL).is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
     }
 
     /// Does a piece of work, and meanwhile stores the checkpoint and renews the lease.
@@ -91,7 +90,8 @@ impl<'a> LeasedPost<'a> {
     pub(crate) async fn run_renewing<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Exit> {
         let mut work = pin!(work);
         loop {
-            let wait = if self.checkpoint.is_some() { self.time_to_checkpoint() } else { self.time_to_heartbeat() };
+            let interval = if self.checkpoint.is_some() { CHECKPOINT_INTERVAL } else { HEARTBEAT_INTERVAL };
+            let wait = self.remaining(interval);
             if !wait.is_zero() {
                 tokio::select! {
                     biased;
@@ -100,8 +100,10 @@ impl<'a> LeasedPost<'a> {
                 }
             }
             let next = self.checkpoint.clone().map_or_else(|| self.renewed(), Ok)?;
-            let lease = remaining(LEASE_TERM, self.leased_at, self.instruments.now());
-            let mut write = Box::pin(within(lease, self.save(next)));
+            let lease = self.remaining(LEASE_TERM);
+            // A write that does not finish within the lease counts as refused: another worker may have the post.
+            let write = async { tokio::time::timeout(lease, self.save(next)).await.unwrap_or(Err(Exit::LeaseLost)) };
+            let mut write = Box::pin(write);
             tokio::select! {
                 biased;
                 stored = &mut write => stored?,
@@ -110,22 +112,14 @@ impl<'a> LeasedPost<'a> {
         }
     }
 
-    fn time_to_checkpoint(&self) -> Duration {
-        remaining(CHECKPOINT_INTERVAL, self.leased_at, self.instruments.now())
-    }
-
-    fn time_to_heartbeat(&self) -> Duration {
-        remaining(HEARTBEAT_INTERVAL, self.leased_at, self.instruments.now())
+    /// What remains of a term that began when the lease was last renewed.
+    fn remaining(&self, term: Duration) -> Duration {
+        remaining(term, self.leased_at, self.instruments.now())
     }
 
     fn renewed(&self) -> Result<Post, Exit> {
         Ok(self.post().clone().renew(self.instruments.now())?)
     }
-}
-
-/// A write that does not finish within the lease counts as refused: another worker may have claimed the post.
-async fn within(lease: Duration, write: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
-    tokio::time::timeout(lease, write).await.unwrap_or(Err(Exit::LeaseLost))
 }
 
 /// What remains of a term that began at `since`; the whole term if the clock was set back.

@@ -3,7 +3,7 @@
 
 use domain::account::{Account, Requirement};
 use domain::drop_key::sidecars_of;
-use domain::failure::{Failure, error_chain};
+use domain::failure::error_chain;
 use domain::metadata::options_from_metadata;
 use domain::options::{OptionsError, PostOptions};
 use domain::post::{Approval, HoldReason, Post};
@@ -35,8 +35,7 @@ pub(super) fn resolve_settings(
     }
     let metadata = object.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let metadata = options_from_metadata(metadata).map_err(|error| malformed(&error))?;
-    let options = post.request.clone();
-    let options = options.or(sidecar.unwrap_or_default()).or(metadata).or(preferences.defaults.clone());
+    let options = post.request.clone().or(sidecar.unwrap_or_default()).or(metadata).or(preferences.defaults.clone());
     let settings = Settings::resolve_framed(&options, post.source.file_name(), &defaults, &preferences.title_frame)
         .map_err(|error| invalid(&error))?;
     let publish_at = options.publish_at.map(|at| at.instant(preferences.time_zone.as_ref())).transpose();
@@ -61,13 +60,16 @@ pub(super) async fn load_sidecar(objects: &Objects, source: &Source) -> Result<O
     let mut found: Option<PostOptions> = None;
     let read = join_all(keys.iter().map(|key| objects.sidecar(&source.bucket, key))).await;
     for (key, read) in keys.iter().zip(read) {
-        let Some(bytes) = read.map_err(unreadable)? else {
-            continue;
-        };
+        let read = read.map_err(|error| match error {
+            ObjectError::TooLarge { .. } => {
+                Exit::fail(Reason::OptionsMalformed, format!("the sidecar cannot be read: {error}"))
+            }
+            error => error.into(),
+        });
+        let Some(bytes) = read? else { continue };
         if found.is_some() {
-            let message = format!("two files hold its options: {} and {key}", keys[0]);
-            let advice = "Remove one of them, then drop the video again.";
-            return Err(Exit::Fail(Failure::new(Reason::OptionsInvalid, message, advice)));
+            let message = format!("two files hold its options, of which one must be removed: {} and {key}", keys[0]);
+            return Err(Exit::fail(Reason::OptionsInvalid, message));
         }
         let name = key.rsplit('/').next().unwrap_or(key);
         found = Some(PostOptions::from_json(&bytes, &format!("sidecar {name}")).map_err(|error| malformed(&error))?);
@@ -75,20 +77,10 @@ pub(super) async fn load_sidecar(objects: &Objects, source: &Source) -> Result<O
     Ok(found)
 }
 
-/// A sidecar that is too large fails the post; any other error is the bucket's.
-fn unreadable(error: ObjectError) -> Exit {
-    match error {
-        ObjectError::TooLarge { .. } => {
-            Exit::Fail(Failure::of(Reason::OptionsMalformed, format!("the sidecar cannot be read: {error}")))
-        }
-        error => error.into(),
-    }
-}
-
 fn invalid(error: &dyn std::error::Error) -> Exit {
-    Exit::Fail(Failure::of(Reason::OptionsInvalid, error_chain(error)))
+    Exit::fail(Reason::OptionsInvalid, error_chain(error))
 }
 
 fn malformed(error: &OptionsError) -> Exit {
-    Exit::Fail(Failure::of(Reason::OptionsMalformed, error.to_string()))
+    Exit::fail(Reason::OptionsMalformed, error.to_string())
 }

@@ -60,7 +60,6 @@ impl Reconciler {
         reconcile(upload, report, trust, self.instruments.now(), MIN_URL_LIFETIME)
     }
 
-    /// Asks TikTok for the status of an upload's publish.
     pub(super) async fn fetch_report(&self, leased: &LeasedPost<'_>, upload: &Upload) -> Result<StatusReport, Exit> {
         self.calls.report(&upload.publish_id, &leased.post().account, leased.worker()).await
     }

@@ -11,7 +11,7 @@ use storage::{BrokeOff, EncryptionContext, KmsCipher, ObjectError, Objects, Purp
 use tiktok::{ChunkOutcome, SourceFault, TikTok, UploadUrl};
 
 use super::leased_post::LeasedPost;
-use super::react::{react, surely_not_taken};
+use super::react::surely_not_taken;
 use super::reconcile::Reconciler;
 use super::session::{MIN_URL_LIFETIME, Next, Progress, UploadSession};
 use super::throughput_estimate::ThroughputEstimate;
@@ -43,16 +43,14 @@ impl ChunkSender {
         let mut sends = 0;
         loop {
             let upload = leased.upload()?;
-            let Some(chunk) = upload.next_chunk() else {
-                return Err(Exit::Sent);
-            };
+            let Some(chunk) = upload.next_chunk() else { return Err(Exit::Sent) };
             session.throughput.recall(upload.rate);
             self.check_time(leased, &upload, chunk, &session.throughput).await?;
             let (outcome, time) = self.send_once(leased, url, &upload, chunk, session).await?;
             if matches!(outcome, ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete) {
                 session.throughput.accepted(chunk.len, time);
             }
-            match react(&self.reconciler, leased, chunk, outcome, session.throughput.rate()).await? {
+            match self.reconciler.react(leased, chunk, outcome, session.throughput.rate()).await? {
                 Next::Continue(progress) => return Ok(progress),
                 Next::SameChunk(wait) => {
                     sends += 1;
@@ -123,27 +121,33 @@ impl ChunkSender {
         let sent = self.put(leased, url, &upload.plan, chunk, video).await;
         let time = self.instruments.time_since(started);
         let not_taken = match &sent {
-            Ok(outcome) => surely_not_taken(outcome),
-            Err(interrupted) => matches!(interrupted, Interrupted::Source(_)),
+            Ok(Ok(outcome)) => surely_not_taken(outcome),
+            // The bucket failed during the chunk, so TikTok did not get all of it.
+            Ok(Err(_)) => true,
+            Err(_) => false,
         };
         if first_try_of_last && not_taken {
             leased.save(leased.post().clone().uncommit(self.instruments.now())?).await?;
         }
         match sent {
-            Ok(outcome) => Ok((outcome, time)),
-            Err(Interrupted::Exit(exit)) => Err(exit),
-            Err(Interrupted::Source(error)) => Err(source_failed(&leased.upload()?, error)),
-            Err(Interrupted::Deadline) => {
+            Ok(Ok(outcome)) => Ok((outcome, time)),
+            Ok(Err(error)) => match Exit::from(error) {
+                // An earlier try of the last chunk may have succeeded, so a deleted object does not fail the post.
+                Exit::Fail(failure) if leased.upload()?.may_be_complete() => Err(Exit::Unconfirmed(failure.message)),
+                exit => Err(exit),
+            },
+            Err(Exit::Yield) => {
                 session.throughput.cut_off(chunk.len, time);
                 let (rate, now) = (session.throughput.rate(), self.instruments.now());
                 leased.checkpoint(leased.post().clone().progress(upload.offset, rate, now)?);
                 Err(Exit::Yield)
             }
+            Err(exit) => Err(exit),
         }
     }
 
-    /// Makes one PUT. Meanwhile the lease is renewed, and the offset after the previous chunk is stored. The PUT is
-    /// aborted at the worker's deadline.
+    /// Makes one PUT, and returns TikTok's answer or the bucket's error. Meanwhile the lease is renewed, and the offset
+    /// after the previous chunk is stored. At the worker's deadline the PUT is aborted, and the worker yields.
     async fn put(
         &self,
         leased: &mut LeasedPost<'_>,
@@ -151,11 +155,11 @@ impl ChunkSender {
         plan: &ChunkPlan,
         chunk: Chunk,
         video: &mut ReadAhead,
-    ) -> Result<ChunkOutcome, Interrupted> {
+    ) -> Result<Result<ChunkOutcome, ObjectError>, Exit> {
         // The tries of a chunk before this one may have lasted longer than the lease.
-        leased.renew_if_stale().await.map_err(Interrupted::Exit)?;
+        leased.renew_if_stale().await?;
         let Some(facts) = leased.post().video.clone() else {
-            return Err(Interrupted::Exit(Exit::Unconfirmed("the post has no facts about its video".to_owned())));
+            return Err(Exit::Unconfirmed("the post has no facts about its video".to_owned()));
         };
         let put = async {
             let mut body = video.chunk(chunk.first..chunk.end());
@@ -164,31 +168,9 @@ impl ChunkSender {
                 Ok(()) => self.tiktok.put_chunk(url, facts.container.content_type(), plan, chunk, body).await,
                 Err(BrokeOff) => ChunkOutcome::SourceFailed(SourceFault::Erred),
             };
-            video.take_failure().map_or(Ok(outcome), |error| Err(Interrupted::Source(error)))
+            video.take_failure().map_or(Ok(outcome), Err)
         };
         let left = self.instruments.time_until(leased.worker().deadline);
-        match leased.run_renewing(Box::pin(tokio::time::timeout(left, put))).await {
-            Ok(ended) => ended.unwrap_or(Err(Interrupted::Deadline)),
-            Err(exit) => Err(Interrupted::Exit(exit)),
-        }
-    }
-}
-
-/// Why a PUT has no outcome.
-enum Interrupted {
-    /// The bucket failed during the chunk, so TikTok did not get all of it.
-    Source(ObjectError),
-    /// The worker's deadline was reached.
-    Deadline,
-    /// The post could not be kept leased.
-    Exit(Exit),
-}
-
-/// The exit after the bucket failed. A deleted object fails the post, unless an earlier try of the last chunk may have
-/// succeeded.
-fn source_failed(upload: &Upload, error: ObjectError) -> Exit {
-    match Exit::from(error) {
-        Exit::Fail(failure) if upload.may_be_complete() => Exit::Unconfirmed(failure.message),
-        exit => exit,
+        leased.run_renewing(Box::pin(tokio::time::timeout(left, put))).await?.map_err(|_| Exit::Yield)
     }
 }

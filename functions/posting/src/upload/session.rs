@@ -43,17 +43,10 @@ pub(crate) struct UploadSession {
 }
 
 impl UploadSession {
-    /// Starts reading the video from an offset, before a chunk is taken from it.
-    pub(super) fn read_from(&mut self, offset: u64, open: impl FnOnce() -> ReadAhead) {
-        self.video.get_or_insert_with(open).begin(offset);
-    }
-
-    /// Keeps the opened URL of an upload.
     pub(super) fn keep_url(&mut self, upload: &Upload, url: UploadUrl) {
         self.url = Some((upload.url.clone(), url));
     }
 
-    /// The opened URL of an upload, if it was kept.
     pub(super) fn url_of(&self, upload: &Upload) -> Option<UploadUrl> {
         self.url.as_ref().filter(|(sealed, _)| *sealed == upload.url).map(|(_, url)| url.clone())
     }

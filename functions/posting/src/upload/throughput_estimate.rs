@@ -28,7 +28,6 @@ impl ThroughputEstimate {
         self.rate = self.rate.or(stored);
     }
 
-    /// Adds the measurement of an accepted chunk.
     pub(crate) fn accepted(&mut self, bytes: u64, time: Duration) {
         let measured = Rate::of(bytes, time);
         self.rate = Some(self.rate.map_or(measured, |rate| rate.averaged_with(measured)));
@@ -40,7 +39,6 @@ impl ThroughputEstimate {
         self.rate = Some(Rate::of(bytes, time));
     }
 
-    /// The measured rate.
     pub(crate) fn rate(&self) -> Option<Rate> {
         self.rate
     }

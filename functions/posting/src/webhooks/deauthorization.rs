@@ -5,29 +5,17 @@
 //! since.
 
 use domain::account::{Account, Connection};
-use domain::failure::error_chain;
 use domain::identity::{Alias, OpenId};
-use domain::post::Post;
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use storage::{Accounts, Posts, Versioned};
+use storage::Versioned;
 
-use super::error::ReceiveError;
+use super::{ReceiveError, Webhooks};
 use crate::compare_and_swap::{Change, update};
-use crate::exit::{Exit, RECONNECT_RETRY};
-use crate::invocation::Instruments;
 use crate::measure::Measurement;
 
-/// How many posts are written at once.
-const CONCURRENCY: usize = 8;
-
-from_dependencies! {
-    pub(crate) struct Deauthorization { posts: Posts, accounts: Accounts, instruments: Instruments, }
-}
-
-impl Deauthorization {
+impl Webhooks {
     /// Marks the accounts of a user whose authorization ended at `at`, and returns a sentence about the outcome.
-    pub(super) async fn apply(
+    pub(super) async fn apply_deauthorization(
         &self,
         user: Option<&OpenId>,
         at: Timestamp,
@@ -40,7 +28,7 @@ impl Deauthorization {
         let mut outcome = "no connected account has this authorization".to_owned();
         for alias in self.accounts.aliases_of(user).await? {
             if self.mark(&alias, user, at, why).await? {
-                let posts = self.defer_posts(&alias, why, deadline).await;
+                let posts = self.open_posts.defer(&alias, why, deadline).await;
                 outcome =
                     format!("the account \"{alias}\" must be connected again, and {posts} of its posts wait for that");
             }
@@ -68,39 +56,6 @@ impl Deauthorization {
             },
         );
         marked.await?.ok_or(ReceiveError::Busy)
-    }
-
-    /// Defers the account's queued posts until it is connected again; returns how many. A post that is not reached
-    /// before the deadline is deferred when a worker takes it up.
-    async fn defer_posts(&self, alias: &Alias, why: &str, deadline: Timestamp) -> u32 {
-        let Exit::Defer { message, .. } = Exit::needs_reconnect(why) else { return 0 };
-        let (mut deferred, mut after) = (0, None);
-        while self.instruments.now() < deadline {
-            let page = match self.posts.open_of(alias, after.take()).await {
-                Ok(page) => page,
-                Err(error) => {
-                    let error = error_chain(&error);
-                    tracing::warn!(account = %alias, error, "posts not deferred: workers will defer them");
-                    break;
-                }
-            };
-            let posts = stream::iter(page.posts).map(|post| self.defer_post(post, &message));
-            let posts = posts.buffer_unordered(CONCURRENCY);
-            deferred += posts.fold(0, async |sum, deferred| sum + u32::from(deferred)).await;
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-        deferred
-    }
-
-    async fn defer_post(&self, post: Versioned<Post>, message: &str) -> bool {
-        let now = self.instruments.now();
-        let Ok(deferred) = post.value.clone().awaiting_reconnect(message, RECONNECT_RETRY, now) else {
-            return false;
-        };
-        self.posts.save(post, deferred, now).await.is_ok()
     }
 }
 

@@ -48,7 +48,6 @@ pub enum ObjectError {
 
 impl ObjectError {
     /// What the failed call permits.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),

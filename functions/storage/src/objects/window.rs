@@ -47,7 +47,6 @@ impl Window {
     }
 
     /// The window's size in bytes.
-    #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -21,7 +21,6 @@ impl Shard {
     }
 
     /// The shard of a post: a hash of its id (FNV-1a), so that ids of any form are spread evenly.
-    #[must_use]
     pub fn of(id: &PostId) -> Self {
         let hash =
             id.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));

@@ -64,7 +64,6 @@ pub enum StoreError {
 
 impl StoreError {
     /// What the failed read or write permits.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),
@@ -88,7 +87,6 @@ pub enum SaveError {
 
 impl SaveError {
     /// What the failed write permits.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Conflict => Disposition::Retry { after: Duration::ZERO },

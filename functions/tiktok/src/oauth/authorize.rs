@@ -1,7 +1,6 @@
-//! The authorize URL, which leads a user to TikTok's authorization page, and the authorization response, which comes back
-//! through the user's browser.
-//! <https://developers.tiktok.com/doc/login-kit-web>,
-//! [RFC 6749, section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
+//! The authorize URL, which leads a user to TikTok's authorization page, and the authorization response, which comes
+//! back through the user's browser. <https://developers.tiktok.com/doc/login-kit-web>, [RFC 6749, section
+//! 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
 //!
 //! Both pass through a browser, so anyone can forge any part of them except the code: only TikTok issues codes, and
 //! each code works once.
@@ -56,7 +55,6 @@ impl AuthorizeUrl {
     }
 
     /// Returns the URL to which TikTok sends the authorization response.
-    #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
@@ -65,7 +63,6 @@ impl AuthorizeUrl {
     ///
     /// `disable_auto_auth` makes TikTok show its page every time. Otherwise TikTok would silently authorize the user
     /// who is signed in to TikTok in this browser.
-    #[must_use]
     pub fn address(&self, client_key: &str, scopes: &Scopes, state: &str) -> Url {
         let mut address = self.base.clone();
         address.set_path(&format!("{}{AUTHORIZE_PATH}", self.base.path().trim_end_matches('/')));
@@ -127,7 +124,6 @@ pub struct AuthorizationResponse {
 impl AuthorizationResponse {
     /// Reads a response from the redirect's query, which is still URL-encoded. If a parameter occurs twice, the first
     /// counts. If the response has both an error and a code, the error counts.
-    #[must_use]
     pub fn read(query: &str) -> Self {
         let value = |name: &str| {
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -152,13 +148,11 @@ impl AuthorizationResponse {
 
 impl AuthorizationError {
     /// Returns whether the user denied access, and not TikTok.
-    #[must_use]
     pub fn is_user_denial(&self) -> bool {
         self.error == "access_denied" && self.error_type.is_none()
     }
 
     /// Returns the error as a failure with code, message and advice.
-    #[must_use]
     pub fn failure(&self) -> Failure {
         let (meaning, advice) = match (self.error.as_str(), self.error_type.as_deref()) {
             ("access_denied", Some("non_sandbox_target")) => (

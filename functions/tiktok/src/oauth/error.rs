@@ -20,25 +20,24 @@ pub struct OAuthError {
 impl OAuthError {
     /// Returns what the caller should do.
     ///
-    /// For a refresh, two dispositions have a special meaning:
+    /// For a refresh, two dispositions have a special meaning (`functions/posting/src/tokens/refresh.rs` acts on them):
     ///
     /// - [`Disposition::Reconcile`]: read the stored tokens again, once. If they have changed, another worker has
     ///   refreshed them, and they are valid. If they have not, the account must be connected again.
     /// - [`Disposition::Retry`]: use the same refresh token again. If no response came, that token may be invalid, and
     ///   the next attempt shows whether it is.
-    #[must_use]
     pub fn disposition(&self) -> Disposition {
         match &self.fault {
             ErrorKind::Refused(error) => error_codes::disposition(&error.code, error.http, self.call),
             ErrorKind::InvalidResponse { http, .. } => error_codes::disposition_of_status(*http),
             ErrorKind::Unreachable(_) | ErrorKind::Unanswered(_) => Disposition::Retry { after: RETRY_DELAY },
+            // No OAuth call causes these two kinds.
             ErrorKind::TokenUnusable => Disposition::NeedsReconnect,
             ErrorKind::UploadHostRefused => Disposition::GiveUp,
         }
     }
 
     /// Returns the error as a failure with code, message and advice.
-    #[must_use]
     pub fn failure(&self) -> Failure {
         match &self.fault {
             ErrorKind::Refused(error) => error_codes::failure(error),

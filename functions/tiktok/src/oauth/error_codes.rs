@@ -1,4 +1,5 @@
-//! OAuth's error codes: one table of what each code means and what the caller should do.
+//! OAuth's error codes: one table of what each code means and what the caller should do. The v2 API's codes are in
+//! [`crate::error_codes`].
 //! <https://developers.tiktok.com/doc/oauth-error-handling>
 
 use std::time::Duration;
@@ -8,7 +9,7 @@ use domain::failure::{Disposition, Failure};
 use super::call::OAuthCall;
 use crate::api_error::ApiError;
 
-/// The first wait of the back-off, which grows from 5 seconds to 5 minutes.
+/// The minimum wait before a retry. The caller's back-off grows to 5 minutes.
 pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// One of OAuth's error codes.
@@ -69,13 +70,11 @@ pub const OAUTH_ERROR_CODES: [OAuthErrorCode; 11] = {
 };
 
 /// Returns the table's row for a code.
-#[must_use]
 pub fn find(code: &str) -> Option<&'static OAuthErrorCode> {
     OAUTH_ERROR_CODES.iter().find(|row| row.code == code)
 }
 
 /// Returns what to do about an error response. The HTTP status decides if the code is unknown.
-#[must_use]
 pub fn disposition(code: &str, http: u16, call: OAuthCall) -> Disposition {
     match (find(code), call) {
         (Some(row), OAuthCall::Refresh) => row.on_refresh,
@@ -86,11 +85,11 @@ pub fn disposition(code: &str, http: u16, call: OAuthCall) -> Disposition {
 
 /// Returns what to do if only the HTTP status is known. A status alone never means that an authorization is lost:
 /// TikTok sends a code for that.
-#[must_use]
 pub fn disposition_of_status(http: u16) -> Disposition {
     match http {
         408 | 429 => Disposition::Retry { after: RETRY_DELAY },
         400..=499 => Disposition::GiveUp,
+        // 5xx is TikTok's own error. A 2xx or 3xx without a valid body is no answer to the call.
         _ => Disposition::Retry { after: RETRY_DELAY },
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! - [`ExactBody`] wraps the caller's stream. It yields to the HTTP client either exactly as many bytes as
 //!   `Content-Length` declares, or an error. The error aborts the connection, so TikTok never takes a part of a chunk
-//!   for the whole.
-//! - [`Progress`] observes the body: how many bytes were sent, when the last ones were, and why no more were.
+//!   for the whole chunk.
+//! - [`Progress`] observes the body: how many bytes were sent, when the last bytes were sent, and why sending stopped.
 //!
 //! Dropping [`Progress`] also drops the caller's stream. A connection whose peer responded early and reads no more may
-//! stay open for long, and the stream's buffers (the read-ahead window of a video) must not stay in memory with it.
+//! stay open for long. The stream's buffers (the read-ahead window of a video) must not stay in memory that long.
 //!
 //! This module does not know chunks or responses.
 
@@ -25,17 +25,19 @@ use crate::timeouts::Timeouts;
 
 /// The state of a body.
 struct State {
+    /// The declared length, in bytes.
     length: u64,
+    /// How many bytes were handed to the HTTP client. The socket may still buffer some of them.
     sent: u64,
     last_sent_at: Instant,
-    source: SourceState,
+    source_status: SourceState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SourceState {
-    /// The source yielded what it was last polled for.
+    /// The source yielded bytes when it was last polled, or was not polled yet.
     Flowing,
-    /// The source was polled for more and is pending.
+    /// The source was polled, and has no bytes yet.
     Pending,
     /// The source failed, and the body is aborted.
     Failed(SourceFault),
@@ -45,7 +47,8 @@ enum SourceState {
 
 type ByteStream = BoxStream<'static, Result<Bytes, ()>>;
 
-/// What [`ExactBody`] and [`Progress`] share. The state is not locked while the source is polled.
+/// What [`ExactBody`] and [`Progress`] share. The state is not locked while the source is polled, so that
+/// [`Progress`] can read it at any time.
 struct Inner {
     state: Mutex<State>,
     source: Mutex<Option<ByteStream>>,
@@ -65,13 +68,13 @@ impl Shared {
     }
 }
 
-/// The sender's view of a body. Dropping it aborts an incomplete body and drops the source.
+/// The view of a body for the function that sends it. Dropping it aborts an incomplete body and drops the source.
 pub(crate) struct Progress(Shared);
 
 impl Progress {
     /// Creates the progress of a body of `length` bytes.
     pub(crate) fn new(length: u64) -> Self {
-        let state = State { length, sent: 0, last_sent_at: Instant::now(), source: SourceState::Flowing };
+        let state = State { length, sent: 0, last_sent_at: Instant::now(), source_status: SourceState::Flowing };
         Self(Shared(Arc::new(Inner { state: Mutex::new(state), source: Mutex::default() })))
     }
 
@@ -93,7 +96,7 @@ impl Progress {
 
     /// Returns how the source failed, if it did.
     pub(crate) fn fault(&self) -> Option<SourceFault> {
-        match self.0.state().source {
+        match self.0.state().source_status {
             SourceState::Failed(fault) => Some(fault),
             SourceState::Flowing | SourceState::Pending | SourceState::Abandoned => None,
         }
@@ -101,18 +104,20 @@ impl Progress {
 
     /// Returns whether the body is stalled because the source is pending, and not because TikTok reads no more.
     pub(crate) fn is_waiting_for_source(&self) -> bool {
-        self.0.state().source == SourceState::Pending
+        self.0.state().source_status == SourceState::Pending
     }
 
     /// Waits for the response.
     ///
-    /// Returns `None` after [`Timeouts::idle`] without a sent byte, or after [`Timeouts::answer`] since the last byte.
+    /// Returns `None` after [`Timeouts::chunk_stall`] without a sent byte, or [`Timeouts::chunk_response`] after the
+    /// last byte.
     pub(crate) async fn watch<F: Future>(&self, response: F, timeouts: &Timeouts) -> Option<F::Output> {
         let mut response = std::pin::pin!(response);
         loop {
             let deadline = self.deadline(timeouts);
             match timeout_at(deadline, response.as_mut()).await {
                 Ok(response) => return Some(response),
+                // Bytes were sent meanwhile, which moved the deadline.
                 Err(_) if self.deadline(timeouts) > deadline => {}
                 Err(_) => return None,
             }
@@ -122,12 +127,12 @@ impl Progress {
     fn abandon(&self) {
         let mut state = self.0.state();
         if state.sent < state.length {
-            state.source = SourceState::Abandoned;
+            state.source_status = SourceState::Abandoned;
         }
     }
 
     fn deadline(&self, timeouts: &Timeouts) -> Instant {
-        let limit: Duration = if self.is_complete() { timeouts.answer } else { timeouts.idle };
+        let limit: Duration = if self.is_complete() { timeouts.chunk_response } else { timeouts.chunk_stall };
         self.0.state().last_sent_at + limit
     }
 }
@@ -143,7 +148,7 @@ impl Drop for Progress {
 /// A stream of exactly the declared number of bytes.
 pub(crate) struct ExactBody(Shared);
 
-/// The error that aborts a request. [`Progress`] knows the cause.
+/// The error that aborts a request. [`Progress::fault`] returns the cause.
 #[derive(Debug, thiserror::Error)]
 #[error("the body was aborted")]
 pub(crate) struct Aborted;
@@ -187,7 +192,7 @@ impl Stream for ExactBody {
 
 impl State {
     fn next(&self) -> Next {
-        match self.source {
+        match self.source_status {
             SourceState::Failed(_) | SourceState::Abandoned => Next::Abort,
             SourceState::Flowing | SourceState::Pending if self.sent == self.length => Next::End,
             SourceState::Flowing | SourceState::Pending => Next::FromSource,
@@ -198,13 +203,13 @@ impl State {
     fn record<E>(&mut self, item: Poll<Option<Result<Bytes, E>>>) -> Poll<Option<Result<Bytes, Aborted>>> {
         let fault = match item {
             Poll::Pending => {
-                self.source = SourceState::Pending;
+                self.source_status = SourceState::Pending;
                 return Poll::Pending;
             }
             Poll::Ready(Some(Ok(bytes))) => {
                 let sent = self.sent + bytes.len() as u64;
                 if sent <= self.length {
-                    (self.sent, self.last_sent_at, self.source) = (sent, Instant::now(), SourceState::Flowing);
+                    (self.sent, self.last_sent_at, self.source_status) = (sent, Instant::now(), SourceState::Flowing);
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 SourceFault::TooLong
@@ -212,7 +217,7 @@ impl State {
             Poll::Ready(Some(Err(_))) => SourceFault::Erred,
             Poll::Ready(None) => SourceFault::EndedEarly,
         };
-        self.source = SourceState::Failed(fault);
+        self.source_status = SourceState::Failed(fault);
         Poll::Ready(Some(Err(Aborted)))
     }
 }

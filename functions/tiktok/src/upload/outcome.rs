@@ -1,11 +1,17 @@
-//! The result of sending a chunk. `functions/posting/src/upload` acts on each variant.
+//! The result of sending one chunk. `functions/posting/src/upload/react.rs` acts on each variant.
+//!
+//! # A wrong variant can publish a video twice
+//!
+//! `UrlRejected`, `Rejected` and `SourceFailed` state that TikTok did not take this chunk. After the first attempt at
+//! the last chunk, the worker then removes the mark "TikTok may have every byte" (`Post::uncommit`) and may begin
+//! another upload. All other variants keep the mark. [`response`](super::response) has the table and the rule.
 
 use std::fmt;
 use std::time::Duration;
 
 use domain::failure::Failure;
 
-/// The result of sending a chunk.
+/// The result of sending one chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChunkOutcome {
     /// TikTok has the chunk. Send the next one.
@@ -21,26 +27,29 @@ pub enum ChunkOutcome {
         /// How much TikTok says it has, as in `Accepted`.
         uploaded: Option<u64>,
     },
-    /// TikTok did not take the chunk and takes no more bytes at this URL. Ask TikTok for the publish's status before
-    /// another init: a chunk may have been accepted without a response.
+    /// TikTok did not take this chunk, and accepts no more bytes at this URL. Ask TikTok for the publish's status
+    /// before another init: TikTok may have accepted an earlier chunk, or an earlier attempt at this one, without a
+    /// response.
     UrlRejected(Failure),
-    /// Send the same chunk again. Either TikTok did not take it, or it did, and sending it again to this URL cannot
-    /// publish the video twice.
+    /// TikTok responded with a temporary error, or could not be reached. Send the same chunk again to the same URL.
+    /// That cannot publish the video twice, even if TikTok took the chunk in spite of its error.
     Retry {
         /// The minimum wait.
         after: Duration,
         /// What happened.
         why: Failure,
     },
-    /// TikTok may or may not have the chunk. Ask TikTok before the chunk is sent again.
+    /// The chunk, or a part of it, was sent, and the connection or the wait ended without a valid response. Ask TikTok
+    /// for its position before anything else: TikTok may have all of the chunk, and then expects the next one.
     Unknown {
         /// What happened.
         why: Failure,
     },
     /// The source of the bytes failed, so the request was aborted. TikTok has less than the chunk.
     SourceFailed(SourceFault),
-    /// TikTok did not take the chunk because the request is wrong, or the URL's host is not allowed and nothing was
-    /// sent. A retry would fail in the same way.
+    /// TikTok did not take this chunk, and every retry would fail in the same way: TikTok found the request wrong, or
+    /// the URL's host is not allowed and nothing was sent. An earlier attempt at the last chunk may still have
+    /// succeeded.
     Rejected(Failure),
 }
 
@@ -56,7 +65,7 @@ pub enum SourceFault {
     /// It yielded more bytes than the chunk has.
     #[error("there was more to read than the chunk")]
     TooLong,
-    /// It yielded nothing for one minute.
+    /// It yielded nothing for one minute (`chunk_stall` in `functions/tiktok/src/timeouts.rs`).
     #[error("reading the video stalled")]
     Stalled,
 }

@@ -6,10 +6,10 @@
 //! # A wrong row can publish a video twice
 //!
 //! [`Action::UrlRejected`] and [`Action::Rejected`] state that TikTok did not take the chunk. If the chunk was the last
-//! one, `functions/posting/src/upload` then removes the stored mark that it may have been sent (`Post::uncommit`).
-//! Without that mark, `reconcile` in `functions/domain/src/post/report.rs` and the worker in
+//! one, `functions/posting/src/upload` then removes the post's commit mark, which states that TikTok may have every
+//! byte (`Post::uncommit`). Without that mark, `reconcile` in `functions/domain/src/post/report.rs` and the worker in
 //! `functions/posting/src/upload` may abandon the upload and begin another one. If TikTok did take the chunk, it
-//! publishes both. So a status under which TikTok may have taken the chunk (408, 429, 5xx) must stay
+//! publishes both videos. A status under which TikTok may have taken the chunk (408, 429, 5xx) must therefore stay
 //! [`Action::Retry`]: the chunk is sent again to the same URL, which cannot publish the video twice.
 
 use std::ops::RangeInclusive;
@@ -50,7 +50,7 @@ pub struct ErrorStatus {
     pub action: Action,
     /// Our reason, because TikTok sends no code here.
     pub reason: Reason,
-    /// What TikTok's page says about the status, for people.
+    /// What the status means, for people.
     pub meaning: &'static str,
 }
 
@@ -64,7 +64,8 @@ const RETRY_AFTER_ERROR: Action = Action::Retry(crate::error_codes::RETRY_DELAY)
 /// for only one hour.
 const RETRY_AFTER_LIMIT: Action = Action::Retry(Duration::from_secs(10));
 
-/// The error statuses. The first row that contains a status applies. The function `outcome` handles 2xx and 416.
+/// The error statuses. The first row that contains a status applies; the last row must contain every status. The
+/// function `outcome` handles 2xx and 416 before this table.
 #[rustfmt::skip]
 pub static ERROR_STATUSES: [ErrorStatus; 10] = {
     use Action::{Rejected, UrlRejected};
@@ -89,8 +90,8 @@ pub(crate) fn outcome(http: u16, position: ChunkPosition, headers: &HeaderMap, t
     match (http, position) {
         // One integrator receives 201 for every chunk, so only the position decides whether the upload is complete.
         (200..=299, ChunkPosition::NotLast) => ChunkOutcome::Accepted { uploaded },
-        // 206 means "more bytes expected". After the last chunk, that means TikTok expects another position. 416 means
-        // that the chunk does not follow the bytes that TikTok has.
+        // 206 means "more bytes expected". After the last chunk there are none, so TikTok expects another position. 416
+        // means that the chunk does not follow the bytes that TikTok has.
         (206, ChunkPosition::Last) | (416, _) => ChunkOutcome::Resync { uploaded },
         // 201 means "all parts are uploaded, publishing begins". The other 2xx statuses are not documented.
         (200..=299, ChunkPosition::Last) => ChunkOutcome::Complete,
@@ -122,8 +123,8 @@ fn log_id(headers: &HeaderMap) -> Option<String> {
 
 /// Reads `UPLOADED_BYTES` from `Content-Range: bytes 0-{UPLOADED_BYTES}/{TOTAL_BYTE_LENGTH}`.
 ///
-/// TikTok's page does not say whether that is a count or an index; `ChunkPlan::boundary_of` in `domain` decides.
-/// A header with another total is ignored, because it concerns another video.
+/// TikTok's page does not say whether `UPLOADED_BYTES` is a count or the last byte's index; `ChunkPlan::boundary_of` in
+/// `domain` decides. A header with another total is ignored, because it does not concern this video.
 fn uploaded(headers: &HeaderMap, total: u64) -> Option<u64> {
     let header = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, stated_total) = header.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
@@ -141,7 +142,7 @@ mod tests {
         [(name.parse().unwrap(), value.parse().unwrap())].into_iter().collect()
     }
 
-    /// The name of an outcome and, for a retry, its wait in seconds.
+    /// The name of an outcome, and the wait in seconds (0 unless the outcome is a retry).
     fn summary(http: u16, position: ChunkPosition) -> (&'static str, u64) {
         match outcome(http, position, &HeaderMap::new(), 1000) {
             ChunkOutcome::Accepted { .. } => ("accepted", 0),

@@ -42,6 +42,7 @@ fn code_of(outcome: &ChunkOutcome) -> &str {
 
 #[tokio::test]
 async fn each_chunk_has_exact_headers_and_no_token() {
+    // Two chunks, of 10,000,024 and 10,000,025 bytes: the last one takes the remainder.
     let plan = plan(20_000_049);
     let chunks: Vec<_> = plan.chunks().collect();
     let script = [Reply::new(206, "").header("content-range", "bytes 0-10000023/20000049"), Reply::new(201, "")];
@@ -86,6 +87,7 @@ async fn response_body_is_ignored() {
 async fn early_403_ends_the_upload_of_a_chunk() {
     let plan = plan(20_000_049);
     let server = ScriptedServer::with_replies([Reply::new(403, "").before_body()]).await;
+    // Yields 64 KiB and then nothing, so only the response can end the chunk.
     let endless = stream::iter([Ok::<_, std::io::Error>(bytes(65_536))]).chain(stream::pending());
     let chunk = plan.last();
     let outcome = server.client().put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, endless).await;
@@ -94,6 +96,7 @@ async fn early_403_ends_the_upload_of_a_chunk() {
 
 #[tokio::test]
 async fn success_before_all_bytes_is_unknown() {
+    // TikTok cannot have a chunk of which only 64 KiB were sent.
     let plan = plan(20_000_049);
     let server = ScriptedServer::with_replies([Reply::new(201, "").before_body()]).await;
     let endless = stream::iter([Ok::<_, std::io::Error>(bytes(65_536))]).chain(stream::pending());
@@ -106,7 +109,7 @@ async fn success_before_all_bytes_is_unknown() {
 async fn source_of_wrong_length_aborts_the_request() {
     let plan = plan(10_000_000);
     let chunk = plan.last();
-    // More than the socket buffers, so that the server receives the beginning.
+    // 5 of the chunk's 10 MB: more than the socket buffers, so that the server receives the beginning.
     let half = || (0..50).map(|_| Ok(bytes(100_000)));
     let failing = Err(std::io::Error::other("https://bucket.example/?signature=s-1"));
     let cases: [(Vec<Part>, SourceFault); 3] = [
@@ -142,6 +145,7 @@ async fn dropped_future_aborts_request_and_drops_source() {
     let chunk = plan.last();
     let server = ScriptedServer::with_replies([Reply::hang_up()]).await;
     let (polled, was_polled) = oneshot::channel();
+    // The source owns the sender, so `source_dropped` fails when the source is dropped.
     let (held_by_source, source_dropped) = oneshot::channel::<()>();
     let mut polled = Some(polled);
     let endless = stream::poll_fn(move |_| {
@@ -165,6 +169,7 @@ async fn early_response_drops_source_of_stalled_connection() {
     let plan = plan(10_000_000);
     let chunk = plan.last();
     let server = ScriptedServer::with_replies([Reply::new(403, "").never_reads_body()]).await;
+    // The source owns the sender, so `source_dropped` fails when the source is dropped.
     let (held_by_source, source_dropped) = oneshot::channel::<()>();
     let body = source(chunk).map(move |part| {
         assert!(!held_by_source.is_closed());
@@ -190,8 +195,8 @@ async fn timeout_after_last_byte_is_unknown() {
     let plan = plan(1000);
     let server = ScriptedServer::with_replies([Reply::silence()]).await;
     let tiktok = server.client_with_timeouts(|timeouts| {
-        timeouts.idle = Duration::from_millis(50);
-        timeouts.answer = Duration::from_millis(50);
+        timeouts.chunk_stall = Duration::from_millis(50);
+        timeouts.chunk_response = Duration::from_millis(50);
     });
     let chunk = plan.last();
     let outcome = tiktok.put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, source(chunk)).await;
@@ -202,16 +207,17 @@ async fn timeout_after_last_byte_is_unknown() {
 async fn stall_is_attributed_to_server_or_source() {
     let plan = plan(10_000_000);
     let chunk = plan.last();
-    let impatient =
-        |server: &ScriptedServer| server.client_with_timeouts(|timeouts| timeouts.idle = Duration::from_millis(100));
+    let client_of = |server: &ScriptedServer| {
+        server.client_with_timeouts(|timeouts| timeouts.chunk_stall = Duration::from_millis(100))
+    };
 
     let server = ScriptedServer::with_replies([Reply::silence().never_reads_body()]).await;
-    let outcome = impatient(&server).put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, source(chunk)).await;
+    let outcome = client_of(&server).put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, source(chunk)).await;
     assert!(matches!(outcome, ChunkOutcome::Unknown { .. }), "a server that stops reading: {outcome}");
 
     let server = ScriptedServer::with_replies([Reply::hang_up()]).await;
     let stalled = stream::pending::<Part>();
-    let outcome = impatient(&server).put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, stalled).await;
+    let outcome = client_of(&server).put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, stalled).await;
     assert_eq!(outcome, ChunkOutcome::SourceFailed(SourceFault::Stalled));
     server.wait_for_requests(1).await;
 }

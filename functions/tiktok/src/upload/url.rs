@@ -16,13 +16,11 @@ pub struct UploadUrl(SecretString);
 
 impl UploadUrl {
     /// Wraps a URL that came from TikTok or from storage. It is checked when it is used.
-    #[must_use]
     pub fn restore(url: SecretString) -> Self {
         Self(url)
     }
 
     /// Returns the URL, for storage.
-    #[must_use]
     pub fn secret(&self) -> &SecretString {
         &self.0
     }

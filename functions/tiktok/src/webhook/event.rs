@@ -66,7 +66,6 @@ impl DeauthorizationReason {
     }
 
     /// Returns the reason for people.
-    #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
             Self::ByUser => "the user removed the app in TikTok",
@@ -117,6 +116,7 @@ fn publish_event(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEv
             video().map_or(EventKind::Status(PublishStatus::Published), EventKind::Public)
         }
         "post.publish.no_longer_publicaly_available" | "post.publish.no_longer_publicly_available" => {
+            // Without an id of the withdrawn video, the event is `Event::Other`.
             EventKind::Withdrawn(video()?)
         }
         _ => return None,

@@ -1,6 +1,5 @@
 //! Verifies the signature of a webhook: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with the
-//! app's secret as the key.
-//! <https://developers.tiktok.com/doc/webhooks-verification>
+//! app's secret as the key. <https://developers.tiktok.com/doc/webhooks-verification>
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use domain::secret::{ExposeSecret, SecretString};
@@ -11,8 +10,8 @@ use sha2::Sha256;
 /// How old a signature may be: 72 hours and 10 minutes.
 ///
 /// TikTok retries for 72 hours and does not say whether it signs each retry anew, so a shorter limit could reject
-/// TikTok's retries for three days. The long limit is safe: a webhook that is sent again, by TikTok or by an attacker,
-/// changes nothing that the first one did not.
+/// TikTok's retries for three days. The long limit is safe: a webhook that is sent again, by TikTok or by an
+/// attacker, changes nothing that the first one did not.
 const MAX_AGE: SignedDuration = SignedDuration::from_secs(72 * 3600 + 600);
 /// How far TikTok's clock may be ahead of ours.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);

@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::*;
 
-/// A test vector of our own, because TikTok's pages have none that can be verified.
+/// A test vector of our own, signed with the secret `secret`, because TikTok's pages have none that can be verified.
 const BODY: &str = r#"{"client_key":"ck","event":"post.publish.complete","create_time":1615338610,"user_openid":"o1","content":"{\"publish_id\":\"v_pub_file~v2-1.1\",\"publish_type\":\"DIRECT_POST\"}"}"#;
 const SIGNATURE: &str = "t=1633174587,s=f9bff4eb9ce4721b9fb09d379d95ca242ffb28ec119089c2b52804d84f0c0331";
 const SIGNED_AT: i64 = 1_633_174_587;
@@ -106,6 +106,7 @@ fn old_secret_is_accepted_only_during_rotation() {
 
 #[test]
 fn signature_is_accepted_within_skew_and_maximum_age() {
+    // In seconds. The clock skew may be 300 s; the maximum age is three days and 600 s.
     let three_days = 72 * 3600;
     for offset in [-300, 0, three_days, three_days + 600] {
         assert!(open_at(SIGNED_AT + offset, SIGNATURE).is_ok(), "{offset} s");

@@ -1,4 +1,4 @@
-//! The HTML of the authorization page: plain, without script, for people to click and for tests to post.
+//! The HTML of the authorization page, without script: a person clicks its buttons, a test posts its form.
 //!
 //! Every value that comes from a request or from the control interface is escaped.
 
@@ -15,9 +15,10 @@ use crate::world::World;
 pub(super) fn authorization(world: &World, scopes: &BTreeSet<Scope>, call: &ApiCall) -> String {
     let mut users = String::new();
     for (index, user) in world.users.values().enumerate() {
-        let first = index == 0 && world.settings.signed_in.is_none();
-        let signed_in = world.settings.signed_in.as_ref() == Some(&user.open_id);
-        let checked = if first || signed_in { " checked" } else { "" };
+        // Preselects the signed-in user, or the first user if no user is signed in.
+        let is_preselected =
+            world.settings.signed_in.as_ref().map_or(index == 0, |signed_in| *signed_in == user.open_id);
+        let checked = if is_preselected { " checked" } else { "" };
         let (id, name) = (escape(user.open_id.as_str()), escape(&user.nickname));
         let handle = escape(&user.username);
         let _ = writeln!(

@@ -91,7 +91,7 @@ impl Control {
         self.command(Method::PUT, "/settings", settings).await
     }
 
-    /// Reads the settings, changes them and writes them back. Not atomic.
+    /// Reads the settings, changes them and writes them back. Not atomic: a change in between is lost.
     pub async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> ControlResult {
         let mut settings = self.settings().await?;
         change(&mut settings);

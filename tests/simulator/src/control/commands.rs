@@ -171,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// Removes a user's authorization of the app: by the user or, for other reasons, by TikTok.
+    /// Removes a user's authorization of the app. `reason` is the number in the webhook; 1: the user disconnected it.
     pub(crate) fn disconnect(&mut self, user: &OpenId, reason: u8) -> Result<(), CommandError> {
         self.require_user(user)?;
         let now = self.clock.now();
@@ -197,7 +197,7 @@ impl World {
         self.calls.iter().skip(after).cloned().collect()
     }
 
-    /// Posts a draft from the creator's inbox. As on TikTok, the same draft can be posted repeatedly.
+    /// Posts a draft from the creator's inbox. As on TikTok, a creator can post the same draft repeatedly.
     pub(crate) fn post_draft(&mut self, id: &PublishId, draft: DraftPost) -> Result<(), CommandError> {
         let index = self.require_publish(id)?;
         let publish = &self.publishes[index];

@@ -33,8 +33,8 @@ impl<T: Copy> Undocumented<T> {
 
     /// Returns the value and records the read.
     ///
-    /// Read a setting only right before behaviour that depends on it. An unnecessary read makes runs look different that
-    /// are not.
+    /// Read a setting only right before behaviour that depends on it. After an unnecessary read, the campaigns no longer
+    /// skip runs that cannot differ.
     #[must_use]
     pub fn read(&self) -> T {
         self.was_read.store(true, Ordering::SeqCst);

@@ -1,6 +1,7 @@
-//! The headers of a PUT to an upload URL. Each one is required, and only the documented form is accepted.
+//! The headers of a PUT to an upload URL. `Content-Type`, `Content-Length` and `Content-Range` are required, in exactly
+//! the documented form; `Authorization` is refused.
 //!
-//! These checks do not depend on the upload's progress; `Upload::begin` checks that.
+//! `Upload::begin` checks whether the range is the next one.
 
 use axum::http::{HeaderMap, header};
 
@@ -46,6 +47,8 @@ impl UploadHeaders {
     }
 
     /// Checks the other headers and returns the declared range. `earlier_type` is the `Content-Type` of earlier chunks.
+    ///
+    /// A missing `Content-Range` or a wrong total is answered with 416, every other error with 400.
     pub(crate) fn check(&self, plan: ChunkPlan, earlier_type: Option<&str>) -> Result<Range, UploadError> {
         if !MEDIA_TYPES.contains(&self.content_type.as_str()) {
             return Err(malformed(

@@ -33,7 +33,7 @@ use super::transfer::{ActiveTransfer, ChunkReceiver};
 /// How long a PUT waits for an earlier PUT to the same URL, whose client may just have disconnected.
 const EARLIER_PUT_TIMEOUT: Duration = Duration::from_millis(500);
 const EARLIER_PUT_CHECK_INTERVAL: Duration = Duration::from_millis(5);
-/// How many bytes of a refused body are read before the connection is closed, at most.
+/// How many bytes of a refused body are read before the answer is sent, at most.
 const MAX_DRAINED_BYTES: u64 = 256_000_000;
 
 /// Answers a PUT.
@@ -173,6 +173,7 @@ async fn begin(
             let found = url_parameters(call).and_then(|(id, token)| world.find_upload(id, token));
             let index = found.ok_or_else(unknown_upload)?;
             let publish = &mut world.publishes[index];
+            // The URL of a failed publish is unknown; once it has expired, `Upload::begin` answers 403.
             if matches!(publish.state, PublishState::Failed { .. }) && publish.upload.expires_at > now {
                 return Err(unknown_upload());
             }
@@ -230,7 +231,7 @@ struct Transfer {
 }
 
 impl Transfer {
-    /// Ends the transfer after the last byte of the body, and returns the answer and the code for the log.
+    /// Ends the transfer after the end of the body. Returns the answer and its code for the log; `None` after a reset.
     fn finish(mut self) -> Option<(Reply, &'static str)> {
         let receiver = self.receiver.take()?;
         let mut world = self.shared.lock();

@@ -35,7 +35,7 @@ pub(crate) async fn run(shared: Arc<SharedWorld>, client: reqwest::Client) {
 
 async fn deliver(shared: Arc<SharedWorld>, client: reqwest::Client, url: String, attempt: Attempt) {
     let secret = shared.lock().app.client_secret.clone();
-    let Some(signature) = signature(&secret, attempt.signed_at, &attempt.body) else {
+    let Some(signature) = signature(&secret, attempt.signature_time, &attempt.body) else {
         return;
     };
     let sent = client

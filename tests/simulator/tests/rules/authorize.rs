@@ -92,8 +92,10 @@ async fn code_is_exchanged_for_a_pair_once() {
     assert_eq!((status, back["state"].as_str()), (302, "state-1"));
     assert_eq!(back["scopes"], "user.info.basic,video.publish");
     let code = &back["code"];
+    // As in real codes: a client must encode these characters.
     assert!(code.contains('*') && code.contains('!'));
 
+    // Differs by a slash. The refused exchange does not use up the code.
     let wrong_redirect = exchange_code(&client, code, "https://example.com/back/", "").await;
     assert_eq!(wrong_redirect["error"], "invalid_request");
     let pair = exchange_code(&client, code, WEB_REDIRECT, "").await;
@@ -107,6 +109,7 @@ async fn code_is_exchanged_for_a_pair_once() {
 async fn expired_code_is_refused() {
     let client = client().await;
     let (_, _, back) = visit(&client, &request(WEB_REDIRECT), Some(&ALLOW)).await;
+    // The default of `code_ttl_s`.
     client.tiktok.advance(300);
     let response = exchange_code(&client, &back["code"], WEB_REDIRECT, "").await;
     assert_eq!(response["error"], "invalid_grant");
@@ -115,6 +118,7 @@ async fn expired_code_is_refused() {
 #[tokio::test]
 async fn user_may_grant_some_scopes_or_deny() {
     let client = client().await;
+    // `ALLOW` without `video.publish`.
     let only_basic = [&ALLOW[..2], &ALLOW[3..]].concat();
     let (_, _, back) = visit(&client, &request(WEB_REDIRECT), Some(&only_basic)).await;
     assert_eq!(back["scopes"], "user.info.basic");
@@ -152,6 +156,7 @@ async fn other_invalid_requests_redirect_with_an_error() {
     assert_eq!(error(request_with("response_type", "token")).await, "unsupported_response_type");
     assert_eq!(error(request_with("scope", "video.post")).await, "invalid_scope");
     assert_eq!(error(request_with("state", "")).await, "invalid_request");
+    // A desktop app's request without a PKCE challenge.
     assert_eq!(error(request(LOOPBACK_REDIRECT)).await, "invalid_request");
 }
 

@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 use simulator::{Config, Endpoint, OpenId, PublishId, Scope, Settings, Simulator, User};
 
 pub(crate) const MB: u64 = 1_000_000;
+/// Seconds from the last byte of an upload to the end of its processing: the default of `processing_ms`.
+pub(crate) const PROCESSING_S: u64 = 2;
+/// Seconds from publication to public availability: the default of `moderation_ms`.
+pub(crate) const MODERATION_S: u64 = 1;
 
 /// A running simulator with one user, who granted every scope.
 pub(crate) struct Client {
@@ -51,25 +55,25 @@ impl Client {
         read_response(request.send().await.unwrap()).await
     }
 
-    /// Starts a direct post of a file with one chunk, after the `creator_info/query` that it requires.
+    /// Starts a direct post of a file of `size` bytes in one chunk, after the `creator_info/query` that it requires.
     pub(crate) async fn start_direct(&self, size: u64) -> StartedUpload {
         self.start_direct_in_chunks(size, size, 1).await
     }
 
-    /// Starts a direct post with a chunk plan, after the `creator_info/query` that it requires.
+    /// Starts a direct post of `size` bytes in `count` chunks of `chunk` bytes, after its `creator_info/query`.
     pub(crate) async fn start_direct_in_chunks(&self, size: u64, chunk: u64, count: u64) -> StartedUpload {
         self.post(Endpoint::CreatorInfo, &json!({})).await;
         let body = direct_init_body(size, chunk, count);
         started_upload(self.post(Endpoint::DirectInit, &body).await)
     }
 
-    /// Starts a draft of a file with one chunk.
+    /// Starts a draft of a file of `size` bytes in one chunk.
     pub(crate) async fn start_draft(&self, size: u64) -> StartedUpload {
         let body = json!({ "source_info": source_info(size, size, 1) });
         started_upload(self.post(Endpoint::InboxInit, &body).await)
     }
 
-    /// Puts `bytes` at offset `first`, with correct headers.
+    /// Puts `bytes` at offset `first` of a file of `total` bytes, with correct headers.
     pub(crate) async fn put(&self, upload: &StartedUpload, first: u64, bytes: &[u8], total: u64) -> PutResponse {
         let request = self.put_request(upload, first, bytes, total);
         PutResponse::read(&request.send().await.unwrap())
@@ -161,7 +165,7 @@ pub(crate) fn source_info(size: u64, chunk: u64, count: u64) -> Value {
     })
 }
 
-/// Builds the body of a direct init for a public post.
+/// Builds the body of a direct init for a public post. `size` and `chunk` are in bytes.
 pub(crate) fn direct_init_body(size: u64, chunk: u64, count: u64) -> Value {
     json!({
         "post_info": {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use simulator::{ChunkOutcome, Effect, Ending, Endpoint, FailReason, Fault, FaultKind, Moment, WrongShape};
 
-use crate::client::{Client, StartedUpload, direct_init_body, mp4_file, status_and_code};
+use crate::client::{Client, PROCESSING_S, StartedUpload, direct_init_body, mp4_file, status_and_code};
 
 /// Calls a v2 endpoint. Returns the HTTP status and the unparsed body.
 async fn call(client: &Client, endpoint: Endpoint) -> Result<(u16, String), reqwest::Error> {
@@ -83,12 +83,14 @@ async fn reset_during_a_call_prevents_its_effect() {
     }
     let entry = client.tiktok.entry(&upload.id).unwrap();
     assert_eq!(entry.bytes_received, 0);
+    // The first reset precedes any transfer, the second aborts one, and the third discards one that arrived whole.
     let outcomes: Vec<_> = entry.chunks.iter().map(|chunk| chunk.outcome).collect();
     assert_eq!(outcomes, [ChunkOutcome::Aborted, ChunkOutcome::Discarded]);
 
     inject(&client, Endpoint::DirectInit, FaultKind::ResetBeforeBody);
     let error = call(&client, Endpoint::DirectInit).await.unwrap_err();
     assert!(was_reset(&error), "{error:?}");
+    // Only the publish from the beginning of this test.
     assert_eq!(client.tiktok.ledger().publishes.len(), 1);
     assert_eq!(put(&client, &upload).await.unwrap(), 201);
     assert!(client.violated_rules().is_empty());
@@ -107,13 +109,14 @@ async fn call_with_a_lost_answer_takes_effect() {
     inject(&client, Endpoint::Upload, lose_answer(Ending::Reset));
     let error = put(&client, &upload).await.unwrap_err();
     assert!(was_reset(&error), "{error:?}");
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     assert_eq!(client.status(&upload.id).await["status"], "PUBLISH_COMPLETE");
 
     let calls = client.tiktok.calls(0);
     let lost: Vec<_> = calls.iter().filter(|call| call.fault.as_deref() == Some("lose_answer")).collect();
     assert_eq!(lost.len(), 2);
     assert!(lost.iter().all(|call| call.http_status.is_none()));
+    // The log has the result that the client did not receive.
     assert_eq!(lost[1].code, "complete");
 }
 
@@ -128,6 +131,7 @@ async fn stall_ends_after_its_time_or_when_cleared() {
 
     let id = inject(&client, Endpoint::DirectInit, stall(None, Moment::After));
     let call = call(&client, Endpoint::DirectInit);
+    // Clears the fault once the call has taken effect, which is when it stalls.
     let clear = async {
         while client.tiktok.ledger().publishes.is_empty() {
             tokio::task::yield_now().await;
@@ -139,9 +143,10 @@ async fn stall_ends_after_its_time_or_when_cleared() {
 }
 
 #[tokio::test]
-async fn chunk_is_accepted_again_after_a_stalled_try() {
+async fn chunk_is_accepted_after_a_stalled_put_times_out() {
     let client = Client::new().await;
     let upload = client.start_direct(3000).await;
+    // The PUT meets only the first of these faults. The second would hit the next PUT, but is cleared before.
     for moment in [Moment::Before, Moment::After] {
         inject(&client, Endpoint::Upload, FaultKind::Stall { ms: None, moment });
     }
@@ -163,6 +168,7 @@ async fn slow_read_limits_the_rate_of_an_upload() {
     let began_at = Instant::now();
     let file = mp4_file(usize::try_from(size).unwrap());
     assert_eq!(client.put(&upload, 0, &file, size).await.status, 201);
+    // 250 ms at this rate, of which the test requires 100 ms.
     assert!(began_at.elapsed() >= Duration::from_millis(100));
 }
 
@@ -203,6 +209,7 @@ async fn token_or_upload_url_expires_before_the_call() {
     let body = json!({ "publish_id": upload.id });
     let response = client.post(Endpoint::StatusFetch, &body).await;
     assert_eq!(status_and_code(&response), (401, "access_token_invalid"));
+    // The token stays expired for later calls.
     let response = client.post(Endpoint::CreatorInfo, &json!({})).await;
     assert_eq!(status_and_code(&response), (401, "access_token_invalid"));
 }
@@ -219,7 +226,7 @@ async fn fail_post_fails_only_the_publish_of_its_call() {
     let failed_at_upload = client.start_direct(3000).await;
     client.tiktok.inject(fault.for_publish(failed_at_upload.id.clone()));
     assert_eq!(put(&client, &failed_at_upload).await.unwrap(), 201);
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let status = client.status(&failed).await;
     assert_eq!(status["fail_reason"], "picture_size_check_failed");
     assert_eq!(client.status(&failed_at_upload.id).await["fail_reason"], "internal");

@@ -8,6 +8,7 @@ use crate::client::{Client, MB, direct_init_body, read_response, source_info, st
 /// Sends a direct init with a changed body, which must be refused. Returns the status, code and message.
 async fn refused(client: &Client, change: impl FnOnce(&mut Value)) -> (u16, String, String) {
     client.post(Endpoint::CreatorInfo, &json!({})).await;
+    // Above the default of 6, so that the rate limit does not refuse a test's later inits.
     client.change_settings(|settings| settings.init_per_minute = 100);
     let mut body = direct_init_body(3000, 3000, 1);
     change(&mut body);
@@ -38,6 +39,7 @@ async fn invalid_chunk_plan_returns_the_observed_message() {
         })
         .await
     };
+    // The count must be floor(size / chunk), here 5; a file over 64 MB needs more than one chunk.
     let count = plan(50_000_123, 10 * MB, 6).await;
     assert_eq!(count.2, "The total chunk count is invalid");
     let size = plan(121 * MB, 64 * MB, 1).await;
@@ -83,6 +85,7 @@ async fn privacy_level_must_be_among_the_creators_options() {
         body["post_info"]["privacy_level"] = json!("FOLLOWER_OF_CREATOR");
     });
     assert_eq!(followers.await.1, "privacy_level_option_mismatch");
+    // The unchanged body asks for `PUBLIC_TO_EVERYONE`, which a private account does not offer.
     let mut user = User::new("user-1", "maker");
     user.visibility = Visibility::Private;
     client.tiktok.put_user(user);
@@ -112,10 +115,12 @@ async fn direct_init_without_recent_creator_info_is_a_violation() {
     let body = direct_init_body(3000, 3000, 1);
     client.post(Endpoint::DirectInit, &body).await;
     assert_eq!(client.violated_rules(), [Rule::Freshness]);
+    // After a query, an init adds no violation.
     client.post(Endpoint::CreatorInfo, &json!({})).await;
     client.post(Endpoint::DirectInit, &body).await;
     assert_eq!(client.violated_rules(), [Rule::Freshness]);
     client.post(Endpoint::CreatorInfo, &json!({})).await;
+    // One second more than the default of `creator_info_max_age_s`.
     client.tiktok.advance(901);
     client.post(Endpoint::DirectInit, &body).await;
     assert_eq!(client.violated_rules(), [Rule::Freshness; 2]);
@@ -144,6 +149,7 @@ async fn slash_method_content_type_and_token_are_required() {
     let url = client.url(Endpoint::CreatorInfo);
     let send = async |request: reqwest::RequestBuilder| read_response(request.send().await.unwrap()).await.0;
     let post = |url: &str| client.http.post(url).bearer_auth(&client.token);
+    // In this order: no final slash, GET instead of POST, no `Content-Type`, no access token.
     assert_eq!(send(post(url.trim_end_matches('/')).json(&json!({}))).await, 404);
     let get = client.http.get(&url).bearer_auth(&client.token);
     assert_eq!(send(get).await, 405);

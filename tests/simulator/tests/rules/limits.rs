@@ -3,7 +3,7 @@
 use serde_json::json;
 use simulator::{AccountStanding, Audit, Endpoint, OpenId, Rule, Scope, User, Visibility};
 
-use crate::client::{Client, direct_init_body, mp4_file, source_info, status_and_code};
+use crate::client::{Client, PROCESSING_S, direct_init_body, mp4_file, source_info, status_and_code};
 
 /// Calls an endpoint several times. Returns the `error.code` of each response.
 async fn call_repeatedly(client: &Client, endpoint: Endpoint, times: usize) -> Vec<String> {
@@ -23,6 +23,7 @@ async fn call_repeatedly(client: &Client, endpoint: Endpoint, times: usize) -> V
 #[tokio::test]
 async fn calls_over_the_rate_limit_are_refused() {
     let client = Client::new().await;
+    // The default limits per minute are 20 and 6.
     let codes = call_repeatedly(&client, Endpoint::CreatorInfo, 21).await;
     assert_eq!(codes[19..], ["ok", "rate_limit_exceeded"]);
     let codes = call_repeatedly(&client, Endpoint::DirectInit, 7).await;
@@ -30,6 +31,7 @@ async fn calls_over_the_rate_limit_are_refused() {
     assert_eq!(client.violated_rules(), [Rule::RateLimit; 2]);
     client.tiktok.advance(60);
     assert_eq!(call_repeatedly(&client, Endpoint::DirectInit, 1).await, ["ok"]);
+    // Each endpoint has its own limit: this call fails only because its body has no `publish_id`.
     let response = client.post(Endpoint::StatusFetch, &json!({})).await;
     assert_eq!(status_and_code(&response), (400, "invalid_params"));
 }
@@ -53,6 +55,7 @@ async fn sixth_pending_draft_is_refused() {
     client.change_settings(|settings| settings.init_per_minute = 100);
     let codes = call_repeatedly(&client, Endpoint::InboxInit, 6).await;
     assert_eq!(codes[4..], ["ok", "spam_risk_too_many_pending_share"]);
+    // A failed draft is no longer pending.
     let drafts = client.tiktok.ledger().publishes;
     let reason = simulator::FailReason::Internal;
     client.tiktok.fail(&drafts[0].publish_id, reason).unwrap();
@@ -66,6 +69,7 @@ async fn banned_creator_is_refused() {
     user.standing = AccountStanding::Banned;
     client.tiktok.put_user(user);
     let banned = "spam_risk_user_banned_from_posting";
+    // A query refuses under HTTP 200, the default of `creator_info_refusal_http_status`; an init under 403.
     let response = client.post(Endpoint::CreatorInfo, &json!({})).await;
     assert_eq!(status_and_code(&response), (200, banned));
     let response = client.post(Endpoint::DirectInit, &direct_init_body(3000, 3000, 1)).await;
@@ -96,6 +100,7 @@ async fn unaudited_app_has_at_most_five_active_users() {
     let mut client = Client::new().await;
     client.change_settings(|settings| {
         settings.audit = Audit::Pending;
+        // The smaller cap applies: an unaudited app's is 5 (`UNAUDITED_ACTIVE_USER_CAP` in `init`).
         settings.active_user_cap = Some(100);
     });
     let mut codes = Vec::new();
@@ -135,7 +140,7 @@ async fn posting_a_draft_makes_room_for_another() {
     client.change_settings(|settings| settings.pending_drafts_cap = 1);
     let upload = client.start_draft(3000).await;
     client.put(&upload, 0, &mp4_file(3000), 3000).await;
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let full = "spam_risk_too_many_pending_share";
     assert_eq!(call_repeatedly(&client, Endpoint::InboxInit, 1).await, [full]);
     let draft = simulator::DraftPost { title: String::new(), privacy_level: simulator::PrivacyLevel::SelfOnly };

@@ -60,6 +60,7 @@ async fn old_refresh_token_can_stay_valid() {
 async fn tokens_expire_after_their_lifetimes() {
     let client = Client::new().await;
     let old = issue_pair(&client);
+    // The default lifetimes: 2 hours for an access token, 180 days for a refresh token.
     client.tiktok.advance(7200);
     let response = client.post(Endpoint::CreatorInfo, &json!({})).await;
     assert_eq!(status_and_code(&response), (401, "access_token_invalid"));
@@ -101,6 +102,7 @@ async fn invalid_token_form_is_refused() {
     assert_eq!(error("key-1", "", grant).await, "invalid_request");
     let grant = "password";
     assert_eq!(error("key-1", "secret-1", grant).await, "unsupported_grant_type");
+    // JSON instead of a form.
     let (status, response) = client.post(Endpoint::Token, &json!({})).await;
     assert_eq!((status, &response["error"]), (400, &json!("invalid_request")));
     let expected = [Rule::OAuth, Rule::OAuth, Rule::OAuth, Rule::OAuth, Rule::ContentType];
@@ -139,6 +141,7 @@ async fn calls_with_invalid_tokens_are_logged_for_their_user() {
     let client = Client::new().await;
     let old = issue_pair(&client);
     refresh(&client, &old.refresh_token).await;
+    // The first refresh has invalidated this refresh token.
     refresh(&client, &old.refresh_token).await;
     client.tiktok.expire_tokens(&client.user, TokenKind::Access).unwrap();
     client.post(Endpoint::CreatorInfo, &json!({})).await;

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use simulator::{Endpoint, OpenId, Scope, User, Visibility};
 
-use crate::client::{Client, read_response, status_and_code};
+use crate::client::{Client, MODERATION_S, PROCESSING_S, read_response, status_and_code};
 
+/// Calls `user/info` for a comma-separated list of fields. Returns the HTTP status and the body.
 async fn user_info(client: &Client, token: &str, fields: &str) -> (u16, Value) {
     let url = format!("{}?fields={fields}", client.url(Endpoint::UserInfo));
     let request = client.http.get(url).bearer_auth(token);
@@ -21,16 +22,19 @@ async fn user_info_returns_only_the_requested_fields() {
 }
 
 #[tokio::test]
-async fn user_info_field_requires_its_scope() {
+async fn user_info_requires_known_fields_and_their_scopes() {
     let client = Client::new().await;
     let user = OpenId::new("user-1");
     let pair = client.tiktok.grant(&user, &[Scope::UserInfoBasic]).unwrap();
+    // `username` needs `user.info.profile`.
     let response = user_info(&client, &pair.access_token, "open_id,username").await;
     assert_eq!(status_and_code(&response), (400, "scope_permission_missed"));
+    // A user has no `height`.
     let response = user_info(&client, &pair.access_token, "open_id,height").await;
     assert_eq!(status_and_code(&response), (400, "invalid_params"));
     let response = user_info(&client, &pair.access_token, "").await;
     assert_eq!(status_and_code(&response), (400, "invalid_params"));
+    // Without any `user.info` scope, the token may not call the endpoint at all: 401 before the fields are checked.
     let pair = client.tiktok.grant(&user, &[Scope::VideoList]).unwrap();
     let response = user_info(&client, &pair.access_token, "open_id").await;
     assert_eq!(status_and_code(&response), (401, "scope_not_authorized"));
@@ -58,19 +62,20 @@ async fn video_list_is_paged_newest_first() {
     let client = Client::new().await;
     for _ in 0..3 {
         client.upload_direct_post().await;
-        client.tiktok.advance(3);
+        // Only public videos are listed. The advance also gives each video another `create_time`.
+        client.tiktok.advance(PROCESSING_S + MODERATION_S);
     }
     let url = format!("{}?fields=id,create_time", client.url(Endpoint::VideoList));
     let list = async |body: Value| {
         let request = client.http.post(&url).bearer_auth(&client.token).json(&body);
         read_response(request.send().await.unwrap()).await.1["data"].take()
     };
-    let page = list(json!({ "max_count": 2 })).await;
-    assert_eq!(page["videos"].as_array().unwrap().len(), 2);
-    assert_eq!(page["has_more"], true);
-    let rest = list(json!({ "max_count": 2, "cursor": page["cursor"] })).await;
-    assert_eq!(rest["videos"].as_array().unwrap().len(), 1);
-    assert_eq!(rest["has_more"], false);
+    let first_page = list(json!({ "max_count": 2 })).await;
+    assert_eq!(first_page["videos"].as_array().unwrap().len(), 2);
+    assert_eq!(first_page["has_more"], true);
+    let last_page = list(json!({ "max_count": 2, "cursor": first_page["cursor"] })).await;
+    assert_eq!(last_page["videos"].as_array().unwrap().len(), 1);
+    assert_eq!(last_page["has_more"], false);
     let oldest = client.tiktok.ledger().publications[0].post_id.clone();
-    assert_eq!(rest["videos"][0]["id"], oldest);
+    assert_eq!(last_page["videos"][0]["id"], oldest);
 }

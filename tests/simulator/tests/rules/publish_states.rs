@@ -5,7 +5,7 @@ use simulator::{
     AccountStanding, DraftPost, Endpoint, ExpiredUpload, FailReason, Flow, PostIds, PrivacyLevel, StatusShape, User,
 };
 
-use crate::client::{Client, direct_init_body, mp4_file, started_upload};
+use crate::client::{Client, MODERATION_S, PROCESSING_S, direct_init_body, mp4_file, started_upload};
 
 #[tokio::test]
 async fn direct_post_is_published_once_and_becomes_public() {
@@ -15,8 +15,9 @@ async fn direct_post_is_published_once_and_becomes_public() {
     assert_eq!(status["status"], "PROCESSING_UPLOAD");
     assert_eq!(status["uploaded_bytes"], 3000);
 
+    // Long enough to see the published video before it is public.
     client.change_settings(|settings| settings.moderation_ms = 60_000);
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let status = client.status(&id).await;
     assert_eq!(status["status"], "PUBLISH_COMPLETE");
     assert_eq!(status["publicaly_available_post_id"], json!([]));
@@ -61,13 +62,14 @@ async fn draft_stays_in_the_inbox_until_posted() {
     let upload = client.start_draft(3000).await;
     client.put(&upload, 0, &mp4_file(3000), 3000).await;
     let draft = DraftPost { title: "Edited in the app".to_owned(), privacy_level: PrivacyLevel::PublicToEveryone };
+    // Before the end of processing, the draft is not in the inbox.
     assert!(client.tiktok.post_draft(&upload.id, draft.clone()).is_err());
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     assert_eq!(client.status(&upload.id).await["status"], "SEND_TO_USER_INBOX");
     assert!(client.tiktok.ledger().publications.is_empty());
 
     client.tiktok.post_draft(&upload.id, draft).unwrap();
-    client.tiktok.advance(1);
+    client.tiktok.advance(MODERATION_S);
     let status = client.status(&upload.id).await;
     assert_eq!(status["status"], "PUBLISH_COMPLETE");
     assert_eq!(status["publicaly_available_post_id"].as_array().unwrap().len(), 1);
@@ -79,7 +81,7 @@ async fn draft_stays_in_the_inbox_until_posted() {
 async fn post_ids_setting_selects_their_json_type() {
     let client = Client::new().await;
     let id = client.upload_direct_post().await;
-    client.tiktok.advance(3);
+    client.tiktok.advance(PROCESSING_S + MODERATION_S);
     let ids = async |shape| {
         client.change_settings(|settings| settings.post_ids = shape);
         client.status(&id).await["publicaly_available_post_id"].take()
@@ -96,7 +98,7 @@ async fn legacy_status_contains_video_link_and_cover() {
     client.change_settings(|settings| settings.status_shape = StatusShape::Legacy);
     let id = client.upload_direct_post().await;
     assert_eq!(client.status(&id).await["status"], "PROCESSING_UPLOAD");
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let status = client.status(&id).await;
     assert_eq!(status["status"], "PUBLISHED");
     let video = status["video_id"].as_str().unwrap();
@@ -110,7 +112,7 @@ async fn file_that_is_no_video_fails_after_processing() {
     let upload = client.start_direct(10).await;
     client.put(&upload, 0, b"not a clip", 10).await;
     assert_eq!(client.status(&upload.id).await["status"], "PROCESSING_UPLOAD");
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let expected = json!({ "status": "FAILED", "fail_reason": "file_format_check_failed" });
     assert_eq!(client.status(&upload.id).await, expected);
     assert!(client.tiktok.ledger().publications.is_empty());
@@ -126,7 +128,7 @@ async fn video_over_the_creators_maximum_duration_fails() {
     let size = file.len() as u64;
     let upload = client.start_direct(size).await;
     client.put(&upload, 0, &file, size).await;
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let status = client.status(&upload.id).await;
     assert_eq!(status["fail_reason"], "duration_check_failed");
     let entry = client.tiktok.entry(&upload.id).unwrap();
@@ -138,7 +140,7 @@ async fn publish_fails_if_the_creator_removes_the_app() {
     let client = Client::new().await;
     let id = client.upload_direct_post().await;
     client.tiktok.disconnect(&client.user, 1).unwrap();
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let entry = client.tiktok.entry(&id).unwrap();
     assert_eq!(entry.fail_reason, Some(FailReason::AuthRemoved));
     let (status, _) = client.post(Endpoint::CreatorInfo, &json!({})).await;
@@ -151,8 +153,9 @@ async fn post_of_a_risky_creator_fails_after_processing() {
     let id = client.upload_direct_post().await;
     let mut user = User::new("user-1", "maker");
     user.standing = AccountStanding::Risky;
+    // The standing at the end of processing counts, not the one during the init.
     client.tiktok.put_user(user);
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     assert_eq!(client.status(&id).await["fail_reason"], "spam_risk");
 }
 
@@ -160,6 +163,7 @@ async fn post_of_a_risky_creator_fails_after_processing() {
 async fn expired_upload_setting_selects_the_state() {
     let client = Client::new().await;
     let upload = client.start_direct(3000).await;
+    // One second more than the default of `upload_url_ttl_s`.
     client.tiktok.advance(3601);
     assert_eq!(client.status(&upload.id).await["status"], "PROCESSING_UPLOAD");
     client.change_settings(|settings| settings.expired_upload.set(ExpiredUpload::Fails));
@@ -196,7 +200,7 @@ async fn upload_cannot_be_cancelled() {
 async fn public_video_is_listed_until_taken_down() {
     let client = Client::new().await;
     let id = client.upload_direct_post().await;
-    client.tiktok.advance(3);
+    client.tiktok.advance(PROCESSING_S + MODERATION_S);
     let video = client.tiktok.entry(&id).unwrap().post_ids[0].clone();
     let find = async || -> Value {
         let url = client.url(Endpoint::VideoQuery);
@@ -218,7 +222,7 @@ async fn public_video_is_listed_until_taken_down() {
     assert!(client.tiktok.take_down(&id).is_err());
 }
 
-/// Makes an MP4 whose header states a duration.
+/// Makes an MP4 whose `mvhd` box (version 0: timescale at offset 12, duration at 16) states a duration.
 fn mp4_of_duration(seconds: u32) -> Vec<u8> {
     let mut header = vec![0; 100];
     header[12..16].copy_from_slice(&1000_u32.to_be_bytes());

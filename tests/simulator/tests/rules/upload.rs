@@ -4,12 +4,14 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use simulator::{ChunkOutcome, Container, ContentRangeCounts, RepeatedRange, Rule};
 
-use crate::client::{Client, MB, PutResponse, mp4_file};
+use crate::client::{Client, MB, PutResponse, StartedUpload, mp4_file};
 
+/// The declared chunk size.
 const CHUNK: u64 = 6 * MB;
+/// The file's size. TikTok rounds the number of chunks down (15 / 6 = 2), so the last chunk is the remaining 9 MB.
 const TOTAL: u64 = 15 * MB;
 
-/// Splits the file into its two chunks.
+/// Splits the file into its two chunks, of 6 MB and 9 MB.
 fn chunks(file: &[u8]) -> (&[u8], &[u8]) {
     file.split_at(usize::try_from(CHUNK).unwrap())
 }
@@ -17,6 +19,13 @@ fn chunks(file: &[u8]) -> (&[u8], &[u8]) {
 /// A file of `TOTAL` bytes.
 fn test_file() -> Vec<u8> {
     mp4_file(usize::try_from(TOTAL).unwrap())
+}
+
+/// Waits until the simulator has received a part of the PUT in progress, so that a later PUT cannot overtake it.
+async fn wait_for_first_bytes(client: &Client, upload: &StartedUpload) {
+    while client.tiktok.entry(&upload.id).unwrap().bytes_in_flight == 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -57,6 +66,7 @@ async fn range_not_next_in_the_plan_is_refused() {
     let file = test_file();
     let (first, rest) = chunks(&file);
     let upload = client.start_direct_in_chunks(TOTAL, CHUNK, 2).await;
+    // In this order: the second chunk first, a part of the first chunk, a total other than the declared size.
     assert_eq!(client.put(&upload, CHUNK, rest, TOTAL).await.status, 416);
     assert_eq!(client.put(&upload, 0, &first[..100], TOTAL).await.status, 416);
     assert_eq!(client.put(&upload, 0, first, TOTAL + 1).await.status, 416);
@@ -75,6 +85,7 @@ async fn repeated_range_setting_selects_the_answer() {
         client.change_settings(|settings| settings.repeated_range.set(repeated_range));
         client.put(&upload, 0, first, TOTAL).await.status
     };
+    // `Accepted` answers as for a new chunk: 206 while a chunk is missing, 201 once the file is complete.
     assert_eq!(put_again(RepeatedRange::Refused).await, 416);
     assert_eq!(put_again(RepeatedRange::Created).await, 201);
     assert_eq!(put_again(RepeatedRange::Accepted).await, 206);
@@ -83,8 +94,10 @@ async fn repeated_range_setting_selects_the_answer() {
 
     let entry = client.tiktok.entry(&upload.id).unwrap();
     assert_eq!(entry.sha256.unwrap(), HEXLOWER.encode(&Sha256::digest(&file)));
+    // Four PUTs repeated the first chunk. The refused one was answered before its transfer began, so three are recorded.
     let repeated = |chunk: &&simulator::ChunkTransfer| chunk.outcome == ChunkOutcome::Repeated;
     assert_eq!(entry.chunks.iter().filter(repeated).count(), 3);
+    // A client that lost an answer must send the chunk again, so the same bytes again are no violation.
     assert!(client.violated_rules().is_empty());
 }
 
@@ -101,31 +114,35 @@ async fn repeated_range_with_other_bytes_is_a_violation() {
 }
 
 #[tokio::test]
-async fn every_upload_header_is_required_and_exact() {
+async fn missing_wrong_or_extra_upload_header_is_refused() {
     let client = Client::new().await;
     let upload = client.start_direct(3000).await;
     let file = mp4_file(3000);
-    let put = async |name: &str, value: &str| {
+    // Replaces one header of a correct PUT, or removes it if `value` is `None`.
+    let put_with = async |name: &str, value: Option<&str>| {
         let request = client.put_request(&upload, 0, &file, 3000);
         let (http, request) = request.build_split();
         let mut request = request.unwrap();
         let name: reqwest::header::HeaderName = name.parse().unwrap();
         request.headers_mut().remove(&name);
-        if !value.is_empty() {
+        if let Some(value) = value {
             request.headers_mut().insert(name, value.parse().unwrap());
         }
         PutResponse::read(&http.execute(request).await.unwrap()).status
     };
-    assert_eq!(put("content-range", "").await, 416);
-    assert_eq!(put("content-range", "bytes 0-2999").await, 400);
-    assert_eq!(put("content-range", "bytes 0-2998/3000").await, 400);
-    assert_eq!(put("content-type", "").await, 400);
-    assert_eq!(put("content-type", "application/octet-stream").await, 400);
-    assert_eq!(put("authorization", "Bearer access-1").await, 400);
+    // TikTok was observed to answer 416 to a PUT without a range. The other headers are malformed: 400.
+    assert_eq!(put_with("content-range", None).await, 416);
+    assert_eq!(put_with("content-range", Some("bytes 0-2999")).await, 400);
+    // One byte less than `Content-Length`.
+    assert_eq!(put_with("content-range", Some("bytes 0-2998/3000")).await, 400);
+    assert_eq!(put_with("content-type", None).await, 400);
+    assert_eq!(put_with("content-type", Some("application/octet-stream")).await, 400);
+    // An upload URL needs no access token, and the client must not send one there.
+    assert_eq!(put_with("authorization", Some("Bearer access-1")).await, 400);
     let expected =
         [Rule::Headers, Rule::Headers, Rule::Headers, Rule::ContentType, Rule::ContentType, Rule::Credentials];
     assert_eq!(client.violated_rules(), expected);
-    assert_eq!(put("x-nothing", "").await, 201);
+    assert_eq!(client.put(&upload, 0, &file, 3000).await.status, 201);
 }
 
 #[tokio::test]
@@ -159,9 +176,10 @@ async fn chunked_transfer_encoding_is_refused() {
 }
 
 #[tokio::test]
-async fn upload_url_expires_after_an_hour() {
+async fn upload_url_expires_after_an_hour_or_on_command() {
     let client = Client::new().await;
     let upload = client.start_direct(3000).await;
+    // The default of `upload_url_ttl_s`.
     client.tiktok.advance(3600);
     assert_eq!(client.put(&upload, 0, &mp4_file(3000), 3000).await.status, 403);
     let upload = client.start_direct(3000).await;
@@ -195,7 +213,7 @@ async fn second_put_during_a_put_is_a_violation() {
     let upload = client.start_direct(3000).await;
     let (sender, body) = futures::channel::mpsc::unbounded::<Result<Vec<u8>, std::io::Error>>();
     let file = mp4_file(3000);
-    let slow = client
+    let first_put = client
         .http
         .put(&upload.url)
         .header("content-type", "video/mp4")
@@ -203,16 +221,15 @@ async fn second_put_during_a_put_is_a_violation() {
         .header("content-range", "bytes 0-2999/3000")
         .body(reqwest::Body::wrap_stream(body));
     sender.unbounded_send(Ok(file[..1000].to_vec())).unwrap();
-    let slow = tokio::spawn(slow.send());
-    while client.tiktok.entry(&upload.id).unwrap().bytes_in_flight == 0 {
-        tokio::task::yield_now().await;
-    }
+    let first_put = tokio::spawn(first_put.send());
+    wait_for_first_bytes(&client, &upload).await;
+    // The second PUT waits for the first one, in vain (`EARLIER_PUT_TIMEOUT` in `upload::stream`), and is refused.
     assert_eq!(client.put(&upload, 0, &file, 3000).await.status, 416);
     assert_eq!(client.violated_rules(), [Rule::Parallel]);
 
     sender.unbounded_send(Ok(file[1000..].to_vec())).unwrap();
     drop(sender);
-    assert_eq!(slow.await.unwrap().unwrap().status(), 201);
+    assert_eq!(first_put.await.unwrap().unwrap().status(), 201);
 }
 
 #[tokio::test]
@@ -231,11 +248,9 @@ async fn parallel_put_is_a_violation_though_the_first_completes() {
         .body(reqwest::Body::wrap_stream(body));
     sender.unbounded_send(Ok(first[..1000].to_vec())).unwrap();
     let first_put = tokio::spawn(first_put.send());
-    while client.tiktok.entry(&upload.id).unwrap().bytes_in_flight == 0 {
-        tokio::task::yield_now().await;
-    }
+    wait_for_first_bytes(&client, &upload).await;
     let complete_first = async {
-        // Long enough for the second PUT to arrive, and shorter than its wait of 500 ms for the first (`EARLIER_PUT_TIMEOUT`).
+        // Long enough for the second PUT to arrive, shorter than its wait for the first (`EARLIER_PUT_TIMEOUT`, 500 ms).
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         sender.unbounded_send(Ok(first[1000..].to_vec())).unwrap();
         drop(sender);
@@ -261,11 +276,10 @@ async fn chunk_can_be_sent_again_after_a_disconnect() {
         .header("content-range", "bytes 0-2999/3000")
         .body(reqwest::Body::wrap_stream(body));
     sender.unbounded_send(Ok(file[..1000].to_vec())).unwrap();
-    let disconnected = tokio::spawn(request.send());
-    while client.tiktok.entry(&upload.id).unwrap().bytes_in_flight == 0 {
-        tokio::task::yield_now().await;
-    }
-    disconnected.abort();
+    let first_put = tokio::spawn(request.send());
+    wait_for_first_bytes(&client, &upload).await;
+    // Closes the connection in the middle of the body.
+    first_put.abort();
     assert_eq!(client.put(&upload, 0, &file, 3000).await.status, 201);
     let entry = client.tiktok.entry(&upload.id).unwrap();
     assert_eq!(entry.sha256.unwrap(), HEXLOWER.encode(&Sha256::digest(&file)));

@@ -14,7 +14,7 @@ use simulator::{Settings, User, WebhookDelivery, WebhookOrder};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::client::{Client, mp4_file};
+use crate::client::{Client, MODERATION_S, PROCESSING_S, mp4_file};
 
 struct Received {
     signature: String,
@@ -66,7 +66,7 @@ async fn with_receiver(refusals: u32, settings: Settings) -> (Client, UnboundedR
 async fn webhooks_of_a_post_are_signed_and_in_order() {
     let (client, mut received) = with_receiver(0, Settings::default()).await;
     let id = client.upload_direct_post().await;
-    client.tiktok.advance(3);
+    client.tiktok.advance(PROCESSING_S + MODERATION_S);
     let complete = received.recv().await.unwrap();
     assert_eq!(complete.event(), "post.publish.complete");
     assert_eq!(complete.content()["publish_id"], id.as_str());
@@ -83,18 +83,18 @@ async fn webhooks_of_a_post_are_signed_and_in_order() {
 }
 
 #[tokio::test]
-async fn draft_failure_and_disconnect_are_reported() {
+async fn webhooks_report_delivered_draft_failed_post_and_disconnect() {
     let (client, mut received) = with_receiver(0, Settings::default()).await;
     let draft = client.start_draft(3000).await;
     client.put(&draft, 0, &mp4_file(3000), 3000).await;
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let delivered = received.recv().await.unwrap();
     assert_eq!(delivered.event(), "post.publish.inbox_delivered");
     assert_eq!(delivered.content()["publish_type"], "INBOX_SHARE");
 
     let invalid_file = client.start_direct(4).await;
     client.put(&invalid_file, 0, b"none", 4).await;
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let failed = received.recv().await.unwrap();
     assert_eq!(failed.event(), "post.publish.failed");
     assert_eq!(failed.content()["reason"], "file_format_check_failed");
@@ -107,15 +107,17 @@ async fn draft_failure_and_disconnect_are_reported() {
 
 #[tokio::test]
 async fn webhook_is_retried_until_answered_with_200() {
+    // Moderation outlasts the test, so that `post.publish.complete` is the only webhook.
     let settings = Settings { webhook_retry_ms: 10, moderation_ms: 3_600_000, ..Settings::default() };
     let (client, mut received) = with_receiver(2, settings).await;
     client.upload_direct_post().await;
-    client.tiktok.advance(2);
+    client.tiktok.advance(PROCESSING_S);
     let mut bodies = Vec::new();
     for _ in 0..3 {
         bodies.push(received.recv().await.unwrap().body);
     }
     assert!(bodies.iter().all(|body| *body == bodies[0]));
+    // The simulator records the delivery only after it has read the receiver's answer.
     while client.tiktok.webhooks()[0].delivered_at.is_none() {
         tokio::task::yield_now().await;
     }
@@ -129,7 +131,8 @@ async fn disabled_webhooks_of_a_user_are_not_sent() {
     client.tiktok.put_user(user.clone());
     client.upload_direct_post().await;
     client.tiktok.disconnect(&client.user, 1).unwrap();
-    client.tiktok.advance(3);
+    client.tiktok.advance(PROCESSING_S + MODERATION_S);
+    // Enabled again, the user's next event is the only webhook.
     client.tiktok.put_user(User { webhooks: WebhookDelivery::Enabled, ..user });
     client.tiktok.disconnect(&client.user, 1).unwrap();
     assert_eq!(received.recv().await.unwrap().event(), "authorization.removed");
@@ -141,7 +144,7 @@ async fn webhooks_can_be_duplicated_and_reversed() {
     let settings = Settings { webhook_copies: 2, webhook_order: WebhookOrder::Reversed, ..Settings::default() };
     let (client, mut received) = with_receiver(0, settings).await;
     client.upload_direct_post().await;
-    client.tiktok.advance(3);
+    client.tiktok.advance(PROCESSING_S + MODERATION_S);
     let mut events = Vec::new();
     for _ in 0..4 {
         events.push(received.recv().await.unwrap().event());

@@ -237,7 +237,8 @@ proptest! {
     fn webhooks_in_any_order_lead_to_same_state(
         (sent, received) in prop::collection::vec(events(), 1..12).prop_flat_map(|sent| (Just(sent.clone()), Just(sent).prop_shuffle())),
     ) {
-        // TikTok reports one result of a publish, and a failure of its own leads to another publish. So failures are excluded.
+        // TikTok reports one result of a publish, and a failure of its own leads to another publish. So failures are
+        // excluded.
         let no_failure = |event: &&WebhookEvent| !matches!(event.kind, EventKind::Status(PublishStatus::Failed { .. }));
         let final_state = |events: &[WebhookEvent]| {
             let apply = |post: Post, event: &WebhookEvent| post.clone().apply_event(event, start()).unwrap_or(post);

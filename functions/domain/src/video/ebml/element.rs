@@ -1,8 +1,7 @@
-//! Element headers and values of EBML files, as specified by
-//! [RFC 8794](https://www.rfc-editor.org/rfc/rfc8794).
+//! Element headers and values of EBML files, as specified by [RFC 8794](https://www.rfc-editor.org/rfc/rfc8794).
 //!
-//! This file does not know what an element is for. It does not trust a stated
-//! size: sizes are compared, and no memory is allocated for them.
+//! This file does not know what an element is for. It does not trust a stated size: sizes are compared, and no memory
+//! is allocated for them.
 
 use crate::video::error::{InspectError, ParseError};
 use crate::video::fields::FieldReader;
@@ -18,8 +17,7 @@ pub(super) struct ElementHeader {
     pub(super) end: Option<u64>,
 }
 
-/// Reads the header of the element at the cursor. Returns `None` if no header fits
-/// before `limit`.
+/// Reads the header of the element at the cursor. Returns `None` if no header fits before `limit`.
 pub(super) fn next_element(window: &Window, limit: u64) -> Result<Option<ElementHeader>, ParseError> {
     let start = window.cursor();
     let room = limit.saturating_sub(start);
@@ -46,8 +44,7 @@ pub(super) fn next_element(window: &Window, limit: u64) -> Result<Option<Element
     let mut fields = FieldReader::new(window.peek(header_len)?);
     fields.skip(id_bytes);
     let raw_size = fields.rest().iter().fold(0, |size, byte| size << 8 | u64::from(*byte));
-    // Each byte of the size carries 7 bits of the value; all bits set means an
-    // unknown size.
+    // Each byte of the size carries 7 bits of the value; all bits set means an unknown size.
     let size_mask = (1_u64 << (7 * size_len)) - 1;
     let size = raw_size & size_mask;
     let body = start + header_len;
@@ -55,8 +52,8 @@ pub(super) fn next_element(window: &Window, limit: u64) -> Result<Option<Element
     Ok(Some(ElementHeader { id, body, end }))
 }
 
-/// Returns the length in bytes, 1 to 8, of the variable-size integer that starts
-/// with this byte. Returns 9 for an invalid or a missing byte.
+/// Returns the length in bytes, 1 to 8, of the variable-size integer that starts with this byte. Returns 9 for an
+/// invalid or a missing byte.
 fn vint_len(first: &[u8]) -> u64 {
     first.first().map_or(9, |byte| u64::from(byte.leading_zeros()) + 1)
 }
@@ -69,8 +66,7 @@ pub(super) fn unsigned(value: &[u8]) -> Result<u64, InspectError> {
     Ok(value.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
-/// Reads a floating-point number. Returns `None` if the value has neither 4 nor 8
-/// bytes.
+/// Reads a floating-point number. Returns `None` if the value has neither 4 nor 8 bytes.
 pub(super) fn float(value: &[u8]) -> Option<f64> {
     match *value {
         [a, b, c, d] => Some(f32::from_be_bytes([a, b, c, d]).into()),

@@ -1,11 +1,14 @@
 //! Box headers of ISO base media files: kind, start and end of a box.
 //!
-//! This file does not know what a box is for. It does not trust a stated size:
-//! sizes are compared, and no memory is allocated for them.
+//! This file does not know what a box is for. It does not trust a stated size: sizes are compared, and no memory is
+//! allocated for them.
 
 use crate::video::error::{InspectError, ParseError};
 use crate::video::fields::FieldReader;
 use crate::video::window::Window;
+
+/// The most bytes read from a box without a table.
+pub(super) const MAX_FIELDS_LEN: u64 = 128;
 
 /// The header of one box. Positions are in bytes from the start of the file.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +21,8 @@ pub(super) struct BoxHeader {
 }
 
 impl BoxHeader {
-    /// Returns a reader of the first bytes of the box's body, at most `max_len`.
-    /// The window's cursor must be at the start of the box.
+    /// Returns a reader of the first bytes of the box's body, at most `max_len`. The window's cursor must be at the
+    /// start of the box.
     pub(super) fn fields<'w>(&self, window: &'w Window, max_len: u64) -> Result<FieldReader<'w>, ParseError> {
         let header_len = self.body - self.start;
         let len = max_len.min(self.end - self.body);
@@ -28,10 +31,19 @@ impl BoxHeader {
         fields.skip(usize::try_from(header_len).unwrap_or(usize::MAX));
         Ok(fields)
     }
+
+    /// Reads mandatory fields of a box without a table.
+    pub(super) fn read<T>(
+        &self,
+        window: &Window,
+        read: impl FnOnce(FieldReader<'_>) -> Option<T>,
+    ) -> Result<T, ParseError> {
+        Ok(read(self.fields(window, MAX_FIELDS_LEN)?).ok_or_else(|| too_short(self.kind))?)
+    }
 }
 
-/// Reads the header of the box at the cursor. Returns `None` if no header fits
-/// before `limit`. The end of the box may be beyond `limit`; the caller checks it.
+/// Reads the header of the box at the cursor. Returns `None` if no header fits before `limit`. The end of the box may
+/// be beyond `limit`; the caller checks it.
 pub(super) fn next_box(window: &Window, limit: u64) -> Result<Option<BoxHeader>, ParseError> {
     let start = window.cursor();
     let room = limit.saturating_sub(start);

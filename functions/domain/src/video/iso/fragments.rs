@@ -1,13 +1,11 @@
 //! The duration and the frame rate of a fragmented MP4 file.
 //!
-//! The movie header of such a file lists few samples or none. The samples follow
-//! in fragments (`moof`), each with its own table. The duration of the video is
-//! taken from the first of these sources that is present:
+//! The movie header of such a file lists few samples or none. The samples follow in fragments (`moof`), each with its
+//! own table. The duration of the video is taken from the first of these sources that is present:
 //!
 //! 1. `mehd`;
 //! 2. the movie header;
-//! 3. the sum of the segment indexes (`sidx`) and of the fragments that no index
-//!    covers.
+//! 3. the sum of the segment indexes (`sidx`) and of the fragments that no index covers.
 //!
 //! This file reads the fields of these boxes; [`iso`](super) finds the boxes.
 
@@ -15,8 +13,7 @@ use super::track::{TickDuration, Track};
 use crate::video::fields::FieldReader;
 use crate::video::frame_rate::FrameRate;
 
-/// The most tracks whose defaults are stored. No video has more; the defaults of
-/// further tracks are ignored.
+/// The most tracks whose defaults are stored. No video has more; the defaults of further tracks are ignored.
 const MAX_TRACKS: usize = 64;
 
 /// Sums the fragments of one video track.
@@ -32,25 +29,22 @@ pub(super) struct Fragments {
     timescale: u32,
     /// The duration in milliseconds, if `mehd` or the movie header states it.
     declared_duration_ms: Option<u64>,
-    /// The default ticks per sample in the track fragment that is being read;
-    /// `None` if that fragment belongs to another track.
+    /// The default ticks per sample in the track fragment that is being read; `None` if it belongs to another track.
     fragment_default: Option<u32>,
     /// Samples with known durations, counted for the frame rate.
     sample_count: u64,
     /// The ticks of these samples.
     sample_ticks: u64,
-    /// The ticks of the movie header's samples, of the indexes and of the
-    /// fragments outside the indexes, so far. `None` after one of unknown
-    /// duration.
+    /// The ticks of the movie header's samples, of the indexes and of the fragments outside the indexes, so far.
+    /// `None` after one of unknown duration.
     total_ticks: Option<u64>,
-    /// The end of the range that the last index covers, in bytes from the start
-    /// of the file. `total_ticks` includes the fragments before it.
+    /// The end of the range that the last index covers, in bytes from the start of the file. `total_ticks` includes
+    /// the fragments before it.
     index_end: u64,
 }
 
 impl Fragments {
-    /// Starts the sum for the track `video`, after the whole movie header was
-    /// read.
+    /// Starts the sum for the track `video`, after the whole movie header was read.
     pub(super) fn start(&mut self, video: &Track, movie: TickDuration) {
         let media = video.duration.unwrap_or_default();
         let listed_samples = video.sample_count.unwrap_or_default();
@@ -65,15 +59,13 @@ impl Fragments {
         self.total_ticks = Some(listed_ticks);
     }
 
-    /// Returns whether the duration is declared and the frame rate was measured,
-    /// so that no further fragment is needed.
+    /// Returns whether the duration is declared and the frame rate measured, so that no more fragment is needed.
     pub(super) fn is_complete(&self) -> bool {
         self.declared_duration_ms.is_some() && self.sample_ticks > 0
     }
 
-    /// Returns the position up to which the file may be skipped. It is the end of
-    /// the range that an index covers, once one fragment has stated the frame
-    /// rate; before that it is 0.
+    /// Returns the position up to which the file may be skipped. It is the end of the range that an index covers,
+    /// once one fragment has stated the frame rate; before that it is 0.
     pub(super) fn skippable_until(&self) -> u64 {
         if self.sample_ticks > 0 { self.index_end } else { 0 }
     }
@@ -83,15 +75,15 @@ impl Fragments {
         self.declared_duration_ms
     }
 
-    /// Returns the duration in milliseconds: the declared one, otherwise the sum.
-    /// Call it only after all fragments were read or skipped.
+    /// Returns the duration in milliseconds: the declared one, otherwise the sum. Call it only after all fragments
+    /// were read or skipped.
     pub(super) fn duration_ms(&self) -> Option<u64> {
         let ticks = self.total_ticks.unwrap_or_default();
         self.declared_duration_ms.or(TickDuration { timescale: self.timescale, ticks }.millis())
     }
 
-    /// Returns the average frame rate of the samples so far. Before the first
-    /// sample, returns the rate of the track's default sample duration.
+    /// Returns the average frame rate of the samples so far. Before the first sample, returns the rate of the track's
+    /// default sample duration.
     pub(super) fn frame_rate(&self) -> Option<FrameRate> {
         let (samples, ticks) = if self.sample_ticks > 0 {
             (self.sample_count, self.sample_ticks)
@@ -120,11 +112,9 @@ impl Fragments {
         Some(())
     }
 
-    /// Reads `sidx`, an index of the fragments after the box, which ends at the
-    /// position `box_end`.
+    /// Reads `sidx`, an index of the fragments after the box, which ends at the position `box_end`.
     ///
-    /// Ignores an index inside the range of an earlier index, and an index of
-    /// another track.
+    /// Ignores an index inside the range of an earlier index, and an index of another track.
     pub(super) fn segment_index(&mut self, mut fields: FieldReader<'_>, box_end: u64) -> Option<()> {
         let (version, _) = fields.version_and_flags()?;
         let track_id = fields.u32()?;
@@ -159,11 +149,9 @@ impl Fragments {
         Some(())
     }
 
-    /// Reads `trun`, a list of samples in a box that starts at the position
-    /// `box_start`.
+    /// Reads `trun`, a list of samples in a box that starts at the position `box_start`.
     ///
-    /// If `fields` ends before the table of sample durations does, the duration
-    /// of the video becomes unknown.
+    /// If `fields` ends before the table of sample durations does, the duration of the video becomes unknown.
     pub(super) fn track_run(&mut self, mut fields: FieldReader<'_>, box_start: u64) -> Option<()> {
         let Some(default) = self.fragment_default else {
             return Some(());
@@ -195,13 +183,12 @@ impl Fragments {
     }
 }
 
-/// Sums the sample durations in the table of a `trun` box with `samples` rows.
-/// Returns `None` if the table is incomplete.
+/// Sums the sample durations in the table of a `trun` box with `samples` rows; `None` if it is incomplete.
 fn sum_sample_durations(mut fields: FieldReader<'_>, flags: u32, samples: u32) -> Option<u64> {
     fields.skip(if flags & 0x1 == 0 { 0 } else { 4 })?; // data offset
     fields.skip(if flags & 0x4 == 0 { 0 } else { 4 })?; // flags of the first sample
-    // The fields of a row after the duration: size, flags and composition time
-    // offset, 4 bytes each, present if their flag is set.
+    // The fields of a row after the duration: size, flags and composition time offset, 4 bytes each, present if their
+    // flag is set.
     let rest_of_row = (flags & 0xe00).count_ones() as usize * 4;
     let mut ticks = 0_u64;
     for _ in 0..samples {

@@ -1,10 +1,8 @@
 //! Fields of the movie header and of the boxes of one track.
 //!
-//! Each reading function reads the first fields of one box, as specified by
-//! ISO/IEC 14496-12 and the
-//! [QuickTime file format](https://developer.apple.com/documentation/quicktime-file-format).
-//! `None` means that the box ends before the field. The positions of the boxes in
-//! a file are handled by [`iso`](super).
+//! Each reading function reads the first fields of one box, as specified by ISO/IEC 14496-12 and the [QuickTime file
+//! format](https://developer.apple.com/documentation/quicktime-file-format). `None` means that the box ends before
+//! the field. The positions of the boxes in a file are handled by [`iso`](super).
 
 use crate::video::codec::Codec;
 use crate::video::container::Container;
@@ -59,8 +57,7 @@ pub(super) struct SampleEntry {
     height: u32,
 }
 
-/// Fields of one track, collected from its boxes in any order. `None` means that
-/// the box was not read yet.
+/// Fields of one track, collected from its boxes in any order. `None` means that the box was not read yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
     /// From `tkhd`.
@@ -86,26 +83,21 @@ impl Track {
             && sample_count.is_some()
     }
 
-    /// Returns whether the track is enabled, which means that players show it by
-    /// default.
+    /// Returns whether the track is enabled, which means that players show it by default.
     pub(super) fn is_enabled(&self) -> bool {
         self.header.is_some_and(|header| header.enabled)
     }
 
-    /// Returns the average frame rate of the samples in the movie header's own
-    /// tables. Samples in fragments are not included.
+    /// Returns the average frame rate of the samples in the movie header's tables, without those in fragments.
     pub(super) fn frame_rate(&self) -> Option<FrameRate> {
         let duration = self.duration?;
         FrameRate::average(self.sample_count?, duration.ticks, duration.timescale)
     }
 
-    /// Returns the facts of the video with this track, and with the given
-    /// duration and frame rate.
+    /// Returns the facts of the video with this track, and with the given duration and frame rate.
     ///
     /// # Errors
-    ///
-    /// [`InspectError::Damaged`] if the track has no sample entry or no picture
-    /// size.
+    /// [`InspectError::Damaged`] if the track has no sample entry or no picture size.
     pub(super) fn facts(
         &self,
         container: Container,
@@ -182,8 +174,7 @@ pub(super) fn sample_count(mut fields: FieldReader<'_>) -> Option<u64> {
     fields.u32().map(u64::from)
 }
 
-/// Reads the common first fields of `mvhd` and `mdhd`. A duration with all bits
-/// set means unknown.
+/// Reads the common first fields of `mvhd` and `mdhd`. A duration with all bits set means unknown.
 fn tick_duration(fields: &mut FieldReader<'_>) -> Option<TickDuration> {
     let (version, _) = fields.version_and_flags()?;
     fields.versioned(version)?; // creation time
@@ -194,8 +185,7 @@ fn tick_duration(fields: &mut FieldReader<'_>) -> Option<TickDuration> {
     Some(TickDuration { timescale, ticks })
 }
 
-/// Reads a transformation matrix. Returns whether it turns the picture by about
-/// 90 or 270 degrees, which swaps width and height.
+/// Reads a transformation matrix. Returns whether it swaps width and height: a turn by about 90 or 270 degrees.
 fn is_quarter_turn(fields: &mut FieldReader<'_>) -> Option<bool> {
     let cosine = fields.i32()?;
     let sine = fields.i32()?;

@@ -1,5 +1,5 @@
-//! Property tests with corrupted and random bytes: each inspection ends without a
-//! panic and within the read limits. [`Object::inspect`] checks the limits.
+//! Property tests with corrupted and random bytes: each inspection ends without a panic and within the read limits.
+//! [`Object::inspect`] checks the limits.
 
 use proptest::prelude::*;
 

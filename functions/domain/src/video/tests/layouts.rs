@@ -17,8 +17,8 @@ fn words(words: &[u32]) -> Vec<u8> {
 /// The identity transformation matrix: no rotation.
 const UPRIGHT: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
-/// Returns an H.264 track (`trak`) with 30 frames per second. Its sample tables have
-/// their real size of 24 bytes per frame.
+/// Returns an H.264 track (`trak`) with 30 frames per second. Its sample tables have their real size of 24 bytes per
+/// frame.
 fn track(flags: u32, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
     let seconds = frames / 30;
     let header = [
@@ -47,8 +47,7 @@ fn track(flags: u32, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
     boxed("trak", &track.concat())
 }
 
-/// Returns a movie header (`moov`) with a duration in milliseconds and the boxes
-/// `children`.
+/// Returns a movie header (`moov`) with a duration in milliseconds and the boxes `children`.
 fn movie_of(duration_ms: u32, children: &[Vec<u8>]) -> Vec<u8> {
     let header = [words(&[0, 0, 0, 1000, duration_ms, 0x1_0000, 0, 0, 0]), words(&UPRIGHT), vec![0; 28]];
     boxed("moov", &[boxed("mvhd", &header.concat()), children.concat()].concat())
@@ -163,8 +162,7 @@ fn unindexed_fragments_are_summed_until_read_limit() {
     assert_eq!(reads, MAX_READS);
 }
 
-/// Returns a `sidx` box with fragments of 2 MB and 2 s each, and one tick per
-/// second.
+/// Returns a `sidx` box with fragments of 2 MB and 2 s each, and one tick per second.
 fn index(track_id: u32, fragments: u16) -> Vec<u8> {
     let rows = words(&[2_000_000, 2, 0]).repeat(fragments.into());
     let front = words(&[0, track_id, 1, 0, 0, fragments.into()]);

@@ -2,8 +2,7 @@
 
 use crate::video::{InspectError, Inspection, Inspector, MAX_READ_LEN, MAX_READS, VideoFacts};
 
-/// A sparse object of `size` bytes: zeros, except for the bytes of `parts`, which
-/// are pairs of an offset and content.
+/// A sparse object of `size` bytes: zeros, except for the bytes of `parts`, which are pairs of an offset and content.
 pub(super) struct Object {
     pub(super) size: u64,
     pub(super) parts: Vec<(u64, Vec<u8>)>,
@@ -33,8 +32,8 @@ impl Object {
         bytes
     }
 
-    /// Inspects the object and returns the result and the number of reads. Checks
-    /// each read against the invariants that [`crate::video`] states.
+    /// Inspects the object and returns the result and the number of reads. Checks each read against the invariants
+    /// that [`crate::video`] states.
     pub(super) fn inspect(&self) -> (Result<VideoFacts, InspectError>, u32) {
         let mut inspector = Inspector::new(self.size);
         let (mut reads, mut read_until) = (0, 0);
