@@ -1,5 +1,8 @@
-//! Who may call the API and the webhook route: callers with a token of the issuer that the stack's parameters name, and
-//! TikTok with the secret of the app.
+//! Authentication by tokens, and by the signature of webhooks: who may call the API and the webhook route.
+//!
+//! If the stack's parameters name a token issuer, API Gateway rejects an invalid token with 401. Otherwise it requires
+//! a signature of AWS (`SigV4`) and rejects all else with 403. The webhook route is public; the function `api` rejects
+//! an invalid signature of TikTok's with 401.
 
 pub(crate) mod issuer;
 
@@ -27,8 +30,9 @@ scenarios![exclusive:
     previous_secret_is_accepted_only_while_configured,
 ];
 
-/// The audience of the tokens.
+/// The audience that valid tokens name.
 const AUDIENCE: &str = "dropcast";
+/// The lifetime of valid tokens.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 async fn status_of(cloud: &Cloud, method: &Method, path: &str, token: Option<&str>) -> Result<u16> {
@@ -77,8 +81,12 @@ async fn ensure_only_valid_tokens(cloud: &Cloud, issuer: &Issuer, other: &Issuer
         let status = status_of(cloud, method, path, Some(&valid)).await?;
         ensure!(![401, 403].contains(&status), "{method} {path}: {status}");
     }
-    assert_eq!(status_of(cloud, &Method::GET, "/posts", Some(&issuer.token("another", HOUR)?)).await?, 200);
-    // TikTok and the browsers that it redirects send no tokens.
+    assert_eq!(
+        status_of(cloud, &Method::GET, "/posts", Some(&issuer.token("another", HOUR)?)).await?,
+        200,
+        "the second configured audience"
+    );
+    // TikTok and the browsers that it redirects send no tokens. The callback lacks its parameters, but is not a 401.
     assert_eq!(status_of(cloud, &Method::GET, "/oauth/callback", None).await?, 400);
     let body = json!({ "event": "scenario.event", "content": issuer.url }).to_string();
     assert_eq!(WebhookFixture::open(cloud).await?.deliver(&body).await?, 200);

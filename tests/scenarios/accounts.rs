@@ -23,6 +23,7 @@ use consent::{ALL_SCOPES, allow, authorize_url, connect, deny, follow, follow_as
 use crate::http::{delete, get, patch};
 use crate::outcomes::refusal;
 use crate::runner::{WithCreator, scenarios};
+use crate::tokens::REMOVED_BY_USER;
 
 scenarios![concurrent:
     consenting_user_is_connected_and_can_post,
@@ -44,7 +45,7 @@ scenarios![concurrent:
     browser
 ];
 
-/// Creates a TikTok user without an account, and an alias that no account has.
+/// Creates a TikTok user without an account, and an alias that no account has. A page must escape the nickname.
 async fn new_user(cloud: &Cloud) -> Result<(String, User)> {
     let id = &Uuid::new_v4().simple().to_string()[..12];
     let mut user = User::new(format!("open-{id}"), format!("maker.{id}"));
@@ -68,7 +69,7 @@ fn path(creator: &Creator) -> String {
     format!("/accounts/{}", creator.alias)
 }
 
-/// Disconnects a creator's account, and checks what became of the authorization.
+/// Disconnects a creator's account, and checks the outcome of the revocation at TikTok.
 async fn disconnect(creator: &Creator, outcome: &str) -> Result<Value> {
     let shown = delete(&creator.cloud, &path(creator)).await?.with_status(200)?;
     assert_eq!(shown["revocation"]["outcome"], outcome, "{shown}");
@@ -126,7 +127,7 @@ async fn forged_callback_is_rejected_without_token_exchange(cloud: Arc<Cloud>) -
     Ok(())
 }
 
-/// The test makes the authorization request older, because a request is valid for ten minutes.
+/// An authorization request is valid for ten minutes. The test writes an earlier expiry into the table.
 async fn late_callback_is_rejected(cloud: Arc<Cloud>) -> Result<()> {
     let (alias, user) = new_user(&cloud).await?;
     let url = authorize_url(&cloud, &alias).await?;
@@ -217,7 +218,7 @@ async fn connected_user_cannot_get_second_alias((cloud, creator): WithCreator) -
 
 async fn reconnect_resumes_waiting_posts_at_once(cloud: Arc<Cloud>) -> Result<()> {
     let creator = Creator::create_with(&cloud, |setup| setup.defaults.title = Some("kept".to_owned())).await?;
-    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER).await?;
     let drops = creator.drop_many(3).await?;
     // The later posts first wait in the account's queue, and lose the authorization one after the other.
     for dropped in &drops {
@@ -225,17 +226,19 @@ async fn reconnect_resumes_waiting_posts_at_once(cloud: Arc<Cloud>) -> Result<()
     }
     let shown = connect(&cloud, creator.alias.as_str(), &creator.user.open_id).await?.with_status(200)?;
     assert_eq!(shown["resumed_posts"], 3, "{shown}");
-    // Without the reconnect, the posts would be due again after a quarter of an hour.
+    // Without the reconnect, the posts would be due again after 15 minutes (`RECONNECT_RETRY` in posting/src/exit.rs).
     let ledger = creator.await_each_published_once(&drops).await?;
     assert_eq!(ledger.publications[0].title, "kept", "the account's defaults stay");
     Ok(())
 }
 
 async fn refused_authorization_is_still_revoked_on_disconnect((cloud, creator): WithCreator) -> Result<()> {
+    // The worker takes the access token for expired and refreshes it, and TikTok refuses the refresh.
     creator.age_tokens(Duration::from_hours(48)).await?;
     creator.inject(refusal(Endpoint::Token, 400, "invalid_grant")).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     assert_eq!(cloud.await_deferral(&dropped).await?.0, "needs_reconnect");
+    // An authorization whose tokens TikTok refused may still exist, so Dropcast revokes it nevertheless.
     disconnect(&creator, "revoked").await.map(drop)
 }
 
@@ -247,7 +250,7 @@ async fn disconnect_revokes_and_deletes_tokens_and_posts_wait((cloud, creator): 
     assert_eq!(cloud.await_deferral(&dropped).await?.0, "needs_reconnect", "the post waits");
     disconnect(&creator, "not_needed").await?;
     assert_eq!(calls(&cloud, &creator.user.open_id, Endpoint::Revoke).await?, 1);
-    // Now another user can get the alias.
+    // A disconnected alias can be connected to another user, who then also gets the posts that wait.
     let (_, other) = new_user(&cloud).await?;
     connect(&cloud, creator.alias.as_str(), &other.open_id).await?.with_status(200)?;
     assert_eq!(creator.account().await?.open_id.as_str(), other.open_id.as_str());
@@ -255,6 +258,7 @@ async fn disconnect_revokes_and_deletes_tokens_and_posts_wait((cloud, creator): 
 }
 
 async fn disconnect_with_expired_token_refreshes_then_revokes((cloud, creator): WithCreator) -> Result<()> {
+    // An access token is valid for two hours.
     creator.age_tokens(Duration::from_hours(3)).await?;
     disconnect(&creator, "revoked").await?;
     let user = &creator.user.open_id;

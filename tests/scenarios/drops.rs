@@ -1,4 +1,4 @@
-//! Ways to drop a video, and what its user sees.
+//! Ways to drop a video into the bucket, and what the dropper sees of the post.
 
 pub(crate) mod drafts;
 mod events;
@@ -35,7 +35,7 @@ scenarios![concurrent:
 
 /// How long a tag may lag behind the post's state.
 const TAG_TIMEOUT: Duration = Duration::from_secs(20);
-/// The bytes of a part of a multipart upload.
+/// The size of a part of a multipart upload: 8 MiB. S3's minimum is 5 MiB.
 const PART_BYTES: u64 = 8 << 20;
 
 async fn drop_is_published_once_with_its_link((cloud, creator): WithCreator) -> Result<()> {
@@ -77,7 +77,7 @@ pub(crate) async fn tags_of(cloud: &Cloud, dropped: &Dropped) -> Result<Vec<(Str
 }
 
 async fn aws_cli_drop_is_published_with_its_title((cloud, creator): WithCreator) -> Result<()> {
-    let video = TestVideo::new(9_000_000)?; // so large that the CLI uses several parts
+    let video = TestVideo::new(9_000_000)?; // The CLI uses several parts from 8 MiB on.
     let folder = std::env::temp_dir().join(format!("dropcast-{}", creator.alias));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("holiday film.mp4");
@@ -199,7 +199,7 @@ async fn other_file_types_are_ignored((cloud, creator): WithCreator) -> Result<(
     for name in ["notes.txt", "clip.avi", ".hidden.mp4", "folder/", "no ending"] {
         ignored.push(creator.drop_video(name, &note).await?);
     }
-    // This drop comes later, so the events of the others are handled when it is published.
+    // This drop comes last. When it is published, the events of the ignored objects have been handled.
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     for other in ignored {

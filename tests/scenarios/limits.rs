@@ -1,6 +1,9 @@
 //! TikTok's rate limits, quotas and caps. No post exceeds a limit that Dropcast can know, no account delays another,
 //! and every post is published in the end, in the order dropped.
 //!
+//! For each account, TikTok allows six uploads and 20 `creator_info` calls per minute, and five pending drafts. By
+//! default, the simulator and the stack allow 15 posts per day.
+//!
 //! Scenarios that take days use an [`IsolatedEnv`], which has a clock of its own.
 
 mod creators;
@@ -34,7 +37,7 @@ scenarios![concurrent:
     creators, unaudited
 ];
 
-/// The number of concurrent uploads to the bucket.
+/// The number of concurrent uploads to the bucket in [`drop_all`].
 const CONCURRENT_DROPS: usize = 10;
 /// The codes of refusals that Dropcast's own limits avoid.
 const AVOIDABLE: [&str; 4] =
@@ -47,7 +50,7 @@ async fn eight_concurrent_drops_are_published_without_refusal((cloud, creator): 
         let post = cloud.await_post(&dropped.post, "published", is_published).await?;
         waited += usize::from(post.history.iter().any(|line| line.note.contains("uploads within a minute")));
     }
-    assert!(waited >= 2, "only six uploads per minute are allowed, and the history of the others says so");
+    assert!(waited >= 2, "six of eight uploads are allowed per minute, and the history of the others says so");
     creator.ledger().await?.ensure_published_each_once(&drops)?;
     ensure_no_refusal(&creator).await
 }
@@ -78,7 +81,8 @@ async fn two_hundred_drops_are_published_in_order_over_days(cloud: Arc<Cloud>) -
     let creator = create_private(&env, Mode::Direct).await?;
     let begun = env.now();
     let drops = drop_all(&creator, 200).await?;
-    // The events come in another order, as a queue may deliver them, a second apart by their own times.
+    // The events come in another order, as a queue may deliver them, a second apart by their own times. This is a
+    // permutation, because 73 and 200 have no common divisor.
     let shuffled: Vec<_> = (0..200).map(|n| (n * 73 + 11) % 200).collect();
     let first_at = env.now() - Duration::from_secs(200);
     for &n in &shuffled {
@@ -97,6 +101,7 @@ async fn two_hundred_drops_are_published_in_order_over_days(cloud: Arc<Cloud>) -
     let days = env.now().duration_since(begun).as_hours() / 24;
     assert!((12..=14).contains(&days), "200 posts at 15 per day took {days} days");
     let polls = env.polls();
+    // A poll each minute would be about 20,000.
     assert!(polls < 400, "posts that wait for days are not polled every minute: {polls} polls in {days} days");
     Ok(())
 }
@@ -163,6 +168,7 @@ async fn reported_user_cap_stops_accounts_that_have_not_posted(cloud: Arc<Cloud>
     }
     assert_eq!((refusals(&refused).await?, refusals(&late).await?), (1, 0), "one refusal stops all accounts");
     assert_eq!(env.states(&drops[3..]).await?, [StateName::Processing], "an account that has posted continues");
+    // Both posts of `active`, and one of another account after 24 hours, when it is the only posting user.
     env.advance_until_published(3).await?;
     active.ledger().await?.ensure_no_violation()
 }
@@ -178,11 +184,13 @@ async fn unknown_daily_cap_is_probed_by_one_post(cloud: Arc<Cloud>) -> Result<()
     let ledger = publish_all(&env, &creator, &drops).await?;
     ensure_in_order(&ledger, &drops)?;
     let refused = refusals(&creator).await?;
+    // Eight posts at three per day take less than three days.
     assert!(refused <= 12, "one call every six hours: {refused} refusals");
     Ok(())
 }
 
 async fn many_processing_posts_are_polled_within_rate_limit(cloud: Arc<Cloud>) -> Result<()> {
+    // All 45 posts are processed at the same time, for three hours.
     let slow = |settings: &mut Settings| {
         settings.daily_post_cap = 100;
         settings.processing_ms = 3 * 3_600_000;
@@ -193,12 +201,13 @@ async fn many_processing_posts_are_polled_within_rate_limit(cloud: Arc<Cloud>) -
     submit_and_work(&env, &drops).await?;
     let ledger = publish_all(&env, &creator, &drops).await?;
     ensure_no_refusal(&creator).await?;
-    assert!(ledger.calls_of(Endpoint::StatusFetch) > drops.len());
+    assert!(ledger.calls_of(Endpoint::StatusFetch) > drops.len(), "the polls were repeated");
     Ok(())
 }
 
 async fn failing_drops_stay_within_creator_info_limit(cloud: Arc<Cloud>) -> Result<()> {
     let env = isolated_env(&cloud, |_| {}, &[]).await?;
+    // A public user does not offer this level, so each post fails after its call for the creator's info.
     let creator = Creator::create_with(&env.cloud, |setup| {
         setup.defaults.privacy_level = Some(PrivacyLevel::FollowerOfCreator);
     })
@@ -238,7 +247,7 @@ async fn drop_all(creator: &Creator, count: usize) -> Result<Vec<Dropped>> {
     stream::iter(0..count).map(drop).buffered(CONCURRENT_DROPS).try_collect().await
 }
 
-/// Handles the events of the drops, which are a millisecond apart, each followed by a worker.
+/// Handles the event of each drop, then runs a worker on its post. The events' times are a millisecond apart.
 async fn submit_and_work(env: &IsolatedEnv, drops: &[Dropped]) -> Result<()> {
     let begun = env.now() - Duration::from_millis(drops.len() as u64);
     for (n, dropped) in (0..).zip(drops) {

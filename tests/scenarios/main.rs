@@ -1,9 +1,9 @@
 //! The scenarios: end-to-end tests on the local cloud.
 //!
 //! A scenario drops files or calls the API, waits, and reads TikTok's ledger. It knows of the functions only what a
-//! user can see: tables, tags, logs and responses. Each has creators of its own, so most scenarios run concurrently.
-//! Those that change settings for everyone run exclusively, after the others. At the end, [`postconditions`] checks the
-//! whole run.
+//! user or an operator can see: tables, tags, logs and responses. Each has creators of its own, so most scenarios run
+//! concurrently. Those that change settings for everyone run exclusively, after the others. At the end,
+//! [`postconditions`] checks the whole run.
 //!
 //! `tests/README.md` says how to run and how to write a scenario.
 

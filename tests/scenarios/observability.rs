@@ -58,7 +58,8 @@ pub(crate) async fn lines_of(cloud: &Cloud, function: &str, word: Option<&str>) 
     Ok(lines)
 }
 
-/// The lines about a post, when one of them has this message. A line appears in the log after its invocation has ended.
+/// Waits until a line about a post has this message, and returns all lines about it. A line appears in the log after
+/// its invocation has ended. Lines with metrics (`_aws`) are left out.
 async fn lines_about(cloud: &Cloud, function: &str, post: &PostId, expected: &str) -> Result<Vec<Value>> {
     let wanted = format!("line {expected:?} of {function} about {post}");
     poll_until(&wanted, Duration::from_secs(20), Duration::from_millis(500), async || {

@@ -44,8 +44,8 @@ async fn redrive_returns_dead_letters_to_the_queue((cloud, creator): WithCreator
     let outputs = cloud.outputs();
     // The object never existed, so there is no other event about it.
     let lost = Dropped::at(&outputs.intake_bucket, &creator.key("lost.mp4"), "never-was", &TestVideo::small());
-    let letter = notification(&lost)?.to_string();
-    cloud.sqs.send_message().queue_url(&outputs.dead_letter_queue_url).message_body(letter).send().await?;
+    let event = notification(&lost)?.to_string();
+    cloud.sqs.send_message().queue_url(&outputs.dead_letter_queue_url).message_body(event).send().await?;
     let output = operate(&cloud, &["redrive"]).await?;
     ensure!(output.ends_with("dead letters are in the intake queue again\n"), "{output}");
     assert_eq!(cloud.await_failure(&lost).await?.reason.code(), "source_gone", "the event was handled");
@@ -118,15 +118,16 @@ async fn delete_restored_table(cloud: &Cloud, output: &str) -> Result<()> {
 }
 
 async fn new_app_secret_is_used_without_deployment((cloud, creator): WithCreator) -> Result<()> {
-    // TikTok already has the new secret, and the functions have the old one.
+    // TikTok refuses the functions' secret, as if it already had a new one.
     let refused = creator.inject(refusal(Endpoint::Token, 401, "invalid_client").until_cleared()).await?;
-    let ahead = Duration::from_hours(3);
+    let ahead = Duration::from_hours(3); // The access token has expired by this clock.
     let mut dependencies = cloud.in_process(ahead)?;
     let refused_refresh = keep_alive(&dependencies, &creator.alias).await;
     let error = refused_refresh.err().context("TikTok refuses the old secret")?;
     ensure!(error.reason.code() != "needs_reconnect", "{error}");
     assert_eq!(creator.account().await?.connection, Connection::Connected, "the authorization is not lost");
-    // The operator writes the secret. The same worker reads it again after some minutes.
+    // The operator writes the secret: the same value, because the simulator knows no other. The worker reads it again
+    // after five minutes (`MAX_AGE` in storage/src/app.rs).
     let secret = app_secret(&cloud).await?;
     let (first, second) = (put_app_secret(&cloud, &secret).await?, put_app_secret(&cloud, &secret).await?);
     assert_ne!(first, second, "each write makes a new version");

@@ -1,4 +1,4 @@
-//! Options of a post: in a sidecar, in metadata, or as defaults of the account; and invalid options.
+//! Options of a post, valid and invalid: in a sidecar, in S3 metadata, or as defaults of the account.
 
 mod defaults;
 

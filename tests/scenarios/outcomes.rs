@@ -1,4 +1,4 @@
-//! What TikTok reports after it has received every byte: failures, cancellations, and polls that fail.
+//! Outcomes that TikTok reports after it has received every byte: failures and cancellations. Also polls that fail.
 
 mod refusals;
 
@@ -20,7 +20,7 @@ scenarios![concurrent:
     refusals
 ];
 
-/// TikTok refuses a call, and the call has no effect.
+/// A fault: TikTok refuses a call, and the call has no effect.
 pub(crate) fn refusal(endpoint: Endpoint, http_status: u16, code: &str) -> Fault {
     let (code, message) = (code.to_owned(), "refused on purpose".to_owned());
     Fault::new(endpoint, FaultKind::Status { http_status, code, message, effect: Effect::Skipped })
@@ -53,6 +53,7 @@ async fn daily_cap_defers_post_by_a_day(cloud: Arc<Cloud>) -> Result<()> {
     let (creator, dropped) = drop_failing(&cloud, FailReason::SpamRiskTooManyPosts).await?;
     let (code, wait) = cloud.await_deferral(&dropped).await?;
     assert_eq!(code, "spam_risk_too_many_posts");
+    // The refusal of an init under the same code defers by six hours only: see `refusals`.
     assert_eq!(wait.as_secs().div_ceil(3600), 24, "{wait:?}");
     assert_eq!(creator.ledger().await?.publications, []);
     Ok(())

@@ -1,4 +1,4 @@
-//! What must hold after every run, whatever scenarios ran.
+//! Postconditions: checks of the whole cloud after every run, whichever scenarios ran.
 
 mod metric_schema;
 mod secret_leaks;
@@ -35,6 +35,7 @@ async fn no_tiktok_rule_was_violated(cloud: Arc<Cloud>) -> Result<()> {
     Ok(())
 }
 
+/// Each test video is unique, so two equal publications of one user are a duplicate.
 async fn no_direct_post_was_published_twice(cloud: Arc<Cloud>) -> Result<()> {
     let ledger = cloud.tiktok.ledger().await?;
     for publication in &ledger.publications {
@@ -62,8 +63,8 @@ async fn no_dead_letters_remain(cloud: Arc<Cloud>) -> Result<()> {
     Ok(())
 }
 
-/// A function without a permission can still seem to work. For example, `status` makes up for a wake message that could
-/// not be sent. IAM's recorded decisions show it.
+/// A function without a permission can still seem to work: `status` wakes a post later if a wake message could not be
+/// sent. The decisions that the local cloud's IAM recorded show the denial.
 async fn no_permission_was_denied(cloud: Arc<Cloud>) -> Result<()> {
     let log = std::fs::read_to_string(cloud.contract.logs.join("permissions.log")).context("IAM decided nothing")?;
     let decisions: Vec<Value> = log.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! Posts in the HTTP API: reading them, and the commands.
+//! Posts in the HTTP API: reading them, and the commands `approve`, `cancel` and `retry`.
 
 pub(crate) mod api;
 mod pages;
@@ -52,6 +52,7 @@ async fn ensure_rejected(cloud: &Cloud, dropped: &Dropped, command: &str, code: 
     Ok(())
 }
 
+/// A setup whose posts are held until they are approved.
 fn reviewed(setup: &mut CreatorSetup) {
     setup.review = Requirement::Required;
 }
@@ -149,7 +150,7 @@ async fn cancelled_held_post_never_reaches_tiktok(cloud: Arc<Cloud>) -> Result<(
 }
 
 async fn cancelled_upload_stops_and_is_never_published((cloud, creator): WithCreator) -> Result<()> {
-    // The first of two chunks takes long, so there is time to cancel.
+    // The first of two chunks takes at least five seconds, so there is time to cancel.
     let slow = FaultKind::SlowRead { bytes_per_second: 1_000_000 };
     creator.inject(Fault::new(Endpoint::Upload, slow)).await?;
     let dropped = creator.drop_video("clip.mp4", &TestVideo::new(TWO_CHUNKS)?).await?;
@@ -167,6 +168,7 @@ async fn cancelled_upload_stops_and_is_never_published((cloud, creator): WithCre
 }
 
 async fn processing_post_rejects_cancel_update_and_retry((cloud, creator): WithCreator) -> Result<()> {
+    // Three polls fail, so the post is still processing when the commands are sent.
     creator.inject(refusal(Endpoint::StatusFetch, 500, "internal_error").times(3)).await?;
     let dropped = drop_until(&creator, "clip.mp4", StateName::Processing).await?;
     ensure_rejected(&cloud, &dropped, "cancel", "may_be_posted").await?;
@@ -215,6 +217,7 @@ async fn corrected_options_let_failed_post_publish(cloud: Arc<Cloud>) -> Result<
 }
 
 async fn post_with_unknown_outcome_rejects_retry((cloud, creator): WithCreator) -> Result<()> {
+    // TikTok has every byte, but claims not to know the publish, so the video may or may not be posted.
     creator.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
     let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
     ensure_rejected(&cloud, &dropped, "retry", "outcome_unknown").await?;
@@ -234,6 +237,7 @@ async fn removed_requirement_releases_posts(cloud: Arc<Cloud>) -> Result<()> {
     let creator = Creator::create_with(&cloud, reviewed).await?;
     let dropped = drop_until(&creator, "clip.mp4", StateName::Held).await?;
     let account = format!("/accounts/{}", creator.alias);
+    // The post is held for its review, so the sidecar's requirement does not matter.
     patch(&cloud, &account, &json!({ "sidecar": "optional" })).await?.with_status(200)?;
     cloud.ensure_state_stays(&dropped.post, StateName::Held, Duration::from_secs(2)).await?;
     patch(&cloud, &account, &json!({ "review": null })).await?.with_status(200)?;

@@ -1,4 +1,4 @@
-//! The recorded events in `events/`, with the names of a drop, and functions to invoke with them.
+//! The recorded events in `events/`, changed to the names of a drop, and the invocation of functions with them.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub(crate) async fn publish_batch(cloud: &Cloud, messages: &Value, failed: &[&st
     Ok(())
 }
 
-/// Changes a record of an S3 notification to a drop's object.
+/// Changes a record of an S3 notification so that it names a drop's object.
 pub(crate) fn about(mut record: Value, dropped: &Dropped) -> Result<Value> {
     record["s3"]["bucket"]["name"] = json!(dropped.source.bucket);
     record["s3"]["object"]["key"] = json!(form_encoded(&dropped.source.key));

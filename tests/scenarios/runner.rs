@@ -1,4 +1,5 @@
-//! Runs the scenarios: most of them concurrently, some exclusively, then the postconditions of the whole run.
+//! The runner of the scenarios: it runs most of them concurrently, then some exclusively, then the postconditions of
+//! the whole run.
 //!
 //! It takes the usual arguments of a test binary: a part of a name, `--list`, `--exact`, `--skip`, `--test-threads`.
 
@@ -129,12 +130,12 @@ pub(crate) async fn poll_until<T>(
     }
 }
 
-/// The local cloud and the lock of the simulator's settings.
+/// The local cloud and the locks that isolate scenarios and runs.
 struct Runner {
     runtime: Runtime,
     cloud: Arc<Cloud>,
-    /// Exclusive scenarios hold the write lock.
-    isolation: RwLock<()>,
+    /// Exclusive scenarios hold the write lock, concurrent ones the read lock.
+    exclusive: RwLock<()>,
     /// Locked during the run, so that two runs in one cloud do not affect each other.
     _cloud_lock: File,
 }
@@ -174,7 +175,7 @@ impl Runner {
             writeln!(std::io::stderr(), "waiting for another run of the scenarios in this cloud")?;
             cloud_lock.lock()?;
         }
-        Ok(Self { runtime, cloud, isolation: RwLock::new(()), _cloud_lock: cloud_lock })
+        Ok(Self { runtime, cloud, exclusive: RwLock::new(()), _cloud_lock: cloud_lock })
     }
 
     fn trials(self: &Arc<Self>, scenarios: Vec<Scenario>) -> Vec<Trial> {
@@ -189,11 +190,11 @@ impl Runner {
         let result = self.runtime.block_on(async {
             match scenario.isolation {
                 Isolation::Concurrent => {
-                    let _guard = self.isolation.read().await;
+                    let _guard = self.exclusive.read().await;
                     (scenario.run)(Arc::clone(&self.cloud)).await
                 }
                 Isolation::Exclusive => {
-                    let _guard = self.isolation.write().await;
+                    let _guard = self.exclusive.write().await;
                     let before = self.cloud.tiktok.settings().await?;
                     let result = (scenario.run)(Arc::clone(&self.cloud)).await;
                     self.cloud.tiktok.put_settings(&before).await?;

@@ -1,4 +1,4 @@
-//! Scheduled posts.
+//! Scheduled posts: options with a `publish_at`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,7 @@ fn seconds_ahead(seconds: i64) -> Result<Timestamp> {
 }
 
 async fn scheduled_post_begins_only_at_its_time((cloud, creator): WithCreator) -> Result<()> {
+    // Late enough to read the post before it is due.
     let publish_at = seconds_ahead(14)?;
     let dropped = drop_scheduled(&creator, publish_at).await?;
     let post = cloud.await_state(&dropped.post, StateName::Scheduled).await?;
@@ -41,6 +42,7 @@ async fn scheduled_post_begins_only_at_its_time((cloud, creator): WithCreator) -
 }
 
 async fn posts_due_at_same_time_are_all_published(cloud: Arc<Cloud>) -> Result<()> {
+    // Late enough for all drops to be scheduled before.
     let publish_at = seconds_ahead(12)?;
     for_each(0..12, async |_| {
         let creator = Creator::create(&cloud).await?;

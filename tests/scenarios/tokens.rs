@@ -1,5 +1,5 @@
-//! Access and refresh tokens: they expire at any call, many workers need them at once, and the authorization can be
-//! lost.
+//! Access and refresh tokens: they can expire at any call, many workers can need them at once, and the authorization
+//! can be lost.
 
 mod lifetimes;
 mod rotation;
@@ -40,7 +40,11 @@ scenarios![concurrent:
     lifetimes, rotation
 ];
 
-/// Access tokens are valid for two hours. With a clock this far ahead, ten minutes remain.
+/// TikTok's number for the reason of a lost authorization (the webhook `authorization.removed`): the user removed the
+/// app.
+pub(crate) const REMOVED_BY_USER: u8 = 1;
+/// How far a worker's clock is ahead to make it refresh. Access tokens are valid for two hours, so ten minutes remain:
+/// less than the 15 minutes that a call requires (`CALL_MARGIN` in domain/src/account/tokens.rs).
 const EXPIRING: Duration = Duration::from_mins(110);
 
 /// Refreshes an access token that is about to expire, as a worker does before a call.
@@ -99,7 +103,7 @@ async fn concurrent_posts_share_one_refresh(creator: Creator) -> Result<()> {
     expire_access_token(&creator).await?;
     let drops = creator.drop_many(4).await?;
     creator.await_each_published_once(&drops).await?;
-    // Two concurrent refreshes can lose the authorization.
+    // The second of two concurrent refreshes would use an invalid token, which can lose the authorization.
     ensure_refreshes(&creator, 1).await
 }
 
@@ -119,7 +123,7 @@ async fn posts_polled_together_share_one_refresh((cloud, creator): WithCreator) 
 }
 
 async fn lost_authorization_makes_posts_wait_without_calls((cloud, creator): WithCreator) -> Result<()> {
-    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let (code, _) = cloud.await_deferral(&dropped).await?;
     assert_eq!(code, "needs_reconnect", "the post waits; it has not failed");
@@ -187,6 +191,7 @@ async fn each_refresh_uses_the_latest_refresh_token(cloud: Arc<Cloud>) -> Result
 
 async fn failed_refresh_is_retried_and_post_published(cloud: Arc<Cloud>) -> Result<()> {
     let token = Endpoint::Token;
+    // Each fault, and the number of refreshes until one succeeds.
     let cases = [
         (refusal(token, 500, "server_error"), 2),
         (refusal(token, 503, "temporarily_unavailable"), 2),
@@ -208,8 +213,8 @@ async fn failed_refresh_is_retried_and_post_published(cloud: Arc<Cloud>) -> Resu
     .await
 }
 
-/// Plays a worker that takes the refresh lock and refreshes the tokens, and is killed before it stores them. Its lock
-/// has expired. Returns the stored tokens.
+/// Plays a worker that takes the refresh lock, refreshes the tokens at TikTok, and is killed before it stores them. Its
+/// lock has already expired. Returns the tokens in the table, which are the old ones.
 async fn kill_after_refresh(creator: &Creator) -> Result<TokenPair> {
     let dependencies = creator.cloud.in_process(Duration::ZERO)?;
     let stored = dependencies.accounts.get(&creator.alias).await?.context("the account does not exist")?;
@@ -240,7 +245,7 @@ async fn worker_killed_after_refresh_loses_authorization_if_token_rotated((cloud
 }
 
 async fn waiting_posts_resume_when_authorization_is_back((cloud, creator): WithCreator) -> Result<()> {
-    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let (code, wait) = cloud.await_deferral(&dropped).await?;
     assert_eq!(code, "needs_reconnect");
@@ -274,8 +279,8 @@ async fn slow_refresher(
     Ok(slow)
 }
 
-/// Runs two concurrent refreshers. The first one's refresh takes so long that its lock has expired by the second one's
-/// clock. Returns both results.
+/// Runs two concurrent refreshers. The second one's clock is two minutes ahead of the first one's, so the first one's
+/// lock has expired by it (after `LOCK_TERM` in posting/src/tokens.rs: 90 seconds). Returns both results.
 async fn two_refreshers(creator: &Creator, moment: Moment) -> Result<[Result<(), RefreshError>; 2]> {
     let slow = slow_refresher(creator, moment, EXPIRING).await?;
     let quick = creator.cloud.in_process(EXPIRING + Duration::from_mins(2))?;
@@ -295,6 +300,7 @@ async fn refresher_that_lost_lock_reads_stored_tokens(creator: Creator) -> Resul
 async fn late_grant_is_stored_after_lock_was_lost(creator: Creator) -> Result<()> {
     let [first, second] = two_refreshers(&creator, Moment::After).await?;
     assert_eq!(second.err().context("the second was refused")?.reason.code(), "needs_reconnect");
+    // TikTok handled the first worker's refresh first, but its response was late.
     assert_eq!(first, Ok(()));
     let account = creator.account().await?;
     let connected = (Connection::Connected, None);
@@ -305,6 +311,7 @@ async fn late_grant_is_stored_after_lock_was_lost(creator: Creator) -> Result<()
 async fn refresh_during_disconnect_stores_nothing((cloud, creator): WithCreator) -> Result<()> {
     let slow = slow_refresher(&creator, Moment::After, Duration::from_hours(3)).await?;
     delete(&cloud, &format!("/accounts/{}", creator.alias)).await?.with_status(200)?;
+    // The refresh succeeded at TikTok, but its tokens must not be stored after the disconnect.
     let error = slow.await?.err().context("the account is disconnected")?;
     assert_eq!(error.reason.code(), "needs_reconnect", "{error}");
     assert!(creator.account().await?.tokens.is_forgotten(), "the late tokens were stored");

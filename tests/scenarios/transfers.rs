@@ -1,5 +1,5 @@
-//! Faults while chunks are sent. Whatever happens to a chunk, the video is published once and whole, and no rule is
-//! violated.
+//! Faults while a worker sends chunks. Whatever happens to a chunk, the video is published once and whole, and no rule
+//! is violated.
 
 mod checkpoints;
 mod unknowns;
@@ -26,12 +26,13 @@ scenarios![concurrent:
     checkpoints, unknowns
 ];
 
-/// A video of two chunks: the first is in the middle of the upload, the second at its end.
+/// The size in bytes of a video of two chunks.
 pub(crate) const TWO_CHUNKS: u64 = 11_000_000;
-/// A video of three chunks, of which one is neither the first nor the last.
+/// The size in bytes of a video of three chunks, of which one is neither the first nor the last.
 const THREE_CHUNKS: u64 = 21_000_000;
 
-/// The upload calls of the first and of the last chunk of two.
+/// The numbers of the upload calls of the first and of the last chunk of two. If the response to
+/// the last chunk is lost, TikTok may publish the video.
 const FIRST: u32 = 1;
 const LAST: u32 = 2;
 const BOTH: [u32; 2] = [FIRST, LAST];
@@ -46,7 +47,8 @@ async fn published_once_despite(cloud: &Arc<Cloud>, fault: Fault) -> Result<Ledg
     Ok(ledger)
 }
 
-/// The same, and checks that there was one init only. Returns the number of chunk calls.
+/// Does what [`published_once_despite`] does, and checks that there was one init only. Returns the number of chunk
+/// calls.
 pub(crate) async fn published_by_one_init_despite(cloud: &Arc<Cloud>, fault: Fault) -> Result<usize> {
     let ledger = published_once_despite(cloud, fault).await?;
     assert_eq!(ledger.publishes.len(), 1, "this fault requires no new init");
@@ -122,6 +124,7 @@ async fn upload_url_expired_midway_causes_new_init(cloud: Arc<Cloud>) -> Result<
         creator.inject(at(2, kind)).await?;
         let dropped = creator.drop_video("clip.mp4", &TestVideo::new(THREE_CHUNKS)?).await?;
         let ledger = creator.await_published_once(&dropped).await?;
+        // The second init is safe: TikTok cannot publish the first upload without its last chunk.
         assert_eq!(ledger.publishes.len(), 2, "the expired publish and a new one");
         Ok(())
     })
@@ -146,6 +149,7 @@ async fn expired_url_after_lost_response_makes_no_second_post(creator: Creator) 
 }
 
 async fn minutes_of_silence_keep_the_worker_and_upload(cloud: Arc<Cloud>) -> Result<()> {
+    // The second numbers are the client's timeouts in seconds: `idle` and `answer` in tiktok/src/timeouts.rs.
     let silent = |moment| FaultKind::Stall { ms: None, moment };
     let cases = [(at(FIRST, silent(Moment::Before)), 60), (at(LAST, silent(Moment::After)), 120)];
     for_each(cases, async |(fault, min_wait_s)| {

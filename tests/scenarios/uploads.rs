@@ -1,4 +1,5 @@
-//! Posts that an API request creates: of a video that is uploaded to presigned URLs, or of an object in the bucket.
+//! Posts that an API request creates: `POST /uploads`, for a video that the caller then uploads to presigned URLs, and
+//! `POST /posts`, for an object in the bucket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,10 @@ scenarios![concurrent:
     invalid_requests_name_the_problem,
 ];
 
+/// The media type that the requests of these scenarios declare.
 const MP4: Option<&str> = Some("video/mp4");
+/// A video of one byte more than fits into a single PUT (`MAX_SINGLE_PUT` in posting/src/create/upload.rs).
+pub(crate) const MULTIPART_BYTES: u64 = 100_000_001;
 
 /// A complete request to upload this video.
 fn request(creator: &Creator, video: &TestVideo) -> Value {
@@ -138,7 +142,7 @@ async fn second_upload_to_same_url_makes_no_second_post(cloud: Arc<Cloud>) -> Re
 }
 
 async fn large_video_is_uploaded_in_parts_and_published(cloud: Arc<Cloud>) -> Result<()> {
-    let upload = Requested::new(&cloud, &TestVideo::new(100_000_001)?).await?;
+    let upload = Requested::new(&cloud, &TestVideo::new(MULTIPART_BYTES)?).await?;
     let complete = text(upload.upload(), "complete")?;
     let parts = upload.upload()["parts"].as_array().context("a large video has parts")?;
     let content = |part: &Value| {
@@ -179,6 +183,7 @@ async fn repeated_idempotency_key_returns_same_post((cloud, creator): WithCreato
     let dropped = dropped(&answer["post"], &video)?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     let late = send(&wanted).await?.with_status(201)?;
+    // The video was uploaded, so there is no upload any more.
     assert_eq!((&late["post"]["id"], &late["upload"]), (&answer["post"]["id"], &Value::Null), "{late}");
     creator.ledger().await?.ensure_published_once(&dropped)?;
     post_with_key(&cloud, "/uploads", "\"\"", &json!({})).await?.problem(400, "idempotency_key_malformed").map(drop)
@@ -206,7 +211,7 @@ async fn cancelled_upload_is_not_posted_when_bytes_arrive(cloud: Arc<Cloud>) -> 
 }
 
 async fn cancelled_multipart_upload_is_aborted_in_the_bucket(cloud: Arc<Cloud>) -> Result<()> {
-    let upload = Requested::new(&cloud, &TestVideo::new(100_000_001)?).await?;
+    let upload = Requested::new(&cloud, &TestVideo::new(MULTIPART_BYTES)?).await?;
     assert!(is_open(&cloud, &upload.dropped).await?, "{}", upload.answer);
     upload.cancel().await?;
     assert!(!is_open(&cloud, &upload.dropped).await?, "stored parts cost money");

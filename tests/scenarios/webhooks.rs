@@ -1,6 +1,6 @@
 //! TikTok's webhooks about posts: before a poll, after it, during it, and while a worker holds the post.
 //!
-//! For most creators here, polls fail. What Dropcast knows of their posts, it knows from webhooks.
+//! For most creators here, every poll fails, so Dropcast learns the states of their posts from webhooks only.
 
 pub(crate) mod auth;
 pub(crate) mod fixture;
@@ -25,6 +25,7 @@ use fixture::{WebhookFixture, await_delivery, webhook};
 use crate::drops::drafts::post_by_hand;
 use crate::outcomes::refusal;
 use crate::runner::scenarios;
+use crate::tokens::REMOVED_BY_USER;
 
 scenarios![concurrent:
     webhooks_alone_publish_post_with_link,
@@ -135,6 +136,7 @@ async fn webhook_after_poll_changes_nothing(cloud: Arc<Cloud>) -> Result<()> {
     assert_eq!(polled.due_at, None, "the poll was complete");
     let webhooks = WebhookFixture::open(&cloud).await?;
     let (publish, now) = (polled.publish_id().context("it has a publish id")?, runtime::clock::now());
+    // They repeat the final state that the poll stored, or contradict it.
     for event in ["post.publish.complete", "post.publish.inbox_delivered", "post.publish.failed"] {
         let content = json!({ "publish_id": publish, "publish_type": "DIRECT_POST", "reason": "internal" });
         let body = webhook(&creator, event, now, &content);
@@ -178,6 +180,7 @@ async fn hidden_video_loses_link_despite_late_webhook(cloud: Arc<Cloud>) -> Resu
     cloud.tiktok.take_down(&publish).await?;
     let is =
         |delivery: &Delivery, event: &str| delivery.publish_id.as_ref() == Some(&publish) && delivery.event == event;
+    // The misspelling is TikTok's.
     await_delivery(&cloud, |delivery| is(delivery, "post.publish.no_longer_publicaly_available")).await?;
     let post = cloud.post(&dropped.post).await?;
     assert_eq!(links(&post), Some(&Links::default()));
@@ -196,7 +199,7 @@ async fn deauthorization_webhook_defers_posts_and_late_repeat_is_ignored(cloud: 
     let (code, wait) = cloud.await_deferral(&dropped).await?;
     assert_eq!(code, "spam_risk_too_many_posts");
     ensure!(wait > Duration::from_hours(1), "without a webhook, the post would not change for hours: {wait:?}");
-    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER).await?;
     let is_lost = |account: &Account| account.connection != Connection::Connected;
     let account = cloud.await_account(&creator, "without an authorization", is_lost).await?;
     let Connection::NeedsReconnect { why, .. } = &account.connection else { unreachable!("it is not connected") };
@@ -204,7 +207,8 @@ async fn deauthorization_webhook_defers_posts_and_late_repeat_is_ignored(cloud: 
     let post = cloud.await_lost_authorization(&dropped).await?;
     assert!(post.history.last().is_some_and(|line| line.note.contains("connect the account again")), "{post:?}");
 
-    tokio::time::sleep(Duration::from_millis(1100)).await; // TikTok's times are in whole seconds.
+    // TikTok's times are in whole seconds, and the reconnect must be later than the removal.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     creator.reconnect().await?;
     let user = format!("\"{}\"", creator.user.open_id);
     let is_removal = |delivery: &Delivery| delivery.event == "authorization.removed" && delivery.body.contains(&user);

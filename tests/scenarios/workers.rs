@@ -1,7 +1,8 @@
-//! A worker is killed during an upload, and another one resumes it.
+//! A worker is killed during an upload, and another one resumes the upload.
 //!
-//! The test plays the killed worker: it claims a post as `publish` does, begins a real upload at TikTok, sends some of
-//! it, stores some of that, and stops. Its lease has already expired, so the next worker need not wait.
+//! The test plays the killed worker: it claims a post as `publish` does, begins an upload at the simulated TikTok,
+//! sends some chunks, stores how far it came or less, and stops. It claims the post in the past, so that its lease has
+//! expired and the next worker need not wait.
 
 mod outages;
 
@@ -37,11 +38,13 @@ scenarios![concurrent:
     outages
 ];
 
-/// How long ago the killed worker claimed the post: longer than a lease.
+/// How long ago the killed worker claimed the post: longer than a lease (`LEASE_TERM`: two minutes).
 const CLAIM_AGE: Duration = Duration::from_mins(3);
+/// The killed worker's maximum chunk size in bytes.
 const MAX_CHUNK_BYTES: u64 = 10_000_000;
-/// An upload that cannot end in time: half of 11 MB remain and take eight minutes, but the URL expires in five.
+/// The age of an upload that cannot end in time. Its URL is valid for an hour, so for five more minutes.
 const LAGGING_SINCE: Duration = Duration::from_mins(55);
+/// The rate of that upload in bytes per second: the second half of 11 MB takes almost eight minutes.
 const LAGGING_RATE: Rate = Rate::new(12_000);
 
 /// The point at which a worker that sends two chunks is killed.
@@ -59,7 +62,7 @@ enum Killed {
     LastChunkSent,
 }
 
-/// Whatever was sent and stored, both workers together send each chunk once.
+/// Whatever the killed worker sent and stored, both workers together send each chunk once.
 async fn killed_worker_is_resumed_in_the_same_publish(cloud: Arc<Cloud>) -> Result<()> {
     let cases = [
         Killed::BeforeFirstByte,
@@ -85,6 +88,7 @@ async fn worker_that_lost_its_lease_cannot_write((cloud, creator): WithCreator) 
     let late = DeadWorker::new(&creator).await?.work(&dropped, Killed::FirstChunkStored).await?;
     let published = cloud.await_state(&dropped.post, StateName::Published).await?;
     let now = runtime::clock::now();
+    // The killed worker continues after all, with the revision that it stored.
     for step in [late.value.clone().renew(now)?, late.value.clone().commit(now)?, late.value.clone().hand_over(now)?] {
         let saved = cloud.posts.save(&late, step, now).await;
         assert!(matches!(saved, Err(SaveError::Conflict)), "{saved:?}");
@@ -163,7 +167,7 @@ impl<'a> DeadWorker<'a> {
         Ok(self.creator.cloud.posts.save(stored, post, runtime::clock::now()).await?)
     }
 
-    /// Works until this point. Returns the post as stored, and as this worker would store it.
+    /// Works until this point. Returns the post as the table has it, and as this worker would store it.
     async fn work_unstored(&self, dropped: &Dropped, killed: Killed) -> Result<(Versioned<Post>, Post)> {
         let video = &dropped.video;
         let plan = ChunkPlan::new(VideoSize::new(video.bytes)?, ChunkCeiling::new(MAX_CHUNK_BYTES)?);

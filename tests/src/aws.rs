@@ -1,13 +1,14 @@
-//! A fake of AWS in this process's memory, limited to the calls of the functions.
+//! A fake of AWS in this process's memory, limited to the calls that Dropcast's functions make.
 //!
 //! The scenarios use MiniStack as AWS, which answers a few hundred calls per second. This fake is for tests that
 //! interrupt thousands of posts at each of their calls, and for benchmarks.
 //!
-//! It implements exactly the calls and expressions of `storage`. It rejects and records every other one, and the test
-//! run then fails ([`Aws::unsupported_calls`]). A test in `tests/chaos` compares its answers with MiniStack's.
+//! It implements exactly the calls and expressions of the crate `storage`. It rejects and records every other one, and
+//! the test run then fails ([`Aws::unsupported_calls`]). `tests/chaos/conformance.rs` compares its answers with
+//! MiniStack's.
 //!
-//! It checks neither signatures nor permissions; the scenarios do. It opens no socket: its owner passes the requests
-//! in.
+//! It checks neither signatures nor permissions; the scenarios do. It opens no socket: its owner passes each request to
+//! [`Aws::answer`].
 
 mod bucket;
 mod config;
@@ -40,12 +41,12 @@ pub const AUTHORIZATION_REQUESTS: &str = "authorization-requests";
 /// The table of received webhooks.
 pub const WEBHOOKS: &str = "webhooks";
 
-/// The client key of the TikTok app, for the simulator and the stack.
+/// The client key of the TikTok app: this fake's secret contains it, and a simulator beside it must be started with it.
 pub const CLIENT_KEY: &str = "test";
-/// The client secret of the TikTok app.
+/// The client secret of the TikTok app, used likewise.
 pub const CLIENT_SECRET: &str = "test";
 
-/// An answer of AWS.
+/// AWS's HTTP response.
 pub type Answer = Response<Body>;
 
 /// The fake of AWS, with its stored data.
@@ -57,11 +58,11 @@ pub struct Aws {
 /// The stored data of every service.
 #[derive(Default)]
 pub struct State {
-    /// DynamoDB's tables.
+    /// DynamoDB: the stack's tables.
     pub tables: Tables,
-    /// The S3 bucket.
+    /// S3: the intake bucket.
     pub bucket: Bucket,
-    /// The SQS queue.
+    /// SQS: the intake queue.
     pub queue: Queue,
     unsupported_calls: Vec<String>,
 }
@@ -114,7 +115,7 @@ pub fn reply(status: u16, content_type: &str, body: impl Into<Body>) -> Answer {
 }
 
 impl Aws {
-    /// Locks the stored data. Answers wait until the guard is dropped.
+    /// Locks the stored data. [`Aws::answer`] blocks until the guard is dropped.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,7 +130,7 @@ impl Aws {
         self.state().unsupported_calls.clone()
     }
 
-    /// Answers a call; `now` is the time of the queue.
+    /// Answers a call. `now` is the time from which a message that the call puts into the queue is visible.
     pub fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
         let mut state = self.state();
         let Some(target) = target_of(request) else {
@@ -159,7 +160,8 @@ impl Aws {
 }
 
 impl State {
-    /// Sends the bucket's events of created objects to the queue.
+    /// Sends the S3 events of completed multipart uploads to the queue. An event that cannot be built counts as an
+    /// unsupported call, so that the test run fails.
     fn send_created_events(&mut self, now: jiff::Timestamp) {
         for created in std::mem::take(&mut self.bucket.created) {
             let sent = self.queue.put_object_created(&created.key, &created.version, created.bytes, now);
@@ -182,7 +184,7 @@ pub(crate) fn unsupported(what: impl Into<String>) -> AwsError {
     AwsError::new(UNSUPPORTED, what)
 }
 
-/// The `X-Amz-Target` header, which names the operation in the JSON protocols; none for S3.
+/// The `X-Amz-Target` header, which names the operation in AWS's JSON protocols. A call to S3 has no such header.
 pub fn target_of<T>(request: &Request<T>) -> Option<&str> {
     request.headers().get("x-amz-target")?.to_str().ok()
 }

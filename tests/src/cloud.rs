@@ -1,12 +1,13 @@
-//! A client of the local cloud: what `cloud.json` says, and AWS and TikTok clients made from it.
+//! A client of the local cloud (the stack on MiniStack): the content of `cloud.json`, and AWS and TikTok clients for
+//! it.
 //!
-//! `infra/local` writes that file and names it in `DROPCAST_CLOUD`. This module reads no other environment variable, so
-//! a scenario can never reach a real AWS account.
+//! `infra/local` writes `cloud.json` and passes its path in `DROPCAST_CLOUD`. This module must read no other
+//! environment variable: with AWS's own variables, a scenario could reach a real AWS account.
 //!
 //! In reading order: [`Cloud`]; [`Creator`], an account to post with; [`Dropped`], an object and its post; `watch`,
-//! which waits for a post's state; [`LedgerView`], which tells what TikTok published. For tests that need another
-//! clock, `in_process` runs the functions' use cases in this process, and [`IsolatedEnv`] does so with tables and a
-//! TikTok of its own. [`WriteFault`] makes writes to a table fail.
+//! which waits for a post's state; [`LedgerView`], which shows what TikTok published. For tests that need another
+//! clock, `in_process` runs the functions' use cases in this process, and [`IsolatedEnv`] runs them with tables and a
+//! simulated TikTok of its own. [`WriteFault`] makes writes to a table fail.
 
 mod creator;
 mod dropped;
@@ -35,7 +36,8 @@ use poller::Poller;
 pub use watch::{deferral_code, is_linked, is_published};
 pub use write_fault::{WriteFault, Writes};
 
-/// The content of `cloud.json`. It contains an access key, so it has no `Debug`.
+/// The content of `cloud.json`, which `infra/local` and `aws/config.rs` write. It has no `Debug`, because it contains
+/// an access key.
 #[derive(Clone, Deserialize)]
 pub struct Contract {
     /// The endpoint of all AWS services.
@@ -44,7 +46,7 @@ pub struct Contract {
     pub region: String,
     access_key_id: String,
     secret_access_key: String,
-    /// The URL of the simulator; none if TikTok is something else.
+    /// The URL of the simulator of TikTok; none if the stack uses another TikTok.
     pub simulator: Option<String>,
     /// The stack's outputs.
     pub outputs: Outputs,
@@ -52,7 +54,7 @@ pub struct Contract {
     pub logs: PathBuf,
     /// The AWS CLI that belongs to this cloud.
     pub aws_cli: PathBuf,
-    /// The file with the certificates to trust, for other programs.
+    /// The file of certificates to trust, for programs that a test starts, such as curl.
     pub trust: PathBuf,
 }
 
@@ -106,7 +108,7 @@ pub struct Cloud {
     pub authorization_requests: AuthorizationRequests,
     /// The key that seals tokens.
     pub cipher: KmsCipher,
-    /// The simulated TikTok.
+    /// The control interface of the simulated TikTok.
     pub tiktok: Control,
     poller: Poller,
     aws: SdkConfig,
@@ -183,7 +185,7 @@ impl Contract {
         format!("{}:{}", self.access_key_id, self.secret_access_key)
     }
 
-    /// The environment variables with which the AWS CLI uses this cloud only.
+    /// The environment variables that direct the AWS CLI to this cloud.
     #[must_use]
     pub fn cli_environment(&self) -> [(&'static str, String); 4] {
         [

@@ -1,13 +1,13 @@
-//! A parser of metrics in the embedded metric format of CloudWatch.
+//! A parser of metrics in a log, in CloudWatch's embedded metric format (EMF).
 //!
-//! The local cloud makes no metrics of log lines. CloudWatch silently ignores a line that breaks the rules of the
-//! format, so this parser checks them:
+//! The local cloud extracts no metrics from log lines. CloudWatch silently ignores a line that breaks the rules of the
+//! format, so this parser checks the rules:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-/// The permitted units: those of CloudWatch's that are useful here.
+/// The permitted units: those of CloudWatch's units that Dropcast may use.
 const UNITS: [&str; 8] =
     ["None", "Count", "Percent", "Seconds", "Milliseconds", "Bytes", "Bytes/Second", "Count/Second"];
 /// CloudWatch's maximum number of dimensions of a metric.

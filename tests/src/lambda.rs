@@ -1,8 +1,6 @@
-//! A fake of Lambda: runs a function's binary behind the Runtime API, one invocation at a time. The function cannot
-//! tell it from Lambda.
+//! A fake of Lambda: it runs a function's unchanged binary behind a fake of the Runtime API, one invocation at a time.
 //!
-//! It knows only the Runtime API and processes. It does not know what a function does, and it reads no clock: the
-//! caller passes the deadline of an invocation.
+//! It does not know what a function does, and the caller passes the deadline of each invocation.
 
 mod function;
 mod runtime_api;

@@ -1,9 +1,11 @@
 //! The test harness: everything that the scenarios, the fault-injection campaigns, the benchmarks and the demo share.
 //!
-//! - [`aws`] and [`lambda`] are fakes, for tests that need no local cloud.
-//! - [`cloud`] is a client of the local cloud. It acts as a user does: it puts objects,
-//!   waits, and reads posts, accounts and the ledger of the simulated TikTok. It knows
-//!   nothing of a function's inside.
+//! - [`aws`] is an in-memory fake of AWS and [`lambda`] a fake of Lambda, for tests
+//!   without a local cloud.
+//! - [`cloud`] is a client of the local cloud: the stack that `infra/local` deploys on
+//!   MiniStack. It acts as a user does: it puts objects, waits, and reads posts, accounts
+//!   and the ledger of the simulated TikTok. Only `in_process` and `isolated_env` in it
+//!   call the functions' use cases directly.
 //! - [`TestVideo`] is a file to post, [`Secrets`] searches for secrets where they must
 //!   not be, and [`emf`] parses the metrics in a log.
 

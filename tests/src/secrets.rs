@@ -1,15 +1,16 @@
-//! A search for secrets in places where they must not be.
+//! A search for secrets in places where they must not be, such as logs and tables.
 //!
-//! The search finds a secret by its first 22 or its last 16 characters, so it also finds a secret that was shortened or
-//! partly encoded. An error names the place and the secret's prefix, never the secret.
+//! The search finds a secret by its first 22 characters (`MAX_PREFIX_CHARS` + `PIECE_CHARS`) or its last 16
+//! (`PIECE_CHARS`), so it also finds a secret that was shortened or partly encoded. An error names the place and the
+//! secret's prefix, never the secret.
 
 use aho_corasick::AhoCorasick;
 use anyhow::{Context, Result, ensure};
 
-/// The number of characters at either end, without the prefix, that identify a secret.
-const PIECE: usize = 16;
-/// The maximum length of the prefix that shows a secret's kind, such as `act.`.
-const PREFIX: usize = 6;
+/// The number of random characters at either end that identify a secret. No other text contains 16 by accident.
+const PIECE_CHARS: usize = 16;
+/// The maximum length of the prefix that shows a secret's kind, such as `act.`, in characters.
+const MAX_PREFIX_CHARS: usize = 6;
 
 /// Secrets to search for.
 pub struct Secrets {
@@ -28,9 +29,10 @@ impl Secrets {
         let mut prefixes = Vec::new();
         for secret in secrets {
             ensure!(secret.is_ascii(), "a secret is not ASCII, so its encoding is unknown");
-            let head = secret.get(..PREFIX + PIECE).context("a secret is too short")?;
-            let tail = &secret[secret.len() - PIECE..];
-            let prefix = secret[..PREFIX].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or("", |at| &secret[..=at]);
+            let head = secret.get(..MAX_PREFIX_CHARS + PIECE_CHARS).context("a secret is too short")?;
+            let tail = &secret[secret.len() - PIECE_CHARS..];
+            let prefix = secret[..MAX_PREFIX_CHARS].rfind(|c: char| !c.is_ascii_alphanumeric());
+            let prefix = prefix.map_or("", |at| &secret[..=at]);
             for piece in [head, tail] {
                 pieces.push(piece.to_owned());
                 prefixes.push(prefix.to_owned());

@@ -2,7 +2,8 @@
 //! a whole.
 //!
 //! A video of a given size is a small real video, then a `free` box (players skip it) that is filled with a repeating
-//! random block. No chunk size is a multiple of the block's length, so bytes at a wrong offset change the hash.
+//! random block. No chunk size is a multiple of the block's length, so bytes at a wrong offset change the hash. `bench`
+//! has a `TestVideo` of its own, whose bytes follow from its size alone.
 
 use std::path::Path;
 
@@ -15,11 +16,11 @@ use uuid::Uuid;
 /// A playable video whose header comes first.
 static HEADER: &[u8] = include_bytes!("../fixtures/header-first.mp4");
 
-/// The length of the block in bytes, a prime.
+/// The length of the random block in bytes. It is a prime, so that no chunk size is a multiple of it.
 const BLOCK_BYTES: usize = 1_000_003;
 /// The length of a box's head in bytes: its 32-bit size and its name.
 const BOX_HEAD_BYTES: u32 = 8;
-/// The size in bytes of the box of a small video.
+/// The size in bytes of the `free` box of a small video: enough random bytes to make each video unique.
 const SMALL_BOX_BYTES: u32 = 64;
 
 /// A test file, which need not be a video.
@@ -27,6 +28,7 @@ const SMALL_BOX_BYTES: u32 = 64;
 pub struct TestVideo {
     /// The real video and the head of the `free` box; the whole file if its bytes were given.
     head: Bytes,
+    /// The random block that fills the box; empty if the bytes were given.
     block: Bytes,
     /// The size in bytes.
     pub bytes: u64,
@@ -150,7 +152,7 @@ mod tests {
         let size = u32::try_from(10_000 - HEADER.len()).unwrap();
         assert_eq!(content[HEADER.len()..][..4], size.to_be_bytes());
         assert_eq!(TestVideo::of(content).sha256, video.sha256);
-        assert!(TestVideo::new(100).is_err());
+        assert!(TestVideo::new(100).is_err(), "100 bytes are fewer than the real video has");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! A server for the calls of a post to AWS other than S3: DynamoDB, KMS, Secrets
-//! Manager and SQS. It counts its calls by service and operation.
+//! A fake server of the AWS services other than S3 that a post calls: DynamoDB, KMS,
+//! Secrets Manager and SQS. It counts its calls by service and operation.
 //!
-//! The crate `aws` answers the calls from memory, so that the processor time is
+//! `harness::aws` answers the calls from memory, so that the processor time is
 //! left to the program under measurement.
 
 use std::sync::{Arc, Mutex};

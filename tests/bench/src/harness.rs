@@ -1,5 +1,5 @@
-//! The processes around a post: the fake servers, the simulator, a fresh `publish`
-//! and a connected account.
+//! The bench's harness: the processes around a post (the fake servers, the simulator,
+//! a fresh `publish`), and a connected account.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,8 @@ pub(crate) struct HarnessConfig {
 }
 
 /// Environment variables that `template.yaml` sets for `publish` and `notices`,
-/// apart from addresses and resource names. A test compares them with the template.
+/// apart from addresses and resource names. A test compares them with the
+/// template: the measured memory depends on the first three.
 const TEMPLATE_ENV: [(&str, &str); 4] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "8388608"),
@@ -154,6 +155,7 @@ impl Harness {
         publish.stop().await?;
         ensure!(response == json!({ "batchItemFailures": [] }), "publish failed for the event: {response}");
         let entry = self.entry_of(tiktok, &account).await.with_context(|| format!("see {}", log.display()))?;
+        // The server that received the bytes has verified them.
         if tiktok.uploads == tiktok.simulator.address {
             ensure!(entry.sha256 == Some(request.video.sha256()), "the simulator received other bytes: {entry:#?}");
             ensure!(entry.violations.is_empty(), "publish violated TikTok's rules: {:#?}", entry.violations);

@@ -1,7 +1,7 @@
 //! The report of a run: a table on standard output, and JSON for comparing runs.
 //!
-//! The field names are the keys of the JSON file. tests/README.md defines the
-//! results and their required values.
+//! The field names are the keys of the JSON file, unless a field has `serde(rename)`.
+//! tests/README.md defines the results and their required values.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;

@@ -3,6 +3,7 @@
 //!
 //! It checks no signature, reads no disk, and copies no byte before the socket
 //! does. The processor time is therefore left to the program under measurement.
+//! It does not use the bucket of `harness::aws`, which stores its objects.
 
 use std::sync::{Arc, Mutex};
 

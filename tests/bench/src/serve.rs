@@ -1,4 +1,4 @@
-//! HTTP servers on a free port of the loopback interface.
+//! Runs the fake servers: HTTP on a free port of the loopback interface.
 
 use std::io::Write;
 

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// What a server prints before its address. The simulator prints the same as
-/// `serve::announce`.
+/// What a server prints before its address. `serve::announce` and the simulator must
+/// both print it.
 const ANNOUNCEMENT: &str = "listening on http://";
 
 /// A running server; dropping it kills the process.

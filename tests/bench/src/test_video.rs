@@ -3,7 +3,7 @@
 //!
 //! The video's size and a byte's offset determine the byte. The S3 fake can
 //! therefore serve any range from memory, and the upload host fake can verify
-//! every byte that it receives.
+//! every byte that it receives. The videos of `harness::TestVideo` are random instead.
 
 use std::sync::LazyLock;
 
@@ -152,6 +152,6 @@ mod tests {
         let video = TestVideo::new(10_000_000).unwrap();
         assert_eq!(TestVideo::from_key(&format!("drop/a/{}", video.file_name())).unwrap().bytes(), 10_000_000);
         assert!(TestVideo::from_key("drop/a/video-10000000.mp4.json").is_none());
-        assert!(TestVideo::new(100).is_err());
+        assert!(TestVideo::new(100).is_err(), "100 bytes are fewer than the header has");
     }
 }

@@ -1,4 +1,5 @@
-//! Requests to the API: query strings, JSON bodies and idempotency keys.
+//! Fuzz target `api_request`: requests to the API (query strings, JSON bodies and
+//! idempotency keys).
 //!
 //! Properties: a page size is within its limits; a cursor, a post's id and a body
 //! are equal after they are read back; the same update twice has no further effect;

@@ -1,5 +1,5 @@
-//! The query of TikTok's redirect after authorization. The route that reads it is
-//! public, so anyone can send any query.
+//! Fuzz target `authorization_response`: the query of TikTok's redirect after
+//! authorization. The route that reads it is public, so anyone can send any query.
 //!
 //! Properties: a granted code is not empty; TikTok's error is one short line; the
 //! debug output shows neither the code nor the state.
@@ -22,6 +22,7 @@ pub fn authorization_response(input: &[u8]) {
     let code = match &response.decision {
         Some(Decision::Granted { code, scopes }) => {
             assert!(!code.expose_secret().is_empty());
+            // `Debug` shows the scopes, which may contain a fuzzed code.
             Some(code.expose_secret()).filter(|code| !scopes.to_list().contains(code))
         }
         Some(Decision::Refused(error)) => {

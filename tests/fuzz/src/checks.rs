@@ -1,11 +1,12 @@
-//! Checks of what people read: one line, limited in length, without a secret.
+//! Checks of texts that people read, for all targets: one line, limited in length,
+//! without a secret.
 
 use std::error::Error;
 
 use domain::failure::{Failure, error_chain};
 
-/// The maximum number of characters of a text. A log line and a post's item in
-/// DynamoDB could hold many times as much.
+/// The maximum number of characters of a text. It is a choice: a log line and a
+/// post's item in DynamoDB could hold many times as much.
 const MAX_CHARS: usize = 2000;
 
 /// Checks an error with its sources.

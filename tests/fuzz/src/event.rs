@@ -1,4 +1,4 @@
-//! Events that invoke `publish`, and the object keys in them.
+//! Fuzz target `event`: events that invoke `publish`, and the object keys in them.
 //!
 //! Properties: a wake message names its post; a video and its sidecars find each
 //! other; an account's alias and a post's id are equal after they are read back; an

@@ -1,5 +1,5 @@
-//! A TikTok client, and a server that sends it a given response over a real
-//! connection.
+//! A fake of TikTok's servers: it sends the production client a given response over
+//! a real connection.
 //!
 //! One loopback connection serves all inputs, so that an input takes a few
 //! microseconds. The response is always well-formed HTTP: malformed HTTP fails in

@@ -1,4 +1,4 @@
-//! Options that people write: sidecars, object metadata, account preferences.
+//! Fuzz targets `sidecar`, `metadata` and `preferences`: options that people write.
 //!
 //! Properties: options, settings, preferences and publish times are equal after
 //! they are read back; a title is within its limit; an empty update has no effect;
@@ -53,6 +53,7 @@ pub(crate) fn check_options(options: Result<PostOptions, OptionsError>) {
     let read_back = PostOptions::from_json(&stored, "post");
     assert_eq!(read_back.as_ref(), Ok(&options), "the options change when they are read back");
     let framed = TitleFrame::new("Anna bakes: ", " #bread 🍞");
+    // The extreme limits, and a title with a prefix and a suffix.
     for (limit, frame) in [(1, TitleFrame::default()), (150, framed), (TitleLimit::MAX, TitleFrame::default())] {
         match Settings::resolve_framed(&options, "clip.mp4", &defaults(limit), &frame) {
             Ok(settings) => {

@@ -1,4 +1,4 @@
-//! Responses of TikTok's API and OAuth endpoints.
+//! Fuzz target `tiktok_response`: responses of TikTok's API and OAuth endpoints.
 //!
 //! Properties: every stored part of a response is limited in length; every text is
 //! one short line; a token is not empty and fits KMS; neither an error nor debug
@@ -109,6 +109,7 @@ fn check<T, E: StdError>(
 /// The check of a success without content.
 fn no_content<T>(_: &T) {}
 
+/// Initializes an upload of any valid size: the response does not depend on it.
 async fn begin(tiktok: &TikTok, access: &AccessToken, mode: Mode) -> Result<(), tiktok::Error> {
     let size = VideoSize::new(50_000_123).expect("the size is valid");
     let plan = ChunkPlan::new(size, ChunkCeiling::new(10_000_025).expect("the ceiling is valid"));

@@ -1,4 +1,4 @@
-//! Responses of TikTok's upload host to a chunk.
+//! Fuzz target `upload_response`: responses of TikTok's upload host to a chunk.
 //!
 //! Properties: only a 2xx response accepts a chunk; only the last chunk completes
 //! an upload; an offset that the plan confirms is a chunk boundary; no outcome
@@ -29,8 +29,9 @@ pub fn upload_response(input: &[u8]) {
     let http_status = lines.next().and_then(|line| line.parse().ok()).unwrap_or(206_u16).clamp(200, 999);
     let headers: Vec<_> =
         lines.filter(|line| HEADERS.iter().any(|name| line.starts_with(name))).map(str::to_owned).collect();
-    // The client sends only 10 bytes, although the second plan's chunks have
-    // millions: the response does not depend on the number of bytes.
+    // In the first plan, the chunk is the last one; in the second, it is not. The
+    // client sends only 10 bytes, although the second plan's chunks have millions:
+    // the response does not depend on the number of bytes.
     let chunk = Chunk { index: 0, first: 0, len: BODY.len() as u64 };
     for plan in [plan(chunk.len), plan(100_000_000)] {
         let outcome = with_response(http_status, &headers, b"", async |tiktok, base_url| {

@@ -1,4 +1,4 @@
-//! Video files of any content, and of any size that S3 may state.
+//! Fuzz target `video`: video files of any content, and of any size that S3 may state.
 //!
 //! Properties: reads are limited in number and length, go forward and stay inside
 //! the stated size; facts are equal after they are read back; an error is one short
@@ -7,6 +7,9 @@
 use domain::video::{InspectError, Inspection, Inspector, Limits, MAX_READ_LEN, MAX_READS, VideoFacts, check};
 
 use crate::checks::check_error;
+
+/// By how much a stated size exceeds the input: more than one read (`MAX_READ_LEN`).
+const EXCESS_BYTES: u64 = 100_000;
 
 /// What reads beyond the input's bytes return.
 #[derive(Clone, Copy)]
@@ -37,8 +40,8 @@ pub fn video(input: &[u8]) {
         (size, Padding::Nothing, u64::MAX),
         (size, Padding::Nothing, short_read),
         (size / 2, Padding::Nothing, u64::MAX),
-        (size.saturating_add(100_000), Padding::Nothing, u64::MAX),
-        (size.saturating_add(100_000), Padding::Zeros, u64::MAX),
+        (size.saturating_add(EXCESS_BYTES), Padding::Nothing, u64::MAX),
+        (size.saturating_add(EXCESS_BYTES), Padding::Zeros, u64::MAX),
         (fuzzed_size, Padding::Zeros, u64::MAX),
         (u64::MAX, Padding::Zeros, u64::MAX),
     ] {

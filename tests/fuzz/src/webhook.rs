@@ -1,4 +1,5 @@
-//! Requests to the webhook route, with or without a valid signature of TikTok's.
+//! Fuzz target `webhook`: requests to the webhook route, with or without a valid
+//! signature of TikTok's.
 //!
 //! Properties: only a valid signature is accepted, and only for the body that it
 //! signs; a field that TikTok adds later has no effect; every text is one short
@@ -16,8 +17,9 @@ use tiktok::{Event, Webhook, WebhookError};
 use crate::checks::{check_error, check_no_secret, check_text};
 
 const CLIENT_SECRET: &str = "secret-of-the-app";
-/// The minimum and maximum age of a valid signature. The minimum is negative
-/// because TikTok's clock may be ahead.
+/// The minimum and maximum age of a valid signature: -5 minutes, because TikTok's
+/// clock may be ahead, and 72 hours and 10 minutes (`MAX_AGE` in
+/// functions/tiktok/src/webhook/signature.rs, with the reason).
 const VALID_AGE: [SignedDuration; 2] = [SignedDuration::from_secs(-300), SignedDuration::from_secs(72 * 3600 + 600)];
 /// A field that TikTok's webhooks do not have today.
 const NEW_FIELD: &str = "brand_new_field";

@@ -1,4 +1,4 @@
-//! An `OpenID` Connect issuer of tokens. Its documents are in a public bucket, as real issuers publish them.
+//! A fake `OpenID` Connect issuer of tokens. Its documents are in a public bucket at the paths of a real issuer.
 //! <https://openid.net/specs/openid-connect-discovery-1_0.html>
 
 use anyhow::{Context, Result, anyhow};
@@ -12,13 +12,13 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The path of the issuer's description.
+/// The path of the discovery document.
 const DISCOVERY: &str = ".well-known/openid-configuration";
-/// The path of its public keys.
+/// The path of the public keys, which the discovery document names.
 const KEYS: &str = "keys.json";
-/// The id of its key.
+/// The id of the public key.
 const KEY_ID: &str = "key-1";
-/// The range of the modulus in the DER of a 2048-bit public key:
+/// The range of the modulus in the DER of a 2048-bit public key: 256 bytes after 9 bytes of headers and sign:
 /// <https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1>
 const MODULUS: std::ops::Range<usize> = 9..265;
 
@@ -70,7 +70,7 @@ impl Issuer {
     fn signed(&self, key: &KeyPair, audience: &str, valid_for: SignedDuration) -> Result<String> {
         let now = runtime::clock::now();
         let claims = json!({
-            "iss": self.url, "aud": audience, "sub": "somebody",
+            "iss": self.url, "aud": audience, "sub": "a-caller",
             "iat": now.as_second() - 1, "exp": (now + valid_for).as_second(),
         });
         let head = json!({ "alg": "RS256", "typ": "JWT", "kid": KEY_ID });

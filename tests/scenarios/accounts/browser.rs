@@ -1,4 +1,4 @@
-//! An account connection in a real browser.
+//! An account connection in a real browser, which enforces the policy of our pages.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::runner::scenarios;
 
 scenarios![concurrent: real_browser_connects_an_account];
 
-/// A script that returns the border's style, which the page's content security policy must allow.
+/// A script that returns the style of the page's border. It is `solid` only if the content security policy of the page
+/// allows its style sheet.
 const BORDER_STYLE: &str = "return getComputedStyle(document.querySelector('main')).borderTopStyle";
 
 async fn real_browser_connects_an_account(cloud: Arc<Cloud>) -> Result<()> {

@@ -17,9 +17,9 @@ use crate::aws_cli::text;
 const DRIVER_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the driver waits for an element.
 const ELEMENT_TIMEOUT: Duration = Duration::from_secs(45);
-/// How often the driver is started.
+/// How often the driver is started at most.
 const MAX_STARTS: u32 = 5;
-/// The protocol's key of an element's id.
+/// The JSON key of an element's id, a constant of the `WebDriver` protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser and its driver, which ends when this is dropped.

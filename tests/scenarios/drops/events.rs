@@ -1,4 +1,4 @@
-//! Events: in every form, repeated, and invalid.
+//! The events that start a post: in every form, repeated, and invalid.
 //!
 //! The recorded events of `events/` are sent with the names of the test's bucket and object.
 
@@ -66,6 +66,7 @@ async fn publish_accepts_every_recorded_event((cloud, creator): WithCreator) -> 
 async fn event_without_version_makes_no_second_post((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
+    // `publish` asks the bucket for the current version, and finds its post.
     let mut event = notification(&dropped)?;
     event["Records"][0]["s3"]["object"].as_object_mut().context("a record has an object")?.remove("versionId");
     publish(&cloud, &event).await?;
@@ -79,7 +80,8 @@ fn nonexistent(creator: &Creator, file: &str) -> Dropped {
 }
 
 async fn each_kind_of_event_alone_makes_a_post((cloud, creator): WithCreator) -> Result<()> {
-    // Only the events of this scenario announce these objects, so each post is due to one event.
+    // S3 sends no event for these objects, so each post was made by one event of this scenario. It fails, because there
+    // is no object to read.
     let names = ["bare #1.mp4", "bridged & café.mp4", "first of two.mp4", "zweites 猫.mp4"];
     let drops = names.map(|name| nonexistent(&creator, name));
     let mut several = recorded("sqs-several-records.json")?["Records"][0].clone();
@@ -123,6 +125,7 @@ async fn message_with_several_records_posts_each_object((cloud, creator): WithCr
 async fn only_the_invalid_message_is_returned_to_the_queue((cloud, creator): WithCreator) -> Result<()> {
     let dropped = creator.drop_small("clip.mp4").await?;
     let valid = notification(&dropped)?.to_string();
+    // The valid event comes twice in the batch.
     let batch = json!({ "Records": [
         message("m-1", &valid)?, message("m-2", "hello")?, message("m-3", r#"{"Records":[{}]}"#)?,
         message("m-4", &valid)?,
@@ -145,6 +148,7 @@ async fn deleted_object_fails_its_post((cloud, creator): WithCreator) -> Result<
 }
 
 async fn wake_message_for_unknown_post_is_ignored(cloud: Arc<Cloud>) -> Result<()> {
+    // The recorded message names a post that this table does not have.
     publish_batch(&cloud, &recorded("sqs-post-due.json")?, &[]).await
 }
 

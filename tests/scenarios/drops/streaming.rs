@@ -12,14 +12,15 @@ use crate::runner::scenarios;
 
 scenarios![exclusive: slow_upload_spans_several_invocations_as_one_post];
 
-/// The timeout of `publish` in this scenario in seconds: about the shortest with which it sends anything at this rate,
-/// because it stops a minute before the timeout.
+/// The timeout of `publish` in this scenario in seconds. A worker stops a minute before it (`MARGIN` in
+/// publish/src/handler.rs), so twenty seconds of work remain: about the least with which it sends a chunk at this rate.
 const SHORT_TIMEOUT: &str = "80";
-/// The timeout of `publish` in the template, in seconds.
+/// The timeout of `publish` in `template.yaml`, in seconds. The scenario restores it.
 const TEMPLATE_TIMEOUT: &str = "900";
 
-/// A chunk of 9.2 MB takes three seconds at this rate, so an invocation ends after two.
+/// TikTok's speed in this scenario. A chunk of 9.2 MB takes three seconds, so an invocation sends two of the six.
 const BYTES_PER_SECOND: u64 = 3_000_000;
+/// The size in bytes of a video of six chunks.
 const SIX_CHUNKS: u64 = 55_000_000;
 
 async fn set_publish_timeout(cloud: &Cloud, seconds: &str) -> Result<()> {

@@ -49,6 +49,7 @@ fn media_type(container: Container) -> &'static str {
 }
 
 async fn unsupported_file_fails_before_init(cloud: Arc<Cloud>) -> Result<()> {
+    // The dropped file's name, the fixture, and the failure's code. tests/fixtures/README.md describes the fixtures.
     let table = [
         ("text.mp4", "text.mp4", "file_format_check_failed"),
         ("empty.mp4", "empty.mp4", "file_empty"),
@@ -74,6 +75,7 @@ async fn unsupported_file_fails_before_init(cloud: Arc<Cloud>) -> Result<()> {
 
 async fn video_longer_than_creator_limit_fails_before_init(cloud: Arc<Cloud>) -> Result<()> {
     let creator = Creator::create_with(&cloud, |setup| setup.user.max_video_post_duration_sec = 2).await?;
+    // This fixture lasts three seconds.
     let dropped = creator.drop_video("clip.mp4", &TestVideo::fixture("fragmented-index.mp4")?).await?;
     let failure = cloud.await_failure(&dropped).await?;
     assert_eq!(failure.reason.code(), "duration_check_failed", "{failure}");

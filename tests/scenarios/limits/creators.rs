@@ -1,4 +1,5 @@
-//! What a creator currently allows. Dropcast asks before each direct post, and never posts more than that.
+//! What a creator currently allows (TikTok's `creator_info`). Dropcast reads it before each direct post, and posts
+//! nothing that it does not allow.
 
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ async fn creator_turned_private_is_noticed_before_init((cloud, creator): WithCre
         assert!(failure.message.contains(named), "the message names the requested and the available levels: {failure}");
     }
     let ledger = creator.ledger().await?;
-    assert_eq!((ledger.calls_of(Endpoint::CreatorInfo), ledger.calls_of(Endpoint::DirectInit)), (2, 1));
+    let calls = (ledger.calls_of(Endpoint::CreatorInfo), ledger.calls_of(Endpoint::DirectInit));
+    assert_eq!(calls, (2, 1), "the second post made no init");
     assert_eq!(ledger.ensure_published_once(&first)?.privacy_level, PrivacyLevel::PublicToEveryone);
     creator.put_options("third.json", &json!({ "privacy_level": "FOLLOWER_OF_CREATOR" })).await?;
     let third = creator.drop_small("third.mp4").await?;

@@ -2,39 +2,38 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use domain::options::{Mode, PrivacyLevel};
-use domain::post::StateName;
-use harness::{Cloud, Creator};
+use domain::post::{PostState, StateName};
+use harness::{Cloud, Creator, CreatorSetup};
 use simulator::{Audit, Visibility};
 
+use super::{isolated_env, submit_and_work};
 use crate::runner::scenarios;
 
-scenarios![exclusive: unaudited_app_posts_drafts_and_private_account_posts];
+scenarios![concurrent: unaudited_app_posts_drafts_and_private_account_posts];
 
-/// TikTok allows an unaudited app five posting users per 24 hours. After 25 hours, the users of earlier scenarios do
-/// not count.
-const SECONDS_OF_25_HOURS: u64 = 25 * 3600;
-
+/// The environment has a TikTok of its own. TikTok allows an unaudited app five posting users per 24 hours, and the
+/// creators of other scenarios would count.
 async fn unaudited_app_posts_drafts_and_private_account_posts(cloud: Arc<Cloud>) -> Result<()> {
-    cloud.tiktok.advance(SECONDS_OF_25_HOURS).await?;
-    cloud.tiktok.change_settings(|settings| settings.audit = Audit::Pending).await?;
-    let draft = Creator::create_with(&cloud, |setup| setup.defaults.mode = Some(Mode::Draft)).await?;
-    let drafted = draft.drop_small("clip.mp4").await?;
-    let private = Creator::create_with(&cloud, |setup| {
+    let env = isolated_env(&cloud, |settings| settings.audit = Audit::Pending, &[]).await?;
+    let self_only = |setup: &mut CreatorSetup| setup.defaults.privacy_level = Some(PrivacyLevel::SelfOnly);
+    let draft = Creator::create_with(&env.cloud, |setup| setup.defaults.mode = Some(Mode::Draft)).await?;
+    let private = Creator::create_with(&env.cloud, |setup| {
+        self_only(setup);
         setup.user.visibility = Visibility::Private;
-        setup.defaults.privacy_level = Some(PrivacyLevel::SelfOnly);
     })
     .await?;
-    let posted = private.drop_small("clip.mp4").await?;
-    let self_only = |setup: &mut harness::CreatorSetup| setup.defaults.privacy_level = Some(PrivacyLevel::SelfOnly);
-    let public = Creator::create_with(&cloud, self_only).await?;
-    let refused = public.drop_small("clip.mp4").await?;
+    let public = Creator::create_with(&env.cloud, self_only).await?;
+    let drops = [&draft, &private, &public].map(|creator| creator.drop_small("clip.mp4"));
+    let drops = futures::future::try_join_all(drops).await?;
 
-    cloud.await_state(&drafted.post, StateName::Delivered).await?;
-    private.await_published_once(&posted).await?;
-    let failure = cloud.await_failure(&refused).await?;
-    assert_eq!(failure.reason.code(), "unaudited_client_can_only_post_to_private_accounts");
-    assert!(failure.advice.contains("private") && failure.advice.contains("drafts"), "{failure}");
+    submit_and_work(&env, &drops).await?;
+    env.advance_until(&drops, &[StateName::Delivered, StateName::Published, StateName::Failed]).await?;
+    private.ledger().await?.ensure_published_each_once(&drops[1..2])?;
+    let refused = env.post(&drops[2]).await?;
+    let PostState::Failed { failure, .. } = &refused.state else { anyhow::bail!("{:?}", refused.state) };
+    ensure!(failure.reason.code() == "unaudited_client_can_only_post_to_private_accounts", "{failure}");
+    ensure!(failure.advice.contains("private") && failure.advice.contains("drafts"), "{failure}");
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Notices: events about posts on the event bus, and failures in the operator's topic.
+//! Notices, which the function `notices` sends: events about posts on the event bus, and failures in the operator's SNS
+//! topic.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ scenarios![concurrent:
     failure_reaches_operators_topic_as_readable_text,
 ];
 
-/// A queue that is the target of a rule or subscribed to a topic.
+/// A queue that receives notices: as the target of a rule of the event bus, or subscribed to the topic.
 struct Subscriber<'a> {
     cloud: &'a Cloud,
     name: String,

@@ -71,8 +71,8 @@ async fn update(cloud: &Cloud, parameters: &[(&str, &str)]) -> Result<()> {
     .await
 }
 
-/// Restarts the API function by a change of its timeout by so many seconds. A running function reads the secret only
-/// every five minutes.
+/// Restarts the API function, because a running function reads the secret only every five minutes. It changes the
+/// function's timeout by so many seconds, so a scenario calls it again with the opposite number.
 pub(crate) async fn restart_api(cloud: &Cloud, seconds: i32) -> Result<()> {
     let function = &cloud.outputs().api_function;
     let configuration = || cloud.lambda.get_function_configuration().function_name(function).send();

@@ -65,6 +65,7 @@ async fn long_title_is_cut_but_prefix_and_suffix_stay(creator: Creator) -> Resul
     let ledger = creator.await_published_once(&dropped).await?;
     let title = &ledger.publications[0].title;
     assert!(title.starts_with("№ 1: 👏") && title.ends_with("👏 #ad 👩‍👩‍👧"), "{title}");
+    // TikTok allows 2200 UTF-16 units. An emoji has two, so the cut title may be one unit shorter.
     assert!((2199..=2200).contains(&title.encode_utf16().count()), "{}", title.encode_utf16().count());
     Ok(())
 }
@@ -141,6 +142,7 @@ async fn invalid_defaults_are_rejected_without_change(creator: Creator) -> Resul
     configure(&creator, json!({ "title_prefix": "ours: " })).await?;
     let before = creator.account().await?;
     let table = [
+        // With the six characters of the prefix: one more than TikTok's maximum title of 2200.
         (json!({ "title_suffix": "#".repeat(2195) }), "title_prefix and title_suffix are 2201"),
         (json!({ "mode": "direct", "privacy_level": "SELF_ONLY", "brand_content": true }), "branded content"),
         (json!({ "time_zone": "Berlin" }), "Europe/Berlin"),

@@ -1,5 +1,5 @@
-//! Calls that TikTok refuses before an upload begins. A limit defers the post and never fails it. What a person must
-//! correct fails the post.
+//! Calls that TikTok refuses before an upload begins. A limit defers the post and never fails it. A refusal that a
+//! person must resolve fails the post.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ async fn rate_limit_at_init_defers_post_by_a_minute(cloud: Arc<Cloud>) -> Result
 }
 
 async fn init_without_readable_response_is_repeated_and_published_once(cloud: Arc<Cloud>) -> Result<()> {
-    // In each case TikTok handles the init, but Dropcast does not learn the publish id.
+    // In each case TikTok handles the init, but Dropcast does not learn the publish id. A second init is safe: the
+    // unknown publish gets no bytes, so TikTok never publishes it.
     let kinds = [
         FaultKind::LoseAnswer { ending: Ending::Reset },
         FaultKind::LoseAnswer { ending: Ending::Close },
@@ -60,6 +61,7 @@ async fn ensure_deferred(creator: &Creator, dropped: &Dropped, code: &str, hours
 
 async fn cap_defers_post_by_hours_and_never_fails_it(cloud: Arc<Cloud>) -> Result<()> {
     let table = [
+        // The hours are `DAILY_QUOTA_WAIT` and `INBOX_WAIT` in tiktok/src/error_codes.rs.
         (Endpoint::DirectInit, 403, "spam_risk_too_many_posts", 6),
         (Endpoint::CreatorInfo, 200, "spam_risk_too_many_posts", 6),
         (Endpoint::InboxInit, 403, "spam_risk_too_many_pending_share", 1),

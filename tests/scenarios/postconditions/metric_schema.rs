@@ -1,4 +1,5 @@
-//! Every metric in a log is one that CloudWatch accepts, and that a dashboard or an alarm knows by its name.
+//! The schema of the metrics in the logs: CloudWatch accepts each, and each is one of `posting::Metric`, which the
+//! dashboard and the alarms use.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ scenarios![concurrent: every_logged_metric_is_valid_and_known];
 
 /// The allowed dimensions.
 const DIMENSIONS: [&str; 2] = ["State", "Reason"];
-/// The maximum number of metrics of a stack, counting every combination of dimension values.
+/// The maximum number of metrics of a run, counting every combination of dimension values. A larger
+/// number means that a dimension has too many values; each metric costs money (docs/cost.md).
 const MAX_METRICS: usize = 150;
 
 async fn every_logged_metric_is_valid_and_known(cloud: Arc<Cloud>) -> Result<()> {

@@ -1,8 +1,7 @@
 //! No secret is in anything that the run leaves behind. Secrets are every token, code and upload URL that the simulator
 //! issued, and the app's own secret.
 //!
-//! A search in an empty place finds nothing. Therefore each check first looks for another text that is known to be
-//! there.
+//! A search in an empty place finds nothing. Therefore each check first looks for another text that must be there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +56,7 @@ async fn logs_contain_no_secret(cloud: Arc<Cloud>) -> Result<()> {
 
 async fn tables_contain_no_secret(cloud: Arc<Cloud>) -> Result<()> {
     let outputs = cloud.outputs();
+    // Each post contains its bucket's name, and each account the user's `open_id`.
     for (table, expected) in [(&outputs.posts_table, "-intake-"), (&outputs.accounts_table, "open-")] {
         ensure_no_secret(&cloud, &values_in(&cloud, table).await?, expected).await?;
     }
@@ -141,6 +141,7 @@ async fn process_output_contains_no_secret(cloud: Arc<Cloud>) -> Result<()> {
     }
     let metrics = aws(&cloud, &["cloudwatch", "list-metrics"]).await?;
     found.push(("the list of metrics".to_owned(), metrics.to_string().into_bytes()));
+    // The simulator prints this when it starts.
     ensure_no_secret(&cloud, &found, "listening on").await
 }
 

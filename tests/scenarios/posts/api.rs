@@ -29,7 +29,7 @@ scenarios![concurrent:
     curl_alone_can_post_a_video,
 ];
 
-/// Every route that is not public.
+/// Every route that requires a signature, or a token if the stack has an issuer. A new route must be added here.
 pub(crate) const SIGNED: [(Method, &str); 17] = [
     (Method::GET, "/health"),
     (Method::GET, "/openapi.json"),
@@ -54,6 +54,7 @@ pub(crate) const SIGNED: [(Method, &str); 17] = [
 const UNKNOWN: [(Method, &str); 2] = [(Method::GET, "/nothing"), (Method::DELETE, "/posts/x")];
 
 async fn unsigned_requests_are_rejected_and_signed_ones_answered(cloud: Arc<Cloud>) -> Result<()> {
+    // API Gateway checks the signature of known routes only.
     for (routes, expected) in [(&SIGNED[..], 403), (&UNKNOWN[..], 404)] {
         for (method, path) in routes {
             let url = format!("{}{path}", cloud.outputs().api_url);
@@ -76,7 +77,7 @@ async fn recorded_http_events_are_answered(cloud: Arc<Cloud>) -> Result<()> {
         ("http-get-health.json", 200),
         ("function-url-get-health.json", 200),
         ("http-get-posts.json", 200),
-        ("http-post-upload.json", 422),
+        ("http-post-upload.json", 422), // Its account does not exist.
     ] {
         let answer = invoke(&cloud, &cloud.outputs().api_function, &recorded(event)?).await?;
         assert_eq!(answer["statusCode"], json!(status), "{event}: {answer}");
@@ -125,6 +126,7 @@ async fn invalid_bodies_are_rejected((cloud, creator): WithCreator) -> Result<()
     let metadata = [("publish-at", "2031-01-01T00:00:00Z")];
     let scheduled = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     cloud.await_state(&scheduled.post, StateName::Scheduled).await?;
+    // The API's maximum is 64 KiB (`MAX_BODY_BYTES` in api/src/body.rs). Each level has 12 bytes.
     let nested = |depth| [b"{\"options\":".repeat(depth), b"{}".to_vec(), b"}".repeat(depth)].concat();
     let bodies: [(&str, Vec<u8>, u16); 7] = [
         ("empty", Vec::new(), 400),
@@ -159,7 +161,7 @@ async fn creator_options_are_read_from_tiktok((cloud, creator): WithCreator) -> 
     get(&cloud, "/accounts/nobody-at-all/creator").await?.problem(404, "account_not_found").map(drop)
 }
 
-/// Runs curl as README.md does, and returns its output.
+/// Runs curl with the options of README.md, and returns its output.
 async fn curl(cloud: &Cloud, arguments: &[&str], body: &[u8]) -> Result<String> {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--fail-with-body"]).args(arguments);

@@ -1,5 +1,5 @@
-//! Web pages of other origins in a real browser. Only pages of the origins that the stack's parameter names can upload
-//! videos. The page is `upload.html`.
+//! Web pages of other origins in a real browser (CORS). Only pages of the origins in the stack's parameter
+//! `CorsOrigins` can upload videos. The page is `upload.html`.
 
 use std::path::PathBuf;
 
@@ -21,11 +21,13 @@ use crate::aws_cli::text;
 use crate::http::client;
 use crate::operations::stack::deployed_with;
 use crate::runner::{WithCreator, scenarios};
+use crate::uploads::MULTIPART_BYTES;
 
 scenarios![exclusive: only_pages_of_allowed_origins_can_upload];
 
 /// The audience of the tokens.
 const AUDIENCE: &str = "dropcast";
+/// The lifetime of the tokens.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The error that a browser shows to a page whose request the server does not allow.
 const BLOCKED: &str = "TypeError: Failed to fetch";
@@ -76,9 +78,10 @@ impl Visitor<'_> {
 
     async fn ensure_published(&self, page: &Page) -> Result<()> {
         let mut drops = Vec::new();
-        for video in [TestVideo::small(), TestVideo::new(100_000_001)?] {
+        for video in [TestVideo::small(), TestVideo::new(MULTIPART_BYTES)?] {
             let output = self.upload(page, &video).await?;
             let post: PostId = output.parse().with_context(|| format!("the page shows: {output}"))?;
+            // The ledger's check needs the post's id and the bytes only.
             drops.push(Dropped { post, ..Dropped::at("", "", "", &video) });
         }
         self.creator.await_each_published_once(&drops).await.map(drop)

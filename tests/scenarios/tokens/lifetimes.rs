@@ -26,7 +26,7 @@ async fn token_too_short_for_upload_is_refreshed_before_init(creator: Creator) -
     creator.age_tokens(Duration::from_mins(70)).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
     let ledger = creator.await_published_once(&dropped).await?;
-    // Fifty minutes are enough for a call, but not for an upload.
+    // The remaining fifty minutes are enough for a call (15 minutes), but not for an upload (an hour).
     ensure_refreshes(&creator, 1).await?;
     let at = |endpoint| ledger.calls.iter().position(|call| call.endpoint == endpoint);
     assert!(at(Endpoint::Token) < at(Endpoint::DirectInit), "{:#?}", ledger.calls);
@@ -34,7 +34,7 @@ async fn token_too_short_for_upload_is_refreshed_before_init(creator: Creator) -
     Ok(())
 }
 
-/// Polls three times.
+/// Polls three times, at intervals that are just longer than the harness's minimum of 1.5 seconds.
 async fn poll_again(cloud: &Cloud) -> Result<()> {
     for _ in 0..3 {
         cloud.poll().await?;
@@ -53,7 +53,8 @@ async fn idle_account_is_refreshed_before_refresh_token_expires(cloud: Arc<Cloud
     assert_ne!((&after.tokens.access, &after.tokens.refresh), (&before.access, &before.refresh));
     assert!(after.tokens.renew_at > before.renew_at + DAY * 150, "{:?}", after.tokens);
     poll_again(&cloud).await?;
-    // One refresh is enough for half a year. The other account has three weeks left.
+    // A new refresh token is valid for 180 days. The other account's has 20 days left, and Dropcast refreshes it 14
+    // days before its end (`IDLE_MARGIN` in domain/src/account/tokens.rs).
     ensure_refreshes(&idle, 1).await?;
     ensure_refreshes(&recent, 0).await
 }
@@ -80,7 +81,7 @@ async fn no_refresh_begins_too_close_to_deadline((cloud, creator): WithCreator) 
     };
     let error = keep_alive(Duration::from_hours(3)).await?.err().context("the token has expired")?;
     assert_eq!(error.reason.code(), "no_time_to_refresh");
-    // A token that is valid for ten more minutes is enough for a call.
+    // A token that is valid for ten more minutes should be refreshed, but is still usable.
     keep_alive(EXPIRING).await??;
     ensure_refreshes(&creator, 0).await?;
     assert_eq!(creator.account().await?, before, "no worker took the refresh lock");

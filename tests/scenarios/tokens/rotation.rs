@@ -1,5 +1,5 @@
-//! Whether a refresh invalidates the old refresh token, in both readings of TikTok's documents; and a table that fails
-//! when new tokens are stored.
+//! Rotation of the refresh token: TikTok's documents do not say whether a refresh invalidates the old one, so both
+//! readings are tested. Also a table that fails when new tokens are stored.
 
 use std::sync::Arc;
 
@@ -77,7 +77,9 @@ async fn worker_killed_after_refresh_recovers_if_old_token_valid(cloud: Arc<Clou
 async fn new_tokens_are_stored_despite_table_failures((cloud, creator): WithCreator) -> Result<()> {
     let before = creator.account().await?.tokens;
     let mut dependencies = cloud.in_process(EXPIRING)?;
-    // The first write takes the refresh lock. Each later save sends several writes, because the SDK retries.
+    // The first write takes the refresh lock. A save sends nine writes at most: `storage` tries three times, and the
+    // SDK three times each. So the save of the new tokens fails once entirely, and then after four more writes
+    // succeeds.
     let fault = WriteFault::refusing(2..=14);
     let writes = fault.writes();
     let dynamodb = cloud.dynamodb_with(|config| config.interceptor(fault));

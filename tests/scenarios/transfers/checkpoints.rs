@@ -1,5 +1,5 @@
-//! Checkpoints: what a worker stores about an upload while it sends. A worker that cannot store it stops in the middle
-//! of a chunk, and the next worker resumes where TikTok is.
+//! Checkpoints: the accepted offset, and the mark before the last chunk, that a worker stores while it sends. A worker
+//! that cannot store a checkpoint stops in the middle of a chunk, and the next worker resumes at TikTok's offset.
 //!
 //! Each scenario has an isolated environment and a worker in this process, some of whose writes fail. TikTok takes a
 //! second for a chunk.
@@ -28,7 +28,7 @@ scenarios![concurrent:
     last_chunk_waits_for_its_commit_mark,
 ];
 
-/// A video of three chunks, and the maximum chunk size that leads to them.
+/// The sizes in bytes of a video of three chunks and of each chunk, and the maximum chunk size that leads to them.
 const THREE_CHUNKS: u64 = 16_500_000;
 const CHUNK: u64 = 5_500_000;
 const MAX_CHUNK_BYTES: &str = "6000000";
@@ -37,11 +37,12 @@ const SLOW: u64 = 5_000_000;
 /// A speed at which all chunks take less than a second, even on a busy machine.
 const FAST: u64 = 1_000_000_000;
 
-/// A worker writes the post in this order: the claim, the new upload, the accepted offset, and the mark that the last
-/// chunk may be sent.
+/// The numbers of a worker's writes of a post: 1 is the claim, 2 the new upload, 3 the accepted offset, and 4 the mark
+/// that the last chunk may be sent (the commit mark). Without an offset to store, the mark is write 3.
 const OFFSET_WRITE: u32 = 3;
 const COMMIT_WRITE: u32 = 4;
-/// How often `storage` sends a failing write if the SDK does not retry.
+/// How often `storage` sends a failing write if the SDK does not retry: once, and `MAX_RETRIES` in
+/// storage/src/table.rs.
 const SENDINGS: u32 = 3;
 
 /// A drop in an isolated environment that no worker has claimed yet.
@@ -145,7 +146,8 @@ async fn worker_killed_two_chunks_after_checkpoint_resends_none(cloud: Arc<Cloud
 async fn chunks_within_a_second_share_one_checkpoint(cloud: Arc<Cloud>) -> Result<()> {
     let mut setup = Setup::new(&cloud, THREE_CHUNKS, FAST).await?;
     let (clock, now) = (Arc::clone(&setup.env.dependencies.instruments.clock), setup.env.now());
-    // This worker's clock stands still.
+    // This worker's clock stands still, so the time between two checkpoints (`CHECKPOINT_INTERVAL` in
+    // posting/src/upload/leased_post.rs) never passes.
     setup.env.dependencies.instruments.clock = Arc::new(move || now);
     setup.work_with_failing_write(OFFSET_WRITE).await;
     assert_eq!(setup.chunk_calls().await?, 2, "the failed write is the last chunk's commit mark");
@@ -155,7 +157,7 @@ async fn chunks_within_a_second_share_one_checkpoint(cloud: Arc<Cloud>) -> Resul
 }
 
 async fn last_chunk_waits_for_its_commit_mark(cloud: Arc<Cloud>) -> Result<()> {
-    // Of three chunks, the first two are sent; of one, none.
+    // Of three chunks, the first two are sent before the mark; of one chunk, none.
     for_each([(THREE_CHUNKS, COMMIT_WRITE, 2), (CHUNK, OFFSET_WRITE, 0)], async |(bytes, write, sent)| {
         let mut setup = Setup::new(&cloud, bytes, SLOW).await?;
         setup.work_with_failing_write(write).await;

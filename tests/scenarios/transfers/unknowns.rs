@@ -1,4 +1,5 @@
-//! What TikTok's documents leave open, under the other possible reading.
+//! Behaviour of TikTok that its documents leave open. Each scenario sets the simulator to readings that differ from its
+//! default.
 //!
 //! These are settings of the whole simulator, so each scenario runs exclusively. In each, videos are uploaded without
 //! faults and with the faults for which the setting matters.
@@ -18,6 +19,7 @@ use simulator::{
 
 use super::{TWO_CHUNKS, at, published_by_one_init_despite, status};
 use crate::runner::{for_each, scenarios};
+use crate::tokens::REMOVED_BY_USER;
 use crate::webhooks::{await_link, create_without_polls};
 
 scenarios![exclusive:
@@ -132,7 +134,7 @@ async fn unchanged_refresh_token_and_refusal_under_http_200(cloud: Arc<Cloud>) -
     let dropped = creator.drop_small("clip.mp4").await?;
     creator.await_published_once(&dropped).await?;
     assert_eq!(creator.account().await?.connection, Connection::Connected);
-    cloud.tiktok.disconnect(&creator.user.open_id, 1).await?;
+    cloud.tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER).await?;
     let next = creator.drop_small("next.mp4").await?;
     let (code, _) = cloud.await_deferral(&next).await?;
     assert_eq!(code, "needs_reconnect", "a refusal under HTTP 200 is a refusal");

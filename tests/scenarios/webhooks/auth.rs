@@ -20,6 +20,7 @@ scenarios![concurrent:
     recorded_webhook_is_verified_byte_by_byte,
 ];
 
+/// The age of a signature that is made now.
 const NOW: SignedDuration = SignedDuration::ZERO;
 
 /// A delivered draft, and the content of a webhook that would publish it.
@@ -38,6 +39,7 @@ async fn unsigned_or_forged_webhook_is_rejected_and_not_stored(cloud: Arc<Cloud>
     let body = body.as_bytes();
     let valid = webhooks.sign(body, NOW)?;
     let forged = format!("{}0000", &valid[..valid.len() - 4]);
+    // A signature is valid from 5 minutes before its time to 72 hours and 10 minutes after it.
     let stale = webhooks.sign(body, SignedDuration::from_hours(73))?;
     let future = webhooks.sign(body, SignedDuration::from_mins(-10))?;
     let other = webhooks.sign(b"{}", NOW)?;
@@ -58,7 +60,7 @@ async fn unsigned_or_forged_webhook_is_rejected_and_not_stored(cloud: Arc<Cloud>
     }
     assert!(webhooks.stored(body).await?.is_none(), "a rejected webhook is not stored");
     assert_eq!(cloud.post(&dropped.post).await?.state_name(), StateName::Delivered);
-    // With a valid signature it is accepted, also when the gateway encodes it in base64.
+    // With a valid signature it is accepted, even if API Gateway passes it on in base64, as it does with this type.
     assert_eq!(webhooks.post_as("application/octet-stream", body, Some(&valid)).await?, 200);
     assert_eq!(cloud.post(&dropped.post).await?.state_name(), StateName::Published);
     assert_eq!(webhooks.post(body, Some(&valid)).await?, 200, "repeated");

@@ -1,4 +1,4 @@
-//! Webhooks that a test writes, signs and sends itself, and what the stack stores of them.
+//! Webhooks that a test writes, signs and sends in TikTok's place, and their records in the webhooks table.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -85,7 +85,7 @@ impl<'a> WebhookFixture<'a> {
     }
 }
 
-/// The body of a webhook about a creator, as TikTok writes it.
+/// The body of a webhook about a creator, as TikTok writes it. The client key is that of `infra/local/local_tiktok.py`.
 pub(crate) fn webhook(creator: &Creator, event: &str, at: Timestamp, content: &Value) -> String {
     let open_id = &creator.user.open_id;
     json!({

@@ -1,4 +1,4 @@
-//! Outages of the tables: nothing is acknowledged that is not stored.
+//! Outages of the tables: the functions acknowledge an event or a webhook only after they have stored it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,8 @@ async fn while_denied<T>(
 async fn failed_poll_is_kept_with_reason_and_next_continues((cloud, creator): WithCreator) -> Result<()> {
     let (status, failed) = (&cloud.outputs().status_function, &cloud.outputs().status_dlq_url);
     while_denied(&cloud, status, "dynamodb:Query", async {
-        // The asynchronous invocation is the schedule's. Lambda keeps it in the queue after its retries.
+        // The schedule invokes `status` in this way. After its retries, Lambda puts the event into the dead-letter
+        // queue.
         let event = Blob::new(recorded("eventbridge-schedule.json")?.to_string());
         let poll = cloud.lambda.invoke().function_name(status).invocation_type(InvocationType::Event);
         poll.payload(event).send().await?;

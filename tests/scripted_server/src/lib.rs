@@ -1,11 +1,11 @@
-//! An HTTP/1.1 server for unit tests that sends scripted replies.
+//! A fake HTTP/1.1 server for unit tests, which sends scripted replies.
 //!
 //! A test writes each reply down to the byte. A reply can be cut off, stop in the middle, arrive before the
 //! server has read the request's body, or never arrive. The server sends the replies in the order of the
 //! script, one for each request, and records every request. It knows nothing about AWS or TikTok.
 //!
-//! When the server is dropped, it asserts that every reply was sent and that no further whole
-//! request came.
+//! When the server is dropped, it asserts that it sent every reply and that no whole request came
+//! after the last one.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "only tests depend on this crate")]
 
 mod reply;
@@ -141,7 +141,7 @@ impl Drop for ScriptedServer {
 }
 
 impl Shared {
-    /// Records a request whose head was read, and takes the reply from the script, if there is one.
+    /// Records a request whose head was read. Returns its index, and its reply if the script has one left.
     fn reply_to(&self, request: Request) -> (usize, Option<Reply>) {
         let mut state = self.state.lock().unwrap();
         state.requests.push(request);
@@ -207,7 +207,7 @@ async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Reads up to the empty line; none if the client closes the connection before.
+/// Reads a request's head, up to the empty line; none if the client closes the connection before.
 async fn read_head(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -226,6 +226,7 @@ async fn read_body(socket: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) 
     buffer.drain(..length.min(buffer.len())).collect()
 }
 
+/// Reads more bytes. Returns false if the client has closed the connection.
 async fn read_some(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
     matches!(socket.read_buf(buffer).await, Ok(bytes) if bytes > 0)
 }

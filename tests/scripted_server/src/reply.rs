@@ -1,4 +1,4 @@
-//! A reply, and what the server does with the request's body and the connection.
+//! A scripted reply: the response, and what the server does with the request's body and the connection.
 
 /// One reply of a script.
 ///
@@ -64,7 +64,7 @@ impl Reply {
         Self { status: None, next: Next::Stall, ..Self::new(0, "") }
     }
 
-    /// Adds a header. `content-length` replaces the true length.
+    /// Adds a header. A `content-length` replaces the true length of the body.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -85,7 +85,7 @@ impl Reply {
         self
     }
 
-    /// Sends the response after the request's head, reads the body then, and closes the connection.
+    /// Sends the response as soon as the request's head was read, then reads the body, and closes the connection.
     #[must_use]
     pub fn before_body(mut self) -> Self {
         (self.read_body, self.next) = (ReadBody::AfterReply, Next::Close);
@@ -99,7 +99,7 @@ impl Reply {
         self
     }
 
-    /// Sends the response when this many requests are complete. This request counts.
+    /// Delays the response until this many requests are complete. The request of this reply counts.
     #[must_use]
     pub fn after_requests(mut self, count: usize) -> Self {
         self.after_requests = count;

@@ -1,4 +1,4 @@
-//! A request that the server received.
+//! A request that the scripted server received.
 
 use serde_json::Value;
 
@@ -12,11 +12,12 @@ pub struct Request {
     /// The body, as far as it arrived.
     pub body: Vec<u8>,
     headers: Vec<(String, String)>,
+    /// Whether the server reads no more of the request, even if the body is not whole.
     complete: bool,
 }
 
 impl Request {
-    /// The value of a header. The name is in lower case.
+    /// The value of a header. `name` must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -55,7 +56,7 @@ impl Request {
         self.header("content-length").map_or(0, |length| length.parse().unwrap())
     }
 
-    /// Adds the body. The server reads no more of the request.
+    /// Adds the body, as far as it arrived, and marks the request as complete.
     pub(crate) fn complete(&mut self, body: Vec<u8>) {
         (self.body, self.complete) = (body, true);
     }

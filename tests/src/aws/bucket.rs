@@ -1,4 +1,6 @@
-//! S3: one bucket with versioning.
+//! A fake of S3: one bucket with versioning, in memory.
+//!
+//! It does not escape keys and tags in XML, so a test must use none with `<`, `>` or `&`.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ pub const BUCKET: &str = "intake";
 #[derive(Default)]
 pub struct Bucket {
     objects: BTreeMap<String, Vec<Version>>,
+    /// The number of versions created so far, which numbers the next version id.
     created_versions: u64,
     pub(crate) uploads: Uploads,
     /// Objects of completed multipart uploads, whose events are not yet sent. Tests that call [`Bucket::put`] send the
@@ -58,6 +61,7 @@ impl Bucket {
         }
     }
 
+    /// Adds a version, or a delete marker if there is no content.
     fn add(&mut self, key: &str, content: Option<TestVideo>, metadata: &[(&str, &str)]) -> String {
         self.created_versions += 1;
         let id = format!("version-{}", self.created_versions);
@@ -119,7 +123,7 @@ pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>) -> Result<An
     }
 }
 
-/// Answers `HeadObject`. An error has no body either, only its status.
+/// Answers `HeadObject`. As in S3, an error has a status but no body.
 fn head_object(version: Result<&mut Version, AwsError>, request: &Request<Bytes>) -> Result<Answer, AwsError> {
     let answer = version.and_then(|version| {
         check_if_match(version, request)?;
@@ -145,6 +149,7 @@ fn get_object(version: &Version, request: &Request<Bytes>) -> Result<Answer, Aws
     let total = version.content.as_ref().map_or(0, |video| video.bytes);
     let range = header_of(request, header::RANGE).map(|header| {
         let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
+        // `bytes=5-` has no last offset.
         let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().unwrap_or(u64::MAX));
         (first <= last && first < total).then(|| (first, last.saturating_add(1).min(total)))
     });
@@ -174,6 +179,7 @@ fn object_answer(version: &Version, range: Option<(u64, u64)>) -> Answer {
     set_header("content-length", (end - first).to_string());
     set_header("etag", etag(version));
     set_header("x-amz-version-id", version.id.clone());
+    // No function reads this time.
     set_header("last-modified", "Sun, 22 Nov 2026 09:30:12 GMT".to_owned());
     set_header("accept-ranges", "bytes".to_owned());
     if partial {
@@ -185,6 +191,7 @@ fn object_answer(version: &Version, range: Option<(u64, u64)>) -> Answer {
     answer
 }
 
+/// The `ETag`: the version id in quotes. S3's is a hash, but the functions only compare it.
 fn etag(version: &Version) -> String {
     format!("\"{}\"", version.id)
 }

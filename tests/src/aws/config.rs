@@ -1,5 +1,5 @@
-//! The configuration with which programs find this fake: the functions by their environment variables, the programs of
-//! the local cloud by `cloud.json`.
+//! The configuration that directs programs to the fake AWS: environment variables for the functions, `cloud.json` for
+//! programs of the local cloud such as `connect`.
 
 use std::path::Path;
 
@@ -8,16 +8,19 @@ use serde_json::{Value, json};
 use super::{ACCOUNTS, AUTHORIZATION_REQUESTS, BUCKET, LIMITS, POSTS, WEBHOOKS};
 
 const REGION: &str = "us-east-1";
-/// The id and the secret of the access key that signs the requests.
+/// Both the id and the secret of the access key that signs requests. The fake does not check signatures.
 const ACCESS_KEY: &str = "test";
+/// The id of the KMS key. The fake accepts any.
 const TOKENS_KEY: &str = "tokens";
+/// The ARN of the TikTok app's secret. The fake returns the same secret for any.
 const APP_SECRET: &str = "app";
 const REDIRECT_URL: &str = "https://dropcast.example/oauth/callback";
 
 /// A CA bundle with few certificates.
 const CA_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/runtime/src/aws/amazon_trust_services.pem");
 
-/// The environment variables of a function whose AWS endpoint is this URL. The names are those of `template.yaml`.
+/// The environment variables of a function whose AWS endpoint is this URL. The names must stay those of
+/// `template.yaml`.
 #[must_use]
 pub fn variables(endpoint: &str) -> Vec<(String, String)> {
     let variables = [
@@ -42,8 +45,8 @@ pub fn variables(endpoint: &str) -> Vec<(String, String)> {
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// The content of `cloud.json` for a cloud whose AWS is at `endpoint` and whose TikTok is at `simulator`. For a
-/// deployed cloud, `infra/local` writes this file.
+/// The content of `cloud.json` for a cloud whose AWS is at `endpoint` and whose TikTok is at `simulator`. It must have
+/// the fields of `Contract` in `cloud.rs`. For a deployed cloud, `infra/local` writes this file.
 #[must_use]
 pub fn cloud_json(endpoint: &str, simulator: &str, logs: &Path) -> Value {
     json!({

@@ -1,5 +1,5 @@
-//! DynamoDB's expressions, limited to those that `storage` uses: comparisons, `BETWEEN` and the existence of
-//! attributes, joined by `AND`.
+//! An evaluator of DynamoDB's expressions for the fake tables, limited to those that `storage` uses: comparisons,
+//! `BETWEEN` and the existence of attributes, joined by `AND`.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html>
 
 use std::cmp::Ordering;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::AwsError;
 use super::tables::Item;
 
-/// An expression, and the values of its placeholders.
+/// An expression, with the names (`#name`) and values (`:value`) of its placeholders.
 pub(crate) struct Expression<'a> {
     pub(crate) text: &'a str,
     pub(crate) names: &'a Value,
@@ -19,6 +19,7 @@ pub(crate) struct Expression<'a> {
 impl Expression<'_> {
     /// Evaluates the expression for an item; `None` stands for an item that does not exist.
     pub(crate) fn evaluate(&self, item: Option<&Item>) -> Result<bool, AwsError> {
+        // The split also divides `name BETWEEN min AND max`: then the next clause is `max`.
         let mut clauses = self.text.split(" AND ").map(str::trim);
         while let Some(clause) = clauses.next() {
             let holds = match clause.split_once(" BETWEEN ") {
@@ -82,7 +83,8 @@ fn argument<'a>(clause: &'a str, function: &str) -> Option<&'a str> {
     clause.strip_prefix(function)?.strip_suffix(')').map(str::trim)
 }
 
-/// Compares two attribute values; none if their types differ.
+/// Compares two attribute values. Values of different types, and unequal ones that are neither numbers nor strings,
+/// have no order.
 pub(crate) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     let value_of = |value: &Value, kind: &str| value.get(kind).and_then(Value::as_str).map(str::to_owned);
     if let (Some(left), Some(right)) = (value_of(left, "N"), value_of(right, "N")) {

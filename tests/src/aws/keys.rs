@@ -1,5 +1,5 @@
-//! KMS and Secrets Manager. `Encrypt` only encodes the plaintext, but `Decrypt` requires the same encryption context,
-//! as KMS does.
+//! Fakes of KMS and Secrets Manager. `Encrypt` only encodes the plaintext, but `Decrypt` requires the same encryption
+//! context, as KMS does.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};

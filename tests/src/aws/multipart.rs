@@ -1,4 +1,4 @@
-//! S3: multipart uploads. The parts stay apart from the objects until the upload is completed.
+//! A fake of S3's multipart uploads. The parts stay apart from the objects until the upload is completed.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
 use std::collections::BTreeMap;
@@ -51,8 +51,8 @@ impl Uploads {
 }
 
 impl Bucket {
-    /// Stores a part, as a PUT to its presigned URL does. Returns false if the upload is completed or aborted. `range`
-    /// is the part's offset in the video and its length, both in bytes.
+    /// Stores a part, as a PUT to its presigned URL does. `range` is the part's offset in the video and its length,
+    /// each in bytes. Returns false if the upload was completed or aborted before.
     pub fn put_part(&mut self, key: &str, upload: &str, number: u32, video: &TestVideo, range: (u64, u64)) -> bool {
         let (first, bytes) = range;
         let Ok(upload) = self.uploads.find(key, upload) else { return false };
@@ -60,8 +60,8 @@ impl Bucket {
         true
     }
 
-    /// Joins all parts to one object. `listed` is the request's XML list of parts, which must equal the stored parts.
-    /// The parts must be a whole test video.
+    /// Joins all parts to one object and returns its version id. `listed` is the request's XML list of parts, which
+    /// must equal the stored parts. The parts must be a whole test video.
     fn complete(&mut self, key: &str, id: &str, listed: &str) -> Result<String, AwsError> {
         let upload = self.uploads.find(key, id)?;
         let listed: Vec<_> =
@@ -69,6 +69,7 @@ impl Bucket {
         let stored: Vec<_> = upload.parts.keys().map(|number| (Some(*number), Some(etag(*number)))).collect();
         let mut end = 0;
         for part in upload.parts.values() {
+            // u64::MAX, which is no video's size, marks a gap or an overlap.
             end = if part.first == end { end + part.bytes } else { u64::MAX };
         }
         let video = upload.parts.values().next().map(|part| part.video.clone()).filter(|video| video.bytes == end);

@@ -1,4 +1,4 @@
-//! SQS: the intake queue and its dead letters. The caller passes the time.
+//! A fake of SQS in memory: the intake queue and its dead-letter queue. It reads no clock: the caller passes the time.
 
 use std::time::Duration;
 
@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 
 use super::BUCKET;
 
-/// The queue's `VisibilityTimeout` in `template.yaml`.
+/// The intake queue's `VisibilityTimeout`. It must stay equal to the one in `template.yaml` (960 seconds).
 const VISIBILITY_TIMEOUT: Duration = Duration::from_mins(16);
-/// The queue's `maxReceiveCount` in `template.yaml`.
+/// The intake queue's `maxReceiveCount`. It must stay equal to the one in `template.yaml`.
 const MAX_RECEIVE_COUNT: u32 = 5;
 
-/// The queue.
+/// The intake queue and its dead-letter queue.
 #[derive(Default)]
 pub struct Queue {
     messages: Vec<Message>,
+    /// The number of messages sent so far, which numbers the next message id.
     sent: u64,
     /// Messages that were received 5 times (`MAX_RECEIVE_COUNT`) and not removed.
     pub dead_letters: Vec<Message>,
@@ -48,8 +49,8 @@ impl Queue {
         id
     }
 
-    /// Adds S3's `ObjectCreated` event of an object. S3 sends an event at least once, so a test may call this more than
-    /// once for the same object.
+    /// Adds S3's `ObjectCreated` event of an object. `key` must be encoded as S3 encodes it in events: like an HTML
+    /// form. S3 sends an event at least once, so a test may call this more than once for the same object.
     ///
     /// # Errors
     /// The recorded event in `events` does not have the expected structure.
@@ -63,14 +64,15 @@ impl Queue {
         let object = &mut record["s3"]["object"];
         object["key"] = key.into();
         object["size"] = bytes.into();
+        // Both are meant: in this fake, the ETag of an object is its version id (`etag` in `bucket.rs`).
         object["eTag"] = version.into();
         object["versionId"] = version.into();
         self.put(&body.to_string(), now);
         Ok(())
     }
 
-    /// Receives the oldest visible message. The message is then invisible until it is removed or its visibility timeout
-    /// ends.
+    /// Receives the visible message that was sent first. It is then invisible for 16 minutes (`VISIBILITY_TIMEOUT`),
+    /// and visible again unless it is removed before.
     pub fn receive(&mut self, now: Timestamp) -> Option<Message> {
         while let Some(index) = self.messages.iter().position(|message| message.visible_at <= now) {
             if self.messages[index].receive_count >= MAX_RECEIVE_COUNT {
@@ -91,7 +93,7 @@ impl Queue {
         self.messages.retain(|message| message.id != id);
     }
 
-    /// The earliest time at which a message is visible; none if the queue is empty.
+    /// The earliest time at which some message is visible; none if the queue is empty.
     #[must_use]
     pub fn next_visible(&self) -> Option<Timestamp> {
         self.messages.iter().map(|message| message.visible_at).min()

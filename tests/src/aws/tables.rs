@@ -1,8 +1,8 @@
-//! DynamoDB: the stack's tables with their indexes.
+//! A fake of DynamoDB in memory: the stack's tables with their indexes.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html>
 //!
-//! Here an index is updated at once; on AWS it may lag behind its table. `posting` therefore reads each post that an
-//! index returns. The scenarios test this with MiniStack's indexes.
+//! This fake updates an index at once; on AWS an index may lag behind its table. `posting` therefore reads each post
+//! that an index returns. The scenarios test this with MiniStack's indexes.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,8 @@ enum Projection {
     All,
 }
 
-/// The stack's tables, as in template.yaml: name, key attribute and indexes.
+/// The stack's tables: name, key attribute and indexes. They must stay those of `template.yaml`;
+/// `tests/chaos/conformance` compares them with the deployed tables.
 const TABLES: [(&str, &str, &[Index]); 5] = [
     (
         POSTS,
@@ -236,12 +237,12 @@ impl Table {
 }
 
 impl Index {
-    /// An index contains the items that have its key attributes.
+    /// Whether the index contains an item: the item has the index's key attributes.
     fn contains(&self, item: &Item) -> bool {
         item.contains_key(self.partition_key) && self.sort_key.is_none_or(|sort_key| item.contains_key(sort_key))
     }
 
-    /// The item's position; `key` is the table's key attribute.
+    /// The item's position in the index. `key` is the table's key attribute.
     fn position(&self, item: &Item, key: &str) -> Position {
         let sort_key = self.sort_key.and_then(|sort_key| item.get(sort_key)).cloned();
         Position(sort_key, item.get(key).map(string).unwrap_or_default())
@@ -259,7 +260,8 @@ impl Index {
     }
 }
 
-/// The position of an item in an index: its sort key, then its key in the table.
+/// The position of an item in an index: its sort key, then its key in the table. DynamoDB leaves the order of items
+/// with equal sort keys open.
 #[derive(PartialEq)]
 struct Position(Option<Value>, String);
 

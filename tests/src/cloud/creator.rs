@@ -1,8 +1,8 @@
 //! A creator: a TikTok user, and the connected account that stands for the user.
 //!
-//! Scenarios of `accounts` test the OAuth connection itself. Everywhere else the account is written to the table as a
-//! connection leaves it, with tokens that the simulator issued and the stack's key sealed. Each scenario creates its
-//! own creators, so that scenarios do not affect each other.
+//! The scenarios in `accounts.rs` test the OAuth connection itself. For all others, [`Creator::create`] writes the
+//! account to the table as an OAuth connection leaves it, with tokens that the simulator issued and the stack's key
+//! sealed. Each scenario creates its own creators, so that scenarios do not affect each other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl CreatorSetup {
     fn new() -> Self {
         let id = &Uuid::new_v4().simple().to_string()[..12];
         let mut user = User::new(format!("open-{id}"), format!("maker.{id}"));
-        // Most scenarios are about polls.
+        // Most scenarios test polls, which a webhook would make superfluous.
         user.webhooks = WebhookDelivery::Disabled;
         Self {
             alias: format!("maker-{id}"),
@@ -133,7 +133,8 @@ impl Creator {
         Ok(stored.context("the creator's account does not exist")?.value)
     }
 
-    /// Moves all times of the stored tokens into the past by this duration. TikTok's clock does not change.
+    /// Moves all times of the stored tokens into the past by this duration, so that Dropcast takes the tokens for
+    /// older. TikTok still accepts them: its clock does not change.
     pub async fn age_tokens(&self, by: Duration) -> Result<()> {
         let stored = self.cloud.accounts.get(&self.alias).await?.context("the creator's account does not exist")?;
         let mut aged = stored.value.clone();

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Cloud;
 
-/// The default time of a worker until its deadline.
+/// The default time of a worker until its deadline, in tests for which the deadline does not matter.
 pub const WORK_TIME: Duration = Duration::from_mins(5);
 
 impl Cloud {

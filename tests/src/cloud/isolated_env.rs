@@ -1,8 +1,8 @@
-//! An isolated environment: tables, a bucket, a queue and a simulated TikTok of its own in the local cloud. The use
-//! cases run in this process by TikTok's clock.
+//! An isolated environment: tables, a bucket, a queue and a simulated TikTok of its own in the local cloud. The
+//! functions' use cases run in this process and read the simulated TikTok's clock.
 //!
-//! The test moves that clock, so days pass in moments. No deployed function is involved: [`IsolatedEnv::advance`] does
-//! what the schedule and the queue would do.
+//! The test advances that clock, so days pass in seconds. No deployed function is involved: [`IsolatedEnv::submit`]
+//! stands for the bucket's event, [`IsolatedEnv::advance`] for the schedule and the queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,14 +25,15 @@ use super::dropped::Dropped;
 use super::in_process::worker;
 use super::{Cloud, Contract};
 
-/// The interval of the deployed schedule.
+/// The interval of the schedule that invokes `status` in `template.yaml`.
 const SCHEDULE: Duration = Duration::from_mins(1);
-/// The time of a worker until its deadline.
+/// The time of a worker until its deadline: the timeout of `publish` in `template.yaml` (15 minutes) less its margin of
+/// one minute (`MARGIN` in publish/src/handler.rs).
 const INVOCATION: Duration = Duration::from_mins(14);
 /// The maximum number of polls of a test. A test that needs more makes no progress.
 const MAX_POLLS: u32 = 2000;
 
-/// The TikTok app.
+/// The credentials of the TikTok app.
 pub struct App {
     /// The client key.
     pub client_key: String,
@@ -81,7 +82,7 @@ impl IsolatedEnv {
         self.cloud.post(&dropped.post).await
     }
 
-    /// Handles the event of a drop, whose time is given.
+    /// Handles the S3 event of a drop as `publish` does. `at` is the time of the event.
     pub async fn submit(&self, dropped: &Dropped, at: Timestamp) -> Result<()> {
         let arrival = Arrival {
             bucket: dropped.source.bucket.clone(),
@@ -97,7 +98,8 @@ impl IsolatedEnv {
         Ok(())
     }
 
-    /// Requests an upload, as the API does.
+    /// Creates the post of a requested upload as the API does. The random bytes are fixed, so a second call in the same
+    /// environment gets the same post.
     pub async fn create_upload(&self, request: &serde_json::Value) -> Result<PostId> {
         let bucket = self.cloud.outputs().intake_bucket.clone();
         let intake = Intake::read(|_| Some(bucket.clone()))?;
@@ -112,7 +114,7 @@ impl IsolatedEnv {
         Ok(UploadWorker::from(&self.dependencies).upload(id, &self.worker()).await?)
     }
 
-    /// Runs a worker on a post, and drops the worker when the other future ends.
+    /// Runs a worker on a post, and kills the worker (drops its future) when the future `end` completes.
     pub async fn work_until(&self, id: &PostId, end: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
             ended = self.work(id) => anyhow::bail!("the worker has ended: {ended:?}"),
@@ -120,7 +122,8 @@ impl IsolatedEnv {
         }
     }
 
-    /// Moves the clock to the next due time, by at least a minute, polls, and runs the workers that are woken.
+    /// Advances the clock by at least a minute to just after the next due time, polls, and runs the workers that the
+    /// poll wakes.
     pub async fn advance(&self) -> Result<()> {
         let polls = self.polls.fetch_add(1, Ordering::Relaxed);
         ensure!(polls < MAX_POLLS, "{polls} polls were not enough");
@@ -162,7 +165,7 @@ impl IsolatedEnv {
         Ok(states)
     }
 
-    /// Runs a worker for each message in the queue.
+    /// Runs a worker for each wake message in the queue.
     pub async fn run_woken(&self) -> Result<()> {
         let queue = &self.cloud.outputs().intake_queue_url;
         loop {
@@ -201,8 +204,8 @@ impl IsolatedEnv {
     }
 }
 
-/// Creates tables like the deployed ones, a bucket and a queue. Returns the cloud's contract with their names and this
-/// simulator.
+/// Creates tables like the deployed ones, a bucket without events and a queue. Returns the cloud's contract with their
+/// names and this simulator.
 async fn create_resources(cloud: &Cloud, simulator: &str) -> Result<Contract> {
     let mut contract = cloud.contract.clone();
     contract.simulator = Some(simulator.to_owned());
@@ -223,8 +226,8 @@ async fn create_resources(cloud: &Cloud, simulator: &str) -> Result<Contract> {
 /// Creates an empty table with the keys and indexes of another.
 async fn create_table_like(cloud: &Cloud, table: &str, name: &str) -> Result<String> {
     let described = cloud.dynamodb.describe_table().table_name(table).send().await?;
-    let form = described.table.context("the stack's table exists")?;
-    let indexes = form.global_secondary_indexes().iter().map(|index| {
+    let schema = described.table.context("the stack's table exists")?;
+    let indexes = schema.global_secondary_indexes().iter().map(|index| {
         GlobalSecondaryIndex::builder()
             .set_index_name(index.index_name.clone())
             .set_key_schema(index.key_schema.clone())
@@ -234,7 +237,7 @@ async fn create_table_like(cloud: &Cloud, table: &str, name: &str) -> Result<Str
     let indexes = indexes.collect::<Result<Vec<_>, _>>()?;
     let name = format!("{name}-{table}");
     let create = cloud.dynamodb.create_table().table_name(&name).billing_mode(BillingMode::PayPerRequest);
-    let create = create.set_key_schema(form.key_schema).set_attribute_definitions(form.attribute_definitions);
+    let create = create.set_key_schema(schema.key_schema).set_attribute_definitions(schema.attribute_definitions);
     create.set_global_secondary_indexes(Some(indexes).filter(|indexes| !indexes.is_empty())).send().await?;
     Ok(name)
 }

@@ -1,4 +1,4 @@
-//! TikTok's ledger, limited to one creator.
+//! The ledger of the simulated TikTok, limited to one creator.
 //!
 //! The simulator records what it received and published, and every violated rule. A test's claim "published exactly
 //! once" relies on this ledger only, never on what the functions report about themselves.
@@ -14,9 +14,9 @@ use crate::TestVideo;
 /// The ledger of one creator at the time when it was read.
 #[derive(Debug)]
 pub struct LedgerView {
-    /// Every upload that TikTok initialized, oldest first.
+    /// Every publish: an upload that TikTok initialized, published or not. Oldest first.
     pub publishes: Vec<LedgerEntry>,
-    /// Every published video.
+    /// Every published video. A direct post that is published twice appears twice.
     pub publications: Vec<Publication>,
     /// Every violation of a documented rule.
     pub violations: Vec<Violation>,

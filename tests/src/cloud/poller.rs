@@ -1,7 +1,7 @@
 //! Invokes the status function while a test waits, because the deployed schedule of one invocation per minute is too
-//! slow for tests.
+//! slow for tests. One invocation is called a poll here.
 //!
-//! The schedule continues, so two polls can run at the same time. The functions must permit that.
+//! The deployed schedule continues, so two polls can run at the same time. The functions must permit that.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::Cloud;
 
-/// The minimum time between two polls, for all tests together.
+/// The minimum time between the starts of two polls, for all tests of a run together.
 const MIN_INTERVAL: Duration = Duration::from_millis(1500);
 
 /// The time of the last poll.

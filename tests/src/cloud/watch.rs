@@ -15,7 +15,7 @@ use super::dropped::Dropped;
 
 /// The default timeout: several times what the slowest step takes on a small machine.
 const TIMEOUT: Duration = Duration::from_mins(4);
-/// The pause between two reads.
+/// The pause between two reads of a post or an account.
 const READ_INTERVAL: Duration = Duration::from_millis(300);
 /// The number of TikTok's last calls in a report.
 const MAX_CALLS: usize = 30;
@@ -68,7 +68,8 @@ impl Cloud {
         }
     }
 
-    /// Waits until the post of a drop is deferred. Returns the deferral's code and how long the deferral lasts.
+    /// Waits until the post of a drop is deferred. Returns the deferral's code, and its length from the post's last
+    /// history entry on.
     pub async fn await_deferral(&self, dropped: &Dropped) -> Result<(String, Duration)> {
         let post = self.await_post(&dropped.post, "deferred", |post| deferral_code(post).is_some()).await?;
         match &post.state {

@@ -1,4 +1,4 @@
-//! Makes some of a `DynamoDB` client's writes fail.
+//! A fault that makes some of a `DynamoDB` client's writes fail.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use tokio::net::TcpListener;
 
-/// An address at which nothing listens.
+/// An address at which nothing listens: the kernel refuses the connection.
 const CLOSED_PORT: &str = "http://127.0.0.1:1/";
 
-/// An interceptor that sends some of a client's `PutItem` requests to a wrong address. Requests are counted from 1 as
-/// they are sent, so an SDK retry counts as a request.
+/// An interceptor that sends some of a client's `PutItem` requests to a wrong address. It counts these requests from 1
+/// as they are sent, each retry of the SDK too.
 #[derive(Debug)]
 pub struct WriteFault {
     writes: Writes,
+    /// The numbers of the requests that fail.
     failing: RangeInclusive<u32>,
     address: String,
-    /// Keeps the silent address open.
+    /// A listener that accepts no connection: the kernel connects a client, and no response ever comes.
     _silent: Option<TcpListener>,
 }
 
@@ -37,13 +38,13 @@ impl Writes {
 }
 
 impl WriteFault {
-    /// The connection of these writes is refused.
+    /// A fault by which the connection of the writes with these numbers is refused.
     #[must_use]
     pub fn refusing(failing: RangeInclusive<u32>) -> Self {
         Self { writes: Writes::default(), failing, address: CLOSED_PORT.to_owned(), _silent: None }
     }
 
-    /// These writes never get a response.
+    /// A fault by which the writes with these numbers never get a response.
     pub async fn unanswered(failing: RangeInclusive<u32>) -> Result<Self> {
         let silent = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}/", silent.local_addr()?);

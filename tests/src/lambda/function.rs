@@ -1,4 +1,4 @@
-//! A function's process behind the Runtime API.
+//! A function's process behind the fake Runtime API.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,8 @@ use tokio::process::{Child, Command};
 
 use super::runtime_api::RuntimeApi;
 
-/// How long an invocation may take. It does not depend on the deadline.
+/// How long an invocation may take by this process's clock, so that a function that hangs fails the test. It does not
+/// depend on the invocation's deadline, which the caller may take from a shifted clock.
 const INVOCATION_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The environment variables of a function.
@@ -36,6 +37,7 @@ impl Function {
         let mut command = Command::new(program);
         command.env_clear().envs(environment.iter().cloned());
         command.env("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string());
+        // Lambda always sets these variables. Their values are arbitrary.
         command.envs([("AWS_LAMBDA_FUNCTION_NAME", "test"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")]);
         command.envs([("AWS_LAMBDA_FUNCTION_VERSION", "1"), ("AWS_LAMBDA_LOG_GROUP_NAME", "test")]);
         command.env("AWS_LAMBDA_LOG_STREAM_NAME", "test");

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API for one function process and one invocation at a time.
+//! A fake server of the Lambda Runtime API, for one function process and one invocation at a time.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ enum FunctionMessage {
     Error(Vec<u8>),
 }
 
-/// A server of the Runtime API.
+/// A fake server of the Runtime API.
 pub struct RuntimeApi {
     /// The server's address, for `AWS_LAMBDA_RUNTIME_API`.
     pub address: SocketAddr,
@@ -124,6 +124,7 @@ async fn next(State(handlers): State<Handlers>) -> Response {
     let Some((event, deadline)) = handlers.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    // The ARN and the trace are arbitrary values in AWS's format.
     let headers = [
         ("lambda-runtime-aws-request-id", uuid::Uuid::new_v4().to_string()),
         ("lambda-runtime-deadline-ms", deadline.as_millisecond().to_string()),

@@ -2,8 +2,8 @@
 //! for posts of 1, 5 and 65 chunks.
 //!
 //! The calls are counted from the event to the response of `publish`; the later
-//! polls of `status` are not counted. The simulator receives the bytes here: its
-//! ledger verifies them and reports every violated rule.
+//! polls of `status` are not counted. The simulator receives the bytes here, not the
+//! faster upload host: its ledger verifies them and reports every violated rule.
 
 use std::collections::BTreeMap;
 

@@ -19,12 +19,13 @@ use crate::pipe::{MAX_CHUNK_BYTES, Strategy, chunks};
 use crate::slow_link::{self, Link};
 use crate::statistics::{mb, min};
 use crate::test_video::TestVideo;
-use crate::token_bucket::BURST;
+use crate::token_bucket::BURST_BYTES;
 
 /// The delay before the first byte of each of S3's responses.
 const S3_LATENCY: Duration = Duration::from_millis(30);
 /// The delay before each of TikTok's responses.
 const TIKTOK_LATENCY: Duration = Duration::from_millis(100);
+/// The bandwidth of each connection in bytes per second.
 const BYTES_PER_SECOND: u32 = 90_000_000;
 
 /// The measurements. Names that end in `_s` are in seconds.
@@ -33,7 +34,7 @@ pub(crate) struct Latency {
     pub(crate) video_bytes: u64,
     pub(crate) chunk_bytes: u64,
     pub(crate) chunks: u64,
-    /// The computed time of the fastest possible transfer.
+    /// The computed time of the fastest possible transfer. The key in the JSON report is older than this name.
     #[serde(rename = "allowed_s")]
     pub(crate) lower_bound_s: f64,
     /// The read-ahead pipe with chunks of 64 MB.
@@ -60,6 +61,7 @@ pub(crate) async fn measure(harness: &Harness, extent: Extent) -> Result<Latency
     let mut tiktok = harness.tiktok(Some(to)).await?;
     tiktok.api = slow_link::start(tiktok.api, tiktok_link).await?;
     let route = Route { from, to, chunk_bytes: MAX_CHUNK_BYTES };
+    // `publish` calls TikTok's API and uploads over links of the same latency.
     let (mut tuned_pipe_s, mut publish_s, mut source_info) = (vec![], vec![], None);
     for _ in 0..extent.choose(2, 1) {
         tuned_pipe_s.push(harness.pipe(Strategy::ReadAhead, &video, route).await?);
@@ -88,7 +90,7 @@ pub(crate) async fn measure(harness: &Harness, extent: Extent) -> Result<Latency
 /// response, so one burst of the token bucket then passes without delay.
 fn lower_bound(bytes: u64) -> f64 {
     let responses = chunks(bytes, MAX_CHUNK_BYTES).count() as u64;
-    let limited = bytes.saturating_sub(responses * u64::from(BURST));
+    let limited = bytes.saturating_sub(responses * u64::from(BURST_BYTES));
     let transfer_s = mb(limited) / mb(u64::from(BYTES_PER_SECOND));
     let responses = f64::from(u32::try_from(responses).unwrap_or(u32::MAX));
     transfer_s + S3_LATENCY.as_secs_f64() + TIKTOK_LATENCY.as_secs_f64() * responses
@@ -100,8 +102,9 @@ mod tests {
 
     #[test]
     fn lower_bound_adds_transfer_first_byte_and_responses() {
-        // 11.061 s for the bytes at the limited rate, 0.03 s for S3, 15 responses.
+        // 11.061 s for the bytes less 15 bursts at the limited rate, 0.03 s for S3, and 15 responses of 0.1 s.
         assert!((lower_bound(1_000_000_000) - 12.591_111).abs() < 1e-5);
+        // One chunk: 9.3 MB less a burst of 0.3 MB take 0.1 s, S3 0.03 s, and the response 0.1 s.
         assert!((lower_bound(9_300_000) - 0.23).abs() < 1e-9);
     }
 }

@@ -2,8 +2,8 @@
 //! request for an event, compared with a function that does nothing.
 //!
 //! The functions alternate for many rounds. Their environment has no custom AWS
-//! endpoint and no custom CA, as on AWS. They make no other call before that
-//! first request, so no fake server is needed.
+//! endpoint and no custom CA, as on AWS. The functions make no other call
+//! before that first request, so none reaches AWS.
 
 use std::collections::BTreeMap;
 

@@ -23,7 +23,8 @@ const CURL: &str = "curl -sSf --noproxy '*'";
 pub(crate) struct Throughput {
     pub(crate) video_bytes: u64,
     pub(crate) chunk_bytes: u64,
-    /// The download alone (`Strategy::DownloadOnly`).
+    /// The download alone (`Strategy::DownloadOnly`). This key and the next in the JSON
+    /// report are older than the names here.
     #[serde(rename = "store_s")]
     pub(crate) download_s: Vec<f64>,
     /// The upload alone (`Strategy::UploadOnly`).
@@ -55,6 +56,7 @@ pub(crate) async fn measure(harness: &Harness, extent: Extent) -> Result<Through
         curl_s.extend(curl(&video, route).await?);
         publish_s.push(harness.post(request()).await?.seconds);
     }
+    // Without curl, its minimum is infinite and has no effect.
     let ratio = min(&pipe_s).min(min(&curl_s)) / min(&publish_s);
     let video_bytes = video.bytes();
     Ok(Throughput { video_bytes, chunk_bytes, download_s, upload_s, pipe_s, curl_s, publish_s, ratio })

@@ -1,4 +1,4 @@
-//! An HTTP connection that carries one request at a time.
+//! A minimal HTTP client for the pipes: a connection that carries one request at a time.
 
 use std::net::SocketAddr;
 

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 /// Pieces of a response body, of any length.
 pub(super) type Pieces = BoxStream<'static, Result<Bytes>>;
 
-/// How many pieces a read-ahead source buffers: some tens of MB.
+/// How many pieces of a response a read-ahead source buffers: some tens of MB.
 const READ_AHEAD_PIECES: usize = 256;
 
 /// A stream that is divided into consecutive chunks.

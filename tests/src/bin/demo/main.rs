@@ -20,7 +20,7 @@ use simulator::{Endpoint, Fault, FaultKind, User};
 
 use screen::{Screen, megabytes};
 
-/// The speed at which TikTok reads in the demo, slow enough to show the progress.
+/// The speed at which the simulated TikTok reads in the demo, slow enough to show the progress.
 const BYTES_PER_SECOND: u64 = 12_000_000;
 const TITLE: &str = "Dropped into a bucket, posted by Dropcast";
 

@@ -10,27 +10,36 @@ use harness::{Cloud, Dropped};
 
 use crate::screen::{Progress, Screen, megabytes};
 
+/// How long the whole post may take.
 const TIMEOUT: Duration = Duration::from_mins(3);
 /// The pause between two reads of the post.
 const READ_INTERVAL: Duration = Duration::from_millis(80);
 
-/// What is already shown.
+/// The post's steps that are already shown.
 struct Follower<'a> {
     screen: &'a mut Screen,
     cloud: &'a Cloud,
     total_bytes: u64,
-    received: bool,
+    event_shown: bool,
+    /// The publish whose init is shown.
     publish: Option<PublishId>,
     sending_since: Instant,
-    sent: bool,
+    upload_shown: bool,
 }
 
 /// Shows the steps of a drop's post until its link is known.
 pub(crate) async fn follow(screen: &mut Screen, cloud: &Cloud, dropped: &Dropped) -> Result<()> {
     let begun = Instant::now();
     let total_bytes = dropped.video.bytes;
-    let mut follower =
-        Follower { screen, cloud, total_bytes, received: false, publish: None, sending_since: begun, sent: false };
+    let mut follower = Follower {
+        screen,
+        cloud,
+        total_bytes,
+        event_shown: false,
+        publish: None,
+        sending_since: begun,
+        upload_shown: false,
+    };
     while begun.elapsed() < TIMEOUT {
         if let Some(post) = cloud.posts.get(&dropped.post).await?
             && follower.show(&post).await?
@@ -43,16 +52,16 @@ pub(crate) async fn follow(screen: &mut Screen, cloud: &Cloud, dropped: &Dropped
 }
 
 impl Follower<'_> {
-    /// Shows what is new. Returns whether the post is complete.
+    /// Shows the steps that are new. Returns whether the post is published and its link is known.
     async fn show(&mut self, post: &Post) -> Result<bool> {
-        if !self.received {
+        if !self.event_shown {
             self.screen.step("event received", &format!("post {}", post.id))?;
-            self.received = true;
+            self.event_shown = true;
         }
         if self.publish.is_none() {
             self.show_init(post)?;
         }
-        if !self.sent {
+        if !self.upload_shown {
             self.show_bytes(post).await?;
         }
         match &post.state {
@@ -101,7 +110,7 @@ impl Follower<'_> {
         self.screen.bar("sending", progress)?;
         if matches!(post.state, PostState::Processing { .. } | PostState::Published { .. }) {
             self.screen.step("processing", "TikTok has every byte; the scheduled function polls for the result")?;
-            self.sent = true;
+            self.upload_shown = true;
         }
         Ok(())
     }

@@ -6,8 +6,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+/// The width of the progress bar in characters.
 const BAR: usize = 20;
-/// The number of times that a bar is written if it cannot be redrawn.
+/// If the bar cannot be redrawn, a line is written each time that another quarter of the bytes is received.
 const PLAIN_PARTS: u64 = 4;
 
 const BOLD: &str = "1";
