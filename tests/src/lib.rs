@@ -28,3 +28,6 @@ pub use cloud::{
 #[cfg(feature = "cloud")]
 pub use secrets::Secrets;
 pub use test_video::TestVideo;
+
+#[cfg(test)]
+mod guarantees;

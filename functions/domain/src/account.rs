@@ -72,9 +72,9 @@ impl Scopes {
 /// Whether the app has the user's authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connection {
-    /// The app has it.
+    /// The app has the authorization.
     Connected,
-    /// The app lost it. The account's posts wait until the user authorizes the app again.
+    /// The app lost the authorization. The account's posts wait until the user authorizes the app again.
     NeedsReconnect {
         /// When the authorization was lost.
         since: Timestamp,
@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn lock_postpones_renewal_of_due_idle_account() {
-        // The worker can stop before it releases the lock. Other idle accounts are then due earlier.
+        // The worker can stop before it releases the lock. Other idle accounts are then due earlier. The delay is a
+        // quarter of the refresh token's remaining 8,000 s.
         let (now, end) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(9_000).unwrap());
         let tokens = TokenPair { renew_at: now, refresh_expires_at: end, ..pair("old") };
         let lock = RefreshLock { owner: "status-1".into(), expires_at: now };

@@ -135,7 +135,7 @@ impl ChunkPlan {
     }
 }
 
-/// A stored plan that [`ChunkPlan::new`] cannot have created.
+/// A stored plan that TikTok would not accept, so that [`ChunkPlan::new`] cannot have created it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a plan of {count} chunks is invalid for {size} bytes")]
 pub struct InvalidPlan {
@@ -252,6 +252,6 @@ mod tests {
     fn invalid_stored_count_is_rejected() {
         let size = VideoSize::new(50_000_000).unwrap();
         assert!(ChunkPlan::restore(size, 0).is_err());
-        assert!(ChunkPlan::restore(size, 20).is_err());
+        assert!(ChunkPlan::restore(size, 20).is_err(), "chunks of 2.5 MB are too small");
     }
 }

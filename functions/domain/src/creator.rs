@@ -6,7 +6,8 @@
 use crate::options::PrivacyLevel;
 use crate::settings::Settings;
 
-/// The TikTok user that posts, as described now. TikTok requires that an app asks for this before each direct post.
+/// The TikTok user that posts, as TikTok describes it now. TikTok requires an app to query it before each direct
+/// post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creator {
     /// The username in links, without `@`.

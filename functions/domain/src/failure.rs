@@ -1,4 +1,4 @@
-//! What went wrong, and what to do about it.
+//! Failures, deferrals and rejections: what went wrong, and what to do about it.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub enum Disposition {
     },
     /// Refresh the access token, which was refused, and repeat this one call once.
     Refresh,
-    /// Ask TikTok what happened before doing anything: the call may have taken effect.
+    /// Ask TikTok what happened before doing anything: the call may have taken effect, and a retry could post twice.
     Reconcile,
     /// Fail the post with advice: only a person can make it succeed.
     NeedsUser,

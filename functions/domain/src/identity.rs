@@ -114,7 +114,8 @@ impl PostId {
         Self::of_parts(&[b"dropcast post of random".as_slice(), random_bytes.as_slice()])
     }
 
-    /// Derives an id from [the SHA-256 of some parts](sha256_of_parts).
+    /// Derives an id from [the SHA-256 of some parts](sha256_of_parts). If the derivation changes, a repeated event or
+    /// request does not find its post and makes a second one.
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
         Self(lower_base32(&sha256_of_parts(parts)[..20]))
     }
@@ -185,6 +186,7 @@ mod tests {
 
     #[test]
     fn alias_limit_applies_to_lower_case() {
+        // This letter has two bytes, and three in lower case.
         let longest = "Ⱥ".repeat(42);
         let alias = Alias::new(&longest).unwrap();
         assert_eq!((alias.as_str().len(), Alias::new(alias.as_str())), (126, Ok(alias.clone())));

@@ -1,4 +1,4 @@
-//! The rules of a post: an object in a bucket that becomes one post on TikTok.
+//! The rules by which an object in an S3 bucket becomes exactly one post on TikTok.
 //!
 //! This crate is pure. It does no input or output, reads no clock, and uses no randomness, no AWS types and none of
 //! TikTok's JSON. The time and TikTok's answers are arguments. The rules that make a post appear exactly once are in

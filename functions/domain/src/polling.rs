@@ -13,10 +13,10 @@ const MAX_LINK_INTERVAL: Duration = Duration::from_hours(6);
 /// How long the poller waits for a link, or for the creator to post a draft.
 const LINK_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
-/// When to poll a publish that TikTok processes.
+/// When to poll a publish that TikTok processes. `since` is when the worker ended the upload.
 ///
 /// The interval is a quarter of the publish's age, from 5 seconds to 2 hours: 15 seconds after a minute, half an hour
-/// after two hours. There is no timeout: polling goes on as long as TikTok may still publish.
+/// after two hours. There is no timeout: after one, a video that TikTok publishes late would not be noticed.
 pub fn next_poll(since: Timestamp, now: Timestamp) -> Timestamp {
     now + (elapsed(since, now) / 4).clamp(MIN_INTERVAL, MAX_INTERVAL)
 }
@@ -62,6 +62,7 @@ mod tests {
 
     #[test]
     fn day_of_polling_stays_far_below_tiktoks_limit() {
+        // TikTok accepts 30 status requests per minute and account.
         let (since, mut now, mut polls) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, 0);
         while now < since + Duration::from_hours(24) {
             now = next_poll(since, now);

@@ -15,7 +15,8 @@
 //!
 //! **The commit point** is the last byte of the last chunk. Before the last chunk is sent, the commit mark is stored
 //! ([`Upload::may_be_complete`]). Without the mark, an upload can be abandoned and a new one begun. With the mark,
-//! TikTok may publish, so only TikTok's own report ([`Post::apply_report`]) can lead back to `Queued`.
+//! TikTok may publish, and a new upload could post the video twice. So only TikTok's own report
+//! ([`Post::apply_report`]) can lead from there to a new upload.
 //!
 //! Submodules: `create` and `claim` begin the work, `transition` has the worker's steps, `report` and `event` apply
 //! what TikTok says, `command` applies what people request, `account_queue` tells which posts wait for a limit, and
@@ -96,7 +97,7 @@ pub enum PostState {
         publish_id: PublishId,
         /// Whether TikTok confirmed that it has every byte.
         receipt: Receipt,
-        /// When the last byte was sent.
+        /// When the worker ended the upload: it sent the last byte, or may have.
         since: Timestamp,
     },
     /// The video is posted.
@@ -170,9 +171,10 @@ named_enum! {
 /// Whether TikTok confirmed that it has every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
-    /// It did.
+    /// TikTok confirmed it.
     Confirmed,
-    /// The response to the last chunk was lost. The upload is kept, to continue it if bytes are missing.
+    /// The response to the last chunk was lost, or the chunk was not sent to its end. The upload is kept, to continue
+    /// it if bytes are missing.
     Unconfirmed(Upload),
 }
 
@@ -264,11 +266,12 @@ pub struct PostFacts {
     pub video: Option<VideoFacts>,
     /// How often the post was claimed. It identifies the newest claim, as a fencing token does.
     pub attempt: u32,
-    /// How many uploads were begun.
+    /// How many uploads were begun. A retry on request and TikTok's daily limit reset the number.
     pub inits: u32,
-    /// How many publishes TikTok failed because of its own error.
+    /// How many publishes TikTok failed because of its own error. It is reset together with `inits`.
     pub publish_failures: u32,
-    /// When the post needs work or a poll; `None` if it never does without a person or an event.
+    /// When the post needs work or a poll; `None` if it never does without a person or an event. The poller finds posts
+    /// only by this time: a post that needs work and has none is lost.
     pub due_at: Option<Timestamp>,
     /// What happened to the post, oldest first.
     pub history: Vec<HistoryEntry>,
@@ -329,7 +332,7 @@ impl Post {
         self
     }
 
-    /// Restores a post from its stored data.
+    /// Restores a post from its stored data. It checks no transition, so it is only for data of the posts table.
     pub fn restore(facts: PostFacts) -> Self {
         Self(facts)
     }

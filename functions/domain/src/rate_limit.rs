@@ -45,7 +45,7 @@ use crate::reason::Reason;
 pub struct Wait {
     /// The limit.
     pub reason: Reason,
-    /// What it waits for, for people.
+    /// What the post or call waits for, for people.
     pub message: String,
     /// When to try again.
     pub until: Timestamp,

@@ -48,7 +48,8 @@ impl IdempotencyKey {
 }
 
 impl PostId {
-    /// Derives the id of the post that requests with this key create.
+    /// Derives the id of the post that requests with this key create. A post of a dropped video keeps the id of
+    /// [`PostId::of_object`] instead, because S3's event has that id too.
     pub fn of_request(key: &IdempotencyKey) -> Self {
         Self::of_parts(&["dropcast post of request", key.as_str()].map(str::as_bytes))
     }

@@ -13,7 +13,7 @@ pub enum ObjectVersion {
     Id(String),
     /// The entity tag without quotes, in a bucket without versioning.
     ETag(String),
-    /// No version yet: the caller has not uploaded the bytes. The object cannot be read.
+    /// No version yet: the API's client has not uploaded the bytes. The object cannot be read.
     Awaited,
 }
 
@@ -25,8 +25,8 @@ impl ObjectVersion {
 
     /// Returns the version that an S3 event or a `HeadObject` response names.
     ///
-    /// S3 names the version of an object from before versioning `null`. Such an object can be overwritten, so the
-    /// entity tag identifies it.
+    /// An object stored before versioning was enabled has the version id `null`. Another object with this id can
+    /// replace it, so the entity tag identifies it.
     pub fn from_parts(version_id: Option<&str>, etag: Option<&str>) -> Option<Self> {
         match (version_id, etag) {
             (Some(id), _) if !id.is_empty() && id != "null" => Some(Self::Id(id.to_owned())),
@@ -50,7 +50,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Returns the id of the post for this object.
+    /// Returns the id of the post that a drop of this object makes. A post made through the API can have an id of its
+    /// own ([`PostId::of_request`], [`PostId::random`]).
     pub fn post_id(&self) -> PostId {
         PostId::of_object(&self.bucket, &self.key, &self.version)
     }
@@ -62,7 +63,11 @@ impl Source {
 }
 
 impl PostId {
-    /// Derives the id of the post for an object's version. Repeated S3 events for a version thus have the same post.
+    /// Derives the id of the post that a drop of an object's version makes. S3 can repeat the event of a version; the
+    /// derived id is the same, so there is no second post.
+    ///
+    /// The id for [`ObjectVersion::Awaited`] is a placeholder that
+    /// [`Post::await_upload`](crate::post::Post::await_upload) replaces.
     pub fn of_object(bucket: &str, key: &str, version: &ObjectVersion) -> Self {
         let (kind, version) = match version {
             ObjectVersion::Id(id) => ("version", id.as_str()),
@@ -73,7 +78,7 @@ impl PostId {
     }
 }
 
-/// A notification that an object was created, from an S3 event or from a list of the bucket.
+/// An object that was created, as S3's event describes it. `triggers` parses the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// The name of the bucket.

@@ -15,7 +15,7 @@ use crate::secret::Sealed;
 pub const URL_LIFETIME: Duration = Duration::from_hours(1);
 /// An upload that takes at most this long ends within the URL's lifetime with a margin.
 const SAFE_UPLOAD_TIME: Duration = Duration::from_mins(45);
-/// How long after the URL's expiry it certainly has expired by TikTok's clock too.
+/// After this time beyond its lifetime, a URL has certainly expired by TikTok's clock too.
 pub const URL_MARGIN: Duration = Duration::from_mins(10);
 
 /// An upload that TikTok has granted.
@@ -46,9 +46,9 @@ pub struct Upload {
 }
 
 named_enum! {
-    /// Whether the last chunk of an upload may have been sent. This is the commit mark: from then on TikTok may publish.
+    /// Whether the last chunk of an upload may have been sent. [`LastChunk::MayBeSent`] is the commit mark.
     pub enum LastChunk {
-        /// It was not sent.
+        /// It was not sent, or TikTok rejected it.
         NotSent = "not_sent",
         /// It may have been sent, so TikTok may publish.
         MayBeSent = "may_be_sent",
@@ -71,19 +71,20 @@ impl Upload {
         self.rate.map(|rate| rate.time_for(self.bytes_left()))
     }
 
-    /// Tells whether TikTok may have every byte, so that it may publish.
+    /// Tells whether TikTok may have every byte, so that it may publish. Every transition that could lead to a second
+    /// upload, a failure or a cancellation must check this first.
     pub fn may_be_complete(&self) -> bool {
         self.last_chunk == LastChunk::MayBeSent
     }
 
-    /// Tells whether the URL is valid for more than `needed` longer.
+    /// Tells whether the URL stays valid for longer than `needed`.
     pub fn can_send(&self, now: Timestamp, needed: Duration) -> bool {
         now + needed < self.issued_at + URL_LIFETIME
     }
 
     /// Tells whether to send the next chunk, which takes `chunk_needs`, to this URL.
     ///
-    /// It is not worth it in two cases:
+    /// Sending is not worthwhile in two cases:
     ///
     /// - The URL expires before the chunk is sent.
     /// - At the measured rate, the URL expires before the remaining bytes are sent, and the whole video fits into a
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn late_upload_is_not_worth_sending_if_new_url_suffices() {
-        // 1 GB takes 16 minutes 40 seconds: an upload begun in the last quarter of an hour cannot end in time.
+        // 1 GB takes 16 minutes 40 seconds: from 43 minutes 20 seconds on it cannot end within the URL's hour.
         assert!(upload(0, Some(1_000_000)).is_worth_sending(after(43), NEEDED));
         assert!(!upload(0, Some(1_000_000)).is_worth_sending(after(44), NEEDED));
         assert!(upload(500_000_000, Some(1_000_000)).is_worth_sending(after(44), NEEDED));

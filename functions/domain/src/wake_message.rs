@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::PostId;
 
+/// The message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WakeMessage {
-    post_id: PostId,
+pub struct WakeMessage {
+    /// The post to work on.
+    pub post_id: PostId,
 }
 
 /// Writes the message for a post. A post id has only ASCII letters and digits, so JSON needs no escapes.

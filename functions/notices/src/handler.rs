@@ -1,4 +1,5 @@
-//! Converts a batch of stream records to events, sends them, and tells Lambda from which record on to repeat.
+//! The handler of `notices`: converts a batch of stream records to events, sends them in order, and names to Lambda the
+//! record from which on the batch must be repeated.
 
 use domain::failure::error_chain;
 use lambda_runtime::Error;
@@ -18,7 +19,8 @@ struct Record {
     dynamodb: Value,
 }
 
-/// The first record that failed: Lambda repeats it and all later records. Empty if the whole batch succeeded.
+/// The first record that failed: Lambda repeats it and all later records of its shard, for the six hours that
+/// `template.yaml` sets, and then gives the record up. Empty if the whole batch succeeded.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct BatchResponse {
@@ -50,8 +52,8 @@ struct Batch {
 }
 
 impl Publisher {
-    /// Sends the events of a batch in order. From the first record that fails on, Lambda repeats all records, so that
-    /// no event is sent before an earlier one.
+    /// Sends the events of a batch in order. Lambda repeats the first record that fails and all later ones. If it
+    /// repeated only the failed one, an event could be sent before an earlier one.
     ///
     /// # Errors
     /// A record has no sequence number, so the payload is not from a stream.
@@ -102,7 +104,7 @@ impl Batch {
     }
 }
 
-/// The event of a record; none if the write deleted the post, or changed nothing that subscribers see.
+/// The event of a record; none if the write deleted the post, or changed nothing that an event contains.
 fn event_of(record: &Value, stack: &str) -> Result<Option<EventEntry>, Error> {
     let Some((kind, event)) = change_of(record)?.and_then(|change| change.event(stack)) else {
         return Ok(None);
@@ -115,7 +117,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Three records: a post is created, is woken, which makes no event, and is published.
+    /// Three records, with the sequence numbers 100 to 102: a post is created, woken (which makes no event), and
+    /// published.
     fn recorded() -> Value {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/dynamodb-stream-posts.json");
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

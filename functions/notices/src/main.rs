@@ -1,4 +1,4 @@
-//! Publishes events about posts: it reads the stream of the posts table and sends events to EventBridge.
+//! The function `notices`: reads the stream of the posts table and sends an event about each change to EventBridge.
 //!
 //! An event is derived from what a write changed in the table, whichever function made the write. Every stored change
 //! therefore has its event, and no event reports a change that was not stored. The stream keeps the

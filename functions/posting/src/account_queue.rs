@@ -26,7 +26,7 @@ from_dependencies! {
 
 impl AccountQueue {
     /// Checks that a post may begin its upload: it is the first of its queue, and the limits have room. `queue` is the
-    /// account's queue up to the post. Returns the limits that were read.
+    /// account's queue up to the post. Returns the limits that were read, for the reservation that follows.
     ///
     /// # Errors
     /// The post must wait, or a counter could not be read.
@@ -66,11 +66,11 @@ impl AccountQueue {
         self.wake_next(alias, Some(mode)).await;
     }
 
-    /// Wakes the first post of an account's queue if it may begin earlier than its deferral says: in one mode, or in
-    /// both if the mode of the post that left the queue is not known. If this fails, the post wakes at its own time.
+    /// Wakes the first post of an account's queue if it may begin earlier than its deferral says. Each mode has its own
+    /// first post; without a `mode`, both are woken. If this fails, the post is due at its estimated time.
     pub(crate) async fn wake_next(&self, alias: &Alias, mode: Option<Mode>) {
         if let Err(error) = self.try_wake_next(alias, mode).await {
-            tracing::warn!(account = %alias, error = error_chain(&error), "next post not woken: it wakes at its own time");
+            tracing::warn!(account = %alias, error = error_chain(&error), "next post not woken: it becomes due later");
         }
     }
 
@@ -81,8 +81,8 @@ impl AccountQueue {
                 continue;
             }
             let limits = self.limiter.account_limits(alias, mode).await?;
-            // The mode of a post is unknown until a worker reads its options. That worker is on its way, so such a post
-            // at the head needs no wake-up.
+            // The mode of a post is unknown until a worker reads its options. Such a post at the head needs no
+            // wake-up: a worker has been woken for it already.
             let head = self.waiting(&queue, mode, &limits.quota.value).next();
             if let Some(head) = head.filter(|head| head.mode == Some(mode)) {
                 let room = self.limiter.check_room(alias, &limits, QueuePosition::default());
@@ -96,7 +96,7 @@ impl AccountQueue {
         let Some(post) = self.posts.get(&head.id).await? else { return Ok(()) };
         let Some(woken) = post.value.clone().woken_early(at) else { return Ok(()) };
         let saved = unless_conflict(self.posts.save(post, woken, self.instruments.now()).await)?;
-        // After a conflict another worker has the post, and stores when it may begin.
+        // After a conflict another worker has claimed the post, and stores when it may begin.
         if saved.is_some() && at <= self.instruments.now() {
             tracing::info!(post.id = %head.id, "post woken: the account's limits have room");
             wake_worker(&self.wake_queue, &head.id).await;
@@ -104,8 +104,8 @@ impl AccountQueue {
         Ok(())
     }
 
-    /// The posts of a queue that compete in this mode, or may: those of unknown mode too. Posts that have just reserved
-    /// their upload are left out, since the index may still have them.
+    /// The posts of a queue that wait in this mode, and those whose mode is not known yet. A post that has reserved its
+    /// upload is left out: it left the queue, but the index is updated later than the table.
     fn waiting<'a>(
         &self,
         queue: &'a [QueueEntry],

@@ -1,4 +1,4 @@
-//! Changes how an account posts.
+//! Changes how an account posts: its preferences, such as its default options, and whether posts need a review.
 
 use std::sync::Arc;
 
@@ -36,12 +36,12 @@ from_dependencies! {
 impl AccountSettings {
     /// Changes an account's preferences by a JSON merge patch: a missing field stays, `null` removes a preference.
     ///
-    /// The change applies to posts that a worker takes up from now on. Posts held for a removed requirement are
+    /// The change applies to posts that a worker claims from now on. Posts held for a removed requirement are
     /// released.
     ///
     /// # Errors
-    /// The preferences are unchanged. Or a table failed after they were stored, and some posts are still held: the same
-    /// change, repeated, releases them.
+    /// The preferences are unchanged; or they were stored, and then a table failed and some posts are still held. The
+    /// caller can repeat the same change, which releases these posts.
     pub async fn configure(&self, alias: &Alias, change: &[u8]) -> Result<Preferences, ConfigureError> {
         let stored = update(
             None,

@@ -1,10 +1,10 @@
-//! Calls whose failure is only logged, because the stack makes up for them later.
+//! Calls whose failure is only logged: the poller or S3 does the same later.
 
 use domain::failure::error_chain;
 use domain::identity::PostId;
 use storage::{Objects, WakeQueue};
 
-/// Wakes a `publish` worker for a post, at once. After a failure the poller does so, since the post is due.
+/// Wakes a `publish` worker for a post at once. After a failure the poller wakes one. The post must be due for that.
 pub(crate) async fn wake_worker(queue: &WakeQueue, id: &PostId) {
     if let Err(error) = queue.wake(id).await {
         let error = error_chain(&error);
@@ -12,7 +12,8 @@ pub(crate) async fn wake_worker(queue: &WakeQueue, id: &PostId) {
     }
 }
 
-/// Abandons a multipart upload to the intake bucket. After a failure the bucket's lifecycle rule does so within a day.
+/// Abandons a multipart upload to the intake bucket. After a failure the bucket's lifecycle rule
+/// (`template.yaml`) does so within a day.
 pub(crate) async fn abandon_multipart_upload(objects: &Objects, bucket: &str, key: &str, upload: &str) {
     if let Err(error) = objects.abort_multipart_upload(bucket, key, upload).await {
         let error = error_chain(&error);

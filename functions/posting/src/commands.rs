@@ -17,7 +17,7 @@ use crate::compare_and_swap::{Change, update};
 use crate::invocation::Instruments;
 use crate::state_recorder::StateRecorder;
 
-/// How many held posts are read at once.
+/// How many held posts are read in one page.
 const PAGE_SIZE: usize = 50;
 
 /// Why a command was not carried out. The post is unchanged.
@@ -46,7 +46,7 @@ from_dependencies! {
 }
 
 impl Commands {
-    /// Approves a post that is held for a review. An approved post stays as it is.
+    /// Approves a post that is held for a review. A post that was approved already is returned unchanged.
     pub async fn approve(&self, id: &PostId) -> Result<Versioned<Post>, CommandError> {
         let approve = |post: Post, now| {
             if post.approval == Approval::Given { Ok(None) } else { Ok(Some(post.approve(now)?)) }
@@ -54,7 +54,7 @@ impl Commands {
         self.command(id, approve).await
     }
 
-    /// Cancels a post for good. A cancelled post stays as it is.
+    /// Cancels a post for good. A post that was cancelled already is returned unchanged.
     pub async fn cancel(&self, id: &PostId) -> Result<Versioned<Post>, CommandError> {
         let cancel = |post: Post, now| {
             if post.state_name() == StateName::Cancelled { Ok(None) } else { Ok(Some(post.cancel(now)?)) }
@@ -67,8 +67,8 @@ impl Commands {
         self.command(id, |post, now| Ok(Some(post.retry(now)?))).await
     }
 
-    /// Changes the options of a post's request by a JSON merge patch: a missing option stays, `null` removes it, so
-    /// that the next source of options decides.
+    /// Changes the options of a post's request by a JSON merge patch: a missing option stays, `null` removes it. For a
+    /// removed option the next source decides (see `upload/options.rs`).
     pub async fn update_options(&self, id: &PostId, change: &[u8]) -> Result<Versioned<Post>, CommandError> {
         // An invalid change is reported as such even if the post's state does not allow a change.
         PostOptions::from_json(change, "change")?;
@@ -79,8 +79,8 @@ impl Commands {
         .await
     }
 
-    /// Changes a post by a command, and does what follows from the change. `command` returns `None` if the post stays
-    /// as it is.
+    /// Changes a post by a command, and then wakes workers as needed ([`Self::follow_up`]). `command` returns `None` if
+    /// the post stays as it is.
     async fn command(
         &self,
         id: &PostId,
@@ -107,7 +107,8 @@ impl Commands {
         Ok(post)
     }
 
-    /// Does what follows from a command. Nothing is lost if a part of it fails: a post that needs a worker is due.
+    /// Records the post's new state, and wakes the worker of this post or of the next one in the queue. If a part
+    /// fails, nothing is lost: a post that needs a worker is due, so the poller wakes one.
     async fn follow_up(&self, before: &Post, post: &Post) {
         self.recorder.record_state(post).await;
         if post.state_name() == StateName::Cancelled {
@@ -115,6 +116,7 @@ impl Commands {
             if let Some(upload) = before.multipart_upload_id.as_ref().filter(|_| before.awaits_bytes()) {
                 abandon_multipart_upload(&self.objects, &before.source.bucket, &before.source.key, upload).await;
             }
+            // Without a mode, `after_transition` does nothing. The post may have been the first in either mode.
             if before.is_in_account_queue() && before.mode().is_none() {
                 self.queue.wake_next(&post.account, None).await;
             }
@@ -124,7 +126,7 @@ impl Commands {
         }
     }
 
-    /// Releases an account's posts that are held for a reason; returns how many.
+    /// Releases an account's posts that are held for this reason; returns how many were released.
     pub(crate) async fn release_held(&self, alias: &Alias, reason: HoldReason) -> Result<u32, StoreError> {
         let held = PostFilter { account: Some(alias.clone()), state: Some(StateName::Held), ..PostFilter::default() };
         let (mut released, mut after) = (0, None);

@@ -14,8 +14,9 @@ const MAX_ATTEMPTS: u32 = 12;
 
 /// What to do with an item that was read.
 pub(crate) enum Change<N, S> {
+    /// Save this. `N` usually holds both the item that was read and its next value.
     Save(N),
-    /// Nothing needs to be saved; this is the result.
+    /// Save nothing, and return this result.
     Stop(S),
 }
 
@@ -67,28 +68,29 @@ mod tests {
 
     use super::*;
 
-    /// Increments a number that another writer changes before each of the first `conflicts` saves.
+    /// Increments a number. Before each of the first `conflicts` attempts another writer adds 10. Returns the saved number
+    /// and the number of save attempts.
     async fn increment(conflicts: u32) -> (Option<u32>, u32) {
-        let (stored, reads) = (Cell::new(0), Cell::new(0));
+        let (stored, attempts) = (Cell::new(0), Cell::new(0));
         let saved = update(
             None,
             || ready(Ok::<_, StoreError>(stored.get())),
             |read| Ok(Change::Save((read, read + 1))),
             |(read, next)| {
-                reads.set(reads.get() + 1);
-                if reads.get() <= conflicts {
+                attempts.set(attempts.get() + 1);
+                if attempts.get() <= conflicts {
                     stored.set(stored.get() + 10);
                 }
                 ready(if stored.get() == read { Ok(next) } else { Err(SaveError::Conflict) })
             },
         );
-        (saved.await.unwrap(), reads.get())
+        (saved.await.unwrap(), attempts.get())
     }
 
     #[tokio::test]
     async fn conflict_repeats_the_change_on_the_newest_value() {
         assert_eq!(increment(0).await, (Some(1), 1));
-        assert_eq!(increment(3).await, (Some(31), 4));
+        assert_eq!(increment(3).await, (Some(31), 4), "3 times 10, plus 1");
     }
 
     #[tokio::test]

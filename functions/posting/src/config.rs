@@ -1,4 +1,4 @@
-//! The parameters of the use cases, read as text once at cold start.
+//! The settings of the functions, parsed once at cold start from environment variables (`runtime::environment`).
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use domain::title::TitleLimit;
 use storage::Window;
 use tiktok::UploadHosts;
 
-/// Which variable is missing or malformed, and why.
+/// An environment variable that is missing or malformed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} {problem}")]
 pub struct ConfigError {
@@ -20,7 +20,8 @@ pub struct ConfigError {
     problem: String,
 }
 
-/// What the operator configures.
+/// The settings that `status`, `api` and `publish` share. `template.yaml` sets every variable: tables, queue, key and
+/// secret from its resources, the others from its parameters, which the operator chooses.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `POSTS_TABLE`: the table of posts.
@@ -29,7 +30,7 @@ pub struct Config {
     pub accounts_table: String,
     /// `LIMITS_TABLE`: the table that counts calls against TikTok's limits.
     pub limits_table: String,
-    /// `INTAKE_QUEUE_URL`: the queue whose messages wake `publish`.
+    /// `INTAKE_QUEUE_URL`: the queue that invokes `publish`, with S3 events and with wake-ups for single posts.
     pub intake_queue_url: String,
     /// `TOKENS_KEY_ID`: the KMS key that seals tokens and upload URLs.
     pub tokens_key_id: String,
@@ -41,35 +42,38 @@ pub struct Config {
     pub upload_hosts: UploadHosts,
     /// `DEFAULT_ACCOUNT`: the account of videos that are dropped directly under `drop/`.
     pub default_account: Alias,
-    /// `DEFAULT_MODE`, `DEFAULT_PRIVACY_LEVEL`, `TITLE_LIMIT` (UTF-16 code units).
+    /// `DEFAULT_MODE`, `DEFAULT_PRIVACY_LEVEL`: for posts without such an option; `TITLE_LIMIT`, in UTF-16 code units.
     pub defaults: StackDefaults,
     /// `CHUNK_BYTES`: the largest chunk, in bytes.
     pub chunk_ceiling: ChunkCeiling,
-    /// `READ_AHEAD_BYTES`: how many bytes of a video may be in memory.
+    /// `READ_AHEAD_BYTES`: how many bytes of a video are buffered at most, ahead of what was sent to TikTok.
     pub window: Window,
     /// `POSTS_PER_DAY`: how many direct posts TikTok is assumed to allow an account in 24 hours.
     pub posts_per_day: u32,
-    /// `POSTING_USERS_PER_DAY`: how many accounts TikTok lets post directly in 24 hours; 0 means unknown.
+    /// `POSTING_USERS_PER_DAY`: how many accounts of the app may post directly in 24 hours. `None`, written as 0, means
+    /// that the number is unknown and is not counted.
     pub posting_users: Option<NonZeroU32>,
 }
 
-/// The base URL of TikTok's API.
+/// Default of `TIKTOK_API_URL`.
 const TIKTOK_API: &str = "https://open.tiktokapis.com";
-/// The hosts of TikTok's upload URLs.
+/// Default of `TIKTOK_UPLOAD_HOSTS`. The leading dot allows every subdomain.
 const UPLOAD_HOSTS: &str = ".tiktokapis.com";
-/// The largest chunk that TikTok allows, in bytes. TikTok takes time for each chunk, so fewer chunks are faster; and a
-/// lost chunk is sent again within seconds.
+/// Default of `CHUNK_BYTES`: 64 MB, the largest chunk that TikTok allows. Each chunk costs a round trip, so few large
+/// chunks are fastest, and a lost chunk is sent again within seconds.
 const CHUNK_BYTES: &str = "64000000";
-/// Enough to bridge the time to S3's first byte while TikTok takes 90 MB per second, in bytes.
+/// Default of `READ_AHEAD_BYTES`: 5 MiB. TikTok takes up to 90 MB/s, so 5 MiB last about 58 ms. That is longer than S3
+/// needs for its first byte. See `storage/src/objects/window.rs`.
 const READ_AHEAD_BYTES: &str = "5242880";
-/// "Typically around 15", according to TikTok.
+/// Default of `POSTS_PER_DAY`: "typically around 15", according to TikTok.
 /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
 const POSTS_PER_DAY: &str = "15";
-/// The maximum of both daily limits: each is counted in a single table item, whose size is bounded.
+/// The maximum of `POSTS_PER_DAY` and of `POSTING_USERS_PER_DAY`. Each limit is counted in one item of the limits
+/// table, whose size DynamoDB bounds. `MaxValue` in `template.yaml` must be the same.
 const MAX_PER_DAY: u32 = 1000;
 
 impl Config {
-    /// Reads the parameters.
+    /// Parses the settings; `variable` returns the value of an environment variable, if it is set.
     ///
     /// # Errors
     /// Names the first variable that is missing or malformed.
@@ -128,10 +132,10 @@ fn per_day(value: &str, min: u32) -> Result<u32, String> {
 
 /// Returns a variable that must be set.
 pub(crate) fn required(variable: impl Fn(&str) -> Option<String>, name: &'static str) -> Result<String, ConfigError> {
-    variable(name).ok_or_else(|| ConfigError { name, problem: "is not set; the template sets it".into() })
+    variable(name).ok_or_else(|| ConfigError { name, problem: "is not set; template.yaml sets it".into() })
 }
 
-/// Parses a variable, or its default if it is not set.
+/// Parses the value of a variable, or the default if the variable is not set.
 fn optional<T, E: Display>(
     variable: impl Fn(&str) -> Option<String>,
     name: &'static str,
@@ -141,7 +145,7 @@ fn optional<T, E: Display>(
     parsed(name, &variable(name).unwrap_or_else(|| default.to_owned()), parse)
 }
 
-/// Parses a variable's value; the error states both.
+/// Parses the value of the variable `name`. The error states the name and the value.
 pub(crate) fn parsed<T, E: Display>(
     name: &'static str,
     value: &str,
@@ -179,44 +183,38 @@ mod tests {
         assert_eq!((config.posts_per_day, config.posting_users), (15, None));
     }
 
-    #[test]
-    fn template_defaults_work_for_unaudited_app() {
-        let template = include_str!("../../../template.yaml");
-        let default_of = |parameter: &str| {
-            let section = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
-            section.lines().find_map(|line| line.trim().strip_prefix("Default: ")).unwrap()
-        };
-        assert_eq!((default_of("DefaultMode"), default_of("DefaultPrivacyLevel")), ("draft", "SELF_ONLY"));
+    fn template() -> yaml_serde::Value {
+        yaml_serde::from_str(include_str!("../../../template.yaml")).unwrap()
     }
 
-    /// The variables that a part of the template sets: one level below its line `Variables:`.
-    fn set_in(part: &str) -> BTreeSet<String> {
-        let (before, variables) = part.split_once(" Variables:\n").unwrap_or_default();
-        let indent = before.len() - before.trim_end_matches(' ').len() + 3;
-        let lines = variables.lines().take_while(|line| line.starts_with(&" ".repeat(indent)));
-        let named = lines.filter_map(|line| line[indent..].split_once(':')).map(|(name, _)| name);
-        named.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')).map(str::to_owned).collect()
+    #[test]
+    fn template_defaults_work_for_unaudited_app() {
+        let parameters = &template()["Parameters"];
+        let default_of = |parameter: &str| parameters[parameter]["Default"].as_str().map(str::to_owned);
+        assert_eq!(default_of("DefaultMode").as_deref(), Some("draft"));
+        assert_eq!(default_of("DefaultPrivacyLevel").as_deref(), Some("SELF_ONLY"));
     }
 
     #[test]
     fn template_sets_exactly_the_variables_each_function_reads() {
-        let template = include_str!("../../../template.yaml");
-        let (globals, _) = template.split_once("\nResources:\n").unwrap();
-        let set_for = |function: &str| {
-            let mut set = set_in(globals.split_once("\nGlobals:\n").unwrap().1);
-            set.extend(set_in(resource(template, function)));
-            set
+        let template = template();
+        let set_for = |function: &str| -> BTreeSet<String> {
+            let own = &template["Resources"][function]["Properties"]["Environment"]["Variables"];
+            let shared = &template["Globals"]["Function"]["Environment"]["Variables"];
+            let keys = [shared, own].into_iter().flat_map(|variables| variables.as_mapping().unwrap().keys());
+            keys.map(|name| name.as_str().unwrap().to_owned()).collect()
         };
-        let read = RefCell::new(BTreeSet::new());
+        let names_read = RefCell::new(BTreeSet::new());
         let record = |name: &str| {
-            read.borrow_mut().insert(name.to_owned());
+            names_read.borrow_mut().insert(name.to_owned());
             Some(REQUIRED.iter().find(|required| **required == name)?.to_string())
         };
-        let also = |names: &[&str]| read.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
+        let also = |names: &[&str]| names_read.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
         Config::read(record).unwrap();
-        // The other readers of the environment: `runtime::telemetry` and `runtime::metrics`.
+        // Read by `runtime::telemetry` and `runtime::metrics`.
         also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
-        assert_eq!(set_for("StatusFunction"), *read.borrow());
+        assert_eq!(set_for("StatusFunction"), *names_read.borrow());
+        // `api` reads everything that `status` reads, so the names stay in the set.
         ConnectConfig::read(|name| {
             record(name);
             let set =
@@ -230,21 +228,17 @@ mod tests {
         })
         .unwrap();
         WebhookConfig::read(|name| record(name).or_else(|| Some("webhooks".to_owned()))).unwrap();
-        assert_eq!(set_for("ApiFunction"), read.take());
-        // The C library reads some variables in `publish`. Those of `notices` are found in its main.
+        assert_eq!(set_for("ApiFunction"), names_read.take());
         Config::read(record).unwrap();
         also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
+        // Read by glibc's `malloc`.
         also(&["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"]);
-        assert_eq!(set_for("PublishFunction"), read.take());
+        assert_eq!(set_for("PublishFunction"), names_read.take());
+        // `notices` has no type for its settings, so its variables are found in the text of its `main.rs`.
         let main = include_str!("../../notices/src/main.rs");
         also(&main.split("variable(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>());
         also(&["LOG_LEVEL"]);
-        assert_eq!(set_for("NoticesFunction"), read.take());
-    }
-
-    fn resource<'a>(template: &'a str, name: &str) -> &'a str {
-        let rest = template.split(&format!("\n  {name}:\n")).nth(1).unwrap();
-        rest.split("\n\n").next().unwrap()
+        assert_eq!(set_for("NoticesFunction"), names_read.take());
     }
 
     #[test]

@@ -10,9 +10,9 @@
 //!                    the grant is checked and stored, and the account's posts resume
 //! ```
 //!
-//! The response comes through a browser, so its sender is unknown. Nothing is done before its state is known as that of
-//! an open request. The request is closed before the code is exchanged. If anything fails after that, the user must
-//! start again; nothing is repeated.
+//! The response comes through a browser, so its sender is unknown. Nothing is done before its `state` parameter is
+//! found to belong to an open request. The request is closed before the code is exchanged. If anything fails after
+//! that, the user must start again, and no step is repeated.
 
 mod connections;
 mod disconnect;

@@ -21,7 +21,7 @@ use crate::config::{ConfigError, required};
 pub use post::CreatePost;
 pub use upload::{CreateUpload, CreatedUpload, PartTarget, UploadTarget};
 
-/// The bucket that requests are about.
+/// The intake bucket: it has the objects that requests name, and receives uploads.
 #[derive(Debug, Clone)]
 pub struct Intake {
     bucket: String,
@@ -53,14 +53,14 @@ pub enum CreateError {
     /// The file name cannot be part of an object's key.
     #[error(transparent)]
     FileName(#[from] InvalidFileName),
-    /// TikTok takes no video of this media type.
+    /// TikTok accepts no video of this media type.
     #[error("content_type must be one of video/mp4, video/quicktime, video/webm, not {0:?}")]
     ContentType(String),
     #[error("another request used this Idempotency-Key")]
     KeyReused,
-    /// The object has a post already. The request has no idempotency key that would make it another post, or the object
-    /// was dropped or uploaded, and then it is one post in any case.
-    #[error("this version of the object already is the post {0}")]
+    /// The object has a post already. Either the request has no idempotency key that would make another post of it; or
+    /// the object was dropped or uploaded, and is one post with any key.
+    #[error("this version of the object is already the post {0}")]
     Exists(PostId),
     #[error("post {0} not found")]
     PostNotFound(PostId),
@@ -79,7 +79,7 @@ fn numbers(parts: &[i32]) -> String {
     numbers.join(", ")
 }
 
-/// Returns the alias of a request, or else the default one, if such an account exists.
+/// Returns the alias of a request, or else the default one. Fails if no account has this alias.
 async fn existing_account(accounts: &Accounts, alias: Option<Alias>, default: &Alias) -> Result<Alias, CreateError> {
     let alias = alias.unwrap_or_else(|| default.clone());
     match accounts.get(&alias).await? {
@@ -88,7 +88,7 @@ async fn existing_account(accounts: &Accounts, alias: Option<Alias>, default: &A
     }
 }
 
-/// Returns a post if it was created by the very same request.
+/// Returns a post if a request with the same content created it.
 fn if_same_request(post: Versioned<Post>, digest: &RequestDigest) -> Option<Versioned<Post>> {
     Some(post).filter(|post| post.request_digest.as_ref() == Some(digest))
 }

@@ -1,5 +1,5 @@
-//! Asks TikTok what a creator may post now, for a caller that shows it before a post is created. The question counts
-//! against the account's rate limit like every other.
+//! Asks TikTok what a creator may post now (`creator_info`). A caller shows the answer before it creates a post. The
+//! call counts against the account's rate limit, like the same call of a worker.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub enum CreatorError {
     },
     #[error("TikTok refused: {}", .0.message)]
     Refused(Failure),
-    /// TikTok, or something that a call needs, is not available now.
+    /// TikTok, the KMS key, the app's secret or the account's refresh lock is not available now.
     #[error("TikTok cannot be asked now: {why}")]
     Unavailable {
         why: String,

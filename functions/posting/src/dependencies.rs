@@ -1,4 +1,4 @@
-//! What the use cases are built from.
+//! The clients, stores and settings from which the use cases are built.
 //!
 //! A function creates [`Dependencies`] once, at cold start, and builds the use cases that it serves from it, for
 //! example `Poller::from(&dependencies)`. Each use case has clones of the parts that it uses. All parts are cheap to
@@ -16,7 +16,7 @@ use crate::measure::Meter;
 /// Defines [`Dependencies`], and `From<&Dependencies>` for the type of each field: the field is cloned.
 macro_rules! dependencies {
     ($($(#[$doc:meta])* $field:ident: $part:ty,)*) => {
-        /// What the use cases are built from. The fields are public so that a test can replace a part first.
+        /// The parts from which use cases are built. The fields are public so that a test can replace a part first.
         pub struct Dependencies { $($(#[$doc])* pub $field: $part,)* }
 
         $(impl From<&Dependencies> for $part {
@@ -44,7 +44,7 @@ dependencies! {
     wake_queue: WakeQueue,
     /// TikTok's API.
     tiktok: TikTok,
-    /// The operator's parameters.
+    /// The settings from environment variables.
     config: Arc<Config>,
     /// The clock and the meter.
     instruments: Instruments,
@@ -71,7 +71,7 @@ impl Dependencies {
         })
     }
 
-    /// The same with a meter.
+    /// Adds a meter; without one, measurements are dropped.
     #[must_use]
     pub fn metered(mut self, meter: Meter) -> Self {
         self.instruments.meter = Some(meter);

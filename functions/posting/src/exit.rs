@@ -1,4 +1,4 @@
-//! Why a worker stops working on a post, and what each failed call amounts to.
+//! Why a worker stops working on a post, and which of these reasons each failed call becomes.
 //!
 //! A step of an upload returns `Result<_, Exit>`. Only `upload::conclusion` turns an [`Exit`] into the post's next
 //! state, so this list has every outcome, and no step can forget to store one.
@@ -23,6 +23,7 @@ pub(crate) enum Exit {
     LeaseLost,
     /// The post cannot be written. Its lease expires, and then it is due again.
     Store(StoreError),
+    /// The post fails for good, unless TikTok may have every byte (`upload::conclusion`).
     Fail(Failure),
     /// The post is retried later.
     Defer {
@@ -38,19 +39,20 @@ pub(crate) enum Exit {
     Hold(HoldReason),
     /// The post waits for its publish time.
     Schedule(Timestamp),
-    /// The invocation ends; the next worker continues at once.
+    /// The invocation has too little time left. Another worker is woken and continues at once.
     Yield,
-    /// TikTok has every byte.
+    /// TikTok has confirmed that it has every byte.
     Sent,
-    /// TikTok may have every byte, and must be asked. The text says what happened instead of an answer.
+    /// TikTok may have every byte but did not confirm it. The poller asks TikTok; no new upload may begin, because it
+    /// could post the video twice. The text says why there is no confirmation.
     Unconfirmed(String),
     /// TikTok reports the final status of the publish.
     Reported(Box<StatusReport>),
-    /// The post's state does not allow a step: a bug in Dropcast.
+    /// The post's state does not allow a step: a bug in Dropcast. The post is deferred.
     Bug(InvalidTransition),
 }
 
-/// A limit without room, and what was found out about the post before.
+/// A limit without room, and what the worker has learned about the post.
 #[derive(Debug)]
 pub(crate) struct RateLimited {
     /// Which limit, and until when.
@@ -70,7 +72,7 @@ impl Exit {
         Self::RateLimited(Box::new(RateLimited { wait, described: None }))
     }
 
-    /// Adds to [`Exit::RateLimited`] what was found out about the post.
+    /// Adds to [`Exit::RateLimited`] what the worker has learned about the post; other exits stay as they are.
     pub(crate) fn described(self, settings: Settings, facts: VideoFacts, bytes: u64) -> Self {
         match self {
             Self::RateLimited(limited) => {
@@ -151,7 +153,7 @@ impl From<tiktok::Error> for Exit {
             Disposition::Retry { after } | Disposition::Defer { after } => {
                 Self::defer(failure.reason, failure.message, after)
             }
-            // The call may have taken effect. The next worker asks TikTok before it does anything.
+            // The call may have taken effect. The next worker asks TikTok first.
             Disposition::Reconcile => Self::defer(failure.reason, failure.message, Duration::ZERO),
             Disposition::Refresh | Disposition::NeedsReconnect => Self::needs_reconnect(&failure.message),
             Disposition::NeedsUser | Disposition::GiveUp => Self::Fail(failure),

@@ -46,10 +46,11 @@ impl Instruments {
 /// An invocation that works on posts or accounts, and its time limits.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    /// A name that no other invocation has. Leases and locks carry it as their owner.
+    /// A name that no other invocation has. A post's lease and an account's refresh lock store it as their owner.
     pub name: String,
     /// When the invocation began.
     pub since: Timestamp,
-    /// When the worker must stop. It is earlier than the invocation's end by a margin for the last writes.
+    /// When the worker must stop. Each function sets it earlier than the invocation's end, by a margin for the last
+    /// writes.
     pub deadline: Timestamp,
 }

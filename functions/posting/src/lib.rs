@@ -1,4 +1,4 @@
-//! The use cases: what happens next to a post.
+//! The use cases of Dropcast: each decides what happens next to a post or an account.
 //!
 //! This crate combines the state machine of a post (`domain`), TikTok's API (`tiktok`) and the stores (`storage`). A
 //! function only translates its trigger into a call of a use case, and the result into its answer. This crate reads
@@ -11,7 +11,7 @@
 //! | [`Submit`] | stores a post for an S3 event, once |
 //! | [`UploadWorker`] | claims a post and sends its video to TikTok |
 //! | [`CreatePost`], [`CreateUpload`] | store a post for an API request; the latter also returns upload URLs |
-//! | [`Poller`] | polls TikTok about due posts, or wakes a worker for them |
+//! | [`Poller`] | polls TikTok about due posts, wakes a worker for them, or expires them |
 //! | [`Webhooks`] | applies TikTok's webhooks |
 //! | [`Commands`] | approves, cancels and retries posts, and changes their options |
 //! | [`Connections`] | connects and disconnects accounts |
@@ -20,7 +20,8 @@
 //! | [`Tokens`], [`Renewal`] | refresh access tokens, also of idle accounts |
 //!
 //! A problem ends in one of three places: on the post as a failure with advice; on the post as a deferral with the time
-//! of the next attempt; or, if the post cannot be written, as an error. The caller must not acknowledge its event then.
+//! of the next attempt; or, if the post cannot be written, as an error. After an error the caller must not acknowledge
+//! its event, so that the event is delivered again.
 
 #[macro_use]
 mod dependencies;

@@ -23,12 +23,14 @@ from_dependencies! {
 }
 
 impl LimitedCalls {
+    /// Asks TikTok for the status of a publish.
     pub(crate) async fn report(&self, id: &PublishId, alias: &Alias, worker: &Worker) -> Result<StatusReport, Exit> {
         let mut bearer = self.tokens.bearer((alias, None), TokenUse::Call, worker).await?;
         let fetch = |token| async move { self.tiktok.fetch_status(&token, id).await };
         self.limited(CallKind::StatusFetch, &mut bearer, fetch).await
     }
 
+    /// Asks TikTok what the account's creator may post now.
     pub(crate) async fn creator(&self, bearer: &mut Bearer<'_>) -> Result<Creator, Exit> {
         let ask = |token| async move { self.tiktok.creator(&token).await };
         self.limited(CallKind::CreatorInfo, bearer, ask).await
@@ -40,7 +42,8 @@ impl LimitedCalls {
         self.tokens.call(&mut bearer, |token| async move { Ok(self.tiktok.links(&token, id).await) }).await
     }
 
-    /// Begins a post's upload, after a reservation in the account's quota. `limits` were just read.
+    /// Begins a post's upload, after a reservation in the account's quota. `limits` were just read, so the first
+    /// reservation need not read them again.
     pub(crate) async fn begin_upload(
         &self,
         (post, settings, plan): (&Post, &Settings, &ChunkPlan),
@@ -53,7 +56,8 @@ impl LimitedCalls {
             async move {
                 self.limiter.reserve(post, mode, limits).await?;
                 let answer = self.tiktok.init_publish(&token, settings, plan).await;
-                // TikTok refused the upload. After a lost answer, or an HTTP 5xx, TikTok may have begun it: that counts.
+                // A refusal (HTTP 4xx) began no upload, so the reservation is released. After a lost answer or an HTTP
+                // 5xx, TikTok may have begun the upload and counted it, so the reservation stays.
                 if let Err(error) = &answer
                     && error.refusal().is_some_and(|refusal| refusal.http < 500)
                 {

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 /// The scope that TikTok requires for a video's cover URL.
 pub(crate) const COVER_SCOPE: &str = "video.list";
 
-/// Adds links to a published post: those that were `found`, and the share URL that follows from its first video's id
-/// and the account's user name. The post is no longer due once its account allows no further link to be found.
+/// Adds links to a published post: those that TikTok returned (`found`), and the share URL, which is made of the first
+/// video's id and the account's user name. If the account lacks [`COVER_SCOPE`], no further link can be found, and the
+/// post is no longer due.
 ///
 /// Other posts are returned unchanged.
 pub(crate) fn with_links(post: Post, account: Option<&Account>, found: Links, now: Timestamp) -> Post {

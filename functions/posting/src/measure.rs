@@ -1,8 +1,8 @@
 //! The metrics: which moments of a post are measured, and with which dimensions.
 //!
-//! A [`Meter`] receives the measurements; this module does not know where they go. The values of dimensions are
-//! bounded: states, and reasons from tables. A post and its account are properties beside the numbers, never
-//! dimensions.
+//! A [`Meter`] receives the measurements; `runtime::metrics` writes them for CloudWatch. CloudWatch bills each value of
+//! a dimension as a metric. Therefore a dimension has few values: states, and reasons from tables. A post and its
+//! account are properties, never dimensions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ metrics! {
     PostsReceived "Count",
     /// Posts that reached a final state, by `State`; failed ones also by `Reason`.
     PostsEnded "Count",
-    /// 100 for each post that failed and 0 for each that did not: the average is the rate in percent.
+    /// 100 for a failed post, 0 for a published or delivered post: the average is the rate in percent.
     FailureRate "Percent",
     /// From the drop, or the end of a wait for a person or the publish time, until the post is published or delivered.
     TimeToPublish "Seconds",
@@ -54,7 +54,7 @@ metrics! {
     Deferrals "Count",
     /// Posts that a run of the poller found due.
     DuePosts "Count",
-    /// The longest time that one of these posts had been due.
+    /// The longest time that one of the posts in `DuePosts` had been due.
     OldestDuePostAge "Seconds",
     /// Idle accounts whose tokens could not be refreshed.
     TokenRefreshFailures "Count",
@@ -69,7 +69,7 @@ pub struct Measurement {
     pub metrics: Vec<(Metric, f64)>,
     /// The dimensions, the coarser first. Each has few values.
     pub dimensions: Vec<(&'static str, String)>,
-    /// What the measurement is about; only for the log.
+    /// The post or account that the measurement is about; only for the log.
     pub properties: Vec<(&'static str, String)>,
 }
 
@@ -110,7 +110,7 @@ impl Measurement {
         };
         let measurement = match &post.state {
             PostState::Processing { .. } => Self::of([(Metric::VideoBytes, count(post.bytes.unwrap_or_default()))]),
-            // The time of a draft was measured when it was delivered. That its creator posts it later does not count.
+            // The time of a draft was measured when it was delivered. The creator's own delay does not count.
             PostState::Published { .. } if was_delivered(post) => ended(&[]),
             PostState::Published { .. } | PostState::Delivered { .. } => {
                 let time = Duration::try_from(now.duration_since(wanted_at(post))).unwrap_or_default();

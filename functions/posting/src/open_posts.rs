@@ -1,7 +1,7 @@
 //! The open posts of an account: deferred when its authorization ends, and resumed when it is connected again.
 //!
-//! A post that is not reached before the deadline only changes later: a worker that takes it up defers it, or it resumes
-//! at its next retry.
+//! A post that is not reached before the deadline changes later: the next worker that claims it defers it, or it
+//! resumes at its next retry.
 
 use domain::failure::error_chain;
 use domain::identity::{Alias, PostId};
@@ -29,8 +29,8 @@ impl OpenPosts {
         self.change_each(alias, deadline, defer).await.len()
     }
 
-    /// Resumes an account's posts that wait for it; returns how many. No worker is woken before all posts are in the
-    /// account's queue again, so that they are uploaded in the order of their drops.
+    /// Resumes an account's posts that wait for its connection; returns how many. No worker is woken before all posts
+    /// are in the account's queue again. Otherwise they would not be uploaded in the order of their drops.
     pub(crate) async fn resume(&self, alias: &Alias, deadline: Timestamp) -> usize {
         let resumed = self.change_each(alias, deadline, Post::reconnected).await;
         if !resumed.is_empty() {
@@ -82,7 +82,7 @@ impl OpenPosts {
     ) -> Option<(PostId, StateName)> {
         let (id, now) = (post.id.clone(), self.instruments.now());
         let changed = change(post.value.clone(), now).ok()?;
-        // After a conflict the post is another worker's, or is retried soon.
+        // After a conflict another writer has changed the post, so it is retried soon in any case.
         let saved = self.posts.save(post, changed, now).await.inspect_err(|error| {
             tracing::debug!(post.id = %id, error = error_chain(error), "open post not changed before its next retry");
         });

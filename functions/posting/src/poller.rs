@@ -1,11 +1,12 @@
-//! The poller: works on every post that is due.
+//! The poller: for every due post, it polls TikTok, wakes a worker, or expires the post. `status` runs it on a
+//! schedule.
 //!
-//! The index of due posts holds only posts with a due time, in shards, ordered by that time. It is read page by page
-//! until the worker's deadline; the rest stays due. So the cost depends on the number of due posts, not of stored
-//! posts.
+//! The index `due` holds only posts with a due time, in shards, ordered by that time. The poller reads each shard page
+//! by page until the worker's deadline ([`due_posts`] checks it for each post). Posts that it did not reach stay due.
+//! The cost depends on the number of due posts, not of stored posts.
 //!
-//! A run may die at any of its calls, and each run at the same one: for example because of a post that exhausts the
-//! memory. So that such a post does not starve the posts behind it, a run begins with the [`overdue`] posts.
+//! A post can kill every run that polls it, for example by exhausting the memory. Therefore a run first postpones
+//! [`overdue`] posts before it polls them, so the next run finds that post behind all others.
 
 mod due_posts;
 mod overdue;
@@ -24,21 +25,21 @@ use crate::measure::Measurement;
 use due_posts::DuePosts;
 use overdue::work_overdue;
 
-/// How many shards are worked on at once.
-const CONCURRENT_SHARDS: usize = 16;
-/// How many posts of a shard are worked on at once.
+/// How many shards are processed at once: all 8 shards of the index (`SHARDS` in `storage/src/posts/shard.rs`).
+const CONCURRENT_SHARDS: usize = 8;
+/// How many posts of a shard are processed at once.
 const CONCURRENT_POSTS: usize = 4;
 
 from_dependencies! {
-    /// Works on due posts.
+    /// Polls TikTok about due posts, wakes workers for them, or expires them.
     pub struct Poller { posts: Posts, due_posts: DuePosts, instruments: Instruments, }
 }
 
 impl Poller {
-    /// Works on every due post, until all are done or the deadline is reached.
+    /// Processes every due post, until all are done or the deadline is reached.
     ///
     /// # Errors
-    /// A shard could not be read; the other shards were worked on.
+    /// A shard could not be read. The posts of the other shards were processed.
     pub async fn work_due(&self, worker: &Worker) -> Result<DueSummary, StoreError> {
         let mut first_error = None;
         let mut keep_error = |error: StoreError| {
@@ -46,10 +47,10 @@ impl Poller {
             first_error.get_or_insert(error);
         };
         let first_page = |shard| async move { (shard, self.posts.due(self.instruments.now(), shard, None).await) };
-        let read = stream::iter(Shard::all()).map(first_page).buffer_unordered(CONCURRENT_SHARDS);
-        let read: Vec<_> = read.collect().await;
+        let first_pages = stream::iter(Shard::all()).map(first_page).buffer_unordered(CONCURRENT_SHARDS);
+        let first_pages: Vec<_> = first_pages.collect().await;
         let mut pages = Vec::new();
-        for (shard, page) in read {
+        for (shard, page) in first_pages {
             match page {
                 Ok(page) => pages.push((shard, page)),
                 Err(error) => keep_error(error),
@@ -58,15 +59,15 @@ impl Poller {
         let mut summary = work_overdue(&self.due_posts, &mut pages, worker, self.instruments.now()).await;
         let shards = stream::iter(pages).map(|(shard, page)| self.work_shard(shard, page, worker));
         let mut shards = pin!(shards.buffer_unordered(CONCURRENT_SHARDS));
-        while let Some((part, ended)) = shards.next().await {
+        while let Some((part, read)) = shards.next().await {
             summary = summary.plus(&part);
-            ended.unwrap_or_else(&mut keep_error);
+            read.unwrap_or_else(&mut keep_error);
         }
         self.instruments.measure(&Measurement::due_posts(summary.found(), summary.oldest));
         first_error.map_or(Ok(summary), Err)
     }
 
-    /// Works on a page of a shard and on the pages after it.
+    /// Processes a page of a shard and the pages after it. The error says that a later page could not be read.
     async fn work_shard(
         &self,
         shard: Shard,

@@ -1,4 +1,4 @@
-//! TikTok's limits: each limited call is counted before it is made. `domain::rate_limit` has the rules.
+//! Counts calls and uploads against TikTok's limits, each before it is made. `domain::rate_limit` has the rules.
 //!
 //! All workers share the counters through the limits table. If TikTok rejects a call although our counter had room, the
 //! counter is blocked for all workers.
@@ -27,7 +27,7 @@ use crate::invocation::Instruments;
 
 /// The minimum time that an account's uploads are blocked after TikTok's rate limit: TikTok's minute, plus 5 seconds.
 const MIN_BLOCK: Duration = Duration::from_secs(65);
-/// The wait of a worker that could not write a counter because of other workers.
+/// The wait after a counter could not be written because other workers changed it at each attempt.
 const CONTENDED_WAIT: Duration = Duration::from_secs(5);
 
 /// The counters that decide whether an upload may begin.
@@ -86,8 +86,8 @@ impl RateLimiter {
         Err(Exit::rate_limited(Wait { reason: Reason::CallsPerMinute, message, until }))
     }
 
-    /// Reserves the upload of a post before TikTok is asked for it. `limits` are used for the first write if they were
-    /// just read.
+    /// Reserves the upload of a post before TikTok is asked for it: in the account's quota and, for a direct post,
+    /// among the app's posting users. If `limits` were just read, they are not read again before the first write.
     pub(crate) async fn reserve(&self, post: &Post, mode: Mode, limits: Option<AccountLimits>) -> Result<(), Exit> {
         let alias = &post.account;
         let (quota, users) = limits.map_or((None, None), |limits| (Some(limits.quota), limits.users));
@@ -116,7 +116,7 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Releases a post's reservation for another post. If that fails, the reservation is lost for a day.
+    /// Releases a post's reservation, so that another post can use it. If that fails, the reservation counts for a day.
     pub(crate) async fn release(&self, alias: &Alias, mode: Mode, post: &PostId) {
         let release = |quota: &UploadQuota| Ok(quota.clone().release(post));
         if let Err(exit) = self.change(None, LimitKey::upload_quota(alias, mode), release).await {
@@ -124,9 +124,9 @@ impl RateLimiter {
         }
     }
 
-    /// Blocks the account's uploads if an upload could not begin because TikTok rejected it for a limit, or because no
-    /// call was left that the upload needs. The post then keeps its place in the queue, and no other post is woken for
-    /// it. Returns the exit that the post stores.
+    /// Blocks the account's uploads if an upload could not begin: TikTok rejected it for a limit, or a call that it
+    /// needs has no room this minute. The post keeps its place in the queue, and no post behind it is woken meanwhile.
+    /// Returns the exit for the post.
     pub(crate) async fn apply_limit(&self, alias: &Alias, mode: Mode, exit: Exit) -> Exit {
         match exit {
             Exit::Defer { reason, message, after } if reason.is_platform_limit() => {
@@ -144,7 +144,7 @@ impl RateLimiter {
         }
     }
 
-    /// Blocks an account's uploads, and new posting users of the app if TikTok reported the app's cap.
+    /// Blocks an account's uploads. If TikTok reported the app's cap of posting users, blocks new posting users too.
     pub(crate) async fn block_uploads(&self, alias: &Alias, mode: Mode, cooldown: Cooldown) {
         let (reason, until) = (&cooldown.reason, cooldown.until);
         if reason.code() == ACTIVE_USER_CAP {
@@ -204,7 +204,7 @@ fn has_posted(quota: &UploadQuota, now: Timestamp) -> Posted {
     if quota.has_posted(now) { Posted::Today } else { Posted::NotToday }
 }
 
-/// Logs a block that could not be stored. Other workers then find the limit out from TikTok.
+/// Logs a block that could not be stored. Other workers then learn of the limit when TikTok rejects their calls.
 fn log_unblocked(alias: &Alias, blocked: Result<(), Exit>) {
     let Err(exit) = blocked else { return };
     let why = match &exit {

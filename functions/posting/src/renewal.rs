@@ -1,4 +1,4 @@
-//! Renewal: refreshes the tokens of idle accounts before their refresh tokens expire.
+//! Renewal: refreshes the tokens of idle accounts (no call has needed them) before their refresh tokens expire.
 
 use domain::account::TokenUse;
 use domain::identity::Alias;
@@ -15,7 +15,7 @@ const CONCURRENCY: usize = 4;
 /// What a run of [`Renewal`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RenewalSummary {
-    /// Accounts that have a new pair, from this run or from another worker meanwhile.
+    /// Accounts that have a new pair of tokens, from this run or from another worker meanwhile.
     pub renewed: u32,
     /// Accounts whose refresh failed. It is retried in an hour, or the account must be connected again.
     pub failed: u32,
@@ -40,6 +40,7 @@ impl Renewal {
             failed: sum.failed + u32::from(!renewed),
         };
         let summary = renewals.fold(RenewalSummary::default(), count).await;
+        // A run without due accounts measures nothing.
         if summary != RenewalSummary::default() {
             self.instruments.measure(&Measurement::refresh_failures(summary.failed));
         }

@@ -8,7 +8,7 @@ use storage::{Objects, Posts};
 use crate::invocation::Instruments;
 use crate::measure::Measurement;
 
-/// How often the tags are written again because the post has moved on.
+/// How often the tags are written at most. They are written again if another worker has changed the post's state.
 const MAX_TAG_WRITES: u32 = 4;
 
 from_dependencies! {
@@ -53,7 +53,7 @@ pub(crate) fn record_received(post: &Post, instruments: &Instruments, event: &st
     instruments.measure(&Measurement::received(post));
 }
 
-/// The span of all log lines about a post. It has the highest level, so that no filter removes its fields.
+/// The span of all log lines about a post. Its level is ERROR, the highest, so that no `LOG_LEVEL` removes its fields.
 pub(crate) fn span_of(post: &Post) -> tracing::Span {
     let trace = post.trace.as_ref().map(tracing::field::display);
     tracing::error_span!("post", post.id = %post.id, account = %post.account, trace.id = trace)

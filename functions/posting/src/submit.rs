@@ -1,4 +1,5 @@
-//! Stores posts for S3 events, once for each object version however often S3 sends the event.
+//! Processes S3 events about dropped videos, uploaded videos and sidecars. A dropped version becomes one post, however
+//! often S3 sends its event: the post's id is derived from the version, and the post is created by a conditional write.
 
 use std::sync::Arc;
 
@@ -17,9 +18,9 @@ use crate::upload::UploadWorker;
 /// What an event led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
-    /// The event's post is stored; a worker may take it up.
+    /// The event's post is stored; a worker may claim it.
     Post(PostId),
-    /// The object is a sidecar. These posts were held for it and read their options again.
+    /// The object is a sidecar. These posts were held for it and are released; their workers read the options again.
     Options(Vec<PostId>),
     /// There is nothing to do; the log says why.
     Nothing,
@@ -27,8 +28,9 @@ pub enum Submitted {
 
 /// What an event led to, before a new post is stored.
 enum Received {
-    /// A dropped video, and its new post, not stored yet.
+    /// The new post of a dropped video, not stored yet.
     Video(Box<Post>),
+    /// Nothing is left to store.
     Done(Submitted),
 }
 
@@ -121,8 +123,8 @@ impl Submit {
         }
     }
 
-    /// Pins a post that waits for its upload to the version that has arrived. Any other object under the post's key,
-    /// and any later version, is ignored.
+    /// Pins a post that waits for its upload to the object version that has arrived. Objects with another key and later
+    /// versions are ignored, so that the post's video cannot change.
     async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Submitted, SubmitError> {
         let id = &id;
         let pinned = update(
@@ -172,10 +174,11 @@ impl Submit {
         Ok(created)
     }
 
-    /// The object of an event, pinned to a version; `None`, and a warning, if it is gone and its version unknown.
+    /// Pins the object of an event to a version. Logs a warning and returns `None` if the object is gone and its
+    /// version unknown.
     ///
-    /// If the event names no version id, as a hand-written one may, the bucket is asked for it. A post's id is derived
-    /// from the version, so a source pinned in another way would make a second post of the same object.
+    /// If the event states no version id, as a hand-written event may, S3 is asked for it. The post's id is derived
+    /// from the version: an event with an ETag only, pinned by the ETag, would create a second post of the same object.
     async fn source_of(&self, arrival: &Arrival) -> Result<Option<(Source, Option<u64>)>, ObjectError> {
         let pinned = |version| Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
         let named = ObjectVersion::from_parts(arrival.version_id.as_deref(), arrival.etag.as_deref());
@@ -195,6 +198,7 @@ impl Submit {
         }
     }
 
+    /// Releases the posts of all videos that a sidecar belongs to and that were held for it.
     async fn release_for_sidecar(&self, arrival: &Arrival) -> Result<Vec<PostId>, SubmitError> {
         let mut released = Vec::new();
         let mut keys = self.objects.list(&arrival.bucket, videos_prefix_of(&arrival.key)).await?;
@@ -210,6 +214,7 @@ impl Submit {
         Ok(released)
     }
 
+    /// Releases a post that is held for its sidecar; `None` if there is no such post, or it is not held.
     async fn release(&self, id: &PostId) -> Result<Option<PostId>, SubmitError> {
         let released = update(
             None,

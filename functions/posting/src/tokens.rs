@@ -1,8 +1,9 @@
 //! Access tokens: opened for calls, and refreshed by one worker at a time.
 //!
-//! TikTok may revoke a refresh token the moment it is used, so two refreshes at once can lose an account. The worker
-//! that refreshes holds the account's refresh lock, which is stored on the account. It stores the new pair before it
-//! uses it. Other workers wait, and then read the stored pair. [`refresh`] has the refresh itself.
+//! TikTok may revoke a refresh token the moment it is used. If two workers refreshed at once, the account could lose
+//! its authorization. Therefore the worker that refreshes holds the account's refresh lock, which is stored on the
+//! account. It stores the new pair of tokens before it uses the pair. Other workers wait, and then read the stored
+//! pair. [`refresh`] has the refresh itself.
 
 mod refresh;
 
@@ -24,13 +25,13 @@ use crate::invocation::{Instruments, Worker};
 
 use refresh::{OpenedToken, if_connected};
 
-/// How long a refresh lock is valid. After that another worker may refresh.
+/// How long a refresh lock is valid. If a refresh takes longer, another worker may use the same refresh token.
 const LOCK_TERM: Duration = Duration::from_secs(90);
-/// How often an account is read while another worker refreshes its tokens; after that the post is deferred.
+/// How often an account is read while another worker refreshes its tokens, 10 s in all; then the post is deferred.
 const MAX_LOCK_READS: u32 = 20;
-/// The pause between two such reads.
+/// The pause between two reads of a locked account.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// The remaining lifetime that makes a token usable for a call although it should have been refreshed and could not be.
+/// The remaining lifetime that a token must have to be used after its refresh was due but failed.
 const MIN_LIFETIME: Duration = Duration::from_mins(1);
 /// TikTok's reason for a publish that failed because the creator revoked the app's authorization.
 const AUTHORIZATION_REVOKED: &str = "auth_removed";
@@ -51,8 +52,8 @@ from_dependencies! {
 }
 
 impl Tokens {
-    /// Opens an account's token, after a refresh if it does not live long enough for the use. `account` is the account
-    /// if it was just read.
+    /// Opens an account's token, after a refresh if its remaining lifetime is too short for `token_use`. `account` is
+    /// the account if it was just read.
     pub(crate) async fn bearer<'a>(
         &self,
         (alias, account): (&'a Alias, Option<&Versioned<Account>>),
@@ -63,8 +64,8 @@ impl Tokens {
         Ok(Bearer { alias, worker, token_use, opened })
     }
 
-    /// Makes a call with the bearer's token. If TikTok refuses the token, the call is repeated once with a refreshed one.
-    /// If TikTok refuses that one too, the account must be connected again.
+    /// Makes a call with the bearer's token. If TikTok refuses the token, the call is repeated once with a refreshed
+    /// one. If TikTok refuses that one too, the account must be connected again.
     pub(crate) async fn call<T, Answer: Future<Output = Result<Result<T, tiktok::Error>, Exit>>>(
         &self,
         bearer: &mut Bearer<'_>,
@@ -91,8 +92,8 @@ impl Tokens {
     }
 
     /// Checks an account's authorization if TikTok reports that a publish failed because the creator revoked it. The
-    /// creator may have connected the account again since, so its token is refreshed; if TikTok refuses that, the
-    /// account is marked.
+    /// creator may have connected the account again since. So its token is refreshed, and the account is marked as to
+    /// be connected again only if TikTok refuses the refresh.
     pub(crate) async fn check_authorization(&self, report: &StatusReport, alias: &Alias, worker: &Worker) {
         if !matches!(&report.status, PublishStatus::Failed { reason } if reason == AUTHORIZATION_REVOKED) {
             return;
@@ -115,7 +116,7 @@ impl Tokens {
         self.token(alias, worker, token_use, Known::Nothing).await.map(|_| ()).map_err(RefreshError::from)
     }
 
-    /// Opens a token that lives long enough and is not the refused one.
+    /// Opens a token whose lifetime suffices for the use and that TikTok has not refused, after a refresh if needed.
     async fn token(
         &self,
         alias: &Alias,
@@ -161,7 +162,8 @@ impl Tokens {
         Err(Exit::defer(Reason::TokenRefreshBusy, message, Duration::from_secs(30)))
     }
 
-    /// Opens the old token after a refresh that was deferred, if that token still lives.
+    /// Opens the old token after a failed refresh, if the failure was temporary and there is an old token that still
+    /// lives (`account`). Otherwise returns the failure.
     async fn fall_back(&self, account: Option<Account>, exit: Exit) -> Result<OpenedToken, Exit> {
         match (account, &exit) {
             (Some(account), Exit::Defer { reason, message, .. }) if *reason != Reason::NeedsReconnect => {
@@ -178,6 +180,7 @@ enum Known<'a> {
     Nothing,
     /// The account, which was just read. It is read again only if its token is not usable.
     Account(&'a Versioned<Account>),
+    /// The account's token that TikTok has refused. It is refreshed unless the account has another one by now.
     RefusedToken(&'a Sealed),
 }
 

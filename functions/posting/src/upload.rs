@@ -1,16 +1,16 @@
 //! Sends a post's video to TikTok.
 //!
-//! A worker claims the post, begins an upload or continues the one under way, and sends chunk after chunk. A worker may
-//! die at any moment. The next one finds out from the post alone what can have happened:
+//! A worker claims the post, begins an upload or continues the post's current upload, and sends chunk after chunk. A
+//! worker may die at any moment. The next worker derives from the stored post what can have happened:
 //!
 //! | the post has | what the next worker does |
 //! |---|---|
-//! | no upload | TikTok may know an upload, but has no bytes of it: begins an upload |
-//! | an upload | TikTok has as many bytes as the post says, or more, but not the last chunk: asks TikTok, and continues the same publish there |
-//! | an upload with the commit mark | TikTok may have every byte: asks TikTok, and begins no new upload on a guess |
-//! | the state `Processing` | TikTok may have every byte: only TikTok's report counts, see `poller` |
+//! | no upload | TikTok may know an upload, but has no bytes of it: the worker begins a new upload |
+//! | an upload without the commit mark | TikTok has as many bytes as the post says, or more, but not the last chunk: the worker asks TikTok for its offset, and continues the same publish there |
+//! | an upload with the commit mark | TikTok may have every byte: the worker asks TikTok, and begins no new upload on a guess, which could post the video twice |
+//! | the state `Processing` | TikTok may have every byte: the post is not claimed, and `poller` polls TikTok |
 //!
-//! What is stored when:
+//! What is stored when (`Upload::last_chunk` is the commit mark):
 //!
 //! | what | is stored |
 //! |---|---|
@@ -18,9 +18,9 @@
 //! | the offset after an accepted chunk | while the next chunk is sent, and before its answer is processed; at most once a second |
 //! | the commit mark: the last chunk may have been sent | before its first byte is sent, together with the offset |
 //!
-//! So the bytes do not wait for the database, and TikTok is ahead of the stored offset by at most the bytes of a
-//! second, one chunk, and a part of another. If the write beside a chunk is refused, or the lease expires during it,
-//! the worker aborts the chunk at once ([`LeasedPost::run_renewing`]).
+//! Sending does not wait for the database. TikTok is ahead of the stored offset by at most the bytes of one second, one
+//! chunk, and a part of another. If a write during a chunk is refused, or the lease expires during the write, the
+//! worker aborts the chunk at once ([`LeasedPost::run_renewing`]).
 //!
 //! Every way to stop is an [`Exit`], which [`conclusion`] turns into the post's next state.
 
@@ -59,7 +59,7 @@ use reconcile::Reconciler;
 use send::ChunkSender;
 use session::{Progress, UploadSession};
 
-/// How often one invocation asks TikTok for an upload's position, or sends from an earlier one, before the post is
+/// How often one invocation asks TikTok for an upload's offset, or goes back to an earlier offset, before the post is
 /// deferred.
 const MAX_RESYNCS: u32 = 6;
 
@@ -78,7 +78,7 @@ impl UploadWorker {
     /// The database could not be read or written. The post is as it was stored last. Its lease expires, and then it is
     /// due again.
     pub async fn upload(&self, id: &PostId, worker: &Worker) -> Result<WorkOutcome, StoreError> {
-        // A conflict may only mean that the poller stored that it has woken a worker.
+        // Claiming is retried after a conflict: perhaps the poller only stored the due time after it woke a worker.
         let claimed = update(
             None,
             || async move { self.posts.get(id).await },

@@ -1,10 +1,10 @@
 //! Applies TikTok's webhooks.
 //!
-//! A webhook brings the same news as a poll, but sooner, and is applied in the same way: conditionally. It may arrive
-//! before a poll, after it, during it, or while a worker holds the post. The second writer gets a conflict, and reads
-//! the post again. Only the delay depends on webhooks: a post with a publish is polled in any case. So a webhook that
-//! finds no post changes nothing. TikTok may have been faster than the index, or the publish may belong to another
-//! stack.
+//! A webhook states the same as the report of a poll, but sooner, and is applied in the same way, by a conditional
+//! write. It may arrive before a poll, after it, during it, or while a worker holds the post's lease. The second writer
+//! gets a conflict, and reads the post again. Every post with a publish is polled too (`poller.rs`), so webhooks only
+//! shorten the delay. If no post has the publish, nothing is changed: the index may not have the post yet, or the
+//! publish may belong to another stack.
 //!
 //! ```text
 //!  verify ─▶ read ─┬▶ event of a publish ─▶ its post is updated ───────────┐
@@ -12,8 +12,8 @@
 //!                  └▶ any other event ──────────────────────────────────────┘
 //! ```
 //!
-//! If something cannot be stored, the caller gets an error, and TikTok sends the webhook again. Every step before may
-//! then be done twice.
+//! If a write fails, the caller gets an error and TikTok sends the webhook again. Every step must therefore be safe to
+//! repeat.
 
 mod deauthorization;
 
@@ -46,7 +46,7 @@ pub enum ReceiveError {
     /// The app's secret cannot be read, so the signature cannot be verified.
     #[error("webhook not verified")]
     App(#[from] AppSecretError),
-    /// The webhook's news could not be stored.
+    /// The webhook's event or its log record could not be stored.
     #[error("webhook not stored")]
     Store(#[from] StoreError),
     /// Other writers changed the post or the account at each attempt.
@@ -54,7 +54,7 @@ pub enum ReceiveError {
     Busy,
 }
 
-/// Where received webhooks are recorded.
+/// The setting for webhooks, from an environment variable of `api` that `template.yaml` sets.
 #[derive(Debug, Clone)]
 pub struct WebhookConfig {
     /// `WEBHOOKS_TABLE`: the table of received webhooks.
@@ -62,7 +62,7 @@ pub struct WebhookConfig {
 }
 
 impl WebhookConfig {
-    /// Reads the parameters.
+    /// Reads the setting.
     ///
     /// # Errors
     /// A variable is not set.
@@ -80,7 +80,8 @@ from_dependencies! {
 }
 
 impl Webhooks {
-    /// Verifies a webhook, applies it, and records it in the log. Everything is stored when this returns.
+    /// Verifies a webhook, applies it, and records it in the log. When this returns `Ok`, everything is stored and the
+    /// caller may answer 200.
     ///
     /// # Errors
     /// See [`ReceiveError`].
@@ -92,6 +93,7 @@ impl Webhooks {
         deadline: Timestamp,
     ) -> Result<(), ReceiveError> {
         let app = self.app.get(self.instruments.now()).await?;
+        // After a rotation of the secret, TikTok may still sign with the previous one.
         let secrets: Vec<&SecretString> =
             std::iter::once(&app.client_secret).chain(app.previous_client_secret.as_ref()).collect();
         let webhook = Webhook::open(&secrets, signature, body, self.instruments.now())?;
@@ -177,7 +179,7 @@ impl Webhooks {
     }
 }
 
-/// Tells whether an event about a user's publish can be about an account's post.
+/// Tells whether an event about a user's publish can be about an account's post. An event may name no user.
 fn belongs_to(account: Option<&Account>, user: Option<&OpenId>) -> bool {
     account.is_some_and(|account| user.is_none_or(|user| account.open_id == *user))
 }

@@ -1,4 +1,4 @@
-//! Translates a trigger into calls of the use cases, and their results into the answer.
+//! The handler of `publish`: parses an event, stores and uploads its posts, and reports failed messages to SQS.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use runtime::deadline::Deadline;
 use serde_json::Value;
 use triggers::{Trigger, WakeUp, WakeUps, read_body};
 
-/// The time before the invocation's end at which work must stop. It is enough to ask TikTok once more, with a token
-/// refresh on the way, and to store the answer.
+/// How long before the invocation's end work must stop. The time suffices for one more call to TikTok, with a token
+/// refresh before it, and for storing the answer. If it were too short, Lambda would stop the function between the two.
 const MARGIN: Duration = Duration::from_mins(1);
 
 /// The use cases of the function.
@@ -26,44 +26,44 @@ impl Publish {
     /// Handles one invocation.
     ///
     /// # Errors
-    /// The post of a bare event could not be stored. The invocation fails, so that its sender knows. A message of the
-    /// queue is reported as a failed item of the batch instead.
+    /// A bare event is invalid, or its work failed. The invocation fails, so that the sender of the event knows. A
+    /// message of the queue is reported as a failed item of the batch instead.
     pub(crate) async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
-        let worker = worker(&event.context);
+        let worker = worker_of(&event.context);
         let trace = event.context.xray_trace_id.as_deref().and_then(TraceId::from_header);
-        let done = match Trigger::read(event.payload) {
+        let result = match Trigger::read(event.payload) {
             Ok(Trigger::Queue(event)) => {
                 let mut response = SqsBatchResponse::default();
                 response.batch_item_failures = self.work_batch(&worker, event, trace.as_ref()).await;
                 return Ok(serde_json::to_value(response)?);
             }
             Ok(Trigger::Event(wake_ups)) => self.work(&worker, wake_ups, trace.as_ref()).await,
-            Err(unknown) => Err(unknown.into()),
+            Err(invalid) => Err(invalid.into()),
         };
-        done.inspect_err(|error| tracing::error!(error = error_chain(&**error), "event not processed"))?;
+        result.inspect_err(|error| tracing::error!(error = error_chain(&**error), "event not processed"))?;
         Ok(Value::Null)
     }
 
-    /// Works on a batch of messages. SQS delivers the returned ones again.
+    /// Works on a batch of messages and returns those that failed. SQS delivers these again.
     async fn work_batch(
         &self,
         worker: &Worker,
         event: SqsEvent,
-        invocation: Option<&TraceId>,
+        invocation_trace: Option<&TraceId>,
     ) -> Vec<BatchItemFailure> {
         let mut failures = Vec::new();
         for message in event.records {
             let id = message.message_id.clone().unwrap_or_default();
-            let done = match read_body(message.body.as_deref().unwrap_or_default()) {
+            let result = match read_body(message.body.as_deref().unwrap_or_default()) {
                 Ok(wake_ups) => {
                     // If the message's sender is traced, the post belongs to the sender's trace.
                     let header = message.attributes.get("AWSTraceHeader");
-                    let sender = header.and_then(|header| TraceId::from_header(header));
-                    self.work(worker, wake_ups, sender.as_ref().or(invocation)).await
+                    let sender_trace = header.and_then(|header| TraceId::from_header(header));
+                    self.work(worker, wake_ups, sender_trace.as_ref().or(invocation_trace)).await
                 }
-                Err(unknown) => Err(unknown.into()),
+                Err(invalid) => Err(invalid.into()),
             };
-            if let Err(error) = done {
+            if let Err(error) = result {
                 let error = error_chain(&*error);
                 tracing::error!(message.id = id, error, "message not processed: SQS will deliver it again");
                 let mut failure = BatchItemFailure::default();
@@ -74,16 +74,16 @@ impl Publish {
         failures
     }
 
-    /// Stores the posts of all wake-ups, then works on one after the other. If no time is left for a post, it is stored
-    /// and due, so it is not lost. A wake-up that cannot be read does not stop the others. The usual event has one
-    /// wake-up.
+    /// Stores the posts of all wake-ups, then uploads one post after the other. If no time is left for a post, `status`
+    /// wakes it later, because it is stored and due. An invalid record is reported only at the end, so that it does not
+    /// stop the other records. The usual event has one new object, and takes the path with fewer calls.
     async fn work(&self, worker: &Worker, wake_ups: WakeUps, trace: Option<&TraceId>) -> Result<(), Error> {
         let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
         if let [Ok(WakeUp::Arrival(arrival))] = &wake_ups[..] {
             return Ok(self.submit.submit_and_upload(&traced(arrival.clone()), &self.uploads, worker).await?);
         }
         let mut posts = Vec::new();
-        let mut unread = None;
+        let mut invalid_record = None;
         for wake_up in wake_ups {
             match wake_up {
                 Ok(WakeUp::Post(id)) => posts.push(id),
@@ -92,17 +92,17 @@ impl Publish {
                     Submitted::Options(ids) => posts.extend(ids),
                     Submitted::Nothing => {}
                 },
-                Err(unknown) => unread = Some(unknown),
+                Err(invalid) => invalid_record = Some(invalid),
             }
         }
         for id in posts {
             self.uploads.upload(&id, worker).await?;
         }
-        unread.map_or(Ok(()), |unknown| Err(unknown.into()))
+        invalid_record.map_or(Ok(()), |invalid| Err(invalid.into()))
     }
 }
 
-fn worker(context: &Context) -> Worker {
+fn worker_of(context: &Context) -> Worker {
     let deadline = Deadline::from_epoch_ms(context.deadline).less(MARGIN);
     Worker { name: format!("publish/{}", context.request_id), since: runtime::clock::now(), deadline }
 }

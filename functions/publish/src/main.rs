@@ -1,7 +1,7 @@
-//! Takes dropped videos from the intake queue and uploads them to TikTok.
+//! The function `publish`: stores a post for each dropped video and uploads the video to TikTok.
 //!
-//! A drop arrives as a message of the intake queue, or as a bare S3 or EventBridge event. A message is acknowledged
-//! only after its post is stored.
+//! Lambda invokes it with messages of the intake queue, or a caller with a bare event (`triggers/src/lib.rs`). A
+//! message is acknowledged only after its post is stored; otherwise the drop would be lost.
 
 mod handler;
 

@@ -12,13 +12,14 @@ use aws_config::{ConfigLoader, SdkConfig};
 
 use crate::environment::variable;
 
-/// How many times the SDK tries a call, with its own back-off between the tries.
+/// How many times the SDK sends a call in total, with its own back-off between the attempts.
 const MAX_ATTEMPTS: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest wait for the first byte of a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest wait for the next bytes of a response. It is well below `chunk_stall` in `tiktok/src/timeouts.rs`, after
-/// which a stalled upload is given up. A stalled read from S3 thus resumes on another connection before that.
+/// The longest wait for the next bytes of a response. It must be well below `idle` (60 s) in `tiktok/src/timeouts.rs`:
+/// a stalled read from S3 stalls the chunk that is being sent, and must resume before the upload of the chunk times
+/// out.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Loads credentials, region and endpoint from the environment, as the SDK does (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
@@ -31,8 +32,8 @@ pub async fn config() -> SdkConfig {
     tls_roots::apply(with_role_credentials(config), variable).load().await
 }
 
-/// Reads credentials only from the environment, if they are there. Lambda sets them for the function's role. The
-/// SDK's default also reads them there first, but initializes all other sources before, which slows a cold start.
+/// If the environment contains credentials, as in Lambda, uses no other source. The SDK's default also prefers the
+/// environment, but initializes all other sources before, which slows a cold start.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn with_role_credentials(config: ConfigLoader) -> ConfigLoader {
     let are_set = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().all(|name| variable(name).is_some());

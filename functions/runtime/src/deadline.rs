@@ -21,7 +21,7 @@ impl Deadline {
         self.0
     }
 
-    /// The time by which the function must have stored its work: `margin` before the deadline.
+    /// The time `margin` before the deadline, by which the function must have stored its work.
     pub fn less(self, margin: Duration) -> Timestamp {
         self.0.checked_sub(margin).unwrap_or(Timestamp::MIN)
     }

@@ -1,7 +1,8 @@
 //! What every function needs from the environment in which it runs.
 //!
-//! Only this crate reads environment variables, the wall clock and the system's randomness. The other crates take
-//! these values as arguments, so that tests can set them. This crate knows nothing about posts or TikTok.
+//! Only this crate reads environment variables, the wall clock and the system's randomness, except for the write token
+//! in `storage/src/table/write_token.rs`. The other crates take these values as arguments, so that tests can set them.
+//! This crate knows nothing about posts or TikTok.
 
 pub mod aws;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! Random bytes from the operating system. Only this module asks for them.
+//! Random bytes from the operating system. Only this module and `storage/src/table/write_token.rs` ask for them.
 
 /// The operating system returned no random bytes.
 pub use getrandom::Error;

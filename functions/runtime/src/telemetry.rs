@@ -13,7 +13,8 @@ use crate::environment;
 /// `lambda_runtime` creates it at level `info`, and logs little else.
 const INVOCATION_DIRECTIVE: &str = "lambda_runtime=info";
 
-/// The crates that log whole requests, and with them tokens, at levels below `info`. No setting enables those levels.
+/// The crates that log whole requests, and with them tokens, at the levels `debug` and `trace`. No `LOG_LEVEL` enables
+/// these levels. A missing crate can write secrets to the log.
 const NOISY_CRATES: [&str; 8] = [
     "aws_config",
     "aws_runtime",
@@ -43,8 +44,8 @@ pub fn start() {
     }
 }
 
-/// Returns the filter with the level of [`NOISY_CRATES`] set to `info`. Directives for these crates are removed,
-/// because `tracing` prefers the more specific of two directives.
+/// Returns the filter with the level of [`NOISY_CRATES`] set to `info`. Directives for these crates and their modules
+/// are removed, because `tracing` prefers the more specific of two directives.
 fn cap_levels(wanted: &str) -> String {
     let is_noisy = |directive: &&str| NOISY_CRATES.iter().any(|name| directive.trim().starts_with(name));
     let other = wanted.split(',').filter(|directive| !is_noisy(directive)).map(str::to_owned);

@@ -1,6 +1,8 @@
-//! Works on due posts: polls TikTok, applies its reports, wakes workers, and keeps the tokens of idle accounts alive.
+//! The function `status`: polls TikTok about due posts, wakes workers for them, expires them, and renews the tokens of
+//! idle accounts.
 //!
-//! A schedule invokes it. It looks only at what the indexes of due posts and of idle accounts name.
+//! A schedule invokes it, by default each minute. It reads only the posts in the index `due` and the accounts in the
+//! index `renewal`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +14,8 @@ use runtime::deadline::Deadline;
 use serde_json::{Value, json};
 use storage::Clients;
 
-/// The time before the invocation's end at which no further post is begun. It is enough to wait for another worker's
-/// token refresh and then to make another one.
+/// How long before the invocation's end no further post is begun. The time suffices to wait for another worker's token
+/// refresh and then to make a refresh of its own.
 const MARGIN: Duration = Duration::from_secs(90);
 
 #[tokio::main(flavor = "current_thread")]

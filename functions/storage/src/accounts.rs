@@ -1,6 +1,6 @@
 //! The accounts table: connected TikTok users, with their tokens sealed.
 //!
-//! Each write is conditional on the revision that was read. The lock around a token refresh
+//! Each write is conditional on the revision that the caller read. The lock around a token refresh
 //! (`domain::account::RefreshLock`) relies on this: of two workers that write the lock, one gets a conflict.
 
 mod lookup;
@@ -44,8 +44,8 @@ impl Accounts {
     /// Stores a changed account, unless another writer changed it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] if another writer did. Nothing was stored. After any other error with disposition
-    /// `Retry`, the account may have been stored.
+    /// [`SaveError::Conflict`] if another writer did. After any other error with disposition `Retry`, the account may
+    /// have been stored.
     pub async fn save(
         &self,
         read: impl Into<Revision>,

@@ -2,10 +2,11 @@
 //!
 //! The secret is `{"client_key": "…", "client_secret": "…"}`. While the operator replaces the client secret, the
 //! field `previous_client_secret` holds the old one, because TikTok may still sign webhooks with it. It is a field
-//! of the secret, not an old version in Secrets Manager, so that the operator decides when it ends.
+//! of the secret, not an old version in Secrets Manager, so that the operator decides until when it is accepted.
 //!
 //! The credentials are read on first use and cached for [`MAX_AGE`]: a new secret is used soon, and a warm function
-//! does not read it for each call. If Secrets Manager is unavailable, the cached credentials stay in use.
+//! does not read it for each call. If Secrets Manager is unavailable, the cached credentials stay in use. `api`
+//! verifies the signatures of TikTok's webhooks with both secrets.
 
 use std::fmt;
 use std::time::Duration;
@@ -138,8 +139,8 @@ pub enum AppSecretError {
 }
 
 impl AppSecretError {
-    /// What the failed read permits. The operator can correct every cause other than an outage: even a rejected call,
-    /// because Secrets Manager rejects calls for a secret that is scheduled for deletion.
+    /// What the caller may do after the failure. The operator can correct every cause other than an outage: even a
+    /// rejected call, because Secrets Manager rejects calls for a secret that is scheduled for deletion.
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) if error.kind() == Kind::Unavailable => error.disposition(),

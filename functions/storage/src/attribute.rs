@@ -1,7 +1,8 @@
 //! How values are stored as DynamoDB attributes, so that a person can read them in the console.
 //!
 //! A timestamp is a number of milliseconds since 1970 if an index is ordered by it or if it belongs to a limit,
-//! and RFC 3339 text otherwise. An absent value has no attribute, not a `NULL` attribute.
+//! and RFC 3339 text otherwise. Only the time-to-live attributes are seconds since 1970, as DynamoDB requires. An
+//! absent value has no attribute, not a `NULL` attribute: a sparse index omits only items without its key.
 
 use std::fmt;
 

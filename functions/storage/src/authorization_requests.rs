@@ -1,11 +1,13 @@
-//! The authorization requests table: each request can be answered once.
+//! The authorization requests table: attempts to connect a TikTok account over OAuth, each of which can be answered
+//! once.
 //!
-//! The table's key is the fingerprint of the request's state. The state itself is not stored. The API answers a
-//! request by storing it as answered, conditional on the revision that it read. Of several answers at the same
-//! time, exactly one is stored, and only that one counts.
+//! A request exists from the redirect to TikTok until TikTok's redirect back, which is its answer. The table's key is
+//! the fingerprint of the OAuth `state`. The `state` itself is not stored. The API marks a request as answered,
+//! conditional on the revision that it read. Of several answers at the same time, exactly one is stored, and only that
+//! one counts.
 //!
-//! DynamoDB removes a request one day after it has expired. Until then, a late answer can be told from an answer
-//! to an unknown request.
+//! DynamoDB removes a request one day after it has expired. Until then, the API can distinguish a late answer from an
+//! answer to an unknown request.
 
 mod record;
 
@@ -44,7 +46,7 @@ impl AuthorizationRequests {
     /// Stores an answered request, unless another call answered it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] if another call did.
+    /// [`SaveError::Conflict`] if another call did: the caller must not use the authorization code of its answer.
     pub async fn save(
         &self,
         read: impl Into<Revision>,

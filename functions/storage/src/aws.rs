@@ -16,15 +16,15 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use domain::failure::{Disposition, error_chain};
 
-/// The minimum wait before a call is retried that failed because AWS was unavailable. The SDK has made its own
-/// retries before.
+/// The minimum wait before the caller repeats a call that failed because AWS was unavailable. The SDK's own retries
+/// (`MAX_ATTEMPTS` in `runtime/src/aws.rs`) have failed before.
 pub(crate) const AFTER_OUTAGE: Duration = Duration::from_secs(2);
 
 /// Why a call failed, for every service alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// AWS throttled the call, failed, sent no response, or sent one that cannot be used. The call may have
-    /// taken effect.
+    /// AWS throttled the call, had an internal error, sent no response, or sent one that cannot be used. The call
+    /// may have taken effect.
     Unavailable,
     /// The function's role lacks a permission, or a policy forbids the call.
     Denied,
@@ -120,7 +120,7 @@ impl AwsError {
         self.0.status
     }
 
-    /// What the failed call permits.
+    /// What the caller may do after the failure.
     pub fn disposition(&self) -> Disposition {
         match self.kind() {
             Kind::Unavailable => Disposition::Retry { after: AFTER_OUTAGE },
@@ -159,8 +159,8 @@ impl fmt::Display for AwsError {
 impl Error for AwsError {}
 
 impl Kind {
-    /// Interprets a response. The error code decides if there is one, because DynamoDB and KMS send status 400
-    /// for most errors. The status decides if there is none, for example in the response to a `HEAD` request.
+    /// Interprets a response. A known error code takes precedence over the status, because DynamoDB and KMS send
+    /// status 400 for most errors. Without a known code, the status decides: a response to `HEAD` has no code.
     fn of(status: Option<u16>, code: Option<&str>) -> Self {
         let Some(status) = status else { return Self::Unavailable };
         match code.map(|code| code.rsplit(['#', '.']).next().unwrap_or(code)) {

@@ -32,7 +32,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The purpose's name in the encryption context.
+    /// The purpose's name in the encryption context. If it is changed, KMS opens no secret that was sealed before.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "access-token",
@@ -144,7 +144,7 @@ pub enum CipherError {
     WrongContext {
         /// The context with which the ciphertext was opened.
         context: EncryptionContext,
-        /// KMS's response.
+        /// Why it could not be opened.
         #[source]
         source: AwsError,
     },
@@ -159,7 +159,7 @@ pub enum CipherError {
 }
 
 impl CipherError {
-    /// What the failed call permits.
+    /// What the caller may do after the failure.
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),

@@ -1,4 +1,4 @@
-//! The AWS SDK clients that the stores use.
+//! The AWS SDK clients of this crate, except EventBridge's, which [`EventBus`](crate::EventBus) creates for `notices`.
 
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
@@ -19,7 +19,7 @@ pub struct Clients {
     pub s3: Lazy<aws_sdk_s3::Client>,
     /// Secrets Manager, for the TikTok app's credentials.
     pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
-    /// SQS, for the wake queue.
+    /// SQS, for wake messages to the intake queue.
     pub sqs: Lazy<aws_sdk_sqs::Client>,
 }
 

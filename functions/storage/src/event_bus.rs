@@ -1,4 +1,4 @@
-//! EventBridge, which delivers the events about posts to other programs.
+//! An EventBridge event bus, to which the function `notices` sends the events about posts.
 //!
 //! Events are sent in order, in batches, up to the first one that EventBridge does not accept. The caller learns
 //! how many were accepted.
@@ -33,8 +33,8 @@ pub struct EventEntry {
 #[derive(Debug, thiserror::Error)]
 #[error("EventBridge accepted only the first {accepted} events")]
 pub struct PutEventsError {
-    /// How many events were accepted, counted from the first. Later events of the same batch may have been
-    /// accepted as well.
+    /// How many events were accepted, counted from the first, up to the first rejected one. Later events of the same
+    /// batch may have been accepted as well. `notices` sends these again, and subscribers recognize the repetition.
     pub accepted: usize,
     /// Why the next event was not accepted.
     #[source]
@@ -58,7 +58,7 @@ impl EventBus {
     /// Sends events in order.
     ///
     /// # Errors
-    /// EventBridge did not accept one of them. The events behind its batch were not sent.
+    /// EventBridge did not accept an event. No batch after this event's batch was sent.
     pub async fn put(&self, events: &[EventEntry]) -> Result<(), PutEventsError> {
         for (n, batch) in events.chunks(MAX_BATCH).enumerate() {
             let put = self.put_batch(batch).await;

@@ -4,7 +4,7 @@
 //! - S3: videos and sidecars
 //! - KMS: the key that seals tokens and upload URLs
 //! - Secrets Manager: the TikTok app's credentials
-//! - SQS: the wake queue
+//! - SQS: the intake queue, here named the wake queue, because this crate only sends wake messages to it
 //! - EventBridge: events about posts
 //!
 //! Only this crate knows attribute names, key formats, condition expressions and AWS error codes. It does not
@@ -14,10 +14,10 @@
 //! Two invariants hold in all modules:
 //!
 //! - Each update of a post, account, limit or authorization request is conditional on the revision that the
-//!   caller read ([`Versioned`]).
+//!   caller read ([`Versioned`]). An unconditional update could undo another worker's, and lead to a second post.
 //! - No error contains a secret: [`AwsError`] keeps neither the request nor the response.
 //!
-//! In reading order:
+//! The modules are listed in reading order.
 
 mod aws;
 mod clients;

@@ -1,8 +1,8 @@
-//! The limits table: one counter per item, so that accounts never share an item, and neither do calls of
-//! different kinds.
+//! The limits table: the counters of TikTok's rate limits and quotas, which `domain::rate_limit` defines.
 //!
-//! The counter of the app's posting users is a single item. Every upload reads it and few write it, so it needs no
-//! partition of its own. Counters expire: DynamoDB removes an item that was not written for two days.
+//! Each account has one item per kind of call and per mode, so that accounts do not wait for each other's writes. The
+//! counter of the app's posting users is a single item for all accounts: every upload reads it, but few write it.
+//! Counters expire: DynamoDB removes an item that was not written for two days.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 
 mod counter;
@@ -20,8 +20,9 @@ pub use counter::Counter;
 
 use crate::table::{Condition, Put, SaveError, StoreError, Table, revision_of};
 
-/// How long an item is kept after its last write: longer than the longest window of any counter.
-const KEPT: Duration = Duration::from_hours(48);
+/// How long an item is kept after its last write. It must be longer than the longest window of any counter, which is
+/// one day: a removed item counts as empty, and TikTok's limit would be exceeded.
+const RETENTION: Duration = Duration::from_hours(48);
 /// The table's time-to-live attribute, in seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 
@@ -30,12 +31,12 @@ const EXPIRES_AT: &str = "expires_at";
 pub struct LimitKey(String);
 
 impl LimitKey {
-    /// The calls of one kind that were made for an account.
+    /// The counter of an account's calls of one kind.
     pub fn calls(account: &Alias, kind: CallKind) -> Self {
         Self(format!("{account}#{}", kind.as_str()))
     }
 
-    /// An account's upload quota in one mode.
+    /// An account's upload quota in one mode. No [`CallKind`] has the name of a mode, so the keys are distinct.
     pub fn upload_quota(account: &Alias, mode: Mode) -> Self {
         let mode = match mode {
             Mode::Direct => "direct",
@@ -84,12 +85,12 @@ impl Limits {
     /// Stores a changed counter, unless another writer changed it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] if another writer did. Nothing was stored. After any other error with disposition
-    /// `Retry`, the counter may have been stored.
+    /// [`SaveError::Conflict`] if another writer did. After any other error with disposition `Retry`, the counter may
+    /// have been stored.
     pub async fn save<C: Counter>(&self, read: StoredCounter<C>, value: &C, now: Timestamp) -> Result<(), SaveError> {
         let StoredCounter { key, condition, .. } = read;
         let mut item = value.to_item().map_err(|error| self.table.invalid(&key.0, error))?;
-        let expires_at = (now + KEPT).as_second().to_string();
+        let expires_at = (now + RETENTION).as_second().to_string();
         item.insert(counter::KEY.to_owned(), AttributeValue::S(key.0));
         item.insert(EXPIRES_AT.to_owned(), AttributeValue::N(expires_at));
         match self.table.put(item, condition).await? {

@@ -1,7 +1,8 @@
 //! Objects in the bucket: videos, and the sidecars beside them.
 //!
 //! Every read of a video is pinned to the version that was dropped: by its version id or, in a bucket without
-//! versioning, by `If-Match`. No function returns a whole video:
+//! versioning, by `If-Match`. An unpinned read could mix the bytes of two videos in one post. No function returns a
+//! whole video:
 //!
 //! - [`Objects::read_small`] returns a part of limited size.
 //! - [`Objects::read`] returns a stream that buffers only what has arrived.
@@ -37,7 +38,7 @@ use crate::aws::Kind;
 use crate::clients::Lazy;
 use error::ObjectPath;
 
-/// How many bytes [`Objects::read_small`] returns at most.
+/// The longest range that [`Objects::read_small`] reads, in bytes.
 pub const MAX_SMALL_READ: u64 = 64 * 1024;
 /// The permissions that reading a version needs. Without `s3:ListBucket`, S3 denies access to an object that does
 /// not exist, instead of reporting that it does not exist.
@@ -204,15 +205,15 @@ impl Objects {
         listing::keys(&self.client, bucket, prefix).await
     }
 
-    /// Reads a range of an object, pinned to its version.
+    /// Reads `len` bytes of an object from an offset on, pinned to its version.
     ///
     /// If the connection breaks or the body ends early, the stream resumes at the next byte, a limited number of
     /// times. Its bytes are never incomplete, and never those of another object.
     ///
     /// # Errors
     /// S3 does not respond with exactly this range. Later errors are items of the stream.
-    pub async fn read(&self, source: &Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
-        range::open((*self.client).clone(), source.clone(), first, len).await
+    pub async fn read(&self, source: &Source, offset: u64, len: u64) -> Result<ByteRange, ObjectError> {
+        range::open((*self.client).clone(), source.clone(), offset, len).await
     }
 
     /// Reads a video of this size chunk by chunk, pinned to its version, and ahead of the consumer by at most the
@@ -225,11 +226,11 @@ impl Objects {
     ///
     /// # Errors
     /// [`ObjectError::TooLarge`] for more than [`MAX_SMALL_READ`] bytes.
-    pub async fn read_small(&self, source: &Source, first: u64, len: u64) -> Result<Bytes, ObjectError> {
+    pub async fn read_small(&self, source: &Source, offset: u64, len: u64) -> Result<Bytes, ObjectError> {
         if len > MAX_SMALL_READ {
             return Err(ObjectPath::of(source).too_large(len, MAX_SMALL_READ));
         }
-        let mut range = self.read(source, first, len).await?;
+        let mut range = self.read(source, offset, len).await?;
         let mut bytes = BytesMut::new();
         while let Some(piece) = range.try_next().await? {
             bytes.extend_from_slice(&piece);
@@ -245,7 +246,8 @@ impl Objects {
         sidecar::read(&self.client, bucket, key).await
     }
 
-    /// Adds tags to an object and keeps its other tags.
+    /// Adds tags to an object and keeps its other tags. A tag that another program adds at the same moment can be lost,
+    /// because S3 only replaces all tags at once.
     ///
     /// In a bucket without versioning, the tags are added to the object that is at the key now, because S3 has no
     /// condition for tags.

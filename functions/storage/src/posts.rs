@@ -1,13 +1,14 @@
 //! The posts table.
 //!
 //! A post is created once, and each later write is conditional on the revision that was read. Five indexes find
-//! posts; all are eventually consistent. Callers therefore read a post before they work on it.
+//! posts. All are eventually consistent, so an entry can be out of date. Before a caller works on a post, it must read
+//! the post by its id, or save it: with an outdated revision the save fails as a conflict.
 //!
 //! | index | entries | use |
 //! |---|---|---|
 //! | `due` | posts that have a due time, in eight shards | the poller's next work |
 //! | `account_queue` | posts that are in their account's queue | the order of uploads |
-//! | `publish` | posts that have a publish id, from before the first byte is sent | webhooks |
+//! | `publish` | posts that have a publish id; a post gets one before its first byte is sent | webhooks |
 //! | `account` | all posts of an account | a disconnect, a reconnect, lists |
 //! | `time` | all posts | lists |
 
@@ -82,7 +83,8 @@ impl Posts {
     /// Creates a post, unless it exists.
     ///
     /// # Errors
-    /// The table cannot be read or written. The post may have been created; another call then finds it.
+    /// The table cannot be read or written. The post may have been created; a repeated call then returns
+    /// [`Created::Already`].
     pub async fn create(&self, post: &Post) -> Result<Created, StoreError> {
         let id = post.id.as_str();
         let item = record::item_of(post, post.created_at).map_err(|error| self.table.invalid(id, error))?;
@@ -101,8 +103,8 @@ impl Posts {
     /// Stores a changed post, unless another writer changed it after it was read.
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] if another writer did. Nothing was stored. After any other error with disposition
-    /// `Retry`, the post may have been stored.
+    /// [`SaveError::Conflict`] if another writer did: the caller must stop, or read the post and decide again. After
+    /// any other error with disposition `Retry`, the post may have been stored.
     pub async fn save(
         &self,
         read: impl Into<Revision>,
@@ -113,14 +115,15 @@ impl Posts {
         self.table.store(Condition::At(read.into()), post, item).await
     }
 
-    /// Finds the posts of a shard that are due, the longest due first, one page at a time.
+    /// Finds the posts of a shard that are due, the longest due first, one page at a time. To find all due
+    /// posts, the caller queries every shard of [`Shard::all`].
     pub async fn due(&self, now: Timestamp, shard: Shard, after: Option<PageKey>) -> Result<DuePage, StoreError> {
         due::page(&self.table, now, shard, after).await
     }
 
     /// Finds an account's open posts, the oldest first, one page at a time. A post is open if it has a due time. A
     /// published post has one while TikTok may still report its link or visibility. A post that is held for
-    /// review has none.
+    /// review has none. `by_account` filters the index.
     ///
     /// The index is eventually consistent. A caller that saves a post gets a conflict if the post has changed.
     pub async fn open_of(&self, alias: &Alias, after: Option<PageKey>) -> Result<OpenPage, StoreError> {
@@ -146,14 +149,14 @@ impl Posts {
         Ok(Listed { posts: posts.into_iter().filter(matches).collect(), next })
     }
 
-    /// Reads the entries of an account's queue that were dropped at `until` or before, in the order of their drop
-    /// times. Of a very long queue, only the front is read.
+    /// Reads the entries of an account's queue whose videos were dropped at `until` or before, in the order of the drop
+    /// times: at most about `account_queue::MAX_ENTRIES`.
     pub async fn account_queue(&self, account: &Alias, until: Timestamp) -> Result<Vec<QueueEntry>, StoreError> {
         account_queue::read(&self.table, account, until).await
     }
 
-    /// Reads the front of an account's queue, in the order of the drop times: as many entries as are needed to find
-    /// the next post of a mode. Without a mode, one page of the queue is enough.
+    /// Reads the front of an account's queue, in the order of the drop times. With a mode, it reads until it has found
+    /// enough posts of that mode. Without a mode, it reads one page.
     pub async fn front_of_account_queue(
         &self,
         account: &Alias,

@@ -2,11 +2,13 @@
 //!
 //! Every item has a `revision`. Each write increments it, and is conditional on the revision that was read, so
 //! that no write replaces a change that its writer has not seen. Every item also has the `write_token` of its
-//! last write. If the response to a write is lost, the retry fails its condition. The token then shows which write
-//! made the item: this one or another one ([`Table::put`]).
+//! last write. If the response to a write is lost, the condition of its retry fails, because the write itself has
+//! incremented the revision. The token then shows which write made the item: this one or another one
+//! ([`Table::put`]).
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>
 //!
-//! This module does not know what the items contain: each store implements [`Record`] for its type.
+//! This module does not know what the items contain: each store implements [`Record`] for its type. `template.yaml`
+//! declares the tables, their indexes and which attributes an index contains; names there and here must be equal.
 
 mod error;
 mod write_token;
@@ -32,8 +34,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 const REVISION: &str = "revision";
 const WRITE_TOKEN: &str = "write_token";
-/// How many times a write is retried if its outcome is unknown, after the SDK's own retries. A worker that fails
-/// to store its post must wait until its lease has expired, so these retries save time.
+/// How many times a write is retried if its outcome is unknown, after the SDK's own retries. If a worker cannot store
+/// its post, work on the post continues only after the lease has expired, so these retries save time.
 const MAX_RETRIES: u32 = 2;
 /// The wait before the first retry. It doubles with each retry.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -97,7 +99,7 @@ impl Table {
         item.map(|item| self.read(key, &item)).transpose()
     }
 
-    /// Stores a value, whose attributes are `item`, if the condition holds.
+    /// Stores a value if the condition holds. `item` is the value as attributes, or why it cannot be converted.
     pub(crate) async fn store<R: Record>(
         &self,
         condition: Condition,
@@ -153,7 +155,7 @@ impl Table {
         })
     }
 
-    /// Reads an item with a consistent read.
+    /// Reads an item by its key, with a consistent read.
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(&self.name).consistent_read(true);
         let response = get.key(self.key, AttributeValue::S(key.to_owned())).send().await;
@@ -165,7 +167,11 @@ impl Table {
     /// Writes a whole item if the condition holds.
     ///
     /// If the outcome of a call is unknown, the same item is written again with the same token. If the condition
-    /// then fails and the item in the table has this token, the earlier call has written it.
+    /// then fails and the item in the table has this token, the earlier call has written it. With a new token for each
+    /// retry, a worker would take its own write for another worker's and stop.
+    ///
+    /// One case is not recognized: the write took effect, its response was lost, and another writer has replaced the
+    /// item before the retry. The result is then [`Put::ConditionFailed`], although that writer read this write.
     pub(crate) async fn put(&self, mut item: Item, condition: Condition) -> Result<Put, StoreError> {
         let revision = match condition {
             Condition::Absent => Revision::FIRST,

@@ -1,7 +1,7 @@
 //! A stored value, with the revision at which it was read.
 //!
-//! Callers get a revision only from a read or a write. A write names the revision that it replaces, and the
-//! table rejects the write if another writer has changed the item since.
+//! Callers get a revision only from a read or a write. A write names the revision that it replaces, and DynamoDB
+//! rejects the write if another writer has changed the item since (`table.rs`).
 
 use std::ops::Deref;
 

@@ -1,9 +1,10 @@
-//! The wake queue: messages that make Lambda invoke `publish` for a post.
+//! The wake queue: the sender of messages that make Lambda invoke `publish` for a post.
 //!
-//! It is the intake queue, which also receives S3's notifications. `domain::wake_message` defines the message.
+//! The wake queue is the intake queue (`IntakeQueue` in `template.yaml`), which also receives S3's notifications.
+//! `domain::wake_message` defines the message.
 //!
 //! A message that is delivered twice, late or never does no harm. The posts table decides what is due, and the
-//! poller finds due posts without a message.
+//! function `status` finds due posts without a message.
 
 use aws_sdk_sqs::Client;
 use domain::identity::PostId;

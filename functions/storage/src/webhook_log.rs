@@ -1,7 +1,7 @@
 //! The webhooks table: every webhook that TikTok sent, and what the API did with it.
 //!
 //! The table is a record for people. No decision depends on it. The key is the hash of the webhook's body, so a
-//! webhook that TikTok sends again is stored once. DynamoDB removes a record after [`KEPT`].
+//! webhook that TikTok sends again is stored once. DynamoDB removes a record after [`RETENTION`].
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::table::{Condition, Put, StoreError, Table};
 
 /// The table's key.
 const KEY: &str = "body_sha256";
-/// How long a record is kept: 30 days, far longer than TikTok sends a webhook again.
-const KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long a record is kept: 30 days, far longer than the 72 hours for which TikTok repeats a webhook.
+const RETENTION: Duration = Duration::from_hours(30 * 24);
 
 /// A webhook, and what the API did with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +68,8 @@ impl WebhookLog {
     /// Stores a webhook. A record of the same body is left unchanged.
     ///
     /// # Errors
-    /// The record was perhaps not stored. [`StoreError::Deleted`]: a record of the same body existed and was
-    /// removed during the call.
+    /// The record may not have been stored. [`StoreError::Deleted`]: a record of the same body existed and was removed
+    /// during the call.
     pub async fn keep(&self, webhook: &WebhookRecord<'_>, now: Timestamp) -> Result<(), StoreError> {
         let record = WebhookItem {
             body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(webhook.body)),
@@ -81,7 +81,7 @@ impl WebhookLog {
             post_id: webhook.post.cloned(),
             outcome: webhook.outcome.to_owned(),
             received_at: now,
-            remove_at: (now + KEPT).as_second(),
+            remove_at: (now + RETENTION).as_second(),
         };
         let item = attribute::item_of(&record).map_err(|error| self.table.invalid(&record.body_sha256, error))?;
         match self.table.put(item, Condition::Absent).await? {

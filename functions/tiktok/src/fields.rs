@@ -12,7 +12,7 @@ use serde_json::Value;
 /// The longest text that is kept unchanged, in bytes: the most that KMS encrypts in one call. The longest documented
 /// text, an upload URL, has 256 bytes.
 const MAX_RAW_TEXT: usize = 4096;
-/// The longest id or code, in bytes.
+/// The longest id, error code or privacy level, in bytes.
 const MAX_ID: usize = 128;
 /// The longest text for people, in characters. A longer one is truncated.
 const MAX_DISPLAY_TEXT: usize = 300;

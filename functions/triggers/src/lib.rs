@@ -1,55 +1,59 @@
-//! Parses the events that invoke `publish`.
+//! Parses the events that invoke the function `publish`.
 //!
-//! They are messages of the intake queue, S3 notifications, S3 events of EventBridge, and wake messages
-//! ([`domain::wake_message`]), with which the functions ask for work on a post.
+//! An event is an SQS batch of the intake queue, or a bare event. Each message and each bare event is an S3
+//! notification, an EventBridge S3 event or a wake message ([`domain::wake_message`]), by which `api`, `publish` and
+//! `status` ask for work on a post.
 //!
 //! This crate only parses. It knows no bucket, queue or table. Invariant: no input makes it panic, and an invalid
-//! record does not prevent the other records of its event from being read.
+//! record of an S3 notification does not prevent the other records from being read. One event could otherwise lose the
+//! videos of its valid records.
 
-use aws_lambda_events::s3::{S3Event, S3EventRecord};
+use aws_lambda_events::s3::S3EventRecord;
 use aws_lambda_events::sqs::SqsEvent;
 use domain::failure::single_line;
 use domain::identity::PostId;
 use domain::source::Arrival;
-use domain::wake_message;
+use domain::wake_message::WakeMessage;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The longest explanation in an error, in characters. The explanation may quote the input.
-const MAX_EXPLANATION: usize = 300;
+/// The longest reason in [`EventError::Malformed`], in characters. The reason may quote the input.
+const MAX_REASON: usize = 300;
+
+const S3_NOTIFICATION: &str = "S3 notification";
 
 /// Work for `publish`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WakeUp {
-    /// An object was put into the bucket.
+    /// Submit an object that was put into the bucket.
     Arrival(Arrival),
-    /// A post is to be worked on.
+    /// Continue a post that is stored.
     Post(PostId),
 }
 
-/// The payload of an invocation.
+/// The parsed payload of an invocation.
 #[derive(Debug)]
 pub enum Trigger {
-    /// A batch of messages of the intake queue. [`read_body`] parses each.
+    /// An SQS batch of the intake queue. Its messages are not parsed yet: [`read_body`] parses one.
     Queue(SqsEvent),
-    /// One event, from EventBridge or from a person who invokes the function.
+    /// A bare event: an EventBridge rule or a person invoked the function directly.
     Event(WakeUps),
 }
 
-/// The work that an event asks for. A record that cannot be parsed is an error of its own.
-pub type WakeUps = Vec<Result<WakeUp, UnknownEvent>>;
+/// The work that one message or bare event asks for. Each record that cannot be parsed is an error beside the others.
+pub type WakeUps = Vec<Result<WakeUp, EventError>>;
 
-/// A payload that is not one of the known events, or an invalid record.
+/// A message, bare event or record that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-pub enum UnknownEvent {
+pub enum EventError {
     /// The message is not JSON.
     #[error("the message is not JSON: expected an S3 notification, an EventBridge S3 event or {{\"post_id\": …}}")]
     NotJson(#[source] serde_json::Error),
-    /// The JSON is not one of the known events.
+    /// The JSON is of none of the known kinds.
     #[error("unknown event: expected an S3 notification, an EventBridge S3 event, an SQS event or {{\"post_id\": …}}")]
-    Kind,
-    /// The event is of a known kind, and invalid.
+    UnknownKind,
+    /// The event or record is of a known kind, but its fields are invalid.
     #[error("invalid {kind}: {why}")]
     Malformed {
         /// The kind of the event.
@@ -60,11 +64,11 @@ pub enum UnknownEvent {
 }
 
 impl Trigger {
-    /// Parses the payload of an invocation. The messages of a batch are not parsed yet.
+    /// Parses the payload of an invocation, but not the messages of an SQS batch.
     ///
     /// # Errors
-    /// The payload is not one of the known events.
-    pub fn read(payload: Value) -> Result<Self, UnknownEvent> {
+    /// The payload is an invalid SQS batch, or [`read_body`] rejects it as a bare event.
+    pub fn read(payload: Value) -> Result<Self, EventError> {
         if payload.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs") {
             return serde_json::from_value(payload).map(Self::Queue).map_err(|e| malformed("SQS event", &e));
         }
@@ -75,17 +79,15 @@ impl Trigger {
 /// Parses the body of a message of the intake queue.
 ///
 /// # Errors
-/// The body is not one of the known events.
-pub fn read_body(body: &str) -> Result<WakeUps, UnknownEvent> {
-    wake_ups_of(serde_json::from_str(body).map_err(UnknownEvent::NotJson)?)
+/// The whole body cannot be parsed. An invalid record of an S3 notification is an error in [`WakeUps`] instead.
+pub fn read_body(body: &str) -> Result<WakeUps, EventError> {
+    wake_ups_of(serde_json::from_str(body).map_err(EventError::NotJson)?)
 }
 
-fn wake_ups_of(event: Value) -> Result<WakeUps, UnknownEvent> {
+fn wake_ups_of(mut event: Value) -> Result<WakeUps, EventError> {
     if event.get("post_id").is_some() {
-        let id = wake_message::post_of(&event.to_string());
-        let id = id
-            .ok_or(UnknownEvent::Malformed { kind: "wake message", why: "post_id is not the id of a post".to_owned() });
-        return Ok(vec![id.map(WakeUp::Post)]);
+        let message = serde_json::from_value(event).map_err(|e| malformed("wake message", &e));
+        return Ok(vec![message.map(|WakeMessage { post_id }| WakeUp::Post(post_id))]);
     }
     if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
         tracing::info!("S3 test event received: the bucket can send to the queue");
@@ -94,21 +96,25 @@ fn wake_ups_of(event: Value) -> Result<WakeUps, UnknownEvent> {
     if event.get("source").and_then(Value::as_str) == Some("aws.s3") {
         return event_bridge_wake_ups(event);
     }
-    if event.get("Records").is_some() {
-        let event: S3Event = serde_json::from_value(event).map_err(|e| malformed("S3 notification", &e))?;
-        return Ok(event.records.into_iter().filter_map(|record| record_wake_up(record).transpose()).collect());
+    if let Some(records) = event.get_mut("Records") {
+        let records: Vec<Value> = serde_json::from_value(records.take()).map_err(|e| malformed(S3_NOTIFICATION, &e))?;
+        return Ok(records.into_iter().filter_map(|record| record_wake_up(record).transpose()).collect());
     }
-    Err(UnknownEvent::Kind)
+    Err(EventError::UnknownKind)
 }
 
-/// Parses a record of an S3 notification; none if no object was created.
-fn record_wake_up(record: S3EventRecord) -> Result<Option<WakeUp>, UnknownEvent> {
+/// Parses one record of an S3 notification; none if the record does not report a created object.
+///
+/// The trace stays empty, because the record has none: the handler (`functions/publish/src/handler.rs`) adds the
+/// trace of the message's sender.
+fn record_wake_up(record: Value) -> Result<Option<WakeUp>, EventError> {
+    let record: S3EventRecord = serde_json::from_value(record).map_err(|e| malformed(S3_NOTIFICATION, &e))?;
     let name = record.event_name.unwrap_or_default();
     if !name.starts_with("ObjectCreated:") {
         tracing::info!(event.name = name, "event ignored: no object was created");
         return Ok(None);
     }
-    let missing = |what| UnknownEvent::Malformed { kind: "S3 notification", why: format!("it has no {what}") };
+    let missing = |what| EventError::Malformed { kind: S3_NOTIFICATION, why: format!("it has no {what}") };
     let at = record.event_time.timestamp_millis();
     let object = record.s3.object;
     let key = object.key.ok_or_else(|| missing("key"))?;
@@ -125,35 +131,35 @@ fn record_wake_up(record: S3EventRecord) -> Result<Option<WakeUp>, UnknownEvent>
 
 /// Decodes a key of an S3 notification, which is encoded as in an HTML form: `+` is a space.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
-fn decoded(key: &str) -> Result<String, UnknownEvent> {
+fn decoded(key: &str) -> Result<String, EventError> {
     let spaced = key.replace('+', " ");
     percent_encoding::percent_decode_str(&spaced)
         .decode_utf8()
         .map(Into::into)
-        .map_err(|_| UnknownEvent::Malformed { kind: "S3 notification", why: "its key is not UTF-8".into() })
+        .map_err(|_| EventError::Malformed { kind: S3_NOTIFICATION, why: "its key is not UTF-8".into() })
 }
 
 #[derive(Deserialize)]
-struct BridgeEvent {
+struct EventBridgeEvent {
     #[serde(rename = "detail-type")]
     detail_type: String,
     time: Option<String>,
-    detail: BridgeDetail,
+    detail: EventBridgeDetail,
 }
 
 #[derive(Deserialize)]
-struct BridgeDetail {
-    bucket: BridgeBucket,
-    object: BridgeObject,
+struct EventBridgeDetail {
+    bucket: EventBridgeBucket,
+    object: EventBridgeObject,
 }
 
 #[derive(Deserialize)]
-struct BridgeBucket {
+struct EventBridgeBucket {
     name: String,
 }
 
 #[derive(Deserialize)]
-struct BridgeObject {
+struct EventBridgeObject {
     key: String,
     size: Option<u64>,
     etag: Option<String>,
@@ -161,15 +167,16 @@ struct BridgeObject {
     version_id: Option<String>,
 }
 
-/// Parses an S3 event of EventBridge, whose keys are not encoded.
+/// Parses an EventBridge S3 event; no wake-up if it does not report a created object. Its key is not encoded. As in
+/// [`record_wake_up`], the handler adds the trace.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
-fn event_bridge_wake_ups(event: Value) -> Result<WakeUps, UnknownEvent> {
-    let event: BridgeEvent = serde_json::from_value(event).map_err(|e| malformed("EventBridge S3 event", &e))?;
+fn event_bridge_wake_ups(event: Value) -> Result<WakeUps, EventError> {
+    let event: EventBridgeEvent = serde_json::from_value(event).map_err(|e| malformed("EventBridge S3 event", &e))?;
     if event.detail_type != "Object Created" {
         tracing::info!(event.name = event.detail_type, "event ignored: no object was created");
         return Ok(vec![]);
     }
-    let BridgeDetail { bucket, object } = event.detail;
+    let EventBridgeDetail { bucket, object } = event.detail;
     Ok(vec![Ok(WakeUp::Arrival(Arrival {
         bucket: bucket.name,
         key: object.key,
@@ -181,14 +188,15 @@ fn event_bridge_wake_ups(event: Value) -> Result<WakeUps, UnknownEvent> {
     }))])
 }
 
-fn malformed(kind: &'static str, error: &serde_json::Error) -> UnknownEvent {
-    UnknownEvent::Malformed { kind, why: single_line(&error.to_string(), MAX_EXPLANATION) }
+fn malformed(kind: &'static str, error: &serde_json::Error) -> EventError {
+    EventError::Malformed { kind, why: single_line(&error.to_string(), MAX_REASON) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The event that `events/{name}` contains.
     fn recorded(name: &str) -> Value {
         let path = format!("{}/../../events/{name}", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_slice(&std::fs::read(&path).expect(&path)).expect(&path)
@@ -270,12 +278,18 @@ mod tests {
 
     #[test]
     fn invalid_record_does_not_hide_other_records() {
-        let mut event = recorded("s3-put.json");
-        let mut broken = event["Records"][0].clone();
-        broken["s3"]["object"]["key"] = "drop/%FF.mp4".into();
-        event["Records"].as_array_mut().unwrap().insert(0, broken);
-        let wake_ups = wake_ups_of(event).unwrap();
-        assert!(wake_ups[0].is_err() && wake_ups[1].is_ok(), "{wake_ups:?}");
+        let event = recorded("s3-put.json");
+        let valid = &event["Records"][0];
+        let mut wrong_key = valid.clone();
+        wrong_key["s3"]["object"]["key"] = "drop/%FF.mp4".into();
+        let mut wrong_size = valid.clone();
+        wrong_size["s3"]["object"]["size"] = "1024".into();
+        let mut without_time = valid.clone();
+        without_time.as_object_mut().unwrap().remove("eventTime");
+        for invalid in [wrong_key, wrong_size, without_time, Value::Null] {
+            let wake_ups = wake_ups_of(serde_json::json!({ "Records": [invalid, valid] })).unwrap();
+            assert!(wake_ups[0].is_err() && wake_ups[1].is_ok(), "{invalid}: {wake_ups:?}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ const ENDPOINTS: [Endpoint; 10] = [
 /// A call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Call {
-    /// The service, the operation and, for DynamoDB, the index or table, such as "DynamoDB PutItem posts".
+    /// The service, the operation and, for DynamoDB, the index or table, such as `DynamoDB PutItem posts`.
     pub(crate) name: String,
     pub(crate) service: Service,
 }

@@ -8,7 +8,7 @@ use domain::drop_key::{DropKey, is_sidecar_of, sidecars_of, videos_prefix_of};
 use domain::identity::{Alias, PostId};
 use domain::source::{Arrival, ObjectVersion, Source};
 use domain::wake_message;
-use triggers::{Trigger, UnknownEvent, WakeUp, WakeUps, read_body};
+use triggers::{EventError, Trigger, WakeUp, WakeUps, read_body};
 
 use crate::checks::check_error;
 
@@ -29,14 +29,14 @@ pub fn event(input: &[u8]) {
     }
 }
 
-fn check_wake_ups(wake_ups: Result<WakeUps, UnknownEvent>) {
+fn check_wake_ups(wake_ups: Result<WakeUps, EventError>) {
     match wake_ups {
         Ok(wake_ups) => wake_ups.iter().for_each(check_wake_up),
         Err(unknown) => check_error(&unknown),
     }
 }
 
-fn check_wake_up(wake_up: &Result<WakeUp, UnknownEvent>) {
+fn check_wake_up(wake_up: &Result<WakeUp, EventError>) {
     match wake_up {
         Ok(WakeUp::Post(id)) => {
             assert_eq!(wake_message::post_of(&wake_message::message_of(id)).as_ref(), Some(id));

@@ -1,6 +1,7 @@
 //! The rules for redirect URIs: which may be registered for the app, and whether one that a client sends is registered.
 //!
-//! A URI is compared byte for byte, as TikTok does; a trailing slash makes a difference.
+//! A URI is compared byte for byte, as TikTok does, so a trailing slash makes a difference. One exception: `:*` in a
+//! registered URI stands for any port.
 //!
 //! <https://developers.tiktok.com/doc/login-kit-web>
 

@@ -92,7 +92,8 @@ impl TokenPair {
         }
     }
 
-    /// Tells whether the access token expires later than `time` from now. A call can use it even if the pair is due.
+    /// Tells whether the access token expires later than `time` from now. A call can use it even if the pair is due
+    /// for a refresh.
     pub fn lives_for(&self, time: Duration, now: Timestamp) -> bool {
         elapsed(now, self.access_expires_at) > time
     }

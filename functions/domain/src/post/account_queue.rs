@@ -21,7 +21,8 @@ const MAX_LOST_WORKERS: u32 = 2;
 impl Post {
     /// Tells whether the post waits for a limit or is about to begin its upload.
     ///
-    /// A post that is deferred for another reason has left the queue. So has one whose workers keep stopping.
+    /// A post that is deferred for another reason, or whose workers keep stopping, is not in the queue: it would block
+    /// the account's later posts.
     pub fn is_in_account_queue(&self) -> bool {
         match &self.state {
             PostState::Queued { upload: None, deferral, .. } => {
@@ -55,7 +56,7 @@ impl Post {
 
     /// Ends a wait for a limit early, because the limit allows the post earlier than estimated.
     ///
-    /// Returns `None` if the post waits for something else, or not much longer than `at`.
+    /// Returns `None` if the post waits for something else, or at most one second longer than `at`.
     #[must_use]
     pub fn woken_early(mut self, at: Timestamp) -> Option<Self> {
         match &mut self.0.state {

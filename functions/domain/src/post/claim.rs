@@ -48,7 +48,7 @@ pub enum NotClaimable {
         /// What it waits for.
         reason: HoldReason,
     },
-    /// Every byte was sent, or the post has ended.
+    /// Every byte was sent or may have been, or the post has ended.
     #[error("the post is {state} already")]
     Past {
         /// The post's state.
@@ -82,6 +82,7 @@ impl Post {
             PostState::Uploading { deferral, upload: None, .. } => {
                 (Some(lost_again(deferral.as_ref())), None, "taken over from a worker that stopped")
             }
+            // The upload must be kept: it may have the commit mark, and without the mark a second post could follow.
             PostState::Uploading { deferral, upload, .. } => {
                 (deferral.clone(), upload.clone(), "taken over from a worker that stopped")
             }
@@ -98,7 +99,8 @@ impl Post {
         self.claimable_from().is_some_and(|from| from <= now)
     }
 
-    /// For how long the post has been due. Wake messages that were sent meanwhile make no difference.
+    /// For how long the post has needed work or a poll. If a worker must claim the post, `due_at` does not count,
+    /// because each wake message postpones it ([`Post::due_again_at`]).
     pub fn overdue_by(&self, now: Timestamp) -> Duration {
         let since = match &self.state {
             PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. } => self.due_at,
@@ -122,7 +124,8 @@ impl Post {
 
     /// Makes the post due again at `until`, because a wake message was sent or a poll failed.
     ///
-    /// Only `due_at` changes: a transition in the meantime sets it again.
+    /// Only `due_at` changes, and the next transition sets it again. If the wake message is lost, the poller finds the
+    /// post at `until`.
     #[must_use]
     pub fn due_again_at(mut self, until: Timestamp) -> Self {
         self.0.due_at = Some(until);

@@ -84,7 +84,8 @@ impl Post {
         }
     }
 
-    /// Cancels a post while TikTok cannot have every byte. TikTok publishes nothing without the last chunk.
+    /// Cancels a post while TikTok cannot have every byte. TikTok publishes nothing without the last chunk. A later
+    /// cancellation would show a post as cancelled that TikTok publishes.
     pub fn cancel(self, now: Timestamp) -> CommandResult {
         match &self.state {
             PostState::Held { .. } | PostState::Scheduled { .. } => {}
@@ -148,7 +149,7 @@ impl Post {
         Ok(self.queue(now, None, None, now, note))
     }
 
-    /// Releases a post that is held for something that its account no longer requires.
+    /// Queues a held post whose account no longer has the requirement for which the post is held.
     ///
     /// # Errors
     /// The post is not held for this reason.

@@ -74,6 +74,7 @@ impl Post {
         post
     }
 
+    /// Replaces what [`Post::submit`] took from the object, also the id, with the data of the request.
     fn requested(mut self, request: Request, note: &str) -> Self {
         let Request { id, options, digest, trace, .. } = request;
         (self.0.id, self.0.request, self.0.request_digest, self.0.trace) = (id, options, Some(digest), trace);
@@ -94,7 +95,8 @@ impl Post {
         Timestamp::from_second((self.created_at + upload_term(size)).as_second()).ok()
     }
 
-    /// Pins a post to the object version that arrived for it.
+    /// Pins a post to the first object version that arrived for it. A post must never change its version: parts of two
+    /// videos could be sent.
     ///
     /// A version that arrives after the post has failed for missing bytes is accepted too.
     ///

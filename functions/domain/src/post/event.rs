@@ -1,4 +1,4 @@
-//! How a webhook of TikTok's changes a post.
+//! How a webhook from TikTok changes a post.
 //!
 //! TikTok delivers a webhook at least once, in any order, and possibly hours late. A webhook applies only if it names
 //! the post's newest publish. A status then goes through [`Post::apply_report`], as a poll's answer does. A change of
@@ -14,7 +14,7 @@ use crate::report::{EventKind, Links, PublishStatus, StatusReport, Visibility, V
 /// Why a webhook changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EventIgnored {
-    /// The webhook is about a publish other than the post's newest.
+    /// The webhook is about a publish other than the post's newest, or the post has none.
     #[error("the webhook is about a publish that the post has abandoned")]
     OtherPublish,
     /// The post has this information or newer information.
@@ -43,7 +43,8 @@ impl Post {
         if changed == before { Err(EventIgnored::KnownAlready) } else { Ok(changed) }
     }
 
-    /// Stops polling a published post that has its link, because TikTok reveals nothing more about it.
+    /// Stops polling a published post that has its share link. `posting/src/links.rs` calls this if the account's
+    /// scopes do not allow the cover link, the only other thing that a poll could reveal.
     #[must_use]
     pub fn finalize(self) -> Self {
         match &self.state {

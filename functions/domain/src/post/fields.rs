@@ -21,7 +21,8 @@ pub struct StateFields<'a> {
     pub publish_at: Option<Timestamp>,
     /// The earliest time at which a queued post is worked on.
     pub not_before: Option<Timestamp>,
-    /// Why the post was deferred. An uploading post keeps it until the upload gets past that point.
+    /// Why the post was deferred. An uploading post keeps the deferral until the work gets past what deferred it, so
+    /// that repeats are counted.
     pub deferral: Option<&'a Deferral>,
     /// The lease of the worker that has the post.
     pub lease: Option<&'a Lease>,
@@ -29,7 +30,7 @@ pub struct StateFields<'a> {
     pub upload: Option<&'a Upload>,
     /// Whether TikTok confirmed that it has every byte.
     pub receipt: Option<&'a Receipt>,
-    /// When the last byte was sent.
+    /// When the worker ended the upload: `since` of [`PostState::Processing`].
     pub sent_at: Option<Timestamp>,
     /// TikTok's id of the newest publish.
     pub publish_id: Option<&'a PublishId>,
@@ -41,7 +42,7 @@ pub struct StateFields<'a> {
     pub visibility: &'a [VisibilityChange],
     /// Why the post failed.
     pub failure: Option<&'a Failure>,
-    /// Whether a failed post may have been posted.
+    /// Whether the video of a failed post may have been posted. Only [`Outcome::NotPosted`] allows a retry.
     pub outcome: Option<Outcome>,
     /// When Dropcast learned that the post is published, delivered, failed or cancelled.
     pub ended_at: Option<Timestamp>,
@@ -89,6 +90,7 @@ impl PostState {
 }
 
 impl<'a> StateFields<'a> {
+    /// Adds the upload and its publish id, which this state stores only in the upload.
     fn with_upload(self, upload: Option<&'a Upload>) -> Self {
         Self { upload, publish_id: upload.map(|upload| &upload.publish_id), ..self }
     }

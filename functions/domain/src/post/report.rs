@@ -1,4 +1,4 @@
-//! How TikTok's report of a publish changes a post.
+//! How TikTok's report of a publish changes a post, and how a worker continues an upload after it ([`reconcile`]).
 //!
 //! The poller and the webhooks (`event`) both use [`Post::apply_report`]. Reports can arrive twice, late and in any
 //! order; the post ends in the same state.
@@ -17,7 +17,7 @@ use crate::report::{FailReaction, FailReason, Links, PublishStatus, StatusReport
 use crate::settings::Settings;
 use crate::upload::Upload;
 
-/// How many publishes that TikTok failed by its own error are followed by a new upload. Then the post fails.
+/// How many times a new upload follows a publish that TikTok failed by its own error. Then the post fails.
 const MAX_PUBLISH_RETRIES: u32 = 3;
 /// The wait after the creator's daily number of posts is reached, and the time after which a post fails if TikTok
 /// does not say whether it has every byte.
@@ -43,13 +43,14 @@ pub enum Reconciled {
 pub enum TrustOffset {
     /// The larger one: a report can lag behind what TikTok acknowledged.
     Further,
-    /// The report's: the upload URL itself answered that the post's position is wrong.
+    /// The report's: the upload URL itself answered (HTTP 416) that the post's position is wrong.
     StatusReport,
 }
 
 /// Decides how a worker continues an unfinished upload.
 ///
-/// `needed` is the time for which the URL must still be valid to continue.
+/// `needed` is the time for which the URL must still be valid to continue. [`Reconciled::Abandon`] leads to a new
+/// upload, so it must never be returned if TikTok may have every byte: the video could be posted twice.
 pub fn reconcile(
     upload: &Upload,
     report: &StatusReport,
@@ -77,7 +78,8 @@ fn reported_offset(upload: &Upload, report: &StatusReport) -> Option<u64> {
     report.uploaded.and_then(|uploaded| upload.plan.boundary_of(uploaded))
 }
 
-/// Tells whether a report says that bytes are missing, whether it has a number of bytes or the last byte's index.
+/// Tells whether a report says that bytes are missing. Its position can be the index of the last byte, so a position
+/// one below the size means that none is missing.
 fn misses_bytes(upload: &Upload, report: &StatusReport) -> bool {
     report.uploaded.is_some_and(|uploaded| uploaded.saturating_add(1) < upload.plan.size().bytes())
 }
@@ -235,6 +237,8 @@ impl Post {
         }
     }
 
+    /// Reacts to TikTok's report that the publish failed. A new upload is safe here only because TikTok itself reported
+    /// that this publish posts nothing.
     fn react(self, code: &str, report: &StatusReport, now: Timestamp) -> Self {
         let known = FailReason::find(code);
         let mut failure = known.map_or_else(
@@ -263,7 +267,7 @@ impl Post {
                 let wait = backoff(self.publish_failures + 4);
                 retry(self, wait)
             }
-            // The daily limit is not the post's fault, so it does not count as a retry or an uploads.
+            // The daily limit is not the post's fault, so it counts neither as a retry nor as an upload.
             FailReaction::RetryNextDay => {
                 let mut post = retry(self, DAY);
                 (post.0.publish_failures, post.0.inits) = (0, 0);
@@ -302,7 +306,9 @@ impl Post {
 
     /// Applies a report without a result to a post of which TikTok may or may not have the last chunk.
     ///
-    /// The report's position decides. After a day without a usable position the post fails with [`Outcome::Unknown`].
+    /// The report's position decides. A new upload begins only if bytes are missing and the old URL has expired: until
+    /// then the old upload could still be completed, and both be posted. After a day without a usable position the
+    /// post fails with [`Outcome::Unknown`].
     fn still_unconfirmed(
         self,
         publish_id: PublishId,

@@ -21,6 +21,7 @@ use crate::{chunk::ChunkPlan, failure::Failure};
 use jiff::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// The size in bytes: three chunks of 10 MB in [`granted_upload`].
 const SIZE: u64 = 30_000_000;
 
 fn start() -> Timestamp {
@@ -150,8 +151,8 @@ fn only_tiktoks_own_errors_are_retried_three_times() {
     let ended = post.apply_report(&failed("internal"), start()).unwrap();
     assert_eq!(ended.state_name(), StateName::Failed);
 
-    let never = processing().apply_report(&failed("file_format_check_failed"), start()).unwrap();
-    let PostState::Failed { failure, .. } = &never.state else { panic!("{never:?}") };
+    let not_retried = processing().apply_report(&failed("file_format_check_failed"), start()).unwrap();
+    let PostState::Failed { failure, .. } = &not_retried.state else { panic!("{not_retried:?}") };
     assert_eq!((failure.reason.code(), failure.log_id.as_deref()), ("file_format_check_failed", Some("log-1")));
     assert!(!failure.advice.is_empty());
 }
@@ -251,6 +252,7 @@ fn only_uploading_status_can_mean_missing_bytes() {
 
 #[test]
 fn unconfirmed_upload_without_report_fails_as_unknown_after_day() {
+    // A day has 86,400 seconds.
     let polled = report(PublishStatus::Uploading);
     let post = unconfirmed().apply_report(&polled, start() + 90_000 * SECOND).unwrap();
     let PostState::Failed { failure, publish_id, .. } = &post.state else { panic!("{post:?}") };

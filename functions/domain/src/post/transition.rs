@@ -54,7 +54,7 @@ impl Post {
     /// Queues a post whose sidecar arrived or changed, so that a worker reads the options again.
     ///
     /// # Errors
-    /// The post is in another state. A deferred post reads its options anyway when its wait ends.
+    /// The post is in another state. A queued post needs no change: a worker reads the options after its claim.
     pub fn options_arrived(self, now: Timestamp) -> Transition {
         match &self.state {
             // A worker that has not begun the upload may have read the options too early, so it loses the post.
@@ -65,8 +65,8 @@ impl Post {
         }
     }
 
-    /// Resumes a post whose account was connected again: queues one that was deferred for the reconnect, and polls
-    /// one that is processing.
+    /// Resumes a post whose account was connected again: a post that was deferred for the reconnect is queued, and a
+    /// processing post is due for a poll.
     ///
     /// # Errors
     /// The post does not wait for its account.
@@ -113,7 +113,8 @@ impl Post {
         self
     }
 
-    /// Begins an upload that TikTok granted. To be stored before the first byte is sent.
+    /// Begins an upload that TikTok granted. To be stored before the first byte is sent, so that the next worker knows
+    /// the publish if this one stops.
     pub fn begin(self, upload: Upload, now: Timestamp) -> Transition {
         let lease = self.require_no_upload("begun")?;
         let note = format!("upload begun in {} chunks, with publish id {}", upload.plan.count(), upload.publish_id);
@@ -123,13 +124,17 @@ impl Post {
         Ok(post)
     }
 
-    /// Records how many bytes TikTok has accepted, and the rate if it was measured. Renews the lease.
+    /// Records how many bytes TikTok has accepted, and the rate if it was measured. Renews the lease and removes the
+    /// deferral. The commit mark stays even if `offset` decreases.
     pub fn progress(self, offset: u64, rate: Option<Rate>, now: Timestamp) -> Transition {
         let (lease, _, upload) = self.require_upload("advanced")?;
         Ok(self.leased(lease, None, Some(Upload { offset, rate: rate.or(upload.rate), ..upload }), now))
     }
 
-    /// Sets the commit mark: the last chunk is about to be sent. To be stored before it is sent.
+    /// Sets the commit mark: the last chunk is about to be sent.
+    ///
+    /// To be stored before the first byte of the last chunk is sent. Otherwise, if the worker stops, the next one could
+    /// abandon an upload that TikTok has completely, and post the video twice.
     pub fn commit(self, now: Timestamp) -> Transition {
         self.set_last_chunk(LastChunk::MayBeSent, now)
     }
@@ -153,7 +158,7 @@ impl Post {
         Ok(self.leased(lease, deferral, upload, now))
     }
 
-    /// Ends the upload: the last chunk was sent.
+    /// Ends the upload: the last chunk was sent, or may have been.
     pub fn sent(self, receipt: SentReceipt, now: Timestamp) -> Transition {
         let (_, _, upload) = self.require_upload("sent")?;
         let publish_id = upload.publish_id.clone();
@@ -188,7 +193,7 @@ impl Post {
     /// Abandons an upload that cannot be completed. The worker may then begin a new one.
     ///
     /// # Errors
-    /// TikTok may have every byte: then only TikTok's report decides.
+    /// TikTok may have every byte. A new upload could then post the video twice, so only TikTok's report decides.
     pub fn abandon(self, now: Timestamp, why: &str) -> Transition {
         let (lease, deferral, upload) = self.require_upload("restarted")?;
         if upload.may_be_complete() {
@@ -202,7 +207,7 @@ impl Post {
     /// Fails a post that TikTok cannot have posted.
     ///
     /// # Errors
-    /// TikTok may have every byte: the video may still be posted.
+    /// TikTok may have every byte. The video may then be posted, and a retry of the failed post could post it twice.
     pub fn fail(self, failure: Failure, now: Timestamp) -> Transition {
         let may_be_complete = self.upload().is_some_and(Upload::may_be_complete);
         match &self.state {
@@ -230,6 +235,8 @@ impl Post {
         self.enter(PostState::Queued { not_before, deferral, upload }, Some(not_before), now, note)
     }
 
+    /// Changes the state and adds a history entry. Without `due_at` the poller never finds the post, so `None` is only
+    /// for states that a person or an event continues.
     pub(super) fn enter(mut self, state: PostState, due_at: Option<Timestamp>, now: Timestamp, note: &str) -> Self {
         self.0.state = state;
         self.0.due_at = due_at;
@@ -277,7 +284,7 @@ impl Post {
     }
 }
 
-/// How TikTok answered to the last chunk.
+/// How TikTok answered the last chunk. [`Receipt`] is what the post stores of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SentReceipt {
     /// TikTok confirmed that it has every byte.

@@ -147,6 +147,7 @@ fn no_event_contains_upload_url_or_worker() {
     for post in [claimed(), begun(Mode::Direct), processing(Mode::Direct), linked(), failed("internal")] {
         let (_, detail) = event_of(None, post, 1, after(9)).unwrap();
         let text = detail.to_string();
+        // The sealed URL as text, in base64 and as JSON numbers; the worker; the lease.
         for hidden in ["sealed", "url\":\"c2", "publish/1", "lease", "115,101,97"] {
             assert!(!text.contains(hidden), "{text}");
         }

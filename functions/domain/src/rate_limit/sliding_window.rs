@@ -35,7 +35,7 @@ impl CallKind {
 pub struct SlidingWindow {
     /// The times of the newest calls, oldest first: at most as many as the limit.
     pub calls: Vec<Timestamp>,
-    /// The latest time that a refused caller was told to retry at.
+    /// The latest retry time that a refused caller got. The next refused caller gets a later one.
     pub reserved_until: Option<Timestamp>,
     /// The end of the block after TikTok refused a call.
     pub blocked_until: Option<Timestamp>,
@@ -49,7 +49,8 @@ impl SlidingWindow {
         free.max(now).max(self.blocked_until.unwrap_or(now))
     }
 
-    /// Records a call, if there is room.
+    /// Records a call, if there is room. The counter must be stored before the call is made; otherwise two workers
+    /// could use the same room.
     ///
     /// # Errors
     /// There is no room. The error has the counter to store and the time to retry at. Each caller gets another time,

@@ -39,7 +39,7 @@ fn limits(posts_per_day: u32) -> QuotaLimits {
     QuotaLimits::of(Mode::Direct, posts_per_day)
 }
 
-/// Runs a queue of posts, each of which tries at the time that it was deferred to, until all have begun. Requota when
+/// Runs a queue of posts, each of which tries at the time that it was deferred to, until all have begun. Returns when
 /// each began, and the number of tries.
 fn drive(queue: usize, posts_per_day: u32, mut quota: UploadQuota) -> (Vec<(usize, Timestamp)>, usize) {
     let mut deferred: Vec<(Timestamp, usize)> = (0..queue).map(|n| (at(0), n)).collect();
@@ -90,6 +90,7 @@ proptest! {
             minute = match minute.try_record(6, at(now)) {
                 Ok(recorded) => { made.push(now); recorded }
                 Err((counted, retry_at)) => {
+                    // A call is in the window for 65 s.
                     let recent = made.iter().filter(|&&call| call + 65_000 > now).count();
                     prop_assert!(recent == 6 && retry_at > at(now), "{recent} calls, retry at {}", retry_at);
                     counted
@@ -156,6 +157,7 @@ fn sixteenth_post_of_day_waits_for_first_to_lapse() {
 
 #[test]
 fn post_far_behind_waits_for_posts_per_day() {
+    // With the reservation it is the 200th post, and 13 days have room for 195.
     let quota = UploadQuota::default().reserve(post(1), at(0));
     for head_not_before in [None, Some(at(5000))] {
         let wait = quota.check(limits(15), QueuePosition { posts: 198, head_not_before }, at(1000)).unwrap_err();
@@ -167,7 +169,7 @@ fn post_far_behind_waits_for_posts_per_day() {
 #[test]
 fn post_behind_another_waits_although_quota_has_room() {
     let wait = UploadQuota::default().check(limits(15), behind(2), at(0)).unwrap_err();
-    assert_eq!((wait.reason, wait.until), (Reason::QueuedBehind, at(20_000)), "each post gets its own time");
+    assert_eq!((wait.reason, wait.until), (Reason::QueuedBehind, at(20_000)), "10 s for each post before it");
     let head = QueuePosition { posts: 1, head_not_before: Some(at(90_000)) };
     assert_eq!(UploadQuota::default().check(limits(15), head, at(0)).unwrap_err().until, at(100_000));
 }

@@ -54,6 +54,7 @@ pub struct Cooldown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLimits {
     mode: Mode,
+    /// The most direct posts within a day, or the most drafts in the inbox.
     posts: usize,
 }
 
@@ -111,6 +112,7 @@ impl UploadQuota {
     /// A limit is reached, or other posts go first. The error's time is an estimate from what is known now.
     pub fn check(&self, limits: QuotaLimits, position: QueuePosition, now: Timestamp) -> Result<(), Wait> {
         let cooldown_end = self.cooldown.as_ref().map_or(now, |cooldown| cooldown.until.max(now));
+        // With this limit, `free_at` is the end of a block only. `estimate` counts the calls.
         let open = cooldown_end.max(self.minute.free_at(usize::MAX, now));
         let (earliest, full) = self.estimate(open, limits, position.posts);
         if earliest <= now && position.posts == 0 {
@@ -123,9 +125,9 @@ impl UploadQuota {
         Err(self.wait(limits, position, full, until, now))
     }
 
-    /// Estimates when a post can begin that has `others` before it, if the first of them may begin at `start`.
+    /// Estimates when a post with `others` posts before it can begin, if the first of these may begin at `start`.
     ///
-    /// Also returns the longest limit that delays any of them.
+    /// Also returns the longest limit that delays the post or one before it.
     fn estimate(&self, start: Timestamp, limits: QuotaLimits, others: usize) -> (Timestamp, Option<Limit>) {
         let mut calls: VecDeque<_> = self.minute.calls.iter().copied().collect();
         let mut posts: VecDeque<_> = self.reservations.iter().map(|reservation| reservation.at).collect();
@@ -178,7 +180,7 @@ impl UploadQuota {
         Wait { reason, message, until }
     }
 
-    /// Reserves an upload for a post. To be stored before TikTok is called.
+    /// Reserves an upload for a post. To be stored before TikTok is called: two workers could exceed a limit.
     #[must_use]
     pub fn reserve(mut self, post: PostId, now: Timestamp) -> Self {
         self.minute.record(UPLOADS_PER_MINUTE, now);
@@ -207,7 +209,8 @@ impl UploadQuota {
         self
     }
 
-    /// Tells whether a post made a reservation within a lease's term, so that the account queue may still list it.
+    /// Tells whether a post made a reservation within the last [`LEASE_TERM`]. The account queue may still list it
+    /// then.
     pub fn has_reserved(&self, post: &PostId, now: Timestamp) -> bool {
         self.reservations.iter().any(|reservation| reservation.post == *post && reservation.at + LEASE_TERM > now)
     }

@@ -85,8 +85,8 @@ impl PostingUsers {
 /// Whether an account posted within a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Posted {
-    /// It did.
+    /// It posted within a day.
     Today,
-    /// It did not, as far as its upload quota shows.
+    /// It did not post, as far as its upload quota shows.
     NotToday,
 }

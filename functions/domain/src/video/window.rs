@@ -1,4 +1,4 @@
-//! The part of the object that is in memory.
+//! The one range of the object's bytes that is in memory.
 //!
 //! A window only moves forward. It drops bytes before its cursor and never requests a byte twice. It does not
 //! interpret the bytes.
@@ -39,7 +39,8 @@ impl Window {
     /// Returns the next `len` bytes without moving the cursor.
     ///
     /// # Errors
-    /// [`ParseError::Incomplete`] if the window lacks some; [`ParseError::Failed`] if the object ends before them.
+    /// [`ParseError::Incomplete`] if the window lacks some of them; [`ParseError::Failed`] if the object ends
+    /// before them.
     pub(super) fn peek(&self, len: u64) -> Result<&[u8], ParseError> {
         if len > self.size - self.cursor {
             return Err(InspectError::damaged("it ends in the middle of its header").into());

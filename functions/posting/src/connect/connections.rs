@@ -1,5 +1,5 @@
-//! What connecting and disconnecting need, with its parameters, and the first step of connecting: it stores an
-//! authorization request, and returns the link to TikTok's page.
+//! The use case [`Connections`], its settings, and the first step of connecting an account: it stores an authorization
+//! request, and returns the link to TikTok's page.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::dependencies::Dependencies;
 use crate::invocation::Instruments;
 use crate::open_posts::OpenPosts;
 
-/// What the operator configures about connecting accounts.
+/// The settings for connecting accounts, from environment variables of `api` that `template.yaml` sets.
 #[derive(Debug, Clone)]
 pub struct ConnectConfig {
     /// `AUTHORIZATION_REQUESTS_TABLE`: the table of authorization requests.
@@ -31,14 +31,15 @@ pub struct ConnectConfig {
 }
 
 impl ConnectConfig {
-    /// Reads the parameters.
+    /// Parses the settings.
     ///
     /// # Errors
     /// Names the first variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let host = variable("TIKTOK_AUTHORIZE_URL").unwrap_or_else(|| AUTHORIZE_HOST.to_owned());
         let redirect = required(&variable, "REDIRECT_URL")?;
-        // The page is checked with a valid redirect URL first, so that the error names the variable that is wrong.
+        // `AuthorizeUrl::new` checks both URLs. The page is checked with a valid redirect URL first, so that the error
+        // names the wrong variable.
         let valid = "https://example.com/oauth/callback";
         parsed("TIKTOK_AUTHORIZE_URL", &host, |host| AuthorizeUrl::new(host, valid))?;
         let page = parsed("REDIRECT_URL", &redirect, |uri| AuthorizeUrl::new(&host, uri))?;
@@ -48,8 +49,8 @@ impl ConnectConfig {
     }
 }
 
-/// The link to TikTok's page. It is a secret until it was used: a person who opens it can connect their own TikTok
-/// user.
+/// The link to TikTok's page. It is a secret until it was used: a person who opens it can connect their own TikTok user
+/// as the account.
 #[derive(Clone)]
 pub struct AuthorizationLink {
     /// The link.
@@ -98,7 +99,7 @@ impl Connections {
         Ok(AppCredentials::new(secret.client_key, secret.client_secret))
     }
 
-    /// Starts the authorization of the user who is, or will be, an account.
+    /// Starts the authorization of a TikTok user for an account, which may be new or connected already.
     ///
     /// # Errors
     /// No request was stored.

@@ -14,20 +14,20 @@ use super::connections::Connections;
 use super::error::ConnectError;
 use crate::compare_and_swap::{Change, update};
 
-/// How long TikTok has to revoke the authorization.
+/// The timeout for the revocation, with a token refresh if one is needed. The tokens are deleted after it in any case.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Why the account's posts wait, as the account shows it.
-const WHY: &str = "its operator disconnected it";
+const DISCONNECTED_WHY: &str = "its operator disconnected it";
 
-/// What came of the revocation of an authorization.
+/// The result of the revocation of an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
     /// TikTok revoked it.
     Revoked,
-    /// The account had none.
+    /// The account had no tokens.
     NotNeeded,
-    /// It may still exist, though Dropcast has no tokens for it. The user can remove the app in TikTok's settings.
-    /// The text says why, for people.
+    /// The authorization may still exist, though Dropcast has no tokens for it. The user can remove the app in TikTok's
+    /// settings. The text says why it was not revoked, for people.
     Failed(String),
 }
 
@@ -36,7 +36,7 @@ pub enum Revocation {
 pub struct Disconnected {
     /// The account, without tokens.
     pub account: Account,
-    /// What came of the revocation.
+    /// The result of the revocation.
     pub revocation: Revocation,
 }
 
@@ -65,7 +65,7 @@ impl Connections {
                 if account.tokens.is_forgotten() {
                     return Ok(Change::Stop(account));
                 }
-                let disconnected = account.value.clone().disconnected(WHY, self.instruments.now());
+                let disconnected = account.value.clone().disconnected(DISCONNECTED_WHY, self.instruments.now());
                 Ok(Change::Save((account, disconnected)))
             },
             |(account, next): (Versioned<Account>, Account)| self.accounts.save(account, next, self.instruments.now()),
@@ -75,7 +75,8 @@ impl Connections {
         Ok(Disconnected { account, revocation })
     }
 
-    /// Asks TikTok to revoke the authorization. That needs a valid access token, so an expired one is refreshed first.
+    /// Asks TikTok to revoke the authorization. TikTok requires a valid access token, so an expired one is refreshed
+    /// first. The new pair is not stored, since the account's tokens are deleted in any case.
     async fn revoke(&self, account: &Versioned<Account>) -> Result<(), String> {
         let app = self.app_credentials().await.map_err(|error| error_chain(&error))?;
         let open = async |purpose, token| {

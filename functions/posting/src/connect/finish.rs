@@ -16,7 +16,7 @@ use super::connections::Connections;
 use super::error::ConnectError;
 use crate::compare_and_swap::{Change, unless_conflict, update};
 
-/// How long TikTok has to return the names of the user: an account is connected without its names too.
+/// The timeout for the user's names. An account is connected without them too.
 const NAMES_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// An account that was just connected.
@@ -24,7 +24,7 @@ const NAMES_TIMEOUT: Duration = Duration::from_secs(6);
 pub struct Connected {
     /// The account.
     pub account: Account,
-    /// How many of its posts waited for this and resume now.
+    /// How many of its posts waited for the connection and resume now.
     pub resumed: u32,
 }
 
@@ -32,7 +32,8 @@ impl Connections {
     /// Processes the response that TikTok's page sent through the user's browser.
     ///
     /// # Errors
-    /// No account was connected or changed. The request is closed, unless its state was not that of an open request.
+    /// No account was connected or changed. The request is closed and cannot be used again, if the response's state
+    /// belonged to an open request and the response had a decision.
     pub async fn finish(
         &self,
         response: AuthorizationResponse,
@@ -70,7 +71,7 @@ impl Connections {
         Ok(Connected { account, resumed: u32::try_from(resumed).unwrap_or(u32::MAX) })
     }
 
-    /// Closes the request, so that no other response to it counts.
+    /// Closes the request with this state. A second response with the same state is then rejected.
     async fn close_request(&self, state: &AuthorizationState) -> Result<AuthorizationRequest, ConnectError> {
         let now = self.instruments.now();
         let request = self.requests.get(&state.fingerprint()).await?.ok_or(ConnectError::StateNotFound)?;
@@ -114,8 +115,8 @@ impl Connections {
         Ok(None)
     }
 
-    /// Revokes a grant that was not stored. If the user has an account, nothing is revoked, because that would end an
-    /// authorization that is in use.
+    /// Revokes a grant that was not stored. If the user has an account, nothing is revoked, because that could end the
+    /// authorization that the account uses.
     async fn revoke_unused(&self, app: &AppCredentials, grant: &TokenResponse) {
         let revoked = match self.accounts.aliases_of(&grant.open_id).await {
             Ok(aliases) if aliases.is_empty() => {
@@ -129,7 +130,8 @@ impl Connections {
         }
     }
 
-    /// Stores the grant before it is used, also if another writer has changed the account meanwhile.
+    /// Stores the grant before it is used. If another writer has changed the account meanwhile, the grant is checked
+    /// against it and stored again.
     async fn store(
         &self,
         request: &AuthorizationRequest,
@@ -188,6 +190,7 @@ impl Connections {
     }
 }
 
+/// Tells whether the TikTok user who authorized is the one that is expected.
 fn is_expected(expected: &ExpectedUser, grant: &TokenResponse) -> bool {
     match expected {
         ExpectedUser::Anybody => true,
@@ -195,7 +198,7 @@ fn is_expected(expected: &ExpectedUser, grant: &TokenResponse) -> bool {
     }
 }
 
-/// Adds the user's names. If the user lacks the user name, and the scopes allow it, TikTok is asked for the creator too.
+/// Adds the user's names. If TikTok returns no user name, and the scopes allow it, TikTok is asked for the creator too.
 async fn with_names(tiktok: &TikTok, grant: &TokenResponse, account: Account) -> Account {
     let (mut username, mut display_name) = (None, None);
     match tiktok.user(&grant.access, &grant.scopes).await {

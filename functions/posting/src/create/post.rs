@@ -1,4 +1,4 @@
-//! Creates a post of an object in the intake bucket.
+//! Creates a post of an object that is in the intake bucket already, for an API request.
 
 use std::sync::Arc;
 
@@ -31,7 +31,8 @@ from_dependencies! {
 
 impl CreatePost {
     /// Creates a post from a JSON request: one for each version of an object, or one for each idempotency key. A
-    /// version that was dropped, or uploaded for a post, already is a post, and the key does not make it another one.
+    /// version that was dropped, or uploaded for a post, is a post already, and no idempotency key makes another post
+    /// of it.
     ///
     /// # Errors
     /// No post was created.
@@ -53,7 +54,7 @@ impl CreatePost {
         let account = existing_account(&self.accounts, form.account, &self.config.default_account).await?;
         let (source, size) = self.find_object(intake, form.key, form.version_id).await?;
         let id = match DropKey::parse(&source.key) {
-            // S3's event posts this object too, under the id that follows from the object.
+            // S3's event creates a post of this object too, with this id. Another id would post the video twice.
             DropKey::Video { .. } => source.post_id(),
             DropKey::Upload { post } => return Err(CreateError::Exists(post)),
             DropKey::Sidecar | DropKey::Ignored(_) => requested_id.clone().unwrap_or_else(|| source.post_id()),

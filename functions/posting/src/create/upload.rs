@@ -1,7 +1,8 @@
 //! Creates a post whose video the caller uploads, and the presigned URLs for the upload.
 //!
-//! A video is uploaded by one PUT, or in parts if it is large. A part can be sent again on its own. When the caller
-//! completes a multipart upload, the bucket is asked which parts it has, so the caller need not keep S3's `ETag`s.
+//! A video is uploaded by one PUT, or, if it is large, in parts by an S3 multipart upload. A part can be sent again on
+//! its own. When the caller completes a multipart upload, Dropcast asks S3 which parts it has, so the caller need not
+//! keep S3's `ETag`s.
 
 use std::sync::Arc;
 
@@ -21,12 +22,11 @@ use crate::config::Config;
 use crate::invocation::Instruments;
 use crate::state_recorder::record_received;
 
-/// The largest video that is uploaded by one PUT, in bytes. A connection that fails during a larger video would lose
-/// too much.
+/// The largest video that is uploaded by one PUT: 100 MB. With a larger one, a failed connection would lose too much.
 const MAX_SINGLE_PUT: u64 = 100_000_000;
-/// The size of a part, in bytes; the last one has the rest.
+/// The size of a part: 64 MiB. The last part has the rest.
 const PART_SIZE: u64 = 64 * 1024 * 1024;
-/// The media types that TikTok takes.
+/// The media types that TikTok accepts. `CreateError::ContentType` names them too.
 const CONTENT_TYPES: [&str; 3] = ["video/mp4", "video/quicktime", "video/webm"];
 
 /// A post that waits for its video.
@@ -86,7 +86,8 @@ impl CreateUpload {
     /// the request has no idempotency key.
     ///
     /// # Errors
-    /// No URL was handed out. The post exists if its URLs could not be presigned; the same request returns them later.
+    /// No URL was returned. If only presigning failed, the post exists, and the same request with its idempotency key
+    /// returns the URLs later.
     pub async fn create(
         &self,
         intake: &Intake,
@@ -144,8 +145,8 @@ impl CreateUpload {
         }
     }
 
-    /// Presigns the URLs of a post that waits for its video. All URLs of a post expire when the first ones do, however
-    /// often the request is repeated.
+    /// Presigns the URLs of a post that waits for its video. They are signed as of the post's creation, so the URLs of
+    /// a repeated request expire at the same time as the first ones.
     async fn presign(&self, post: &Post, content_type: String) -> Result<Option<UploadTarget>, CreateError> {
         let until = post.upload_until().filter(|until| *until > self.instruments.now());
         let Some(until) = until else { return Ok(None) };
@@ -166,8 +167,8 @@ impl CreateUpload {
         Ok(Some(UploadTarget::Parts { parts, until }))
     }
 
-    /// Completes the multipart upload of a post's video. S3's event then reports the object as for any upload. A
-    /// completed upload stays as it is.
+    /// Completes the multipart upload of a post's video. S3's event then reports the object, as for any upload. For an
+    /// upload that was completed already, returns the post.
     ///
     /// # Errors
     /// With [`CreateError::PartsMissing`] the caller can still send the parts.
@@ -179,6 +180,7 @@ impl CreateUpload {
             return if post.source.version.is_known() { Ok(post) } else { Err(not_multipart) };
         }
         let (bucket, key) = (&post.source.bucket, &post.source.key);
+        // `None`: S3 no longer knows the multipart upload, because it was completed or aborted.
         let Some(uploaded) = self.objects.parts(bucket, key, upload).await? else { return Ok(post) };
         let expected: Vec<_> = split(post.bytes.unwrap_or_default()).collect();
         let missing = missing_parts(&expected, &uploaded);

@@ -134,27 +134,29 @@ fn upload_that_never_came_counts_as_upload_expired() {
     assert_eq!(dimensions(&measurement), [("State", "failed"), ("Reason", "upload_expired")]);
 }
 
-/// The metrics of our namespace that the template names.
-fn metrics_in_template() -> BTreeSet<&'static str> {
-    let template = include_str!("../../../../template.yaml");
-    let mentions = template.split("Dropcast/${AWS::StackName}").skip(1);
-    mentions
-        .filter_map(|rest| {
-            ["\", \"", "MetricName: ", "MetricName=\\\""]
-                .iter()
-                .filter_map(|before| {
-                    let at = rest.find(before)?;
-                    Some((at, rest[at + before.len()..].split(|c: char| !c.is_ascii_alphabetic()).next()?))
-                })
-                .min()
-                .filter(|(at, _)| *at < 40)
-                .map(|(_, name)| name)
-        })
-        .collect()
+/// The metrics of our namespace that the template names: in its alarms, and in the graphs and searches of its dashboard.
+fn metrics_in_template() -> BTreeSet<String> {
+    let template: yaml_serde::Value = yaml_serde::from_str(include_str!("../../../../template.yaml")).unwrap();
+    let namespace: yaml_serde::Value = yaml_serde::from_str("!Sub Dropcast/${AWS::StackName}").unwrap();
+    let resources = template["Resources"].as_mapping().unwrap().values();
+    let alarms = resources.map(|resource| &resource["Properties"]).filter(|alarm| alarm["Namespace"] == namespace);
+    let mut names: BTreeSet<_> = alarms.map(|alarm| alarm["MetricName"].as_str().unwrap().to_owned()).collect();
+
+    let body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"].as_str().unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(body).unwrap();
+    let widgets = dashboard["widgets"].as_array().unwrap().iter();
+    for metric in widgets.filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten() {
+        if metric[0] == namespace.as_str().unwrap() {
+            names.insert(metric[1].as_str().unwrap().to_owned());
+        }
+        let search = metric[0]["expression"].as_str().and_then(|search| search.split("MetricName=\"").nth(1));
+        names.extend(search.and_then(|rest| rest.split('"').next()).map(str::to_owned));
+    }
+    names
 }
 
 #[test]
 fn template_names_exactly_the_measured_metrics() {
-    let measured: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name_and_unit().0).collect();
+    let measured: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name_and_unit().0.to_owned()).collect();
     assert_eq!(metrics_in_template(), measured);
 }

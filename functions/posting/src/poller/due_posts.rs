@@ -1,4 +1,7 @@
-//! Works on one due post, in two steps: first what needs no call to TikTok, then the poll. Also counts the outcomes.
+//! Processes one due post in two steps, and counts the outcomes.
+//!
+//! The first step makes no call to TikTok: it wakes a worker, expires the post, or decides that TikTok is polled. The
+//! second step polls TikTok. After the worker's deadline a post is skipped and stays due.
 
 use std::time::Duration;
 
@@ -15,24 +18,25 @@ use crate::invocation::{Instruments, Worker};
 use crate::limited_calls::LimitedCalls;
 use crate::state_recorder::{StateRecorder, span_of};
 
-/// How long a post for which a worker was woken is not due again, unless its state changes.
+/// When a post is due again after a worker was woken for it, unless its state changes before.
 const WAKE_INTERVAL: Duration = Duration::from_mins(5);
-/// How long a post has been due when it is overdue: a few runs of the poller by the default schedule. With a slower
-/// schedule many posts are overdue, which costs a write for each poll.
+/// A post that has been due for longer than this is overdue: several runs of the poller have not finished it, by the
+/// default schedule of one run a minute (`StatusSchedule` in `template.yaml`). With a slower schedule many posts are
+/// overdue, which costs an additional write for each poll.
 const OVERDUE_AFTER: Duration = Duration::from_mins(5);
-/// How long an overdue post is postponed before it is polled.
+/// How long an overdue post is postponed before it is polled. The poll's result overwrites this wait.
 const POSTPONE_WAIT: Duration = Duration::from_mins(15);
 
 /// A post after the first step.
 pub(super) struct FirstStep {
     id: PostId,
-    /// How long the post had been due.
+    /// How long the post had been due; zero if it could not be read.
     pub(super) waited: Duration,
     remaining: Remaining,
 }
 
 impl FirstStep {
-    /// Tells whether TikTok is still to be polled.
+    /// Tells whether the second step polls TikTok.
     pub(super) fn polls(&self) -> bool {
         matches!(self.remaining, Remaining::Poll(_))
     }
@@ -57,7 +61,7 @@ from_dependencies! {
 }
 
 impl DuePosts {
-    /// Works on a post, unless the deadline is reached.
+    /// Takes both steps for a post, unless the deadline is reached.
     pub(super) async fn work(&self, id: PostId, worker: &Worker) -> DueSummary {
         if self.instruments.now() >= worker.deadline {
             return DueSummary::of(PollOutcome::Skipped, Duration::ZERO);
@@ -72,7 +76,7 @@ impl DuePosts {
         FirstStep { remaining: logged(&id, done, Remaining::Nothing(PollOutcome::Failed)), id, waited }
     }
 
-    /// Polls TikTok, if that is left to do and the deadline is not reached.
+    /// Polls TikTok, if the first step decided so and the deadline is not reached.
     pub(super) async fn second_step(&self, first: FirstStep, worker: &Worker) -> DueSummary {
         let outcome = match first.remaining {
             Remaining::Poll(_) if self.instruments.now() >= worker.deadline => PollOutcome::Skipped,
@@ -107,8 +111,8 @@ impl DuePosts {
         }
     }
 
-    /// Postpones an overdue post before it is polled. The poll's result overwrites the new due time. If the poll kills
-    /// the run, the next run finds the post behind all others.
+    /// Postpones an overdue post before it is polled. This must be stored first: if the poll kills the run, the next
+    /// run finds the post behind all others. The poll's result overwrites the new due time.
     async fn postpone(&self, post: Versioned<Post>) -> Result<Remaining, StoreError> {
         let now = self.instruments.now();
         let postponed = post.value.clone().postpone_poll(POSTPONE_WAIT, now);
@@ -119,7 +123,7 @@ impl DuePosts {
         Ok(Remaining::Poll(Box::new(post)))
     }
 
-    /// Fails a post whose video was never uploaded. No other held post is due.
+    /// Fails a post whose video was never uploaded. A post held for another reason has no due time.
     async fn expire(&self, post: Versioned<Post>) -> Result<PollOutcome, StoreError> {
         let now = self.instruments.now();
         let Ok(failed) = post.value.clone().expire_upload(now) else { return Ok(PollOutcome::Skipped) };
@@ -129,6 +133,7 @@ impl DuePosts {
         Ok(PollOutcome::Expired)
     }
 
+    /// Wakes a worker, and only then stores the new due time: after a crash between the two, the post is still due.
     async fn wake(&self, post: Versioned<Post>) -> Result<PollOutcome, StoreError> {
         let (id, now) = (post.id.clone(), self.instruments.now());
         if let Err(error) = self.wake_queue.wake(&id).await {
@@ -142,10 +147,10 @@ impl DuePosts {
     }
 }
 
-/// Logs the error of a step that failed, and returns `failed` for it.
+/// Returns the result of a step. If the step failed, logs its error and returns `failed`.
 fn logged<T>(id: &PostId, done: Result<T, StoreError>, failed: T) -> T {
     done.unwrap_or_else(|error| {
-        tracing::error!(post.id = %id, error = error_chain(&error), "due post not worked on: it stays due");
+        tracing::error!(post.id = %id, error = error_chain(&error), "due post not processed: it stays due");
         failed
     })
 }
@@ -159,7 +164,7 @@ pub struct DueSummary {
     pub woken: u32,
     /// Posts that failed because their video was never uploaded.
     pub expired: u32,
-    /// Posts that had moved on already, or for which no time was left.
+    /// Posts that another writer had changed already, or that were not reached before the deadline.
     pub skipped: u32,
     /// Posts that could not be read or written; they stay due.
     pub failed: u32,
@@ -192,6 +197,7 @@ impl DueSummary {
         summary
     }
 
+    /// The number of posts for the metric `DuePosts`: without skipped and expired ones.
     pub(super) fn found(&self) -> u32 {
         self.polled + self.woken + self.failed
     }

@@ -1,13 +1,14 @@
-//! Overdue posts: due for so long that earlier runs must have died before they finished with them.
+//! Processes overdue posts: posts due for so long that earlier runs probably died before they finished them.
 //!
-//! As long as runs do not die, no post is overdue, and nothing here costs a call. If runs die, the posts at the front
-//! of the shards become overdue after some minutes. Then:
+//! If no run dies, no post is overdue, and this module makes no call. If runs die, the posts at the front of the shards
+//! become overdue after some minutes (`OVERDUE_AFTER` in `due_posts.rs`). Then:
 //!
 //! - An overdue post is postponed before it is polled. If the poll kills the run, the next run finds the post behind
-//!   all others. A post that kills each run thus kills one now and then, and the others are worked on in between.
-//! - The first post of every shard comes first. All of them take their first step, which ends with a write or a
-//!   wake-up. Then TikTok is polled about the post that has waited longest, alone, and after that about the others. So
-//!   a run that dies within a few dozen calls has still moved some posts to the back and finished one.
+//!   all others. A post that kills every run that polls it then kills one run in a while, and the runs in between
+//!   process the other posts.
+//! - The run begins with the first post of every shard. All these posts take their first step, which ends with a write
+//!   or a wake-up. Then the run polls TikTok about the post that has waited longest, alone, and after that about the
+//!   others. A run that dies within a few dozen calls has still moved some posts to the back, and finished one.
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use storage::{DuePage, Shard};
 use super::due_posts::{DuePosts, DueSummary, is_overdue};
 use crate::invocation::Worker;
 
-/// Works on the overdue posts at the front of the shards, and removes them from the pages.
+/// Processes the first post of each shard's page if it is overdue, and removes it from the page.
 pub(super) async fn work_overdue(
     due_posts: &DuePosts,
     pages: &mut [(Shard, DuePage)],
@@ -28,6 +29,7 @@ pub(super) async fn work_overdue(
     let concurrency = fronts.len().max(1);
     let first_steps = stream::iter(fronts).map(|id| due_posts.first_step(id)).buffer_unordered(concurrency);
     let mut first_steps: Vec<_> = first_steps.collect().await;
+    // The last one is the post to be polled that has waited longest.
     first_steps.sort_by_key(|step| (step.polls(), step.waited));
     let summary = match first_steps.pop() {
         Some(longest) => due_posts.second_step(longest, worker).await,

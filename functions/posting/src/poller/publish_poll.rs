@@ -1,4 +1,4 @@
-//! Polls TikTok about a publish and applies its report. TikTok's webhooks ([`crate::webhooks`]) bring the same news.
+//! Polls TikTok about a publish and applies its report, as [`crate::webhooks`] applies TikTok's webhooks.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::exit::Exit;
 use crate::invocation::Worker;
 use crate::links::{COVER_SCOPE, with_links};
 
-/// TikTok's codes for a publish about which it will not answer any more.
+/// TikTok's error codes for a publish whose status it will not report any more.
 const PUBLISH_LOST: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
-/// The wait after TikTok refused to answer.
+/// The wait after TikTok refused a poll with any other code.
 const REFUSED_WAIT: Duration = Duration::from_mins(15);
-/// The minimum wait after a poll that failed.
+/// The minimum wait after a poll that failed temporarily.
 const MIN_WAIT: Duration = Duration::from_secs(15);
 
 impl DuePosts {
-    /// Asks TikTok for the status of a post's publish, and stores what follows.
+    /// Asks TikTok for the status of a post's publish, and stores the post's next state.
     ///
     /// # Errors
     /// The database could not be written; the post stays due.
@@ -57,7 +57,8 @@ impl DuePosts {
                     Err(_) => return Ok(None),
                 }
             }
-            // Final states stay. If the outcome is open, it stays unknown, and only a person can find out.
+            // `publish_lost` keeps a final state. Otherwise the post fails with an unknown outcome: the video may be
+            // posted, and only a person can find out.
             Err(Exit::Fail(failure)) if PUBLISH_LOST.contains(&failure.reason.code()) => {
                 let advice = Reason::UploadUnconfirmed.advice().to_owned();
                 post.publish_lost(Failure { advice, ..failure }, now)
@@ -80,7 +81,7 @@ impl DuePosts {
         }))
     }
 
-    /// Adds the links of a published post, as far as its account lets us find them.
+    /// Adds the links of a published post, as far as its account's scopes allow.
     async fn find_links(&self, post: Post, worker: &Worker) -> Post {
         let PostState::Published { video_ids, links, .. } = &post.state else { return post };
         let Some(video) = video_ids.first() else { return post };

@@ -22,7 +22,7 @@ use crate::compare_and_swap::{Change, unless_conflict, update};
 use crate::exit::Exit;
 use crate::measure::Measurement;
 
-/// How often a call that stores a new pair is tried: twenty seconds in all.
+/// How often a call that stores a new pair is tried. The pauses between the tries take 18 s in all.
 const STORE_TRIES: u32 = 10;
 /// The pause between two tries.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
@@ -54,8 +54,8 @@ impl Tokens {
         }
     }
 
-    /// Collects what a refresh needs, and proves that the key can seal. After TikTok has rotated the pair, nothing may
-    /// fail that could have failed before.
+    /// Collects what a refresh needs, and seals a token to prove that the KMS key can seal. After TikTok has rotated
+    /// the pair, a failure to seal would lose the new pair, so such a failure must show before.
     async fn prepare(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Exit> {
         let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
         let token = self.cipher.open(&context, &account.tokens.refresh).await?;
@@ -64,8 +64,8 @@ impl Tokens {
         Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(token)))
     }
 
-    /// Stores a new pair, and only then returns its access token. The pair is not dropped because another worker
-    /// changed the account meanwhile, nor for a temporary error.
+    /// Stores a new pair, and only then returns its access token. The write is repeated if another worker changed the
+    /// account meanwhile, and after a temporary error: without this pair the account must be connected again.
     async fn store_grant(&self, account: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
         let now = self.instruments.now();
         let alias = &account.alias.clone();
@@ -121,14 +121,14 @@ impl Tokens {
         Err(Exit::needs_reconnect(why))
     }
 
-    /// Releases the lock after a refresh that did not happen. The next call retries it; for an idle account, `renewal`
-    /// does so after a while.
+    /// Releases the lock after a refresh that did not happen. The next call that needs a token retries the refresh; for
+    /// an idle account `renewal` retries it within an hour.
     async fn unlock(&self, account: Versioned<Account>) {
         let now = self.instruments.now();
         let tokens = account.tokens.clone().renewed_later(now);
         let unlocked = Account { refreshing: None, tokens, ..account.value.clone() };
         if let Err(error) = self.accounts.save(account, unlocked, now).await {
-            tracing::warn!(error = error_chain(&error), "refresh lock not released: it expires by itself");
+            tracing::warn!(error = error_chain(&error), "refresh lock not released: it expires within 90 s");
         }
     }
 
@@ -143,8 +143,8 @@ impl Tokens {
         Ok(OpenedToken { token: AccessToken::new(self.cipher.open(&context, &sealed).await?), sealed })
     }
 
-    /// Marks an account as to be connected again. If another worker has changed the account since, nothing is marked:
-    /// TikTok's next refusal will mark it.
+    /// Marks an account as to be connected again. After a conflict it is not marked: the change may be a new pair, and
+    /// if not, TikTok's next refusal marks the account.
     pub(super) async fn mark_authorization_lost(
         &self,
         account: Versioned<Account>,
@@ -167,7 +167,7 @@ enum Stored {
     OtherPair,
 }
 
-/// Makes a call to AWS, again while its errors are temporary, at most [`STORE_TRIES`] times.
+/// Makes a call to AWS, and repeats it while its errors are temporary, at most [`STORE_TRIES`] times in all.
 async fn retry<T, E: std::error::Error, Answer: Future<Output = Result<T, E>>>(
     alias: &Alias,
     mut call: impl FnMut() -> Answer,
@@ -194,7 +194,7 @@ fn disposition(error: &SaveError) -> Disposition {
     }
 }
 
-/// The account with a new pair, connected and unlocked. A grant without a list of scopes has lost none.
+/// The account with a new pair, connected and unlocked. If the grant lists no scopes, the account keeps its scopes.
 fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Account {
     let scopes = if grant.scopes.is_empty() { account.scopes.clone() } else { grant.scopes.clone() };
     let (tokens, connection) = (tokens.clone(), Connection::Connected);

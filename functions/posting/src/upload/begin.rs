@@ -1,4 +1,5 @@
-//! Begins an upload: checks everything, asks TikTok for an upload ticket, and stores it before the first byte is sent.
+//! Begins an upload: checks the post and the limits, asks TikTok for a ticket (publish id and upload URL), and stores
+//! it before the first byte is sent.
 //!
 //! If the worker dies between TikTok's answer and the write, TikTok knows an upload without bytes, which publishes
 //! nothing. The next worker begins another one. That costs one of the account's uploads, and never makes a second post.
@@ -47,6 +48,7 @@ impl UploadStarter {
         let now = self.instruments.now();
         ThroughputEstimate::default().check_room(plan.chunk_size(), leased.worker(), now)?;
         let read_ahead = || self.objects.read_ahead(&post.source, size.bytes(), self.config.window);
+        // The first bytes are read from S3 while TikTok is asked.
         session.video.get_or_insert_with(read_ahead).begin(0);
         let begun = match self.call_tiktok(leased, (&account, limits), settings.clone(), &facts, plan).await {
             Ok(begun) => begun,
@@ -81,7 +83,7 @@ impl UploadStarter {
             title = settings.title.as_str(), privacy_level = settings.privacy_level.as_str(), mode = ?settings.mode,
             chunks = plan.count(), "video checked: asking TikTok for an upload"
         );
-        // The URL is valid for an hour. The hour is counted from before the call, which is the earliest possible start.
+        // The URL is valid for an hour, which begins during the call. It is counted from before the call, to be safe.
         let issued_at = self.instruments.now();
         let ticket = self.calls.begin_upload((leased.post(), &settings, &plan), limits, &mut bearer).await?;
         let context = EncryptionContext::new(Purpose::UploadUrl, &account.alias);
@@ -91,7 +93,7 @@ impl UploadStarter {
         Ok((settings, upload, ticket.upload_url))
     }
 
-    /// Checks the video and the settings against what TikTok allows. For a direct post, TikTok is asked for the
+    /// Checks the video and the settings against TikTok's limits. For a direct post, TikTok is asked for the
     /// creator's own limits.
     async fn check_creator(
         &self,

@@ -18,15 +18,15 @@ use crate::invocation::Instruments;
 use crate::state_recorder::StateRecorder;
 use crate::tokens::Tokens;
 
-/// How long a post waits after a bug.
+/// How long a post is deferred after a bug in Dropcast ([`Exit::Bug`]).
 const BUG_WAIT: Duration = Duration::from_mins(5);
 
-/// What came of a worker's attempt at a post.
+/// The result of a worker's attempt at a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkOutcome {
     /// There is no such post.
     NotFound,
-    /// The post cannot be worked on now: the message was a duplicate, or early.
+    /// The post cannot be claimed now: the message was a duplicate, or early.
     NotClaimable(NotClaimable),
     /// Another worker has the post now.
     LeaseLost,
@@ -42,6 +42,8 @@ from_dependencies! {
 }
 
 impl Conclusion {
+    /// Stores the post's next state, records it, and wakes workers: for this post after [`Exit::Yield`], and for
+    /// the next post of the account's queue if this one has left it.
     pub(super) async fn conclude(&self, mut leased: LeasedPost<'_>, exit: Exit) -> Result<WorkOutcome, StoreError> {
         let post = leased.post().clone();
         let yielded = matches!(exit, Exit::Yield);
@@ -57,6 +59,7 @@ impl Conclusion {
         match stored {
             Ok(()) => {}
             Err(Exit::Store(error)) => return Err(error),
+            // `next_state` and `save` return no other exit than `Store` and `LeaseLost`.
             Err(_) => {
                 tracing::warn!(post.id = %leased.post().id, "lease lost: another worker has the post");
                 return Ok(WorkOutcome::LeaseLost);
@@ -64,6 +67,7 @@ impl Conclusion {
         }
         let post = leased.post();
         let wake = async {
+            // A report can end the post, so its reservation is released too.
             if reported {
                 self.queue.after_transition(post).await;
             } else if was_queued {
@@ -83,7 +87,7 @@ fn next_state(post: Post, exit: Exit, now: Timestamp) -> Result<Post, Exit> {
     let fallback = post.clone();
     let next = match exit {
         Exit::LeaseLost | Exit::Store(_) => return Err(exit),
-        // TikTok may have every byte, so the post does not fail before TikTok says so.
+        // TikTok may have every byte. A failed post can be retried, which could post the video twice: TikTok is asked.
         Exit::Fail(failure) if post.upload().is_some_and(Upload::may_be_complete) => {
             tracing::warn!(post.id = %post.id, why = %failure, "the video may be posted all the same: TikTok is polled");
             post.sent(SentReceipt::Unconfirmed { why: failure.message }, now)
@@ -110,15 +114,14 @@ fn next_state(post: Post, exit: Exit, now: Timestamp) -> Result<Post, Exit> {
         Exit::Reported(report) => post.apply_report(&report, now),
         Exit::Bug(error) => Err(error),
     };
-    // A state that does not allow its step is a bug in Dropcast. The post is deferred, so it is not lost, and the log
-    // has what a developer needs.
+    // The post's state does not allow the step: a bug in Dropcast. It is logged, and the post is not lost.
     Ok(next.unwrap_or_else(|error| {
         tracing::error!(post.id = %fallback.id, error = %error, "bug in Dropcast: the post is deferred");
         fallback.clone().defer(Reason::InternalFault, &error.to_string(), BUG_WAIT, now).unwrap_or(fallback)
     }))
 }
 
-/// How many times in a row the post is now deferred for this reason.
+/// How many times in a row the post was deferred for this reason, with this deferral.
 fn deferral_count(post: &Post, reason: &Reason) -> u32 {
     match &post.state {
         PostState::Uploading { deferral: Some(deferral), .. } if deferral.reason == *reason => deferral.count + 1,

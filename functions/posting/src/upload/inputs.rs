@@ -17,7 +17,7 @@ use super::begin::UploadStarter;
 use super::options::{load_sidecar, resolve_settings};
 use crate::exit::Exit;
 
-/// How many uploads one post may begin before it fails and a person must look.
+/// How many uploads one post may begin before it fails, so that a person looks at it.
 const MAX_INITS: u32 = 12;
 
 /// What decides how a post is uploaded.
@@ -26,7 +26,7 @@ pub(super) struct UploadInputs {
     pub(super) settings: Settings,
     pub(super) facts: VideoFacts,
     pub(super) size: VideoSize,
-    /// The account's queue up to the post.
+    /// The account's queue: the posts that were dropped before this one, or at the same time.
     pub(super) queue: Vec<QueueEntry>,
 }
 
@@ -56,6 +56,7 @@ impl UploadStarter {
             return Err(Exit::fail(Reason::UploadAttemptsExhausted, message));
         }
         check_scope(&account, settings.mode)?;
+        // The header that was read early counts only if the size from the event is the object's.
         let facts = match header.filter(|_| post.bytes == Some(size.bytes())) {
             Some(header) => header?,
             None => inspect(&self.objects, &post.source, size.bytes()).await?,
@@ -63,8 +64,8 @@ impl UploadStarter {
         Ok(UploadInputs { account, settings, facts, size, queue: queue? })
     }
 
-    /// Reads the header if the event told the video's size. An earlier worker's facts are still valid, since the source
-    /// is pinned to a version.
+    /// Returns the facts of the video's header while its size is not confirmed yet. An earlier worker's facts are still
+    /// valid, since the source is pinned to a version. Otherwise the header is read if the S3 event stated the size.
     async fn inspect_early(&self, post: &Post) -> Option<Result<VideoFacts, Exit>> {
         match (&post.video, post.bytes) {
             (Some(facts), _) => Some(Ok(facts.clone())),
@@ -80,7 +81,8 @@ fn check_scope(account: &Account, mode: Mode) -> Result<(), Exit> {
         return Ok(());
     }
     let message = format!("the account \"{}\" has not granted {scope}", account.alias);
-    // An authorization requests the scopes of the account's own mode, and those that the stack names.
+    // An authorization requests the scope of the account's own mode and the stack's `ConnectScopes`. If this post
+    // has another mode, connecting again helps only after one of these changes.
     let advice = "Make this mode the account's own, or name the scope in the stack's ConnectScopes; then connect the \
                   account again, allow it on TikTok's page, and drop the video again.";
     Err(Exit::Fail(Failure::new(Reason::parse("scope_not_authorized"), message, advice)))

@@ -1,9 +1,9 @@
-//! A claimed post: what the worker read, and the right to write it.
+//! A claimed post: the post as it was stored last, and the lease that lets this worker write it.
 //!
-//! A change on which the next step depends is [saved](LeasedPost::save) at once. Progress that the next step does not
-//! depend on is a [checkpoint](LeasedPost::checkpoint): the next write stores it, at the latest the write beside the
-//! next [piece of work](LeasedPost::run_renewing) that lasts longer than [`CHECKPOINT_INTERVAL`] since the last write.
-//! Work is not finished before its write is, so writes of a post never overlap, and none is forgotten.
+//! A change on which the next step depends is [saved](LeasedPost::save) at once. Progress on which no step depends is a
+//! [checkpoint](LeasedPost::checkpoint), which the next write stores. During a chunk,
+//! [`run_renewing`](LeasedPost::run_renewing) makes this write once the last one is [`CHECKPOINT_INTERVAL`] old. It
+//! returns only after the write has finished, so writes of a post never overlap, and none is forgotten.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use storage::{Posts, Versioned};
 use crate::exit::Exit;
 use crate::invocation::{Instruments, Worker};
 
-/// The age at which a lease is renewed. The rest of the lease's term must be enough for what can happen between two
-/// chunks: a wait, and a question to TikTok.
+/// The age at which a lease is renewed. The rest of `LEASE_TERM` must be enough for the time between two chunks, in
+/// which the lease is not renewed: a wait of at most `send::MAX_WAIT`, and a call to TikTok.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(40);
 
 /// The minimum time between two writes that only store an offset. Writing more often costs more than it saves: the next
-/// worker asks TikTok for its offset, and if TikTok does not tell, it sends again at most the bytes of this time.
+/// worker asks TikTok for its offset. If TikTok does not state it, that worker sends the bytes of this time again.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A claimed post. Each write is conditional on the previous one; after a failed write no other can succeed.
@@ -63,6 +63,7 @@ impl<'a> LeasedPost<'a> {
         self.worker
     }
 
+    /// Stores the post and renews the lease. Fails if another writer has changed the post, or the database failed.
     pub(crate) async fn save(&mut self, next: Post) -> Result<(), Exit> {
         let now = self.instruments.now();
         self.stored = self.posts.save(&self.stored, next, now).await?;
@@ -71,13 +72,12 @@ impl<'a> LeasedPost<'a> {
         Ok(())
     }
 
-    /// Keeps progress that a later write stores.
+    /// Keeps progress in memory, for a later write to store.
     pub(crate) fn checkpoint(&mut self, next: Post) {
         self.checkpoint = Some(next);
     }
 
-    /// Renews the lease if it is older than [`HEARTBEAT_INTERVAL`]. This shows that no other worker has claimed the
-    /// post.
+    /// Renews the lease if it is older than [`HEARTBEAT_INTERVAL`]. This fails if another worker has claimed the post.
     pub(crate) async fn renew_if_stale(&mut self) -> Result<(), Exit> {
         if self.remaining(HEARTBEAT_INTERVAL).is_zero() { self.save(self.renewed()?).await } else { Ok(()) }
     }
@@ -132,7 +132,7 @@ fn remaining(term: Duration, since: Timestamp, now: Timestamp) -> Duration {
 mod tests {
     use super::*;
 
-    /// The longest wait before a chunk is sent again.
+    /// The same as `send::MAX_WAIT`.
     const MAX_WAIT: Duration = Duration::from_secs(30);
 
     #[test]

@@ -1,5 +1,5 @@
-//! A post's options. Its request, its sidecar, its object's metadata, its account and the stack each may state some;
-//! the first one that states an option wins.
+//! Resolves a post's options. Five sources can state an option, and the first one wins: the API request, the sidecar,
+//! the object's metadata, the account's preferences, and the stack's defaults.
 
 use domain::account::{Account, Requirement};
 use domain::drop_key::sidecars_of;
@@ -29,6 +29,7 @@ pub(super) fn resolve_settings(
     now: Timestamp,
 ) -> Result<Settings, Exit> {
     let preferences = &account.preferences;
+    // Options in the object's metadata do not replace a required sidecar.
     let has_own = sidecar.is_some() || post.request != PostOptions::default();
     if !has_own && preferences.sidecar == Requirement::Required {
         return Err(Exit::Hold(HoldReason::Sidecar));

@@ -1,12 +1,12 @@
-//! What TikTok's answer to a chunk leads to.
+//! Decides what the worker does after TikTok's answer to a chunk.
 //!
 //! Which HTTP status is which [`ChunkOutcome`] is a table in `functions/tiktok/src/upload/response.rs`.
 //!
 //! **A wrong row of that table can cause a second post.** [`ChunkOutcome::UrlRejected`] and [`ChunkOutcome::Rejected`]
 //! mean that TikTok surely did not take the chunk. For the last chunk, the worker then removes the commit mark
 //! ([`surely_not_taken`]). After `UrlRejected` it also abandons the upload, and the next worker begins a new one. If
-//! TikTok took the chunk in fact, it publishes the video twice. So a status under which TikTok may have taken the chunk
-//! must be a retry there: the chunk is sent again to the same URL, which cannot publish twice.
+//! TikTok took the chunk in fact, it publishes the video twice. Therefore the table must map a status under which
+//! TikTok may have taken the chunk to `Retry`: the chunk is sent again to the same URL, which cannot publish twice.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Reconciler {
                 leased.checkpoint(next);
                 Ok(Next::Continue(Progress::Known))
             }
-            // TikTok accepted the last chunk, but expects more bytes than the video has.
+            // TikTok accepted the last chunk, but expects more bytes than the video has: TikTok is asked.
             ChunkOutcome::Accepted { .. } => Ok(Next::Continue(Progress::Unverified(TrustOffset::Further))),
             ChunkOutcome::Resync { uploaded } => match uploaded.and_then(|at| upload.plan.boundary_of(at)) {
                 Some(at) if at < total && at != upload.offset => {
@@ -109,7 +109,7 @@ impl Reconciler {
                 Reconciled::AllThere => return Err(Exit::Sent),
                 Reconciled::SendFrom(_) | Reconciled::Abandon | Reconciled::Wait => {}
             },
-            // TikTok refuses the question too.
+            // TikTok refuses the status call too, so the rejected URL decides alone.
             Err(Exit::Fail(_)) => {}
             Err(exit) => return Err(exit),
         }

@@ -20,8 +20,7 @@ from_dependencies! {
 }
 
 impl Reconciler {
-    /// Asks TikTok for an upload's position and stores it, or abandons the upload. The decision itself is
-    /// `domain::post::reconcile`.
+    /// Asks TikTok for an upload's offset; stores it or abandons the upload, as `domain::post::reconcile` decides.
     pub(super) async fn reconcile(
         &self,
         leased: &mut LeasedPost<'_>,

@@ -19,9 +19,9 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::invocation::Instruments;
 
-/// How often a chunk is sent before the post is deferred.
+/// How many times one chunk is sent, including the first, before the post is deferred.
 const MAX_SENDS: u32 = 4;
-/// The longest wait before a chunk is sent again.
+/// The longest wait before a chunk is sent again. A test in `leased_post.rs` has the same value.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 from_dependencies! {
@@ -32,7 +32,7 @@ from_dependencies! {
 }
 
 impl ChunkSender {
-    /// Sends the next chunk, again if TikTok asks for it, and updates the post by TikTok's answer.
+    /// Sends the next chunk, repeats it if TikTok's answer is a retry, and updates the post by TikTok's answer.
     pub(super) async fn send(
         &self,
         leased: &mut LeasedPost<'_>,
@@ -64,6 +64,7 @@ impl ChunkSender {
         }
     }
 
+    /// Returns the upload's URL, opened with KMS if the session does not have it.
     async fn open_url(
         &self,
         leased: &LeasedPost<'_>,
@@ -100,8 +101,9 @@ impl ChunkSender {
         self.reconciler.abandon(leased, "the rest cannot be sent before its URL expires").await
     }
 
-    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If that chunk surely was
-    /// not taken, at its first try, the mark is removed again.
+    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If TikTok surely did not
+    /// take that chunk at its first try, the mark is removed again. It must not be removed after a later try: an
+    /// earlier one may have succeeded, and a new upload would post the video twice.
     async fn send_once(
         &self,
         leased: &mut LeasedPost<'_>,
@@ -124,6 +126,7 @@ impl ChunkSender {
             Ok(Ok(outcome)) => surely_not_taken(outcome),
             // The bucket failed during the chunk, so TikTok did not get all of it.
             Ok(Err(_)) => true,
+            // The PUT was aborted, perhaps after its last byte.
             Err(_) => false,
         };
         if first_try_of_last && not_taken {
@@ -156,7 +159,7 @@ impl ChunkSender {
         chunk: Chunk,
         video: &mut ReadAhead,
     ) -> Result<Result<ChunkOutcome, ObjectError>, Exit> {
-        // The tries of a chunk before this one may have lasted longer than the lease.
+        // Earlier tries of this chunk, and the waits between them, may have lasted longer than the lease.
         leased.renew_if_stale().await?;
         let Some(facts) = leased.post().video.clone() else {
             return Err(Exit::Unconfirmed("the post has no facts about its video".to_owned()));

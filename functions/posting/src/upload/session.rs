@@ -1,4 +1,4 @@
-//! What a worker knows and keeps in memory while it works on a post.
+//! What a worker keeps in memory while it uploads a post: the reader of the video, the opened URL, the measured rate.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use super::throughput_estimate::ThroughputEstimate;
 /// The remaining lifetime that an upload URL must have for more bytes to be sent to it.
 pub(super) const MIN_URL_LIFETIME: Duration = Duration::from_secs(15);
 
-/// Whether the stored offset is TikTok's.
+/// Whether the post's offset is the offset up to which TikTok has the video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It is.
+    /// It is: the worker sends the next chunk.
     Known,
-    /// TikTok named an earlier offset than it had acknowledged. The worker sends from there, and counts how often.
+    /// TikTok stated an earlier offset than before. The worker sends from there, and counts this toward `MAX_RESYNCS`.
     Rewound,
-    /// TikTok must be asked. The value says which offset is used if the report and the post differ.
+    /// It is not known: TikTok must be asked. The value says which offset is used if the report and the post differ.
     Unverified(TrustOffset),
 }
 

@@ -11,8 +11,8 @@ use crate::invocation::Worker;
 
 /// The time that is kept free after a chunk, to store its outcome.
 const MARGIN: Duration = Duration::from_secs(10);
-/// The rate that is assumed until one was measured, in bytes per second. At a lower rate, a video of 4 GB takes longer
-/// than the hour for which its upload URL is valid.
+/// The rate that is assumed until one was measured: 2 MB/s. At half of it, a video of 4 GB takes longer than the hour
+/// for which its upload URL is valid.
 const ASSUMED_RATE: Rate = Rate::new(2_000_000);
 
 /// The measured rate of an upload, and whether this invocation has sent a chunk.
@@ -28,13 +28,14 @@ impl ThroughputEstimate {
         self.rate = self.rate.or(stored);
     }
 
+    /// Adds the measurement of a chunk that TikTok accepted.
     pub(crate) fn accepted(&mut self, bytes: u64, time: Duration) {
         let measured = Rate::of(bytes, time);
         self.rate = Some(self.rate.map_or(measured, |rate| rate.averaged_with(measured)));
         self.has_sent = true;
     }
 
-    /// Adds the measurement of a chunk that was aborted: it would have taken longer than this.
+    /// Replaces the rate when a chunk was aborted after `time`; the true rate is lower.
     pub(crate) fn cut_off(&mut self, bytes: u64, time: Duration) {
         self.rate = Some(Rate::of(bytes, time));
     }
@@ -57,8 +58,8 @@ impl ThroughputEstimate {
     /// Checks that a chunk can be finished before the worker's deadline.
     ///
     /// # Errors
-    /// The worker yields if it has sent a chunk, or if it came to the post too late and a whole invocation has enough
-    /// time. If a whole invocation is too short, the post is deferred, so that workers do not hand it over in a loop.
+    /// The worker yields if it has sent a chunk in this invocation, or if a whole invocation has enough time for one.
+    /// If a whole invocation is too short, the post is deferred, so that workers do not hand it over in a loop.
     pub(crate) fn check_room(&self, bytes: u64, worker: &Worker, now: Timestamp) -> Result<(), Exit> {
         let needed = self.needed(bytes);
         if now + needed <= worker.deadline {
@@ -94,7 +95,8 @@ mod tests {
         assert_eq!((estimate.rate(), estimate.has_sent), (Some(Rate::new(1_800_000)), true));
     }
 
-    /// What a worker with fourteen minutes does about a chunk of 64 MB, this many minutes after it began.
+    /// What a worker with a deadline of 14 minutes does about a chunk of 64 MB, this many minutes after it began. At
+    /// the assumed rate the chunk takes 32 s, and 58 s are needed.
     fn decision(minutes: u64, estimate: &ThroughputEstimate) -> String {
         let since = Timestamp::UNIX_EPOCH;
         let worker = Worker { name: "w".into(), since, deadline: since + Duration::from_mins(14) };
@@ -117,6 +119,7 @@ mod tests {
     #[test]
     fn chunk_longer_than_an_invocation_defers_the_post() {
         let mut estimate = ThroughputEstimate::default();
+        // 64 MB take 640 s, and 970 s are needed, which is more than 14 minutes (840 s).
         estimate.recall(Some(Rate::new(100_000)));
         assert_eq!([0, 13].map(|minute| decision(minute, &estimate)), ["invocation_too_short"; 2]);
     }

@@ -1,8 +1,8 @@
-//! TikTok reports that a user's authorization has ended: the account must be connected again, and its posts wait for
-//! that.
+//! Applies TikTok's webhook that a user's authorization has ended: the account must be connected again, and its posts
+//! wait until then.
 //!
-//! The report may arrive late, after the same user has authorized again. So it counts only if no tokens were granted
-//! since.
+//! The webhook may arrive late, after the same user has authorized again. It is ignored if tokens were granted after
+//! the time that it states.
 
 use domain::account::{Account, Connection};
 use domain::identity::{Alias, OpenId};
@@ -36,7 +36,8 @@ impl Webhooks {
         Ok(outcome)
     }
 
-    /// Marks an account as to be connected again; returns whether it was connected by the ended authorization.
+    /// Marks an account as to be connected again, if the ended authorization is the one that it uses; returns whether
+    /// it was marked.
     async fn mark(&self, alias: &Alias, user: &OpenId, at: Timestamp, why: &str) -> Result<bool, ReceiveError> {
         let marked = update(
             None,

@@ -4,8 +4,8 @@
 //! (<https://www.amazontrust.com/repository/>). By default the SDK reads and parses all root certificates of the
 //! host, once for each client, which is the longest part of a cold start.
 //!
-//! The default stays in use if another server may respond: if the environment names other certificates or another
-//! endpoint, and in AWS partitions that have their own authorities.
+//! The SDK's default stays in use if a server with another certificate may respond: if the environment names other
+//! certificates or another endpoint, and in AWS partitions that have their own authorities.
 
 use aws_config::ConfigLoader;
 use aws_smithy_http_client::Builder;

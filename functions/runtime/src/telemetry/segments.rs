@@ -1,6 +1,6 @@
-//! Subsegments for X-Ray: what a trace shows of the work in an invocation.
+//! X-Ray subsegments: `tracing` spans, sent to X-Ray so that a trace shows the steps of an invocation.
 //!
-//! Each span that is opened in an invocation becomes a subsegment with the span's name. The span's fields become
+//! Each span inside the span of an invocation becomes a subsegment with the span's name. The span's fields become
 //! annotations: `annotation.post_id = "…"` finds every invocation of every function that worked on a post, and
 //! `annotation.trace_id` finds those of the trace in which the post was dropped.
 //!

@@ -27,7 +27,8 @@ pub(super) async fn all(table: &Table) -> Result<Vec<Item>, StoreError> {
     }
 }
 
-/// Finds the aliases of a user. The index is eventually consistent.
+/// Finds the aliases of a user. The index is eventually consistent. One page is enough, because a user has at most one
+/// account.
 pub(super) async fn aliases_of(table: &Table, user: &OpenId) -> Result<Vec<Alias>, StoreError> {
     let query = table
         .query(BY_USER)

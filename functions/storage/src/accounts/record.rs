@@ -21,7 +21,7 @@ pub(super) const RENEWAL: &str = "renewal";
 /// The sort key of the index `renewal`.
 pub(super) const RENEW_AT: &str = "renew_at";
 
-/// The value of [`RENEWAL`]. An account that is not connected lacks the attribute, so the index omits it.
+/// The value of [`RENEWAL`]. An account that is not connected lacks the attribute, so the index omits the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Renewal {
@@ -45,6 +45,7 @@ enum ConnectionName {
     NeedsReconnect,
 }
 
+/// The attributes of an account. A new attribute must be optional or have a default, because existing items lack it.
 #[derive(Debug, Serialize, Deserialize)]
 struct AccountRecord {
     alias: Alias,
@@ -236,7 +237,7 @@ mod tests {
         }
         let old = Account::from_item(&item).unwrap();
         assert_eq!(old.preferences, account().preferences);
-        assert_eq!(old.tokens, account().tokens, "its times follow from the expiry");
+        assert_eq!(old.tokens, account().tokens, "`granted_at` defaults to the epoch, and `renew_at` follows");
     }
 
     #[test]

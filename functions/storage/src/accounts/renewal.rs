@@ -1,10 +1,10 @@
 //! The index `renewal`: connected accounts, ordered by the time at which their tokens must be renewed although no
 //! call needs them.
 //!
-//! The index is sparse: only connected accounts are in it. A query each minute reads only what is due, which is
-//! usually nothing, while a scan would read every account. All entries are in one partition, which accepts
-//! 1,000 writes per second. An entry changes when TikTok issues a pair of tokens: with 10,000 accounts, a few times
-//! per second at most.
+//! The index is sparse: only connected accounts are in it. The function `status` queries it each minute and reads only
+//! the accounts that are due, usually none; a scan would read every account. All entries are in one partition, which
+//! accepts 1,000 writes per second. An entry changes when TikTok issues a pair of tokens: with 10,000 accounts, a few
+//! times per second at most.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::Alias;
@@ -16,7 +16,8 @@ use crate::table::{Item, StoreError, Table};
 
 /// The index's name.
 const INDEX: &str = "renewal";
-/// How many accounts one query returns at most. The next query returns the rest.
+/// How many accounts one query returns at most. The next query returns the rest, because a renewed account is no longer
+/// due.
 const MAX_ACCOUNTS: i32 = 100;
 
 /// Finds the accounts that are due, the longest due first.

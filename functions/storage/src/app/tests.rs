@@ -32,6 +32,7 @@ async fn credentials_are_read_again_after_five_minutes() {
 
 #[tokio::test]
 async fn outage_keeps_cached_credentials_in_use() {
+    // The outage at 400 s does not renew the cache, so the next call reads the secret again.
     let outage = Reply::new(500, r#"{"__type":"InternalServiceError"}"#);
     let server = ScriptedServer::start([reply(credentials(1)), reply(outage), reply(credentials(2))]).await;
     let app = app(&server);

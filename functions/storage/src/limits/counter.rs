@@ -1,7 +1,7 @@
-//! The counters as items.
+//! The counters of `domain::rate_limit` as items.
 //!
-//! Timestamps are milliseconds, because functions read these items more often than people do. They are rounded up,
-//! so that no call and no block ends too early.
+//! Timestamps are milliseconds, because functions read these items more often than people do. They are rounded up, so
+//! that a call leaves its window, and a block ends, never too early. Otherwise TikTok's limit could be exceeded.
 
 use std::collections::BTreeMap;
 
@@ -46,6 +46,7 @@ struct ReservationRecord {
     post: PostId,
 }
 
+/// `grants` are the reservations, and `blocked_*` is the cooldown.
 #[derive(Debug, Serialize, Deserialize)]
 struct UploadQuotaRecord {
     grants: Vec<ReservationRecord>,
@@ -83,7 +84,8 @@ impl Counter for SlidingWindow {
     }
 }
 
-/// The quota's sliding window is stored in the same item, with the attributes of [`SlidingWindowRecord`].
+/// The quota's sliding window is stored in the same item, with the attributes of `SlidingWindowRecord`. The two
+/// records must therefore have no attribute name in common.
 impl Counter for UploadQuota {
     fn to_item(&self) -> Result<Item, RecordError> {
         let reservation = |it: &Reservation| ReservationRecord { at: Millis::ceil(it.at), post: it.post.clone() };

@@ -15,7 +15,7 @@ pub enum ObjectError {
         /// The object.
         object: String,
     },
-    /// The object was overwritten. The new object is another post.
+    /// The object was overwritten. The new object has an event and a post of its own.
     #[error("{object} was overwritten after it was dropped")]
     Changed {
         /// The object.
@@ -47,7 +47,7 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
-    /// What the failed call permits.
+    /// What the caller may do after the failure.
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),
@@ -56,13 +56,13 @@ impl ObjectError {
         }
     }
 
-    /// Whether S3 was unavailable, so that the same call may succeed at once.
+    /// Whether S3 was unavailable, so that this crate repeats the call itself, after a short back-off.
     pub(super) fn is_outage(&self) -> bool {
         matches!(self, Self::Aws(error) if error.kind() == Kind::Unavailable)
     }
 }
 
-/// The object that a call is about: makes the errors of the call.
+/// The path of an object, for error texts. Makes the errors of calls for this object.
 #[derive(Debug, Clone)]
 pub(super) struct ObjectPath(String);
 

@@ -5,12 +5,13 @@
 //! pinned to the same version. Each break uses one retry of a [`RetryBudget`], which several reads can share.
 //!
 //! ```text
-//! open -> GET first..end -> bytes … -> end of the range
-//!          ^                  |
-//!          +-- GET at..end <--+ connection broken, or body ended early
+//! open -> GET offset..end -> bytes … -> end of the range
+//!          ^                   |
+//!          +--- GET at..end <--+ connection broken, or body ended early
 //! ```
 //!
-//! Invariant: no byte is returned from a response that is not exactly the requested range.
+//! Invariant: no byte is returned from a response that is not exactly the requested range. A wrong byte would become
+//! part of the published video.
 
 use std::ops::Range;
 
@@ -32,15 +33,15 @@ const GET: &str = "S3 GetObject";
 const MAX_RETRIES: u32 = 5;
 
 /// Opens a range. S3 has accepted the first request when this returns.
-pub(super) async fn open(client: Client, source: Source, first: u64, len: u64) -> Result<ByteRange, ObjectError> {
-    let end = first.checked_add(len).ok_or_else(|| ObjectPath::of(&source).too_large(len, u64::MAX - first))?;
-    let mut reader = Reader::new(client, source, first..end, RetryBudget::new(MAX_RETRIES));
+pub(super) async fn open(client: Client, source: Source, offset: u64, len: u64) -> Result<ByteRange, ObjectError> {
+    let end = offset.checked_add(len).ok_or_else(|| ObjectPath::of(&source).too_large(len, u64::MAX - offset))?;
+    let mut reader = Reader::new(client, source, offset..end, RetryBudget::new(MAX_RETRIES));
     reader.connect().await?;
     Ok(stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|bytes| (bytes, reader))) })
         .boxed())
 }
 
-/// A read of a range.
+/// The unread rest of a range, and the connection from which it is read.
 pub(super) struct Reader {
     client: Client,
     source: Source,

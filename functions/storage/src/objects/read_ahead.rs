@@ -16,11 +16,12 @@
 //! - Parts are consumed in order, piece by piece as they came from the network. A piece is split where a chunk ends
 //!   and is never copied.
 //! - If the read of a part breaks off, it resumes at the next byte. All reads of the video share one
-//!   [`RetryBudget`], including reads before a chunk was sent again.
+//!   [`RetryBudget`], so a chunk that is sent again has only the retries that are left.
 //! - If a chunk is sent again, or a chunk other than the next is taken, a new flow begins. The bytes of the old flow
 //!   are dropped.
 //!
-//! Invariant: the body of a chunk yields exactly the chunk, from its first byte on, or an error.
+//! Invariant: the body of a chunk yields exactly the chunk, from its first byte on, or an error. A gap or a repeated
+//! byte would be published.
 //!
 //! `window.rs` computes the parts, and `range.rs` reads one part.
 
@@ -77,15 +78,15 @@ impl ReadAhead {
         Self { object, window, size, current: None }
     }
 
-    /// Begins to read at an offset, before the chunk that begins there is taken.
+    /// Begins to read at an offset before the chunk is taken, so that S3 responds while the caller waits for TikTok.
     ///
     /// Must be called in a Tokio runtime.
     pub fn begin(&mut self, offset: u64) {
         self.current = Some(CurrentFlow { flow: self.flow_from(offset), chunk_end: offset });
     }
 
-    /// The bytes of a chunk. If it follows the previous chunk, and that one was consumed whole, its first bytes have
-    /// usually been read already.
+    /// The bytes of a chunk. If the chunk follows the previous chunk, and the previous chunk was consumed whole, its
+    /// first bytes have usually been read already.
     ///
     /// Must be called in a Tokio runtime.
     pub fn chunk(&mut self, range: Range<u64>) -> ChunkBody {

@@ -1,4 +1,4 @@
-//! How many times the reads of an object may resume in total, however many reads there are.
+//! A number of retries that several concurrent reads of one object share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use super::error::ObjectError;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_millis(1600);
 
-/// A number of retries. Clones share it.
+/// The retries that are left. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct RetryBudget {
     spent: Arc<AtomicU32>,
@@ -28,12 +28,12 @@ impl RetryBudget {
     /// # Errors
     /// Returns `error` if no retry is left.
     pub(super) async fn spend(&self, error: ObjectError) -> Result<(), ObjectError> {
-        let before = self.spent.fetch_add(1, Ordering::Relaxed);
-        if before >= self.max {
+        let spent_before = self.spent.fetch_add(1, Ordering::Relaxed);
+        if spent_before >= self.max {
             return Err(error);
         }
-        tracing::debug!(error = %error, retry = before + 1, "read resumed");
-        tokio::time::sleep((FIRST_BACKOFF * 2u32.pow(before.min(8))).min(MAX_BACKOFF)).await;
+        tracing::debug!(error = %error, retry = spent_before + 1, "read resumed");
+        tokio::time::sleep((FIRST_BACKOFF * 2u32.pow(spent_before.min(8))).min(MAX_BACKOFF)).await;
         Ok(())
     }
 }

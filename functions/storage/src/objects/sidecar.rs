@@ -1,5 +1,5 @@
-//! The sidecar, a JSON file with options beside a video. It is small, it may be absent, and the read is not pinned to
-//! a version.
+//! Reads a sidecar: a JSON file with options beside a video. A sidecar is small and may be absent. Its latest version
+//! is read, whereas reads of a video are pinned to a version.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The tags that show a person in the S3 console what became of a file.
+//! The tags of an object, which show a person in the S3 console the state of the object's post.
 //!
 //! S3 only replaces all tags of an object at once, so the existing tags are read first and written back. An object
 //! has at most ten tags, of a limited alphabet.
@@ -44,7 +44,7 @@ type Pair = (String, String);
 fn merge(existing: Vec<Pair>, new: &[(&str, &str)]) -> Vec<Pair> {
     let mut merged = existing;
     for (key, value) in new {
-        let (key, value) = (valid(key, MAX_KEY_CHARS), valid(value, MAX_VALUE_CHARS));
+        let (key, value) = (sanitized(key, MAX_KEY_CHARS), sanitized(value, MAX_VALUE_CHARS));
         if let Some((_, existing)) = merged.iter_mut().find(|(k, _)| *k == key) {
             *existing = value;
         } else if merged.len() < MAX_TAGS {
@@ -54,8 +54,9 @@ fn merge(existing: Vec<Pair>, new: &[(&str, &str)]) -> Vec<Pair> {
     merged
 }
 
-/// Cuts a text to a number of characters, and replaces all characters except letters, digits, spaces and `+-=._:/@`.
-fn valid(text: &str, max_chars: usize) -> String {
+/// Cuts a text to a number of characters, and replaces all characters except letters, digits, spaces and `+-=._:/@`
+/// by `_`.
+fn sanitized(text: &str, max_chars: usize) -> String {
     let is_allowed = |c: char| c.is_alphanumeric() || " +-=._:/@".contains(c);
     let text: String = text.chars().take(max_chars).map(|c| if is_allowed(c) { c } else { '_' }).collect();
     text.trim().to_owned()
@@ -91,13 +92,13 @@ mod tests {
 
     #[test]
     fn invalid_characters_are_replaced() {
-        assert_eq!(valid("état: échec (403) #1", 256), "état: échec _403_ _1");
+        assert_eq!(sanitized("état: échec (403) #1", 256), "état: échec _403_ _1");
     }
 
     proptest! {
         #[test]
         fn any_text_becomes_a_valid_tag(text in any::<String>(), max_chars in 1..256usize) {
-            let valid = valid(&text, max_chars);
+            let valid = sanitized(&text, max_chars);
             prop_assert!(valid.chars().count() <= max_chars);
             prop_assert!(valid.chars().all(|c| c.is_alphanumeric() || " +-=._:/@".contains(c)));
         }

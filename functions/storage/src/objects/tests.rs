@@ -115,6 +115,7 @@ async fn changed_object_stops_the_read() {
 
 #[tokio::test]
 async fn read_that_breaks_too_often_is_an_error() {
+    // The first request and five retries.
     let script = (0..6).map(|_| reply(part(0, 99).cut_at(0)));
     let server = ScriptedServer::start(script).await;
     let error = read_all(&server, &versioned(), 0, 100).await.unwrap_err();

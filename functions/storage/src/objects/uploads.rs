@@ -1,4 +1,4 @@
-//! Uploads of a video into the bucket with presigned URLs, as a whole object or as a multipart upload.
+//! A caller's upload of a video into the bucket with presigned URLs, as a whole object or as a multipart upload.
 //!
 //! A presigned URL permits writing one object of one length and media type. Anyone who has the URL can use it until
 //! it expires, so the URL is a secret. S3 rejects a body of another length or media type.
@@ -57,7 +57,7 @@ pub struct UploadedPart {
     etag: Option<String>,
 }
 
-/// Does not sign a checksum, because the body is not known here.
+/// Omits the checksum that the SDK signs by default, because only the caller has the body.
 fn without_checksum() -> Builder {
     Builder::new().request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
 }
@@ -119,7 +119,7 @@ pub(super) async fn parts(
     let mut pages = list.into_paginator().items().send();
     while let Some(part) = pages.next().await {
         match part.map_err(|error| path.error(LIST_PARTS, LIST_PERMISSION, &error)) {
-            Ok(part) => parts.extend(read(&part)),
+            Ok(part) => parts.extend(uploaded_part(&part)),
             Err(ObjectError::Gone { .. }) => return Ok(None),
             Err(error) => return Err(error),
         }
@@ -127,7 +127,7 @@ pub(super) async fn parts(
     Ok(Some(parts))
 }
 
-fn read(part: &Part) -> Option<UploadedPart> {
+fn uploaded_part(part: &Part) -> Option<UploadedPart> {
     let bytes = part.size().and_then(|size| u64::try_from(size).ok())?;
     Some(UploadedPart { number: part.part_number()?, bytes, etag: part.e_tag.clone() })
 }

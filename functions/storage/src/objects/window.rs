@@ -1,4 +1,5 @@
-//! How far a video is read ahead of its consumer, and in which parts.
+//! The window: how far a video is read ahead of its consumer, and in which parts. The stack parameter `ReadAheadBytes`
+//! sets its size.
 //!
 //! The rule: **a part is requested as soon as the whole part fits into the window**, which begins at the next byte
 //! to be consumed. Two properties follow:
@@ -11,23 +12,23 @@
 
 use std::ops::Range;
 
-/// The smallest window, in bytes: 1 MiB.
+/// The smallest window, in bytes: 1 MiB, as for `ReadAheadBytes` in `template.yaml`.
 pub const MIN_WINDOW: u64 = 1024 * 1024;
-/// The largest window, in bytes: 64 MiB.
+/// The largest window, in bytes: 64 MiB, likewise.
 pub const MAX_WINDOW: u64 = 64 * 1024 * 1024;
 
-/// How many parts a full window has, all of which are read concurrently. With four, the time until S3's first byte
-/// may be as long as sending three parts takes, before the consumer has to wait.
-const PARTS: u64 = 4;
+/// How many parts a full window has, all of which are read concurrently. With four parts, the upload has to wait only if
+/// S3's first byte takes longer than TikTok takes to receive three parts.
+const PARTS_PER_WINDOW: u64 = 4;
 
-/// How many bytes may be buffered.
+/// How many bytes of a video may be requested but not consumed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     bytes: u64,
-    part: u64,
+    part_bytes: u64,
 }
 
-/// A window that is too small for reading ahead, or too large for a function's memory.
+/// The size of a window is too small for reading ahead, or too large for a function's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a window must have {MIN_WINDOW} to {MAX_WINDOW} bytes, not {0}")]
 pub struct WindowError(u64);
@@ -39,11 +40,11 @@ impl Window {
     /// The size is less than [`MIN_WINDOW`] or more than [`MAX_WINDOW`].
     pub fn new(bytes: u64) -> Result<Self, WindowError> {
         let fits = (MIN_WINDOW..=MAX_WINDOW).contains(&bytes);
-        if fits { Ok(Self::with_parts(bytes, bytes / PARTS)) } else { Err(WindowError(bytes)) }
+        if fits { Ok(Self::with_parts(bytes, bytes / PARTS_PER_WINDOW)) } else { Err(WindowError(bytes)) }
     }
 
-    pub(super) const fn with_parts(bytes: u64, part: u64) -> Self {
-        Self { bytes, part }
+    pub(super) const fn with_parts(bytes: u64, part_bytes: u64) -> Self {
+        Self { bytes, part_bytes }
     }
 
     /// The window's size in bytes.
@@ -66,10 +67,10 @@ impl Parts {
         Self { window, next: range.start, end: range.end }
     }
 
-    /// The next part, if it fits into the window. `at` is the next byte to be consumed.
-    pub(super) fn next(&mut self, at: u64) -> Option<Range<u64>> {
-        let end = self.end.min(self.next + self.window.part);
-        if self.next == self.end || end - at > self.window.bytes {
+    /// The next part, if it fits into the window. `consumed` is the offset of the next byte to be consumed.
+    pub(super) fn next(&mut self, consumed: u64) -> Option<Range<u64>> {
+        let end = self.end.min(self.next + self.window.part_bytes);
+        if self.next == self.end || end - consumed > self.window.bytes {
             return None;
         }
         let part = self.next..end;
@@ -89,6 +90,7 @@ mod tests {
 
     #[test]
     fn part_is_requested_when_it_fits_whole() {
+        // A window of 10 bytes in parts of 4 bytes: two parts fit at once.
         let mut parts = Parts::new(Window::with_parts(10, 4), 100..119);
         assert_eq!(fitting(&mut parts, 100), [100..104, 104..108]);
         assert_eq!(fitting(&mut parts, 101), []);
@@ -112,6 +114,7 @@ mod tests {
             let window = Window::with_parts(part + ahead, part);
             let mut parts = Parts::new(window, first..first + len);
             let (mut at, mut requested) = (first, first);
+            // After the random steps, 600 steps of at least one byte consume the rest, at most 500 bytes.
             for step in steps.into_iter().chain(std::iter::repeat_n(part, 600)) {
                 for range in fitting(&mut parts, at) {
                     prop_assert_eq!(range.start, requested, "in order, without gap or overlap");

@@ -16,13 +16,14 @@ use crate::table::{Item, RecordError, StoreError, Table};
 
 /// The index's name.
 const INDEX: &str = "account_queue";
-/// How many entries of a queue are read at most. A post further back counts only these, is deferred until they
-/// have gone, and then sees the entries behind them.
+/// After how many entries the read of a queue stops. A post further back is deferred by these entries only. Its next
+/// attempt reads the queue again, and finds the entries behind them.
 const MAX_ENTRIES: usize = 2000;
 /// The page size of a search for the next post.
 const FRONT_PAGE: i32 = 100;
-/// How many entries of a mode are enough to find the next post of that mode. It is larger than the number of posts
-/// that can have reserved an upload slot and still be in the queue.
+/// How many entries of a mode are enough to find the next post of that mode. The caller
+/// (`posting/src/account_queue.rs`) skips posts that have reserved an upload slot, so this is larger than the number of
+/// such posts in the queue.
 const ENOUGH_OF_MODE: usize = 20;
 
 /// A post in its account's queue.
@@ -38,7 +39,7 @@ pub struct QueueEntry {
     pub queue_not_before: Option<Timestamp>,
 }
 
-/// The attributes that the index contains.
+/// The attributes that the index contains. `template.yaml` must list each of them in the index's projection.
 #[derive(Debug, Serialize, Deserialize)]
 struct QueueEntryRecord {
     id: PostId,
@@ -53,7 +54,7 @@ pub(super) async fn read(table: &Table, account: &Alias, until: Timestamp) -> Re
 }
 
 /// Reads the front of the queue, up to the next post of a mode, however many posts of the other mode are before
-/// it. Without a mode, reads one page.
+/// it. A post without a mode counts as a post of each mode. Without a requested mode, reads one page.
 pub(super) async fn front(table: &Table, account: &Alias, mode: Option<Mode>) -> Result<Vec<QueueEntry>, StoreError> {
     let is_enough = |queue: &[QueueEntry]| {
         mode.is_none() || queue.iter().filter(|post| post.mode.is_none() || post.mode == mode).count() >= ENOUGH_OF_MODE
@@ -187,6 +188,7 @@ mod tests {
     #[tokio::test]
     async fn front_reads_past_posts_of_the_other_mode() {
         let (direct, draft) = (post("1").id.clone(), post("2").id.clone());
+        // One full page, `FRONT_PAGE`.
         let directs: Vec<_> = (0..100).map(|n| entry(&direct, n, Some("direct"))).collect();
         let pages = [
             page(&directs, Some(&direct)),

@@ -1,7 +1,7 @@
 //! The index `account`, read for an account's open posts.
 //!
-//! The index contains every post of the account. The query reads the others, too, and filters them out, so it is
-//! for rare operations on a whole account.
+//! The index contains every post of the account. DynamoDB also reads and charges for the posts that are not open, and
+//! omits them from the result. The query is therefore for rare operations on a whole account.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::Alias;

@@ -1,4 +1,5 @@
-//! What a write changed in a post, read from a record of the table's stream: the item before and after the write.
+//! A change of a post, read from a record of the table's stream: the post before and after a write. The function
+//! `notices` makes an event of it.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html>
 
 use domain::post::Post;

@@ -14,7 +14,7 @@ const INDEX: &str = "due";
 /// How many posts a page contains at most.
 const PAGE_SIZE: i32 = 50;
 
-/// The key after which the next page begins.
+/// The key after which the next page of an index begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageKey(Item);
 
@@ -42,8 +42,8 @@ pub struct DuePage {
 }
 
 impl DuePage {
-    /// Removes and returns the page's first post if the predicate accepts its due time. Works only once, because
-    /// only the first post's due time is known.
+    /// Removes and returns the page's first post if the predicate accepts its due time. After a post was taken, returns
+    /// none, because the page keeps only the first post's due time.
     pub fn take_if(&mut self, predicate: impl FnOnce(Timestamp) -> bool) -> Option<PostId> {
         self.first_due_at.take_if(|due| !self.ids.is_empty() && predicate(*due)).map(|_| self.ids.remove(0))
     }

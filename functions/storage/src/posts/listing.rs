@@ -4,9 +4,9 @@
 //! index `time`, which contains only keys, accounts and states; [`Posts::list`](super::Posts::list) reads the
 //! posts afterwards.
 //!
-//! All posts are in one partition of `time`. An entry is written when its post's state changes, about five times
-//! in the life of a post, and not for each chunk. A partition accepts 1,000 writes per second, so it accepts 200
-//! posts per second, which is far more than TikTok's limits permit.
+//! All posts are in one partition of `time`. DynamoDB writes an entry only if an attribute of the index changes: with
+//! the state, about five times in the life of a post, and not with each chunk. A partition accepts 1,000 writes per
+//! second, so it accepts 200 posts per second, which is far more than TikTok's limits permit.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::PostId;
@@ -17,8 +17,8 @@ use super::record::{ACCOUNT, CREATED_AT, KEY, KIND, POST, STATE};
 use crate::attribute::{self, Millis};
 use crate::table::{Item, StoreError, Table};
 
-/// How many queries are made for one page at most. If few posts have the state of the filter, a page can be short
-/// although more pages follow.
+/// How many queries are made for one page at most. If few posts have the filter's state, the page can therefore be
+/// short although more pages follow.
 const MAX_QUERIES: u32 = 10;
 /// How many items one query reads at most, before the state filter is applied.
 const QUERY_LIMIT: i32 = 100;

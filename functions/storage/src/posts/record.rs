@@ -1,8 +1,8 @@
 //! A post as an item: flat, with one named attribute per fact, so that a person can read it in the console.
 //!
-//! The data that only one state has is in [`StateRecord`], in the same item. A post is not restored from three
-//! attributes: `title` is for people, `updated_at` is for people and for the events that `change.rs` makes, and
-//! `kind` is the partition key of the index `time`.
+//! The data that only some states have is in [`StateRecord`], in the same item. These attributes are not needed to
+//! restore a post: `title` is for people, `updated_at` is for people and for the events that `change.rs` makes, and
+//! `kind`, `due_shard`, `account_queue` and `queue_*` are for the indexes.
 
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};
@@ -43,7 +43,8 @@ pub(super) const ACCOUNT_QUEUE: &str = "account_queue";
 /// The sort key of the index `account_queue`.
 pub(super) const DROPPED_AT: &str = "dropped_at";
 
-/// The attributes that a post has in every state.
+/// The attributes that do not depend on the state. A new attribute must be optional or have a default, because existing
+/// items lack it.
 #[derive(Debug, Serialize, Deserialize)]
 struct FactsRecord {
     id: PostId,

@@ -6,7 +6,7 @@
 use domain::identity::PostId;
 use serde::{Deserialize, Serialize};
 
-/// The number of shards.
+/// The number of shards. If it is reduced, items in the removed shards can no longer be read, and their posts are lost.
 const SHARDS: u8 = 8;
 
 /// A shard of the index `due`. A post's shard never changes.
@@ -20,7 +20,7 @@ impl Shard {
         (0..SHARDS).map(Self)
     }
 
-    /// The shard of a post: a hash of its id (FNV-1a), so that ids of any form are spread evenly.
+    /// The shard of a post: a hash (FNV-1a) of its id, so that posts are spread evenly over the shards.
     pub fn of(id: &PostId) -> Self {
         let hash =
             id.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));

@@ -2,6 +2,9 @@
 //!
 //! One struct has the attributes of all states. A write fills exactly those of the post's state. A read requires
 //! those of the state that the item names, and its error names a missing attribute.
+//!
+//! Some attributes have another name than the field of `domain::post::PostState`: `sent_at` is `since` of `Processing`,
+//! `ended_at` is `at` of each final state, and `*_code` is the `reason` of a deferral or failure.
 
 use domain::chunk::ChunkPlan;
 use domain::failure::{Deferral, Failure};

@@ -29,6 +29,7 @@ use crate::attribute::Millis;
 use crate::scripted_aws::{Reply, ScriptedAws, ScriptedServer, condition_failed, reply};
 use crate::table::Record;
 
+/// Three chunks of `SIZE / 3` bytes; the last one also has the remainder.
 const SIZE: u64 = 3 * MIN_CHUNK + 7;
 
 fn at(millisecond: i64) -> Timestamp {
@@ -214,6 +215,11 @@ fn one_per_state() -> Vec<(StateName, Post)> {
     paths.into_iter().map(|(state, path)| (state, walk(path))).collect()
 }
 
+/// The post in this state.
+fn post_in(state: StateName) -> Post {
+    one_per_state().into_iter().find(|(name, _)| *name == state).unwrap().1
+}
+
 proptest! {
     #[test]
     fn post_round_trips_after_any_transitions(
@@ -295,7 +301,7 @@ fn missing_attribute_is_named() {
 
 #[test]
 fn offset_inside_a_chunk_is_invalid() {
-    let (_, post) = one_per_state().swap_remove(3);
+    let post = post_in(StateName::Uploading);
     let mut item = record::item_of(&post, at(9)).unwrap();
     item.insert("offset".into(), aws_sdk_dynamodb::types::AttributeValue::N("5".into()));
     assert_eq!(Post::from_item(&item).unwrap_err().to_string(), "attribute offset is invalid: no chunk begins at it");
@@ -303,7 +309,7 @@ fn offset_inside_a_chunk_is_invalid() {
 
 #[test]
 fn unconfirmed_upload_keeps_url_and_offset() {
-    let (_, post) = one_per_state().swap_remove(4);
+    let post = post_in(StateName::Processing);
     assert!(matches!(post.state, PostState::Processing { .. }));
     let restored = Post::from_item(&record::item_of(&post, at(9)).unwrap()).unwrap();
     let upload = restored.upload().unwrap();

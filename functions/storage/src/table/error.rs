@@ -6,7 +6,8 @@ use domain::failure::Disposition;
 
 use crate::aws::{AFTER_OUTAGE, AwsError};
 
-/// An item whose attributes are not those that this version of the crate writes.
+/// An item that cannot be converted to or from its value, such as a post: its attributes are not those that this
+/// version of the crate writes.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A required attribute is missing.
@@ -23,7 +24,7 @@ pub enum RecordError {
         /// Why the value is invalid.
         why: String,
     },
-    /// The attributes cannot be converted to or from the record.
+    /// The attributes cannot be converted to or from the value.
     #[error("the attributes do not have the expected form")]
     Form(#[source] serde_dynamo::Error),
 }
@@ -63,7 +64,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What the failed read or write permits.
+    /// What the caller may do after the failure.
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),
@@ -76,8 +77,9 @@ impl StoreError {
 /// A changed value that was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// Another writer changed the item after it was read, so nothing was stored. The caller must read the item
-    /// again and decide again, or stop.
+    /// Another writer changed the item after it was read, so this write was not stored. One exception: its
+    /// response was lost, and the other writer replaced what it had stored (`Table::put`). The caller must read the
+    /// item again and decide again, or stop. The same content with a newer revision would undo the other change.
     #[error("another writer changed the item after it was read")]
     Conflict,
     /// The item could not be written.
@@ -86,7 +88,7 @@ pub enum SaveError {
 }
 
 impl SaveError {
-    /// What the failed write permits.
+    /// What the caller may do after the failure. After a conflict, a retry begins with a new read.
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Conflict => Disposition::Retry { after: Duration::ZERO },

@@ -1,7 +1,7 @@
 //! The random token that identifies one write.
 //!
-//! This is the only randomness in this crate. No decision depends on the token's value, only on whether a stored
-//! token equals it.
+//! `table.rs` explains its use. This is the only randomness in this crate, and the only one outside of the crate
+//! `runtime`. No decision depends on the token's value, only on whether a stored token equals it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;

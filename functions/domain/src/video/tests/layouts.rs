@@ -75,7 +75,7 @@ fn media_data_header(len: u64) -> Vec<u8> {
 
 const FOUR_GB: u64 = 4_000_000_000;
 
-/// The facts of `movie(108_000)`.
+/// The facts of `movie(108_000)`: one hour at 30 frames per second.
 fn one_hour_facts() -> VideoFacts {
     VideoFacts {
         container: Container::Mp4,
@@ -141,7 +141,7 @@ fn header_and_fragment() -> (Vec<u8>, Vec<u8>) {
 fn unindexed_fragments_are_summed_until_read_limit() {
     let (header, moof) = header_and_fragment();
     let fragment = [moof, media_data_header(1_000_000)].concat();
-    // Each fragment needs its own read, because 1 MB of media data follows it.
+    // Each fragment lasts 1 s. It needs its own read, because 1 MB of media data follows it.
     let object_with = |fragments: u64| {
         let mut parts = vec![(0, header.clone())];
         let mut end = header.len() as u64;
@@ -236,6 +236,7 @@ fn unknown_movie_duration_falls_back_to_track_duration() {
 
 #[test]
 fn declared_duration_of_fragments_is_used() {
+    // The default of 512 ticks per frame is 30 frames per second, because the track has 15,360 ticks per second.
     let extends = [boxed("mehd", &words(&[0, 60_000])), boxed("trex", &words(&[0, 7, 1, 512, 0, 0]))];
     let children = [track(ENABLED, 0, (1920, 1080)), boxed("mvex", &extends.concat())];
     let facts = Object::from_bytes([file_type(), movie_of(0, &children)].concat()).facts();

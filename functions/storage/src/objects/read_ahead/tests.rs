@@ -102,6 +102,7 @@ async fn window_refills_beyond_the_end_of_the_chunk() {
     let server = ScriptedServer::start(parts(8)).await;
     let mut video = video(&server, SIZE, 0);
     assert_eq!(all_of(video.chunk(0..40)).await, Ok(bytes(0..40)));
+    // Four parts for the chunk, and four that fill the window again.
     server.wait_for_requests(8).await;
     assert_eq!(all_ranges(&server).last(), Some(&(70..80)), "the next chunk is being read");
     drop(video);
@@ -200,6 +201,7 @@ async fn response_with_a_wrong_range_yields_no_byte() {
 
 #[tokio::test]
 async fn chunk_sent_again_has_no_bytes_of_the_old_flow() {
+    // Requests of parts of 10 bytes: 4 for 0..40, 2 for the second 20..40, and 4 for each of the two flows from 0.
     let server = ScriptedServer::start(parts(14)).await;
     let mut video = video(&server, 40, 0);
     assert_eq!(all_of(video.chunk(0..20)).await, Ok(bytes(0..20)));
@@ -207,11 +209,11 @@ async fn chunk_sent_again_has_no_bytes_of_the_old_flow() {
     assert!(broken_off.next().await.is_some());
     let mut again = video.chunk(20..40);
     server.wait_for_requests(6).await;
-    assert!(broken_off.next().await.is_some(), "the old body");
+    assert!(broken_off.next().await.is_some(), "the old body still yields its own bytes");
     let first = again.next().await.unwrap().unwrap();
     let rest = all_of(again).await.unwrap();
-    assert_eq!([&first[..], &rest[..]].concat(), bytes(20..40), "takes no bytes from the new one");
+    assert_eq!([&first[..], &rest[..]].concat(), bytes(20..40), "the old body takes no bytes from the new one");
     let _unpolled = video.chunk(0..40);
-    assert_eq!(all_of(video.chunk(0..40)).await, Ok(bytes(0..40)), "nor does a body that was never polled");
+    assert_eq!(all_of(video.chunk(0..40)).await, Ok(bytes(0..40)), "a body that was never polled takes none either");
     server.wait_for_requests(14).await;
 }
