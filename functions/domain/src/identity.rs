@@ -171,6 +171,15 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_tiktok_are_printable_ascii_of_bounded_length() {
+        let longest = "a".repeat(128);
+        assert!(PublishId::new(&longest).is_ok() && OpenId::new(&longest).is_ok());
+        for invalid in ["", "a b", "a\n", "é", &"a".repeat(129)] {
+            assert!(PublishId::new(invalid).is_err() && OpenId::new(invalid).is_err(), "{invalid:?}");
+        }
+    }
+
+    #[test]
     fn video_id_keeps_all_digits() {
         let id = VideoId::new("7678907398077074696").unwrap();
         assert_eq!(id.to_string(), "7678907398077074696");
