@@ -45,8 +45,8 @@ pub struct Failure {
 
 impl Failure {
     /// Creates a failure without a log id.
-    pub fn new(reason: impl Into<Reason>, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { reason: reason.into(), message: message.into(), log_id: None, advice: advice.into() }
+    pub fn new(reason: Reason, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), log_id: None, advice: advice.into() }
     }
 
     /// Creates a failure with the advice that its reason always has.

@@ -201,12 +201,6 @@ impl fmt::Display for Reason {
     }
 }
 
-impl From<&str> for Reason {
-    fn from(code: &str) -> Self {
-        Self::parse(code)
-    }
-}
-
 impl From<String> for Reason {
     fn from(code: String) -> Self {
         Self::parse(&code)

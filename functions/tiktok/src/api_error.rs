@@ -3,12 +3,13 @@
 use std::fmt;
 
 use domain::failure::{Failure, single_line};
+use domain::reason::Reason;
 
 use crate::error_codes;
 
-/// The longest message of TikTok's that is kept, in characters.
+/// The longest message that [`ApiError::sanitized`] keeps, in characters.
 const MAX_MESSAGE: usize = 500;
-/// The longest code or log id that is kept, in characters.
+/// The longest code or log id that it keeps, in characters.
 const MAX_CODE: usize = 128;
 
 /// An error response of TikTok's.
@@ -40,7 +41,7 @@ impl ApiError {
             message => format!("{meaning}; TikTok says: {message}"),
         };
         let code = if self.code.is_empty() { format!("http_{}", self.http) } else { self.code.clone() };
-        Failure { reason: code.into(), message, log_id: self.log_id.clone(), advice: advice.to_owned() }
+        Failure { reason: Reason::parse(&code), message, log_id: self.log_id.clone(), advice: advice.to_owned() }
     }
 
     /// Bounds TikTok's texts, makes each a single line, and removes these secrets: a response may quote its request.
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn sanitizing_removes_secrets_and_line_breaks() {
+    fn sanitizing_removes_secrets_and_line_breaks_and_truncates() {
         let sanitized = api_error("x", "token access-1\nis bad").sanitized(&["access-1", ""]);
         assert_eq!(sanitized.message, "token [redacted] is bad");
         assert_eq!(api_error("x", &"ü".repeat(900)).sanitized(&[]).message.chars().count(), MAX_MESSAGE);

@@ -207,6 +207,7 @@ mod tests {
 
     use domain::chunk::{ChunkCeiling, ChunkPlan};
     use domain::identity::{Alias, PublishId};
+    use domain::reason::Reason;
     use domain::secret::Sealed;
     use domain::size::VideoSize;
     use domain::source::Source;
@@ -259,7 +260,7 @@ mod tests {
     #[test]
     fn deferred_post_shows_reason_and_time() {
         let deferred =
-            claimed().defer("posts_per_day", "the day is full", Duration::from_mins(1), Timestamp::UNIX_EPOCH);
+            claimed().defer(Reason::PostsPerDay, "the day is full", Duration::from_mins(1), Timestamp::UNIX_EPOCH);
         assert_eq!(
             view(&deferred.unwrap())["deferral"],
             json!({ "code": "posts_per_day", "message": "the day is full", "count": 1,

@@ -241,16 +241,11 @@ impl Post {
     /// that this publish posts nothing.
     fn react(self, code: &str, report: &StatusReport, now: Timestamp) -> Self {
         let known = FailReason::find(code);
-        let mut failure = known.map_or_else(
-            || {
-                Failure::new(
-                    code,
-                    "TikTok failed the post",
-                    "Find the code in TikTok's documentation, then drop the video again.",
-                )
-            },
-            |reason| Failure::new(code, reason.meaning, reason.advice),
+        let (meaning, advice) = known.map_or(
+            ("TikTok failed the post", "Find the code in TikTok's documentation, then drop the video again."),
+            |reason| (reason.meaning, reason.advice),
         );
+        let mut failure = Failure::new(Reason::parse(code), meaning, advice);
         failure.log_id.clone_from(&report.log_id);
         let retry = |mut post: Self, wait: Duration| {
             post.0.publish_failures = post.publish_failures.saturating_add(1);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::*;
 use crate::chunk::ChunkCeiling;
 use crate::options::{Mode, PostOptions, PrivacyLevel};
+use crate::reason::Reason;
 use crate::report::{PublishStatus, StatusReport};
 use crate::secret::Sealed;
 use crate::settings::StackDefaults;
@@ -91,7 +92,8 @@ fn second_worker_claims_only_after_lease_expires() {
 
 #[test]
 fn deferred_post_is_not_claimed_before_its_time() {
-    let waiting = claimed().defer("rate_limit_exceeded", "too many calls", 60 * SECOND, start()).unwrap();
+    let waiting =
+        claimed().defer(Reason::parse("rate_limit_exceeded"), "too many calls", 60 * SECOND, start()).unwrap();
     let until = start() + 60 * SECOND;
     assert_eq!(waiting.clone().claim("w", start() + SECOND), Err(NotClaimable::NotDue { until }));
     assert_eq!(waiting.due_at, Some(until));
@@ -113,11 +115,11 @@ fn committed_upload_is_not_abandoned_or_failed() {
     let committed = committed();
     assert!(committed.upload().unwrap().may_be_complete());
     assert!(committed.clone().abandon(start(), "slow").is_err());
-    assert!(committed.clone().fail(Failure::new("x", "x", "x"), start()).is_err());
+    assert!(committed.clone().fail(Failure::of(Reason::FileEmpty, "x"), start()).is_err());
     assert!(processing().claim("w", start() + 1000 * SECOND).is_err());
     let before = uploading(10_000_000);
     assert!(before.clone().abandon(start(), "slow").unwrap().upload().is_none());
-    assert!(before.fail(Failure::new("x", "x", "x"), start()).is_ok());
+    assert!(before.fail(Failure::of(Reason::FileEmpty, "x"), start()).is_ok());
 }
 
 #[test]
@@ -135,7 +137,7 @@ fn earlier_offset_keeps_commit_mark() {
 fn rejected_last_chunk_removes_commit_mark() {
     let refused = committed().uncommit(start()).unwrap();
     assert!(refused.clone().abandon(start(), "403").is_ok());
-    assert!(refused.fail(Failure::new("x", "x", "x"), start()).is_ok());
+    assert!(refused.fail(Failure::of(Reason::FileEmpty, "x"), start()).is_ok());
 }
 
 #[test]
@@ -298,11 +300,12 @@ fn post_with_upload_is_not_held_or_scheduled() {
 #[test]
 fn repeated_deferrals_are_counted_until_progress() {
     let now = start();
-    let once = claimed().defer("internal_error", "x", SECOND, now).unwrap().claim("w", now + SECOND).unwrap();
-    let twice = once.defer("internal_error", "x", SECOND, now).unwrap();
+    let once =
+        claimed().defer(Reason::parse("internal_error"), "x", SECOND, now).unwrap().claim("w", now + SECOND).unwrap();
+    let twice = once.defer(Reason::parse("internal_error"), "x", SECOND, now).unwrap();
     assert!(matches!(&twice.state, PostState::Queued { deferral: Some(d), .. } if d.count == 2));
     let begun = twice.claim("w", now + SECOND).unwrap().begin(granted_upload(now), now).unwrap();
-    let anew = begun.defer("internal_error", "x", SECOND, now).unwrap();
+    let anew = begun.defer(Reason::parse("internal_error"), "x", SECOND, now).unwrap();
     assert!(matches!(&anew.state, PostState::Queued { deferral: Some(d), .. } if d.count == 1));
 }
 
@@ -342,7 +345,7 @@ fn long_history_keeps_first_and_newest_entries() {
 #[test]
 fn reconnect_queues_post_deferred_for_it() {
     let later = start() + 10 * SECOND;
-    let waiting = uploading(10_000_000).defer("needs_reconnect", "connect", 900 * SECOND, start()).unwrap();
+    let waiting = uploading(10_000_000).defer(Reason::NeedsReconnect, "connect", 900 * SECOND, start()).unwrap();
     let resumed = waiting.reconnected(later).unwrap();
     assert_eq!(resumed.due_at, Some(later));
     assert!(resumed.is_claimable(later));
@@ -351,7 +354,7 @@ fn reconnect_queues_post_deferred_for_it() {
 
 #[test]
 fn reconnect_leaves_other_deferrals() {
-    let limited = claimed().defer("rate_limit_exceeded", "a minute", 60 * SECOND, start()).unwrap();
+    let limited = claimed().defer(Reason::parse("rate_limit_exceeded"), "a minute", 60 * SECOND, start()).unwrap();
     for post in [limited, submitted(), claimed()] {
         assert!(post.clone().reconnected(start()).is_err(), "{:?}", post.state);
     }

@@ -174,8 +174,7 @@ impl Post {
     }
 
     /// Defers a claimed post for `wait`. An unfinished upload is kept and continued later.
-    pub fn defer(self, reason: impl Into<Reason>, message: &str, wait: Duration, now: Timestamp) -> Transition {
-        let reason = reason.into();
+    pub fn defer(self, reason: Reason, message: &str, wait: Duration, now: Timestamp) -> Transition {
         let (_, before, upload) = self.require_lease("deferred")?;
         let count = before.filter(|d| d.reason == reason).map_or(0, |d| d.count).saturating_add(1);
         let deferral = Deferral { reason, message: message.to_owned(), count };

@@ -97,7 +97,8 @@ fn example(name: &str) -> Value {
 #[test]
 fn event_of_each_state_equals_its_example() {
     let limit = "TikTok's rate limit is met";
-    let deferred = claimed().defer("rate_limit_exceeded", limit, Duration::from_mins(1), after(2)).unwrap();
+    let deferred =
+        claimed().defer(Reason::parse("rate_limit_exceeded"), limit, Duration::from_mins(1), after(2)).unwrap();
     let scheduled = claimed().schedule("2026-12-24T16:00:00Z".parse().unwrap(), after(2)).unwrap();
     let (direct, draft) = (|| Some(processing(Mode::Direct)), || Some(processing(Mode::Draft)));
     for (name, before, post, sequence, second) in [

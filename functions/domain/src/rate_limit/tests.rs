@@ -188,7 +188,8 @@ fn released_reservation_frees_place_but_not_call() {
 
 #[test]
 fn longer_cooldown_applies() {
-    let pause = |until, code: &str| Cooldown { until: at(until), reason: code.into(), message: "full".to_owned() };
+    let pause =
+        |until, code: &str| Cooldown { until: at(until), reason: Reason::parse(code), message: "full".to_owned() };
     let quota = UploadQuota::default().pause(pause(9000, "spam_risk_too_many_posts")).pause(pause(5000, "other"));
     let wait = quota.check(limits(15), QueuePosition::default(), at(0)).unwrap_err();
     assert_eq!((wait.reason.code(), wait.until), ("spam_risk_too_many_posts", at(9000)));

@@ -34,7 +34,7 @@ fn dimensions(measurement: &Measurement) -> Vec<(&str, &str)> {
 #[test]
 fn failure_counts_by_known_reason_or_other() {
     for (code, counted) in [("file_empty", "file_empty"), ("auth_removed", "auth_removed"), ("brand_new", "other")] {
-        let failed = claimed().fail(Failure::new(code, "", ""), start()).unwrap();
+        let failed = claimed().fail(Failure::new(Reason::parse(code), "", ""), start()).unwrap();
         let measurement = Measurement::of_state(&failed, start()).unwrap();
         assert_eq!(dimensions(&measurement), [("State", "failed"), ("Reason", counted)]);
         assert_eq!(measurement.metrics, [(Metric::PostsEnded, 1.0), (Metric::FailureRate, 100.0)]);
@@ -43,7 +43,7 @@ fn failure_counts_by_known_reason_or_other() {
 
 #[test]
 fn post_and_account_are_properties_not_dimensions() {
-    let deferred = claimed().defer("queued_behind", "", Duration::from_secs(1), start()).unwrap();
+    let deferred = claimed().defer(Reason::QueuedBehind, "", Duration::from_secs(1), start()).unwrap();
     let measurement = Measurement::of_state(&deferred, start()).unwrap();
     assert_eq!(dimensions(&measurement), [("Reason", "queued_behind")]);
     assert!(measurement.properties.iter().any(|(name, value)| *name == "post.id" && *value == deferred.id.to_string()));

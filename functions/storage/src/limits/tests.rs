@@ -2,6 +2,7 @@
 
 use domain::identity::PostId;
 use domain::rate_limit::{Cooldown, Posted, PostingUsers, SlidingWindow, UploadQuota};
+use domain::reason::Reason;
 use domain::source::ObjectVersion;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ fn anna() -> Alias {
 fn quota() -> UploadQuota {
     let post = |n: u8| PostId::of_object("intake", "drop/a.mp4", &ObjectVersion::Id(n.to_string()));
     let quota = (0..3).fold(UploadQuota::default(), |quota, n| quota.reserve(post(n), at(i64::from(n))));
-    quota.pause(Cooldown { until: at(9000), reason: "spam_risk_too_many_posts".into(), message: "full".into() })
+    quota.pause(Cooldown { until: at(9000), reason: Reason::parse("spam_risk_too_many_posts"), message: "full".into() })
 }
 
 #[test]

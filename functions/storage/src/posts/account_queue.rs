@@ -16,8 +16,8 @@ use crate::table::{Item, RecordError, StoreError, Table};
 
 /// The index's name.
 const INDEX: &str = "account_queue";
-/// After how many entries the read of a queue stops. A post further back is deferred by these entries only. Its next
-/// attempt reads the queue again, and finds the entries behind them.
+/// After how many entries the read of a queue stops. A post further back is deferred because of these entries. Its next
+/// attempt reads the queue again.
 const MAX_ENTRIES: usize = 2000;
 /// The page size of a search for the next post.
 const FRONT_PAGE: i32 = 100;
@@ -83,7 +83,7 @@ async fn pages(
             .set_limit(page_size)
             .set_exclusive_start_key(start.take());
         let page = table.send(INDEX, query).await?;
-        queue.extend(page.items().iter().filter_map(|item| valid(table, item)));
+        queue.extend(page.items().iter().filter_map(|item| entry_or_skip(table, item)));
         start = page.last_evaluated_key;
         if start.is_none() || queue.len() >= MAX_ENTRIES || is_enough(&queue) {
             break;
@@ -94,7 +94,7 @@ async fn pages(
 }
 
 /// Reads an entry. An invalid entry is skipped, so that it does not block the posts behind it.
-fn valid(table: &Table, item: &Item) -> Option<QueueEntry> {
+fn entry_or_skip(table: &Table, item: &Item) -> Option<QueueEntry> {
     let warn = |error: &_| tracing::warn!(table = table.name(), index = INDEX, error = %error, "invalid entry skipped");
     entry_of(item).inspect_err(warn).ok()
 }
@@ -144,15 +144,16 @@ mod tests {
         assert_eq!(item.get(ACCOUNT_QUEUE), Some(&AttributeValue::S("anna".into())));
         assert_eq!(item.get(DROPPED_AT), Some(&AttributeValue::N("1764000000007".into())));
         assert_eq!(item.get("queue_not_before"), Some(&AttributeValue::N("1764000005090".into())));
-        let deferred = claimed.defer("source_unreadable", "", Duration::from_secs(5), at(90)).unwrap();
+        let deferred = claimed.defer(Reason::SourceUnreadable, "", Duration::from_secs(5), at(90)).unwrap();
         let item = record::item_of(&deferred, at(90)).unwrap();
         assert!(!item.contains_key(ACCOUNT_QUEUE) && !item.contains_key("queue_not_before"), "{item:?}");
         assert_eq!(Post::from_item(&item).unwrap().dropped_at, at(7), "it returns to its position in the queue");
     }
 
+    /// An entry that was dropped at [`at(ms)`](at).
     fn entry(id: &PostId, ms: i64, mode: Option<&str>) -> Value {
         let mut item = json!({ "id": { "S": id.as_str() }, "account_queue": { "S": "anna" } });
-        item["dropped_at"] = json!({ "N": (1_764_000_000_000_i64 + ms).to_string() });
+        item["dropped_at"] = json!({ "N": at(ms).as_millisecond().to_string() });
         if let Some(mode) = mode {
             item["queue_mode"] = json!({ "S": mode });
         }

@@ -1,4 +1,4 @@
-//! Posts round-trip through their items in every state.
+//! Tests that posts round-trip through their items in every state.
 
 mod by_account;
 mod calls;
@@ -11,6 +11,7 @@ use domain::identity::{PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
 use domain::post::{HoldReason, PostState, Request, SentReceipt, StateName};
 use domain::rate::Rate;
+use domain::reason::Reason;
 use domain::report::{Links, PublishStatus, StatusReport};
 use domain::request::RequestDigest;
 use domain::secret::Sealed;
@@ -29,7 +30,7 @@ use crate::attribute::Millis;
 use crate::scripted_aws::{Reply, ScriptedAws, ScriptedServer, condition_failed, reply};
 use crate::table::Record;
 
-/// Three chunks of `SIZE / 3` bytes; the last one also has the remainder.
+/// A video of three chunks, each of `SIZE / 3` bytes; the last one also has the remainder.
 const SIZE: u64 = 3 * MIN_CHUNK + 7;
 
 fn at(millisecond: i64) -> Timestamp {
@@ -181,10 +182,14 @@ fn apply(post: &Post, transition: Transition, now: Timestamp) -> Post {
         Transition::LoseLastResponse => {
             post.clone().sent(SentReceipt::Unconfirmed { why: "no response".into() }, now).ok()
         }
-        Transition::Defer => post.clone().defer("rate_limit_exceeded", "a limit", Duration::from_mins(1), now).ok(),
+        Transition::Defer => {
+            post.clone().defer(Reason::parse("rate_limit_exceeded"), "a limit", Duration::from_mins(1), now).ok()
+        }
         Transition::HandOver => post.clone().hand_over(now).ok(),
         Transition::Abandon => post.clone().abandon(now, "it is too old").ok(),
-        Transition::Fail => post.clone().fail(Failure::new("not_a_video", "It is no video", "Drop a video."), now).ok(),
+        Transition::Fail => {
+            post.clone().fail(Failure::new(Reason::parse("not_a_video"), "It is no video", "Drop a video."), now).ok()
+        }
         Transition::Wake => Some(post.clone().due_again_at(now + Duration::from_mins(1))),
         Transition::ReportPublished => reported(PublishStatus::Published),
         Transition::AddLinks => post.clone().linked(links, now).ok(),
@@ -199,17 +204,16 @@ fn apply(post: &Post, transition: Transition, now: Timestamp) -> Post {
 /// A post in every state, made by the transitions that lead to it.
 fn one_per_state() -> Vec<(StateName, Post)> {
     use Transition::*;
-    let sent = SendLastChunk;
     let paths: [(StateName, &[Transition]); 9] = [
         (StateName::Held, &[Claim, HoldForReview]),
         (StateName::Scheduled, &[Claim, Schedule]),
         (StateName::Queued, &[Claim, Describe, Begin, SendChunk, Defer]),
         (StateName::Uploading, &[Claim, Describe, Begin, SendChunk]),
         (StateName::Processing, &[Claim, Begin, SendChunk, Commit, LoseLastResponse]),
-        (StateName::Published, &[Claim, Begin, sent, ReportPublished, AddLinks]),
-        (StateName::Delivered, &[Claim, Begin, sent, ReportDelivered]),
-        (StateName::Failed, &[Claim, Begin, sent, ReportFailure]),
-        (StateName::Cancelled, &[Claim, Begin, sent, ReportCancelled]),
+        (StateName::Published, &[Claim, Begin, SendLastChunk, ReportPublished, AddLinks]),
+        (StateName::Delivered, &[Claim, Begin, SendLastChunk, ReportDelivered]),
+        (StateName::Failed, &[Claim, Begin, SendLastChunk, ReportFailure]),
+        (StateName::Cancelled, &[Claim, Begin, SendLastChunk, ReportCancelled]),
     ];
     let walk = |path: &[Transition]| path.iter().fold(submitted(), |post, &transition| apply(&post, transition, at(5)));
     paths.into_iter().map(|(state, path)| (state, walk(path))).collect()
@@ -226,8 +230,8 @@ proptest! {
         path in prop::collection::vec((prop::sample::select(&TRANSITIONS[..]), 0..200_000i64), 0..40),
     ) {
         let (mut post, mut now) = (submitted(), 0);
-        for (transition, wait) in path {
-            now += wait;
+        for (transition, wait_ms) in path {
+            now += wait_ms;
             post = apply(&post, transition, at(now));
             let item = record::item_of(&post, at(now)).unwrap();
             prop_assert_eq!(Post::from_item(&item).unwrap(), rounded(&post));

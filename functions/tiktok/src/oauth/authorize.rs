@@ -9,13 +9,14 @@ use std::fmt;
 
 use domain::account::Scopes;
 use domain::failure::{Failure, single_line};
+use domain::reason::Reason;
 use domain::secret::SecretString;
 use url::Url;
 
 /// TikTok's own base URL of the authorization page.
 pub const AUTHORIZE_HOST: &str = "https://www.tiktok.com";
 const AUTHORIZE_PATH: &str = "/v2/auth/authorize/";
-/// The longest text that is kept of an authorization response's parameter, in characters.
+/// The longest parameter of an authorization response that is kept for people, in characters.
 const MAX_TEXT: usize = 300;
 
 /// The addresses of an authorization request: the authorization page's base URL and our redirect URI.
@@ -31,8 +32,8 @@ pub enum InvalidAuthorizeUrl {
     /// The authorization page's base URL is not `http` or `https`, or has a query or fragment.
     #[error("the authorization page must be at http(s)://host[:port], without query or fragment")]
     Base,
-    /// TikTok would not register the redirect URI.
-    #[error("the redirect URI must be https, static, without query or fragment, and shorter than 512 characters")]
+    /// TikTok would not register the redirect URI. <https://developers.tiktok.com/doc/login-kit-web>
+    #[error("the redirect URI must be https, without query or fragment, and shorter than 512 characters")]
     RedirectUri,
 }
 
@@ -47,8 +48,9 @@ impl AuthorizeUrl {
             return Err(InvalidAuthorizeUrl::Base);
         }
         let redirect = Url::parse(redirect_uri).map_err(|_| InvalidAuthorizeUrl::RedirectUri)?;
-        let is_static = redirect.query().is_none() && redirect.fragment().is_none() && redirect.scheme() == "https";
-        if !is_static || redirect_uri.len() >= 512 {
+        let is_registrable =
+            redirect.query().is_none() && redirect.fragment().is_none() && redirect.scheme() == "https";
+        if !is_registrable || redirect_uri.len() >= 512 {
             return Err(InvalidAuthorizeUrl::RedirectUri);
         }
         Ok(Self { base, redirect_uri: redirect_uri.to_owned() })
@@ -169,9 +171,9 @@ impl AuthorizationError {
             }
             _ => ("TikTok did not show the user its authorization page", "Check the app in TikTok's developer portal."),
         };
-        let code = self.error_type.as_deref().unwrap_or(&self.error);
+        let reason = Reason::parse(self.error_type.as_deref().unwrap_or(&self.error));
         let description = self.description.as_deref().map(|text| format!("; TikTok says: {text}")).unwrap_or_default();
-        Failure::new(code, format!("{meaning}{description}"), advice)
+        Failure::new(reason, format!("{meaning}{description}"), advice)
     }
 }
 

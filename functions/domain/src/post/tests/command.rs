@@ -51,7 +51,7 @@ fn retry_keeps_id_and_history() {
 fn retry_is_rejected_if_outcome_is_unknown() {
     let silent = report(PublishStatus::Processing);
     let unknown = unconfirmed().apply_report(&silent, start() + 90_000 * SECOND).unwrap();
-    let lost = processing().publish_lost(Failure::new("invalid_publish_id", "x", "x"), start());
+    let lost = processing().publish_lost(Failure::new(Reason::parse("invalid_publish_id"), "x", "x"), start());
     for post in [unknown, lost] {
         assert_eq!(post.state_name(), StateName::Failed);
         assert_eq!(post.clone().retry(start()), Err(CommandRejected::OutcomeUnknown), "{:?}", post.state);
@@ -75,7 +75,7 @@ fn options_can_change_until_upload_begins() {
         claimed(),
         claimed().hold(HoldReason::Sidecar, start()).unwrap(),
         claimed().schedule(start() + SECOND, start()).unwrap(),
-        claimed().defer("posts_per_day", "x", 900 * SECOND, start()).unwrap(),
+        claimed().defer(Reason::PostsPerDay, "x", 900 * SECOND, start()).unwrap(),
     ] {
         let changed = post.with_options(titled("b"), start()).unwrap();
         assert_eq!((changed.state_name(), changed.due_at), (StateName::Queued, Some(start())));
@@ -86,7 +86,7 @@ fn options_can_change_until_upload_begins() {
 
 #[test]
 fn options_of_failed_post_can_change_before_retry() {
-    let failed = claimed().fail(Failure::new("options_invalid", "x", "x"), start()).unwrap();
+    let failed = claimed().fail(Failure::new(Reason::OptionsInvalid, "x", "x"), start()).unwrap();
     let changed = failed.with_options(titled("b"), start()).unwrap();
     assert_eq!(changed.state_name(), StateName::Failed);
     assert_eq!(changed.retry(start()).unwrap().request, titled("b"));

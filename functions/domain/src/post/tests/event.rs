@@ -175,7 +175,9 @@ fn private_post_made_public_later_gets_video_id() {
 #[test]
 fn queued_post_is_deferred_when_authorization_is_lost() {
     let wait = 900 * SECOND;
-    let limited = claimed().defer("spam_risk_too_many_posts", "the daily limit", 80_000 * SECOND, start()).unwrap();
+    let limited = claimed()
+        .defer(Reason::parse("spam_risk_too_many_posts"), "the daily limit", 80_000 * SECOND, start())
+        .unwrap();
     for post in [submitted(), limited, uploading(10_000_000).hand_over(start()).unwrap()] {
         let upload = post.upload().cloned();
         let waiting = post.awaiting_reconnect("connect it", wait, start()).unwrap();

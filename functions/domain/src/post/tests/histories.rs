@@ -123,7 +123,7 @@ fn apply(post: Post, operation: &Operation, now: &mut Timestamp, world: &mut Wor
         Operation::Reconnect => post.reconnected(*now).map_err(|_| ()),
         Operation::HandOver => post.hand_over(*now).map_err(|_| ()),
         Operation::Abandon => post.abandon(*now, "x").map_err(|_| ()),
-        Operation::Fail => post.fail(Failure::new("x", "x", "x"), *now).map_err(|_| ()),
+        Operation::Fail => post.fail(Failure::of(Reason::FileEmpty, "x"), *now).map_err(|_| ()),
         Operation::Vanish => {
             let working = post.state_name() == StateName::Uploading;
             world.may_have_every_byte |= working && post.upload().is_some_and(Upload::may_be_complete);
