@@ -40,6 +40,14 @@ impl Purpose {
             Self::UploadUrl => "upload-url",
         }
     }
+
+    /// What to do if the secret cannot be opened. An upload URL expires after an hour (`domain::upload`).
+    fn advice_if_lost(self) -> &'static str {
+        match self {
+            Self::AccessToken | Self::RefreshToken => "connect the account again",
+            Self::UploadUrl => "do nothing: when the URL has expired, Dropcast asks TikTok how to go on",
+        }
+    }
 }
 
 impl std::fmt::Display for Purpose {
@@ -138,8 +146,8 @@ pub enum CipherError {
     Aws(#[from] AwsError),
     /// The ciphertext was not sealed with this key for this purpose and account.
     #[error(
-        "the stored secret was not sealed as the {} of account {} with the stack's key: connect the account again",
-        context.purpose, context.account
+        "the stored secret was not sealed as the {} of account {} with the stack's key: {}",
+        context.purpose, context.account, context.purpose.advice_if_lost()
     )]
     WrongContext {
         /// The context with which the ciphertext was opened.

@@ -1,4 +1,4 @@
-//! Sealing and opening with a scripted KMS.
+//! Tests of sealing and opening with a scripted KMS.
 
 use domain::identity::Alias;
 use serde_json::json;
@@ -20,6 +20,7 @@ fn kms_error(code: &str) -> Reply {
 
 #[tokio::test]
 async fn seal_sends_purpose_and_account_as_context() {
+    // In base64: `sealed`.
     let response = json!({ "CiphertextBlob": "c2VhbGVk", "KeyId": "key-1" });
     let server = ScriptedServer::start([reply(Reply::new(200, response.to_string()))]).await;
     let secret = SecretString::from("refresh-1");
@@ -33,6 +34,7 @@ async fn seal_sends_purpose_and_account_as_context() {
 
 #[tokio::test]
 async fn open_sends_ciphertext_and_context() {
+    // In base64: `refresh-1`.
     let response = json!({ "Plaintext": "cmVmcmVzaC0x", "KeyId": "key-1" });
     let server = ScriptedServer::start([reply(Reply::new(200, response.to_string()))]).await;
     let sealed = Sealed::new(b"sealed".to_vec());
@@ -50,6 +52,17 @@ async fn token_that_cannot_be_opened_needs_a_reconnect() {
     let error = cipher(&server).open(&context(Purpose::RefreshToken), &sealed).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::NeedsReconnect);
     assert!(error.to_string().contains("the refresh-token of account anna"), "{error}");
+    assert!(error.to_string().ends_with(": connect the account again"), "{error}");
+}
+
+#[tokio::test]
+async fn upload_url_that_cannot_be_opened_needs_no_reconnect() {
+    let server = ScriptedServer::start([reply(kms_error("InvalidCiphertextException"))]).await;
+    let sealed = Sealed::new(b"sealed".to_vec());
+    let error = cipher(&server).open(&context(Purpose::UploadUrl), &sealed).await.unwrap_err();
+    assert_eq!(error.disposition(), Disposition::GiveUp);
+    assert!(error.to_string().contains("the upload-url of account anna"), "{error}");
+    assert!(!error.to_string().contains("connect"), "{error}");
 }
 
 #[tokio::test]
