@@ -49,7 +49,7 @@ impl From<ReceiveError> for Problem {
             WebhookError::Unproven(_) => StatusCode::UNAUTHORIZED,
             WebhookError::Malformed => StatusCode::BAD_REQUEST,
         };
-        Self::of(status, rejected.failure())
+        Self::of(status, rejected.rejection())
     }
 }
 

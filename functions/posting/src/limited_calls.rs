@@ -59,7 +59,7 @@ impl LimitedCalls {
                 // A refusal (HTTP 4xx) began no upload, so the reservation is released. After a lost answer or an HTTP
                 // 5xx, TikTok may have begun the upload and counted it, so the reservation stays.
                 if let Err(error) = &answer
-                    && error.refusal().is_some_and(|refusal| refusal.http < 500)
+                    && error.api_error().is_some_and(|error| error.http < 500)
                 {
                     self.limiter.release(&post.account, mode, &post.id).await;
                 }

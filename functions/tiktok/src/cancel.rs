@@ -1,4 +1,4 @@
-//! The call that asks TikTok to cancel a publish. TikTok promises only to try.
+//! The call that asks TikTok to cancel a publish, which TikTok may fail to do.
 //! <https://developers.tiktok.com/doc/content-posting-api-get-started>
 
 use domain::identity::PublishId;
@@ -26,7 +26,7 @@ impl TikTok {
     pub async fn cancel(&self, token: &AccessToken, id: &PublishId) -> Result<Cancellation, Error> {
         match self.call(Endpoint::Cancel, "", token, Some(json!({ "publish_id": id.as_str() }))).await {
             Ok(_) => Ok(Cancellation::Requested),
-            Err(error) if error.refusal().is_some_and(|error| error.code == "publish_not_cancellable") => {
+            Err(error) if error.api_error().is_some_and(|error| error.code == "publish_not_cancellable") => {
                 Ok(Cancellation::NotCancellable)
             }
             Err(error) => Err(error),

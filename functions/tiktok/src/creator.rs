@@ -1,4 +1,4 @@
-//! The call that returns what a creator may post now. It is made before every direct post.
+//! The call that returns what a creator may post now. TikTok requires it before every direct post.
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info>
 
 use domain::creator::Creator;
@@ -8,7 +8,7 @@ use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::fields::{count, display_text, flag, ids};
+use crate::fields::{display_text, flag, short_texts, whole_number};
 
 impl TikTok {
     /// Returns what the creator may post now.
@@ -29,11 +29,12 @@ fn read(data: &Value) -> Option<Creator> {
     Some(Creator {
         username: display_text(data, "creator_username").unwrap_or_default(),
         nickname: display_text(data, "creator_nickname").unwrap_or_default(),
-        privacy_levels: ids(data, "privacy_level_options"),
+        privacy_levels: short_texts(data, "privacy_level_options"),
         comment_disabled: flag(data, "comment_disabled"),
         duet_disabled: flag(data, "duet_disabled"),
         stitch_disabled: flag(data, "stitch_disabled"),
-        max_duration_s: count(data, "max_video_post_duration_sec").filter(|&seconds| seconds > 0),
+        // A maximum of 0 s would reject every video, so it counts as absent.
+        max_duration_s: whole_number(data, "max_video_post_duration_sec").filter(|&seconds| seconds > 0),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The tokens of a user and the credentials of our app.
 //!
-//! None of these types has `Display`, their `Debug` hides the secret, and tokens are compared in constant time. They do
-//! not know where they are stored.
+//! None of these types has `Display`, their `Debug` hides the secret, and tokens are compared in constant time. This
+//! module does not know where they are stored.
 
 use std::fmt;
 

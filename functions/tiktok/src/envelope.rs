@@ -1,4 +1,4 @@
-//! Parses the envelope of the v2 API's responses, and the flat responses of OAuth.
+//! The parser of the v2 API's responses, which have an envelope, and of OAuth's, which are flat.
 //!
 //! A response of the v2 API is a success only if its `error.code` is `ok`; HTTP 200 alone proves nothing. TikTok's
 //! pages show the error nested, and on one page at top level. They spell the log id `log_id` and `logid`. This module
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::api_error::ApiError;
 use crate::error::{ErrorKind, InvalidResponse};
-use crate::fields::{text, text_or_digits};
+use crate::fields::{short_text, text};
 
 /// An HTTP response before it is parsed.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl ErrorPart {
     fn in_error_field(body: &Value) -> Option<Self> {
         match body.get("error")? {
             error @ Value::Object(_) => Some(Self {
-                code: text_or_digits(error, "code").unwrap_or_default(),
+                code: short_text(error, "code").unwrap_or_default(),
                 message: text(error, "message").unwrap_or_default(),
                 log_id: log_id(error).or_else(|| log_id(body)),
             }),
@@ -101,7 +101,7 @@ impl ErrorPart {
     }
 
     fn at_top_level(body: &Value) -> Option<Self> {
-        let code = text_or_digits(body, "code")?;
+        let code = short_text(body, "code")?;
         Some(Self { code, message: text(body, "message").unwrap_or_default(), log_id: log_id(body) })
     }
 
@@ -111,7 +111,7 @@ impl ErrorPart {
 }
 
 fn log_id(object: &Value) -> Option<String> {
-    text_or_digits(object, "log_id").or_else(|| text_or_digits(object, "logid"))
+    short_text(object, "log_id").or_else(|| short_text(object, "logid"))
 }
 
 #[cfg(test)]
@@ -162,6 +162,7 @@ mod tests {
 
     #[test]
     fn error_without_code_is_still_an_error() {
+        // Only the code `ok` is a success, even if the response has data.
         for body in [r#"{"error":{}}"#, r#"{"data":{"publish_id":"p"},"error":{"code":""}}"#] {
             assert_eq!(api_error(&raw(500, body)).code, "", "{body}");
         }

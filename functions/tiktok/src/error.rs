@@ -1,5 +1,5 @@
-//! Why a call to TikTok's v2 API failed, and what the caller should do. A failed call to OAuth is an
-//! [`OAuthError`](crate::OAuthError), with the same [`ErrorKind`] and other dispositions.
+//! The error of a failed call to TikTok's v2 API: why it failed, and what the caller should do. A failed call to OAuth
+//! is an [`OAuthError`](crate::OAuthError), with the same [`ErrorKind`] and other dispositions.
 //!
 //! An error does not know how often its call was tried: [`Error::disposition`] is the same each time. The caller
 //! counts its retries.
@@ -87,7 +87,7 @@ impl Error {
     }
 
     /// Returns TikTok's own error, if TikTok responded with one.
-    pub fn refusal(&self) -> Option<&ApiError> {
+    pub fn api_error(&self) -> Option<&ApiError> {
         match &self.fault {
             ErrorKind::Refused(error) => Some(error),
             ErrorKind::Unreachable(_)

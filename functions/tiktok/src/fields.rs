@@ -1,4 +1,4 @@
-//! Reads single fields of TikTok's JSON.
+//! Functions that read a single field of TikTok's JSON.
 //!
 //! TikTok does not always send the type that its pages state, so numbers are also read from strings. No number is read
 //! as a float: an id has 19 digits and a float keeps 16.
@@ -12,12 +12,12 @@ use serde_json::Value;
 /// The longest text that is kept unchanged, in bytes: the most that KMS encrypts in one call. The longest documented
 /// text, an upload URL, has 256 bytes.
 const MAX_RAW_TEXT: usize = 4096;
-/// The longest id, error code or privacy level, in bytes.
-const MAX_ID: usize = 128;
+/// The longest short text (an id, an error code or a privacy level), in bytes.
+const MAX_SHORT_TEXT: usize = 128;
 /// The longest text for people, in characters. A longer one is truncated.
 const MAX_DISPLAY_TEXT: usize = 300;
-/// The most ids that are read from a list. A publish has one video id, rarely several.
-const MAX_IDS: usize = 64;
+/// The most short texts that are read from a list. A publish has one video id, rarely several.
+const MAX_SHORT_TEXTS: usize = 64;
 
 /// Returns a string that is not empty, of any length and with any characters. The caller must bound it.
 pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
@@ -38,13 +38,13 @@ pub(crate) fn display_text(object: &Value, key: &str) -> Option<String> {
     text(object, key).map(|text| single_line(&text, MAX_DISPLAY_TEXT))
 }
 
-/// Returns a string of at most 128 bytes, or the digits of a whole number.
-pub(crate) fn text_or_digits(object: &Value, key: &str) -> Option<String> {
-    object.get(key).and_then(digits_or_text)
+/// Returns a string of 1 to 128 bytes, or the digits of a whole number. Returns `None` for anything else.
+pub(crate) fn short_text(object: &Value, key: &str) -> Option<String> {
+    object.get(key).and_then(short_text_of)
 }
 
 /// Returns a whole number, sent as a number or as a string of digits.
-pub(crate) fn count(object: &Value, key: &str) -> Option<u64> {
+pub(crate) fn whole_number(object: &Value, key: &str) -> Option<u64> {
     match object.get(key)? {
         Value::Number(number) => number.as_u64(),
         Value::String(digits) => digits.parse().ok(),
@@ -57,19 +57,19 @@ pub(crate) fn flag(object: &Value, key: &str) -> bool {
     object.get(key).and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// Returns one or several ids, sent as numbers or strings, alone or in a list.
-pub(crate) fn ids(object: &Value, key: &str) -> Vec<String> {
+/// Returns the short texts of a field that is a list or a single value. Other values are skipped.
+pub(crate) fn short_texts(object: &Value, key: &str) -> Vec<String> {
     match object.get(key) {
-        Some(Value::Array(list)) => list.iter().filter_map(digits_or_text).take(MAX_IDS).collect(),
-        Some(single) => digits_or_text(single).into_iter().collect(),
+        Some(Value::Array(list)) => list.iter().filter_map(short_text_of).take(MAX_SHORT_TEXTS).collect(),
+        Some(single) => short_text_of(single).into_iter().collect(),
         None => Vec::new(),
     }
 }
 
-fn digits_or_text(value: &Value) -> Option<String> {
+fn short_text_of(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => number.as_u64().map(|number| number.to_string()),
-        Value::String(text) if (1..=MAX_ID).contains(&text.len()) => Some(single_line(text, MAX_ID)),
+        Value::String(text) if (1..=MAX_SHORT_TEXT).contains(&text.len()) => Some(single_line(text, MAX_SHORT_TEXT)),
         _ => None,
     }
 }
@@ -88,15 +88,15 @@ mod tests {
             ["[7678907398077074696]", "7678907398077074696", r#"["7678907398077074696"]"#, r#""7678907398077074696""#]
         {
             let object = parse(&format!(r#"{{"id":{shape}}}"#));
-            assert_eq!(ids(&object, "id"), ["7678907398077074696"], "{shape}");
+            assert_eq!(short_texts(&object, "id"), ["7678907398077074696"], "{shape}");
         }
     }
 
     #[test]
-    fn value_that_is_not_a_whole_number_is_no_id() {
+    fn value_neither_text_nor_whole_number_is_skipped() {
         for shape in ["[7.678907398077075e18]", "null", "{}", "[]", "[null, {}, -1]", "true", r#""""#] {
             let object = parse(&format!(r#"{{"id":{shape}}}"#));
-            assert!(ids(&object, "id").is_empty(), "{shape}");
+            assert!(short_texts(&object, "id").is_empty(), "{shape}");
         }
     }
 
@@ -107,14 +107,14 @@ mod tests {
         assert_eq!((raw_text(&object, "a"), raw_text(&object, "b")), (None, None));
         assert_eq!(display_text(&object, "a").map(|text| text.len()), Some(MAX_DISPLAY_TEXT));
         assert_eq!(display_text(&object, "b").as_deref(), Some("x y"));
-        assert_eq!((text_or_digits(&object, "a"), text_or_digits(&object, "b").as_deref()), (None, Some("x y")));
-        assert_eq!((ids(&object, "a").len(), ids(&object, "c").len()), (0, MAX_IDS));
+        assert_eq!((short_text(&object, "a"), short_text(&object, "b").as_deref()), (None, Some("x y")));
+        assert_eq!((short_texts(&object, "a").len(), short_texts(&object, "c").len()), (0, MAX_SHORT_TEXTS));
     }
 
     #[test]
-    fn count_is_read_from_number_and_string() {
+    fn whole_number_is_read_from_number_and_string() {
         let object = parse(r#"{"a":5,"b":"6","c":-1,"d":1.5,"e":"x","f":null}"#);
-        let counts = ["a", "b", "c", "d", "e", "f", "g"].map(|key| count(&object, key));
-        assert_eq!(counts, [Some(5), Some(6), None, None, None, None, None]);
+        let numbers = ["a", "b", "c", "d", "e", "f", "g"].map(|key| whole_number(&object, key));
+        assert_eq!(numbers, [Some(5), Some(6), None, None, None, None, None]);
     }
 }

@@ -9,7 +9,7 @@ use crate::client::TikTok;
 use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::fields::text_or_digits;
+use crate::fields::short_text;
 use crate::status::links_of;
 
 impl TikTok {
@@ -22,7 +22,7 @@ impl TikTok {
         let response =
             self.call(Endpoint::VideoQuery, "?fields=id,share_url,cover_image_url", token, Some(filter)).await?;
         let videos = response.data.get("videos").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let video = videos.iter().find(|video| text_or_digits(video, "id").as_deref() == Some(id.as_str()));
+        let video = videos.iter().find(|video| short_text(video, "id").as_deref() == Some(id.as_str()));
         Ok(video.map(links_of).unwrap_or_default())
     }
 }

@@ -116,6 +116,7 @@ mod tests {
         AppCredentials::new("key-1", "secret-1".into())
     }
 
+    /// A token with characters that a form must encode.
     fn refresh_token() -> RefreshToken {
         RefreshToken::new("refresh-1 +&=".into())
     }

@@ -14,7 +14,7 @@ use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
 use crate::envelope::ApiResponse;
 use crate::error::{Error, ErrorKind};
-use crate::fields::{count, display_text, ids, raw_text};
+use crate::fields::{display_text, raw_text, short_texts, whole_number};
 
 /// The fields that may contain the ids of the public videos: TikTok's current spelling, the correct spelling, and the
 /// older response's field.
@@ -37,7 +37,7 @@ fn read(response: ApiResponse) -> Result<StatusReport, ErrorKind> {
     let status = display_text(data, "status").ok_or_else(|| response.missing("status"))?;
     Ok(StatusReport {
         status: publish_status(status, data),
-        uploaded: count(data, "uploaded_bytes"),
+        uploaded: whole_number(data, "uploaded_bytes"),
         video_ids: video_ids(data),
         links: links_of(data),
         log_id: response.log_id,
@@ -61,7 +61,7 @@ fn publish_status(status: String, data: &Value) -> PublishStatus {
 fn video_ids(data: &Value) -> Vec<VideoId> {
     let mut video_ids = Vec::new();
     // An id of 0 means that there is no public video.
-    for id in ID_FIELDS.iter().flat_map(|field| ids(data, field)).filter(|id| id != "0") {
+    for id in ID_FIELDS.iter().flat_map(|field| short_texts(data, field)).filter(|id| id != "0") {
         match VideoId::new(id) {
             Ok(id) if !video_ids.contains(&id) => video_ids.push(id),
             Ok(_) | Err(_) => {}
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn published_without_id_is_no_error() {
+    fn published_without_valid_id_has_no_video_id() {
         for ids in [json!([]), json!(null), json!(0), json!(""), json!("not digits")] {
             let report = report_of(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids }));
             assert_eq!((report.status, report.video_ids), (PublishStatus::Published, vec![]));
@@ -196,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fields_of_any_type_are_read(values in proptest::collection::vec(any_json(), 7), status in ".{1,20}") {
+        fn any_field_types_give_a_report_with_distinct_ids(values in proptest::collection::vec(any_json(), 7), status in ".{1,20}") {
             let names = ["publicaly_available_post_id", "publicly_available_post_id", "video_id", "uploaded_bytes",
                 "share_url", "cover_url", "fail_reason"];
             let mut data: Value = names.iter().map(ToString::to_string).zip(values).collect::<serde_json::Map<_, _>>().into();

@@ -1,6 +1,6 @@
-//! Every timeout of a request to TikTok.
+//! The timeouts of requests to TikTok.
 //!
-//! A JSON call has one timeout for all of it. A chunk has no total timeout, because sending 64 MB over a slow
+//! A v2 or OAuth call has one timeout for all of it. A chunk has no total timeout, because sending 64 MB over a slow
 //! connection is not an error. It has `chunk_stall` until its last byte is sent, and `chunk_response` afterwards.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) struct Timeouts {
     /// The longest time for making a connection, including TLS.
     pub(crate) connect: Duration,
-    /// The longest time for a whole JSON call, from the connection to the end of the response.
+    /// The longest time for a whole v2 or OAuth call, from the connection to the end of the response.
     pub(crate) call: Duration,
     /// The longest time without a sent byte while a chunk is sent. It must exceed the time in which a stalled read from
     /// S3 resumes (`STALL_TIMEOUT` in `functions/runtime/src/aws.rs`).

@@ -16,22 +16,23 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-/// The suffix of the hosts whose certificates are issued by a public authority.
-const TIKTOK_HOSTS: &str = ".tiktokapis.com";
+/// The suffix of TikTok's API hosts. A public authority issues their certificates.
+const TIKTOK_SUFFIX: &str = ".tiktokapis.com";
 
-/// Configures a client with the roots to trust for the API's base URL.
+/// Makes a client trust the roots that belong to the API's base URL.
 pub(crate) fn apply(builder: ClientBuilder, api: &Url) -> ClientBuilder {
     if is_other_https_host(api) {
         return builder;
     }
     match web_roots() {
         Some(config) => builder.tls_backend_preconfigured(config),
+        // reqwest then reads the machine's bundle.
         None => builder,
     }
 }
 
 fn is_other_https_host(api: &Url) -> bool {
-    api.scheme() == "https" && !api.host_str().is_some_and(|host| host.ends_with(TIKTOK_HOSTS))
+    api.scheme() == "https" && !api.host_str().is_some_and(|host| host.ends_with(TIKTOK_SUFFIX))
 }
 
 fn web_roots() -> Option<ClientConfig> {

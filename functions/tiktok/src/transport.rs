@@ -1,5 +1,5 @@
-//! The HTTP exchange of a JSON or OAuth call: sends one request, and reads its whole response or returns why there is
-//! none. The module `upload` sends chunks.
+//! The HTTP exchange of a v2 or OAuth call: one request, and its whole response or the reason why there is none. The
+//! module `upload` sends chunks.
 //!
 //! This module retries nothing and knows no field of any response. Invariant: no error of this module contains a URL, a
 //! header or a byte of a response.
@@ -74,7 +74,7 @@ pub(crate) fn chain_without_url(error: reqwest::Error) -> String {
     error_chain(&error.without_url())
 }
 
-/// Returns the `Authorization` header. Spaces are valid in a header value, but not in a token.
+/// Returns the `Authorization` header. A header value may contain spaces, a token may not.
 fn bearer(token: &AccessToken) -> Result<HeaderValue, ErrorKind> {
     let is_printable = !token.expose().is_empty() && token.expose().bytes().all(|b| b.is_ascii_graphic());
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));

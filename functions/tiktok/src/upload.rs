@@ -1,12 +1,12 @@
-//! Sends the chunks of a video to an upload URL.
+//! The upload of a video's chunks to an upload URL.
 //!
 //! TikTok's rules: the chunks are sent in order, each in one PUT with exact `Content-Type`, `Content-Length` and
 //! `Content-Range` headers. The body is the unchanged bytes. No token is sent and no redirect is followed.
 //! <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
 //!
 //! - [`url`]: the upload URL, a secret.
-//! - `body`: counts the sent bytes. It aborts the request if the source yields fewer or more bytes than declared, so
-//!   TikTok never takes an incomplete PUT for a complete one.
+//! - `body`: the body of a PUT, which counts the sent bytes. It aborts the request if the caller's stream yields fewer or
+//!   more bytes than declared, so TikTok never takes an incomplete PUT for a complete one.
 //! - [`response`]: the table of TikTok's responses.
 //! - [`outcome`]: the result for the caller.
 //!
@@ -114,6 +114,7 @@ fn timeout_outcome(progress: &Progress) -> ChunkOutcome {
     }
 }
 
+/// The outcome after which the chunk may have arrived. Its reason covers a lost connection, too.
 fn unknown(message: String) -> ChunkOutcome {
     ChunkOutcome::Unknown { why: Failure::of(Reason::UploadAnswerTimeout, message) }
 }

@@ -25,7 +25,7 @@ struct AllowedHost {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
-    /// Any subdomain: a suffix with its leading dot.
+    /// Any subdomain, but not the domain itself: a suffix with its leading dot.
     Suffix(String),
     /// Exactly this host.
     Exact(Host<String>),
@@ -85,7 +85,7 @@ impl AllowedHost {
     }
 
     fn matches(&self, url: &Url, host: &Host<&str>) -> bool {
-        let is_named = match (&self.name, host) {
+        let is_listed = match (&self.name, host) {
             (Name::Suffix(suffix), Host::Domain(domain)) => {
                 domain.len() > suffix.len() && domain.ends_with(suffix.as_str())
             }
@@ -99,7 +99,7 @@ impl AllowedHost {
             "http" => !is_tiktok_domain(host),
             _ => false,
         };
-        is_named && is_port_allowed && is_scheme_allowed
+        is_listed && is_port_allowed && is_scheme_allowed
     }
 }
 

@@ -1,4 +1,4 @@
-//! TikTok's webhooks: verifies that TikTok sent a request, and parses its event.
+//! The webhooks that TikTok sends: the proof that TikTok sent a request, and its event.
 //!
 //! TikTok sends one event per request, at least once and in any order. It retries for three days until the response is
 //! HTTP 200. Every request that has a valid signature and names an event is therefore accepted: an unknown event, field
@@ -51,7 +51,7 @@ impl Webhook {
 
 impl WebhookError {
     /// Returns the error as a rejection for the sender of the request.
-    pub fn failure(&self) -> Rejection {
+    pub fn rejection(&self) -> Rejection {
         match self {
             Self::Unproven(why) => {
                 Rejection::new("signature_invalid", format!("{self}: {why}"), "Only TikTok can call this address.")

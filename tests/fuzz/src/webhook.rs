@@ -66,8 +66,8 @@ fn open(header: Option<&str>, body: &[u8], now: Timestamp) -> Result<Webhook, We
         Ok(webhook) => check_webhook(webhook),
         Err(error) => {
             check_error(error);
-            check_text(&error.failure().to_string());
-            let displayed = format!("{error:?} {error} {}", error.failure());
+            check_text(&error.rejection().to_string());
+            let displayed = format!("{error:?} {error} {}", error.rejection());
             check_no_secret(&displayed, &[CLIENT_SECRET, &signature(body, now)]);
         }
     }

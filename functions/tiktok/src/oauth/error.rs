@@ -1,4 +1,4 @@
-//! Why a call to OAuth failed, and what the caller should do.
+//! The error of a failed call to OAuth: why it failed, and what the caller should do.
 
 use domain::failure::{Disposition, Failure};
 

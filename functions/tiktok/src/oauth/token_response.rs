@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::credentials::{AccessToken, RefreshToken};
 use crate::error::InvalidResponse;
-use crate::fields::{count, raw_text};
+use crate::fields::{raw_text, whole_number};
 
 /// The longest lifetime that is accepted, in seconds: ten years. A longer one is reduced to it, so that the expiry time
 /// cannot overflow.
@@ -43,7 +43,7 @@ impl TokenResponse {
         // TikTok may already have invalidated the old tokens, so tokens without a lifetime must not be discarded. They
         // get a short lifetime, and so are refreshed soon.
         let lifetime = |key, default| {
-            let seconds = count(body, key).filter(|&seconds| seconds > 0);
+            let seconds = whole_number(body, key).filter(|&seconds| seconds > 0);
             seconds.map_or(default, |seconds| Duration::from_secs(seconds.min(MAX_LIFETIME_S)))
         };
         Ok(Self {

@@ -1,12 +1,14 @@
-//! The body of a chunk's PUT: streams the chunk's bytes and counts them.
+//! The body of a chunk's PUT: a stream of exactly the chunk's bytes, and a view of how far it was sent.
 //!
-//! - [`ExactBody`] wraps the caller's stream. It yields to the HTTP client either exactly as many bytes as
-//!   `Content-Length` declares, or an error. The error aborts the connection, so TikTok never takes a part of a chunk
-//!   for the whole chunk.
-//! - [`Progress`] observes the body: how many bytes were sent, when the last bytes were sent, and why sending stopped.
+//! - [`ExactBody`] wraps the caller's stream, the *source*. It yields to the HTTP client either exactly as many bytes as
+//!   `Content-Length` declares, or an error. After an error, the HTTP client closes the connection, so TikTok never takes
+//!   a part of a chunk for the whole chunk.
+//! - [`Progress`] tells the sender of the chunk how many bytes the HTTP client took, when it took the last ones, and why
+//!   the body was aborted.
 //!
-//! Dropping [`Progress`] also drops the caller's stream. A connection whose peer responded early and reads no more may
-//! stay open for long. The stream's buffers (the read-ahead window of a video) must not stay in memory that long.
+//! When the sender drops [`Progress`], the source is dropped too. If TikTok responds early and reads no more, the HTTP
+//! client may keep the connection and the body for long. The source's buffers (the read-ahead window of a video) must
+//! not stay in memory with them.
 //!
 //! This module does not know chunks or responses.
 
@@ -24,13 +26,13 @@ use super::outcome::SourceFault;
 use crate::timeouts::Timeouts;
 
 /// The state of a body.
-struct State {
+struct BodyState {
     /// The declared length, in bytes.
     length: u64,
-    /// How many bytes were handed to the HTTP client. The socket may still buffer some of them.
+    /// How many bytes the HTTP client took. The socket may still buffer some of them.
     sent: u64,
     last_sent_at: Instant,
-    source_status: SourceState,
+    source: SourceState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,54 +43,51 @@ enum SourceState {
     Pending,
     /// The source failed, and the body is aborted.
     Failed(SourceFault),
-    /// [`Progress`] was dropped, and the body is aborted.
-    Abandoned,
+    /// [`Progress`] was dropped before all bytes were sent, and the body is aborted.
+    Dropped,
 }
 
 type ByteStream = BoxStream<'static, Result<Bytes, ()>>;
 
 /// What [`ExactBody`] and [`Progress`] share. The state is not locked while the source is polled, so that
 /// [`Progress`] can read it at any time.
-struct Inner {
-    state: Mutex<State>,
+pub(crate) struct SharedBody {
+    state: Mutex<BodyState>,
+    /// The source; none before [`ExactBody::new`], and after [`Progress`] was dropped.
     source: Mutex<Option<ByteStream>>,
 }
 
-/// A handle to the shared state of a body.
-#[derive(Clone)]
-pub(crate) struct Shared(Arc<Inner>);
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl SharedBody {
+    fn state(&self) -> MutexGuard<'_, BodyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn source(&self) -> MutexGuard<'_, Option<ByteStream>> {
-        self.0.source.lock().unwrap_or_else(PoisonError::into_inner)
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The view of a body for the function that sends it. Dropping it aborts an incomplete body and drops the source.
-pub(crate) struct Progress(Shared);
+pub(crate) struct Progress(Arc<SharedBody>);
 
 impl Progress {
     /// Creates the progress of a body of `length` bytes.
     pub(crate) fn new(length: u64) -> Self {
-        let state = State { length, sent: 0, last_sent_at: Instant::now(), source_status: SourceState::Flowing };
-        Self(Shared(Arc::new(Inner { state: Mutex::new(state), source: Mutex::default() })))
+        let state = BodyState { length, sent: 0, last_sent_at: Instant::now(), source: SourceState::Flowing };
+        Self(Arc::new(SharedBody { state: Mutex::new(state), source: Mutex::default() }))
     }
 
-    /// Returns the handle for [`ExactBody::new`].
-    pub(crate) fn share(&self) -> Shared {
-        self.0.clone()
+    /// Returns the shared part for [`ExactBody::new`].
+    pub(crate) fn share(&self) -> Arc<SharedBody> {
+        Arc::clone(&self.0)
     }
 
-    /// Returns how many bytes were handed to the connection.
+    /// Returns how many bytes the HTTP client took.
     pub(crate) fn sent(&self) -> u64 {
         self.0.state().sent
     }
 
-    /// Returns whether every byte was handed to the connection.
+    /// Returns whether the HTTP client took every byte.
     pub(crate) fn is_complete(&self) -> bool {
         let state = self.0.state();
         state.sent == state.length
@@ -96,15 +95,15 @@ impl Progress {
 
     /// Returns how the source failed, if it did.
     pub(crate) fn fault(&self) -> Option<SourceFault> {
-        match self.0.state().source_status {
+        match self.0.state().source {
             SourceState::Failed(fault) => Some(fault),
-            SourceState::Flowing | SourceState::Pending | SourceState::Abandoned => None,
+            SourceState::Flowing | SourceState::Pending | SourceState::Dropped => None,
         }
     }
 
     /// Returns whether the body is stalled because the source is pending, and not because TikTok reads no more.
     pub(crate) fn is_waiting_for_source(&self) -> bool {
-        self.0.state().source_status == SourceState::Pending
+        self.0.state().source == SourceState::Pending
     }
 
     /// Waits for the response.
@@ -124,13 +123,6 @@ impl Progress {
         }
     }
 
-    fn abandon(&self) {
-        let mut state = self.0.state();
-        if state.sent < state.length {
-            state.source_status = SourceState::Abandoned;
-        }
-    }
-
     fn deadline(&self, timeouts: &Timeouts) -> Instant {
         let limit: Duration = if self.is_complete() { timeouts.chunk_response } else { timeouts.chunk_stall };
         self.0.state().last_sent_at + limit
@@ -139,29 +131,35 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.abandon();
+        let mut state = self.0.state();
+        if state.sent < state.length {
+            state.source = SourceState::Dropped;
+        }
+        drop(state);
+        // Two statements, so that the source is dropped after its lock is released.
         let source = self.0.source().take();
         drop(source);
     }
 }
 
 /// A stream of exactly the declared number of bytes.
-pub(crate) struct ExactBody(Shared);
+pub(crate) struct ExactBody(Arc<SharedBody>);
 
 /// The error that aborts a request. [`Progress::fault`] returns the cause.
 #[derive(Debug, thiserror::Error)]
 #[error("the body was aborted")]
 pub(crate) struct Aborted;
 
-/// What the body yields next.
+/// What the body does when the HTTP client polls it.
 enum Next {
     End,
     Abort,
-    FromSource,
+    PollSource,
 }
 
 impl ExactBody {
-    pub(crate) fn new<S, E>(source: S, shared: Shared) -> Self
+    /// Wraps a source. `shared` is [`Progress::share`] of the same body.
+    pub(crate) fn new<S, E>(source: S, shared: Arc<SharedBody>) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: 'static,
@@ -179,23 +177,23 @@ impl Stream for ExactBody {
         match next {
             Next::End => return Poll::Ready(None),
             Next::Abort => return Poll::Ready(Some(Err(Aborted))),
-            Next::FromSource => {}
+            Next::PollSource => {}
         }
         let item = match &mut *self.0.source() {
             Some(source) => source.poll_next_unpin(cx),
-            // Progress was dropped since `next` was called.
+            // Progress was dropped after the state was read above.
             None => return Poll::Ready(Some(Err(Aborted))),
         };
         self.0.state().record(item)
     }
 }
 
-impl State {
+impl BodyState {
     fn next(&self) -> Next {
-        match self.source_status {
-            SourceState::Failed(_) | SourceState::Abandoned => Next::Abort,
+        match self.source {
+            SourceState::Failed(_) | SourceState::Dropped => Next::Abort,
             SourceState::Flowing | SourceState::Pending if self.sent == self.length => Next::End,
-            SourceState::Flowing | SourceState::Pending => Next::FromSource,
+            SourceState::Flowing | SourceState::Pending => Next::PollSource,
         }
     }
 
@@ -203,13 +201,13 @@ impl State {
     fn record<E>(&mut self, item: Poll<Option<Result<Bytes, E>>>) -> Poll<Option<Result<Bytes, Aborted>>> {
         let fault = match item {
             Poll::Pending => {
-                self.source_status = SourceState::Pending;
+                self.source = SourceState::Pending;
                 return Poll::Pending;
             }
             Poll::Ready(Some(Ok(bytes))) => {
                 let sent = self.sent + bytes.len() as u64;
                 if sent <= self.length {
-                    (self.sent, self.last_sent_at, self.source_status) = (sent, Instant::now(), SourceState::Flowing);
+                    (self.sent, self.last_sent_at, self.source) = (sent, Instant::now(), SourceState::Flowing);
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 SourceFault::TooLong
@@ -217,7 +215,7 @@ impl State {
             Poll::Ready(Some(Err(_))) => SourceFault::Erred,
             Poll::Ready(None) => SourceFault::EndedEarly,
         };
-        self.source_status = SourceState::Failed(fault);
+        self.source = SourceState::Failed(fault);
         Poll::Ready(Some(Err(Aborted)))
     }
 }
@@ -231,11 +229,13 @@ mod tests {
 
     type Part = Result<Bytes, ()>;
 
+    /// The parts of a source, by their lengths in bytes.
     fn parts<const N: usize>(lengths: [usize; N]) -> Vec<Part> {
         lengths.map(|length| Ok(Bytes::from(vec![7; length]))).to_vec()
     }
 
-    /// Reads a body to its end or its error. Returns the progress, the yielded bytes, and whether it was aborted.
+    /// Reads a body of declared `length` to its end or its error. Returns the progress, the number of yielded bytes, and
+    /// whether the body was aborted.
     fn read_body(length: u64, parts: Vec<Part>) -> (Progress, u64, bool) {
         let progress = Progress::new(length);
         let mut body = ExactBody::new(stream::iter(parts), progress.share());
@@ -258,6 +258,7 @@ mod tests {
 
     #[test]
     fn source_of_other_length_aborts_with_its_fault() {
+        // Each body declares 6 bytes. A part that exceeds them is not sent.
         for (source, sent, fault) in [
             (parts([1, 4]), 5, SourceFault::EndedEarly),
             (vec![], 0, SourceFault::EndedEarly),

@@ -58,9 +58,9 @@ const fn row(http: RangeInclusive<u16>, action: Action, reason: Reason, meaning:
     ErrorStatus { http, action, reason, meaning }
 }
 
-/// Retries after an error that TikTok may recover from.
+/// The retry after an error that TikTok may recover from.
 const RETRY_AFTER_ERROR: Action = Action::Retry(crate::error_codes::RETRY_DELAY);
-/// Retries after a rate limit. TikTok documents no limit for uploads. The wait is short because the upload URL is valid
+/// The retry after a rate limit. TikTok documents no limit for uploads. The wait is short because the upload URL is valid
 /// for only one hour.
 const RETRY_AFTER_LIMIT: Action = Action::Retry(Duration::from_secs(10));
 
@@ -111,8 +111,8 @@ fn error_outcome(http: u16, headers: &HeaderMap) -> ChunkOutcome {
 }
 
 fn find(http: u16) -> &'static ErrorStatus {
-    let [rows @ .., any_status] = &ERROR_STATUSES;
-    rows.iter().find(|row| row.http.contains(&http)).unwrap_or(any_status)
+    let [rows @ .., last] = &ERROR_STATUSES;
+    rows.iter().find(|row| row.http.contains(&http)).unwrap_or(last)
 }
 
 /// Returns TikTok's id of the response. The header is not documented, but TikTok's servers send it.

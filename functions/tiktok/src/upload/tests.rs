@@ -84,10 +84,10 @@ async fn response_body_is_ignored() {
 }
 
 #[tokio::test]
-async fn early_403_ends_the_upload_of_a_chunk() {
+async fn early_403_ends_the_request_of_a_chunk() {
     let plan = plan(20_000_049);
     let server = ScriptedServer::with_replies([Reply::new(403, "").before_body()]).await;
-    // Yields 64 KiB and then nothing, so only the response can end the chunk.
+    // Yields 64 KiB and then nothing, so only the response can end the request.
     let endless = stream::iter([Ok::<_, std::io::Error>(bytes(65_536))]).chain(stream::pending());
     let chunk = plan.last();
     let outcome = server.client().put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, endless).await;
@@ -229,6 +229,7 @@ async fn closed_port_is_retried_without_url_in_error() {
     let client = server.client();
     let (url, chunk) = (upload_url(&server), plan.last());
     drop(server);
+    // The server's aborted task closes the port when the runtime next runs it.
     tokio::task::yield_now().await;
     let outcome = client.put_chunk(&url, "video/mp4", &plan, chunk, source(chunk)).await;
     assert_eq!(code_of(&outcome), "upload_unreachable");

@@ -1,4 +1,4 @@
-//! Parses the body of a webhook. Its field `content` is a string that contains JSON of its own.
+//! The parser of a webhook's body. Its field `content` is a string that contains JSON of its own.
 //!
 //! The event and field names are read in TikTok's documented spellings and in others that TikTok was seen to send.
 //! Invariant: any content is accepted; content that is not understood becomes [`Event::Other`].
@@ -9,7 +9,7 @@ use domain::report::{EventKind, PublishStatus, WebhookEvent};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::fields::{count, display_text, ids, text, text_or_digits};
+use crate::fields::{display_text, short_text, short_texts, text, whole_number};
 
 /// A webhook that TikTok sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub enum DeauthorizationReason {
 }
 
 impl DeauthorizationReason {
-    /// Reads TikTok's number.
-    fn from_number(number: Option<u64>) -> Self {
-        match number {
+    /// Reads the reason, which TikTok sends as a number.
+    fn read(content: &Value) -> Self {
+        match whole_number(content, "reason") {
             Some(1) => Self::ByUser,
             Some(2) => Self::UserDeleted,
             Some(3) => Self::UserAge,
@@ -81,18 +81,18 @@ impl DeauthorizationReason {
 /// Parses a body. Returns `None` if it does not name an event.
 pub(super) fn read(body: &Value, signed_at: Timestamp) -> Option<Webhook> {
     let name = display_text(body, "event")?;
-    let create_time = count(body, "create_time").and_then(|seconds| i64::try_from(seconds).ok());
+    let create_time = whole_number(body, "create_time").and_then(|seconds| i64::try_from(seconds).ok());
     let at = create_time.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(signed_at);
     let user = text(body, "user_openid").and_then(|id| OpenId::new(id).ok());
     let content = parse_content(body);
     let event = match name.as_str() {
-        "authorization.removed" => Event::Deauthorized(DeauthorizationReason::from_number(count(&content, "reason"))),
+        "authorization.removed" => Event::Deauthorized(DeauthorizationReason::read(&content)),
         name => publish_event(name, &content, at).map_or(Event::Other, Event::Publish),
     };
     Some(Webhook { name, user, at, event })
 }
 
-/// Returns the parsed `content`; `null` if it is not JSON.
+/// Returns the `content`, parsed if it is a string; `null` if it is not JSON.
 fn parse_content(body: &Value) -> Value {
     match body.get("content") {
         Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
@@ -101,9 +101,10 @@ fn parse_content(body: &Value) -> Value {
     }
 }
 
+/// Returns the event about a publish; `None` if its name or content is not understood.
 fn publish_event(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEvent> {
-    let publish_id = PublishId::new(text_or_digits(content, "publish_id")?).ok()?;
-    let video = || ids(content, "post_id").into_iter().find_map(|id| VideoId::new(id).ok());
+    let publish_id = PublishId::new(short_text(content, "publish_id")?).ok()?;
+    let video = || short_texts(content, "post_id").into_iter().find_map(|id| VideoId::new(id).ok());
     let reason = || display_text(content, "reason").or_else(|| display_text(content, "fail_reason"));
     let kind = match name {
         "post.publish.failed" => {
@@ -116,7 +117,7 @@ fn publish_event(name: &str, content: &Value, at: Timestamp) -> Option<WebhookEv
             video().map_or(EventKind::Status(PublishStatus::Published), EventKind::Public)
         }
         "post.publish.no_longer_publicaly_available" | "post.publish.no_longer_publicly_available" => {
-            // Without an id of the withdrawn video, the event is `Event::Other`.
+            // Without the withdrawn video's id, the event is `Event::Other`.
             EventKind::Withdrawn(video()?)
         }
         _ => return None,

@@ -1,4 +1,4 @@
-//! Verifies the signature of a webhook: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with the
+//! The verification of a webhook's signature: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with the
 //! app's secret as the key. <https://developers.tiktok.com/doc/webhooks-verification>
 
 use data_encoding::HEXLOWER_PERMISSIVE;

@@ -61,19 +61,19 @@ fn valid_signature_is_accepted() {
 
 #[test]
 fn signature_fields_may_have_any_order_and_case() {
-    let (time, code) = SIGNATURE.split_once(',').unwrap();
-    let uppercase = format!("s={}", code[2..].to_uppercase());
-    for signature in [format!("{code},{time}"), format!("{time}, {uppercase}"), format!("v=1,{time},{code},x")] {
+    let (time, mac) = SIGNATURE.split_once(',').unwrap();
+    let uppercase = format!("s={}", mac[2..].to_uppercase());
+    for signature in [format!("{mac},{time}"), format!("{time}, {uppercase}"), format!("v=1,{time},{mac},x")] {
         assert!(open_at(SIGNED_AT, &signature).is_ok(), "{signature}");
     }
 }
 
 #[test]
 fn malformed_signature_differs_from_invalid_one() {
-    let (time, code) = SIGNATURE.split_once(',').unwrap();
+    let (time, mac) = SIGNATURE.split_once(',').unwrap();
     let rejected = |signature: &str| open_at(SIGNED_AT, signature).unwrap_err();
     for malformed in
-        ["", "t=,s=", time, code, "t=x,s=00", "t=1,s=zz", &format!("{SIGNATURE},{code}"), "t=99999999999999,s=00"]
+        ["", "t=,s=", time, mac, "t=x,s=00", "t=1,s=zz", &format!("{SIGNATURE},{mac}"), "t=99999999999999,s=00"]
     {
         assert_eq!(rejected(malformed), SignatureError::Malformed.into(), "{malformed:?}");
     }
@@ -207,7 +207,7 @@ fn absent_create_time_becomes_signature_time() {
 #[test]
 fn error_shows_neither_signature_nor_secret() {
     let error = open_at(SIGNED_AT, &SIGNATURE.replace("s=f9", "s=f8")).unwrap_err();
-    let texts = format!("{error} {error:?} {}", error.failure());
+    let texts = format!("{error} {error:?} {}", error.rejection());
     assert!(!texts.contains("bff4eb9ce4721b9f") && !texts.contains("secret"), "{texts}");
 }
 
