@@ -48,19 +48,19 @@ impl Accounts {
     /// have been stored.
     pub async fn save(
         &self,
-        read: impl Into<Revision>,
+        read_revision: impl Into<Revision>,
         account: Account,
         now: Timestamp,
     ) -> Result<Versioned<Account>, SaveError> {
         let item = record::item_of(&account, now);
-        self.table.store(Condition::At(read.into()), account, item).await
+        self.table.store(Condition::At(read_revision.into()), account, item).await
     }
 
     /// Reads all accounts, ordered by alias.
     pub async fn list(&self) -> Result<Vec<Versioned<Account>>, StoreError> {
         let mut accounts: Vec<Versioned<Account>> = Vec::new();
         for item in lookup::all(&self.table).await? {
-            accounts.push(self.table.read(lookup::alias_of(&self.table, &item)?.as_str(), &item)?);
+            accounts.push(self.table.value_of(lookup::alias_of(&self.table, &item)?.as_str(), &item)?);
         }
         accounts.sort_by(|a, b| a.alias.cmp(&b.alias));
         Ok(accounts)

@@ -2,11 +2,11 @@
 //!
 //! The secret is `{"client_key": "…", "client_secret": "…"}`. While the operator replaces the client secret, the
 //! field `previous_client_secret` holds the old one, because TikTok may still sign webhooks with it. It is a field
-//! of the secret, not an old version in Secrets Manager, so that the operator decides until when it is accepted.
+//! of the secret, not an old version in Secrets Manager, so that the operator decides until when it is accepted. `api`
+//! verifies the signatures of TikTok's webhooks with both secrets.
 //!
 //! The credentials are read on first use and cached for [`MAX_AGE`]: a new secret is used soon, and a warm function
-//! does not read it for each call. If Secrets Manager is unavailable, the cached credentials stay in use. `api`
-//! verifies the signatures of TikTok's webhooks with both secrets.
+//! does not read it for each call. If Secrets Manager is unavailable, the cached credentials stay in use.
 
 use std::fmt;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::clients::Lazy;
 /// How long credentials are used before they are read again.
 const MAX_AGE: Duration = Duration::from_mins(5);
 
-/// The credentials with which the app authenticates to TikTok.
+/// The app's credentials as they are stored. Calls use `tiktok::AppCredentials`, which has no previous secret.
 #[derive(Debug, Clone)]
 pub struct AppCredentials {
     /// The app's public identifier.
@@ -46,7 +46,7 @@ struct SecretForm {
     previous_client_secret: Option<String>,
 }
 
-/// The secret that contains the credentials.
+/// The secret that contains the credentials, with a cache of them.
 pub struct AppSecret {
     client: Lazy<Client>,
     arn: String,
@@ -66,7 +66,8 @@ impl AppSecret {
         Self { client: client.into(), arn: arn.into(), cache: Mutex::new(None) }
     }
 
-    /// The credentials, at most five minutes old, or older while Secrets Manager is unavailable.
+    /// The credentials, at most five minutes old, or older while Secrets Manager is unavailable. Concurrent callers wait
+    /// for one read.
     pub async fn get(&self, now: Timestamp) -> Result<AppCredentials, AppSecretError> {
         let mut cache = self.cache.lock().await;
         match &*cache {

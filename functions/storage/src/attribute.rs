@@ -1,4 +1,4 @@
-//! How values are stored as DynamoDB attributes, so that a person can read them in the console.
+//! The conversions between values and DynamoDB attributes, which a person can read in the console.
 //!
 //! A timestamp is a number of milliseconds since 1970 if an index is ordered by it or if it belongs to a limit,
 //! and RFC 3339 text otherwise. Only the time-to-live attributes are seconds since 1970, as DynamoDB requires. An

@@ -49,11 +49,11 @@ impl AuthorizationRequests {
     /// [`SaveError::Conflict`] if another call did: the caller must not use the authorization code of its answer.
     pub async fn save(
         &self,
-        read: impl Into<Revision>,
+        read_revision: impl Into<Revision>,
         request: AuthorizationRequest,
     ) -> Result<Versioned<AuthorizationRequest>, SaveError> {
         let item = record::item_of(&request);
-        self.table.store(Condition::At(read.into()), request, item).await
+        self.table.store(Condition::At(read_revision.into()), request, item).await
     }
 }
 
@@ -77,8 +77,8 @@ mod tests {
         let state = AuthorizationState::new([1; 32]);
         let request = AuthorizationRequest::new(&state, Alias::new("anna").unwrap(), ExpectedUser::Anybody, now);
         let created = requests.create(request.clone()).await.unwrap();
-        let late = requests.save(&created, request.answer(now).unwrap()).await.unwrap_err();
-        assert!(matches!(late, SaveError::Conflict), "{late}");
+        let second = requests.save(&created, request.answer(now).unwrap()).await.unwrap_err();
+        assert!(matches!(second, SaveError::Conflict), "{second}");
         let sent = server.requests();
         assert_eq!(sent[1].json()["ConditionExpression"], "#revision = :read");
         assert!(!sent[0].text().contains(state.expose()), "the state itself is not stored");

@@ -16,9 +16,9 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use domain::failure::{Disposition, error_chain};
 
-/// The minimum wait before the caller repeats a call that failed because AWS was unavailable. The SDK's own retries
-/// (`MAX_ATTEMPTS` in `runtime/src/aws.rs`) have failed before.
-pub(crate) const AFTER_OUTAGE: Duration = Duration::from_secs(2);
+/// The minimum wait before the caller repeats a failed call. The SDK has then made its own retries (`MAX_ATTEMPTS` in
+/// `runtime/src/aws.rs`) already.
+pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Why a call failed, for every service alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl AwsError {
         Self::new(Kind::Unavailable, operation, resource, message)
     }
 
-    /// Makes an error without an SDK error.
+    /// Makes an error that does not come from the SDK.
     pub(crate) fn new(kind: Kind, operation: &'static str, resource: &str, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             operation,
@@ -123,7 +123,7 @@ impl AwsError {
     /// What the caller may do after the failure.
     pub fn disposition(&self) -> Disposition {
         match self.kind() {
-            Kind::Unavailable => Disposition::Retry { after: AFTER_OUTAGE },
+            Kind::Unavailable => Disposition::Retry { after: RETRY_DELAY },
             Kind::Denied | Kind::NotFound | Kind::Disabled => Disposition::NeedsUser,
             Kind::ConditionFailed | Kind::Rejected => Disposition::GiveUp,
         }
@@ -279,6 +279,6 @@ mod tests {
     fn display_names_resource_and_operation() {
         let error = AwsError::unavailable("S3 GetObject", "s3://b/k", "the body ended early");
         assert_eq!(error.to_string(), "s3://b/k is unavailable (S3 GetObject: the body ended early)");
-        assert_eq!(error.disposition(), Disposition::Retry { after: AFTER_OUTAGE });
+        assert_eq!(error.disposition(), Disposition::Retry { after: RETRY_DELAY });
     }
 }

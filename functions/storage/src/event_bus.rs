@@ -33,7 +33,7 @@ pub struct EventEntry {
 #[derive(Debug, thiserror::Error)]
 #[error("EventBridge accepted only the first {accepted} events")]
 pub struct PutEventsError {
-    /// How many events were accepted, counted from the first, up to the first rejected one. Later events of the same
+    /// How many events before the first rejected one were accepted. Later events of the same
     /// batch may have been accepted as well. `notices` sends these again, and subscribers recognize the repetition.
     pub accepted: usize,
     /// Why the next event was not accepted.

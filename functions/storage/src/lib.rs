@@ -1,4 +1,4 @@
-//! Access to AWS.
+//! The access to AWS: one type for each table, and one for each other service.
 //!
 //! - DynamoDB: posts, accounts, limits, authorization requests and webhooks
 //! - S3: videos and sidecars

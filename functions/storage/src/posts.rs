@@ -38,7 +38,7 @@ pub use shard::Shard;
 use crate::table::{Condition, Item, Put, SaveError, StoreError, Table, versioned};
 use crate::versioned::{Revision, Versioned};
 
-/// How many posts of a page are read at the same time.
+/// How many posts of a page [`Posts::list`] reads at the same time.
 const MAX_CONCURRENT_READS: usize = 16;
 
 /// The outcome of [`Posts::create`].
@@ -90,7 +90,7 @@ impl Posts {
         let item = record::item_of(post, post.created_at).map_err(|error| self.table.invalid(id, error))?;
         match self.table.put(item, Condition::Absent).await? {
             Put::Written(revision) => Ok(Created::New(Versioned::new(post.clone(), revision))),
-            Put::ConditionFailed(Some(item)) => self.table.read(id, &item).map(Created::Already),
+            Put::ConditionFailed(Some(item)) => self.table.value_of(id, &item).map(Created::Already),
             Put::ConditionFailed(None) => Err(self.table.deleted(id)),
         }
     }
@@ -107,12 +107,12 @@ impl Posts {
     /// any other error with disposition `Retry`, the post may have been stored.
     pub async fn save(
         &self,
-        read: impl Into<Revision>,
+        read_revision: impl Into<Revision>,
         post: Post,
         now: Timestamp,
     ) -> Result<Versioned<Post>, SaveError> {
         let item = record::item_of(&post, now);
-        self.table.store(Condition::At(read.into()), post, item).await
+        self.table.store(Condition::At(read_revision.into()), post, item).await
     }
 
     /// Finds the posts of a shard that are due, the longest due first, one page at a time. To find all due
@@ -123,12 +123,12 @@ impl Posts {
 
     /// Finds an account's open posts, the oldest first, one page at a time. A post is open if it has a due time. A
     /// published post has one while TikTok may still report its link or visibility. A post that is held for
-    /// review has none. `by_account` filters the index.
+    /// review has none.
     ///
     /// The index is eventually consistent. A caller that saves a post gets a conflict if the post has changed.
     pub async fn open_of(&self, alias: &Alias, after: Option<PageKey>) -> Result<OpenPage, StoreError> {
         let (items, next) = by_account::page(&self.table, alias, after).await?;
-        let posts = items.iter().filter_map(|item| self.valid(item)).collect();
+        let posts = items.iter().filter_map(|item| self.post_or_skip(item)).collect();
         Ok(OpenPage { posts, next })
     }
 
@@ -138,7 +138,7 @@ impl Posts {
     pub async fn list(&self, filter: &PostFilter, after: Option<Cursor>, limit: usize) -> Result<Listed, StoreError> {
         let (items, next) = listing::page(&self.table, filter, after, limit).await?;
         let posts = if filter.account.is_some() {
-            items.iter().filter_map(|item| self.valid(item)).collect()
+            items.iter().filter_map(|item| self.post_or_skip(item)).collect()
         } else {
             // The index `time` does not contain whole posts.
             let ids: Vec<_> = items.iter().filter_map(record::id_of).collect();
@@ -171,7 +171,7 @@ impl Posts {
     }
 
     /// Reads a post from an index entry. An invalid entry is skipped, so that it does not hide other posts.
-    fn valid(&self, item: &Item) -> Option<Versioned<Post>> {
+    fn post_or_skip(&self, item: &Item) -> Option<Versioned<Post>> {
         let warn = |error: &_| tracing::warn!(table = self.table.name(), error = %error, "invalid post skipped");
         versioned(item).inspect_err(warn).ok()
     }

@@ -44,7 +44,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 pub(crate) trait Record: Sized {
     /// The value of the table's key.
     fn key(&self) -> &str;
-    /// Reads the value from attributes.
+    /// Converts the attributes of an item to the value.
     fn from_item(item: &Item) -> Result<Self, RecordError>;
 }
 
@@ -72,7 +72,7 @@ enum PutFailure {
     Aws(AwsError),
 }
 
-/// A DynamoDB table whose key is one text attribute.
+/// A DynamoDB table whose key is one text attribute. `load` and `store` handle values, `get` and `put` their items.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     client: Client,
@@ -96,7 +96,7 @@ impl Table {
     /// Reads a value with a consistent read.
     pub(crate) async fn load<R: Record>(&self, key: &str) -> Result<Option<Versioned<R>>, StoreError> {
         let item = self.get(key).await?;
-        item.map(|item| self.read(key, &item)).transpose()
+        item.map(|item| self.value_of(key, &item)).transpose()
     }
 
     /// Stores a value if the condition holds. `item` is the value as attributes, or why it cannot be converted.
@@ -113,8 +113,8 @@ impl Table {
         }
     }
 
-    /// Reads a value and its revision from an item with this key.
-    pub(crate) fn read<R: Record>(&self, key: &str, item: &Item) -> Result<Versioned<R>, StoreError> {
+    /// Converts an item with this key to its value and revision.
+    pub(crate) fn value_of<R: Record>(&self, key: &str, item: &Item) -> Result<Versioned<R>, StoreError> {
         versioned(item).map_err(|error| self.invalid(key, error))
     }
 
@@ -128,7 +128,7 @@ impl Table {
         StoreError::Deleted { table: self.name.clone(), key: key.to_owned() }
     }
 
-    /// Makes the error for a failed call.
+    /// Makes the error for a failed call. `permission` is as in [`AwsError::of`].
     pub(crate) fn error<E>(
         &self,
         operation: &'static str,
@@ -224,7 +224,7 @@ impl Table {
     }
 }
 
-/// Reads a value and its revision from an item.
+/// Converts an item to its value and revision.
 pub(crate) fn versioned<R: Record>(item: &Item) -> Result<Versioned<R>, RecordError> {
     Ok(Versioned::new(R::from_item(item)?, revision_of(item)?))
 }

@@ -1,4 +1,4 @@
-//! Searches for accounts without their alias: all accounts, or those of a TikTok user.
+//! The searches for accounts without an alias: for all accounts, or for those of a TikTok user.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::{Alias, OpenId};

@@ -4,7 +4,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use domain::failure::Disposition;
 use domain::source::Source;
 
-use crate::aws::{AFTER_OUTAGE, AwsError, Kind};
+use crate::aws::{AwsError, Kind, RETRY_DELAY};
 
 /// An object that could not be read, described, tagged or uploaded.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ impl ObjectError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),
-            Self::WrongRange { .. } => Disposition::Retry { after: AFTER_OUTAGE },
+            Self::WrongRange { .. } => Disposition::Retry { after: RETRY_DELAY },
             Self::Gone { .. } | Self::Changed { .. } | Self::TooLarge { .. } => Disposition::GiveUp,
         }
     }

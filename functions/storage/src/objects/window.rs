@@ -40,10 +40,10 @@ impl Window {
     /// The size is less than [`MIN_WINDOW`] or more than [`MAX_WINDOW`].
     pub fn new(bytes: u64) -> Result<Self, WindowError> {
         let fits = (MIN_WINDOW..=MAX_WINDOW).contains(&bytes);
-        if fits { Ok(Self::with_parts(bytes, bytes / PARTS_PER_WINDOW)) } else { Err(WindowError(bytes)) }
+        if fits { Ok(Self::with_part_size(bytes, bytes / PARTS_PER_WINDOW)) } else { Err(WindowError(bytes)) }
     }
 
-    pub(super) const fn with_parts(bytes: u64, part_bytes: u64) -> Self {
+    pub(super) const fn with_part_size(bytes: u64, part_bytes: u64) -> Self {
         Self { bytes, part_bytes }
     }
 
@@ -53,28 +53,28 @@ impl Window {
     }
 }
 
-/// The parts of a range, in order.
+/// The parts of a range that were not requested yet, in order.
 #[derive(Debug)]
 pub(super) struct Parts {
     window: Window,
-    /// The first byte that was not requested yet.
-    next: u64,
+    /// The offset of the first byte that was not requested yet.
+    first: u64,
     end: u64,
 }
 
 impl Parts {
     pub(super) fn new(window: Window, range: Range<u64>) -> Self {
-        Self { window, next: range.start, end: range.end }
+        Self { window, first: range.start, end: range.end }
     }
 
     /// The next part, if it fits into the window. `consumed` is the offset of the next byte to be consumed.
     pub(super) fn next(&mut self, consumed: u64) -> Option<Range<u64>> {
-        let end = self.end.min(self.next + self.window.part_bytes);
-        if self.next == self.end || end - consumed > self.window.bytes {
+        let end = self.end.min(self.first + self.window.part_bytes);
+        if self.first == self.end || end - consumed > self.window.bytes {
             return None;
         }
-        let part = self.next..end;
-        self.next = end;
+        let part = self.first..end;
+        self.first = end;
         Some(part)
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn part_is_requested_when_it_fits_whole() {
         // A window of 10 bytes in parts of 4 bytes: two parts fit at once.
-        let mut parts = Parts::new(Window::with_parts(10, 4), 100..119);
+        let mut parts = Parts::new(Window::with_part_size(10, 4), 100..119);
         assert_eq!(fitting(&mut parts, 100), [100..104, 104..108]);
         assert_eq!(fitting(&mut parts, 101), []);
         assert_eq!(parts.next(102), Some(108..112));
@@ -111,7 +111,7 @@ mod tests {
         fn every_byte_is_requested_once_in_order_within_the_window(
             first in 0u64..50, len in 0u64..500, part in 1u64..20, ahead in 0u64..60, steps in prop::collection::vec(0u64..40, 0..80),
         ) {
-            let window = Window::with_parts(part + ahead, part);
+            let window = Window::with_part_size(part + ahead, part);
             let mut parts = Parts::new(window, first..first + len);
             let (mut at, mut requested) = (first, first);
             // After the random steps, 600 steps of at least one byte consume the rest, at most 500 bytes.

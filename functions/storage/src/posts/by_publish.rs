@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::identity::{PostId, PublishId};
 
-use super::due::id_of;
+use super::due::id_or_skip;
 use crate::table::{StoreError, Table};
 
 /// The index's name.
@@ -20,5 +20,5 @@ pub(super) async fn find(table: &Table, id: &PublishId) -> Result<Vec<PostId>, S
         .expression_attribute_names("#publish", PUBLISH_ID)
         .expression_attribute_values(":publish", AttributeValue::S(id.to_string()));
     let page = table.send(INDEX, query).await?;
-    Ok(page.items().iter().filter_map(|item| id_of(table, INDEX, item)).collect())
+    Ok(page.items().iter().filter_map(|item| id_or_skip(table, INDEX, item)).collect())
 }

@@ -35,15 +35,15 @@ impl PageKey {
 pub struct DuePage {
     /// The posts, the longest due first.
     pub ids: Vec<PostId>,
-    /// The due time of the first post, until that post is taken.
+    /// The due time of `ids[0]`; none after [`take_if`](Self::take_if) has taken that post.
     first_due_at: Option<Timestamp>,
     /// Where the next page begins, if there may be more.
     pub next: Option<PageKey>,
 }
 
 impl DuePage {
-    /// Removes and returns the page's first post if the predicate accepts its due time. After a post was taken, returns
-    /// none, because the page keeps only the first post's due time.
+    /// Takes the page's first post if the predicate accepts its due time. Takes at most one post, because the page keeps
+    /// only the first post's due time.
     pub fn take_if(&mut self, predicate: impl FnOnce(Timestamp) -> bool) -> Option<PostId> {
         self.first_due_at.take_if(|due| !self.ids.is_empty() && predicate(*due)).map(|_| self.ids.remove(0))
     }
@@ -67,7 +67,7 @@ pub(super) async fn page(
         .scan_index_forward(true)
         .set_exclusive_start_key(after.map(PageKey::into_key));
     let page = table.send(INDEX, query).await?;
-    let posts: Vec<_> = page.items().iter().filter_map(|item| Some((id_of(table, INDEX, item)?, item))).collect();
+    let posts: Vec<_> = page.items().iter().filter_map(|item| Some((id_or_skip(table, INDEX, item)?, item))).collect();
     let first_due_at = posts.first().and_then(|(_, item)| due_at_of(item));
     let ids = posts.into_iter().map(|(id, _)| id).collect();
     Ok(DuePage { ids, first_due_at, next: page.last_evaluated_key.map(PageKey::of) })
@@ -78,7 +78,7 @@ fn due_at_of(item: &Item) -> Option<Timestamp> {
 }
 
 /// Reads the post id of an index entry. An invalid entry is skipped, so that it does not hide other posts.
-pub(super) fn id_of(table: &Table, index: &str, item: &Item) -> Option<PostId> {
+pub(super) fn id_or_skip(table: &Table, index: &str, item: &Item) -> Option<PostId> {
     let warn = |error: &_| tracing::warn!(table = table.name(), index, error = %error, "invalid entry skipped");
     PostId::new(attribute::text(item, KEY)).inspect_err(warn).ok()
 }

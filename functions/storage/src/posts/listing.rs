@@ -1,4 +1,4 @@
-//! Lists of posts by account, state and creation time, the newest first, one page at a time.
+//! The lists of posts by account, state and creation time, the newest first, read one page at a time.
 //!
 //! The list of one account uses the index `account`, which contains whole posts. The list of all accounts uses the
 //! index `time`, which contains only keys, accounts and states; [`Posts::list`](super::Posts::list) reads the
@@ -37,7 +37,7 @@ fn created_at(cursor: &Cursor) -> Millis {
     Millis::floor(cursor.created_at())
 }
 
-/// The first and the last creation time that match a filter.
+/// The first and the last creation time that match a filter, both inclusive.
 fn bounds(filter: &PostFilter) -> (Millis, Millis) {
     let since = Millis::ceil(filter.since.unwrap_or(Timestamp::MIN));
     // Creation times are stored in whole milliseconds, so a time before `before` is at most the previous one.
@@ -76,7 +76,7 @@ pub(super) async fn page(
 }
 
 async fn query(table: &Table, filter: &PostFilter, after: Option<&Cursor>) -> Result<Page, StoreError> {
-    let (index, name, value) = match &filter.account {
+    let (index, partition_key, partition) = match &filter.account {
         Some(alias) => (ACCOUNT, ACCOUNT, alias.as_str()),
         None => ("time", KIND, POST),
     };
@@ -84,16 +84,16 @@ async fn query(table: &Table, filter: &PostFilter, after: Option<&Cursor>) -> Re
     let start = after.map(|cursor| {
         Item::from([
             (KEY.to_owned(), AttributeValue::S(cursor.id().to_string())),
-            (name.to_owned(), AttributeValue::S(value.to_owned())),
+            (partition_key.to_owned(), AttributeValue::S(partition.to_owned())),
             (CREATED_AT.to_owned(), created_at(cursor).value()),
         ])
     });
     let mut query = table
         .query(index)
         .key_condition_expression("#partition = :partition AND #created BETWEEN :since AND :until")
-        .expression_attribute_names("#partition", name)
+        .expression_attribute_names("#partition", partition_key)
         .expression_attribute_names("#created", CREATED_AT)
-        .expression_attribute_values(":partition", AttributeValue::S(value.to_owned()))
+        .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
         .expression_attribute_values(":since", since.value())
         .expression_attribute_values(":until", until.value())
         .scan_index_forward(false)

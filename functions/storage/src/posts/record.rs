@@ -97,7 +97,7 @@ impl Record for Post {
     }
 }
 
-/// Reads the id of a post from an index entry.
+/// Reads the id of a post from an index entry; none if it is invalid.
 pub(super) fn id_of(item: &Item) -> Option<PostId> {
     PostId::new(attribute::text(item, KEY)).ok()
 }

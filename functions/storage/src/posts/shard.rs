@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The number of shards. If it is reduced, items in the removed shards can no longer be read, and their posts are lost.
 const SHARDS: u8 = 8;
 
-/// A shard of the index `due`. A post's shard never changes.
+/// A shard of the index `due`. A post's shard never changes: it depends only on the post's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Shard(u8);

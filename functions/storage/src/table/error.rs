@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::failure::Disposition;
 
-use crate::aws::{AFTER_OUTAGE, AwsError};
+use crate::aws::{AwsError, RETRY_DELAY};
 
 /// An item that cannot be converted to or from its value, such as a post: its attributes are not those that this
 /// version of the crate writes.
@@ -68,7 +68,7 @@ impl StoreError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Aws(error) => error.disposition(),
-            Self::Deleted { .. } => Disposition::Retry { after: AFTER_OUTAGE },
+            Self::Deleted { .. } => Disposition::Retry { after: RETRY_DELAY },
             Self::Record { .. } => Disposition::GiveUp,
         }
     }

@@ -1,11 +1,10 @@
-//! Conditional writes against a scripted DynamoDB.
-
-use std::time::Duration;
+//! Tests of conditional writes to a scripted DynamoDB.
 
 use domain::failure::Disposition;
 use serde_json::json;
 
 use super::*;
+use crate::aws::RETRY_DELAY;
 use crate::scripted_aws::{
     Reply, Request, ScriptedAws, ScriptedServer, condition_failed, dynamodb_error, reply, reply_with,
 };
@@ -22,8 +21,9 @@ fn ok() -> Reply {
     Reply::new(200, "{}")
 }
 
-/// The item that was written by the request before the last one.
-fn item_of_previous(requests: &[Request]) -> serde_json::Value {
+/// The item in the second last request, which is complete: a step of the script runs before the last request's body is
+/// read.
+fn item_in_second_last(requests: &[Request]) -> serde_json::Value {
     requests[requests.len() - 2].json()["Item"].clone()
 }
 
@@ -62,8 +62,8 @@ async fn failed_condition_returns_the_other_writers_item() {
 
 #[tokio::test]
 async fn write_with_lost_response_is_recognized_by_token() {
-    let retry = reply_with(|requests| condition_failed(&item_of_previous(requests)));
-    let server = ScriptedServer::start([reply(Reply::hang_up()), retry]).await;
+    let answer_to_retry = reply_with(|requests| condition_failed(&item_in_second_last(requests)));
+    let server = ScriptedServer::start([reply(Reply::hang_up()), answer_to_retry]).await;
     let put = table(&server).put(item(), Condition::At(Revision::FIRST)).await.unwrap();
     assert!(matches!(put, Put::Written(revision) if revision == Revision::stored(2)), "{put:?}");
     let [first, second] = &server.requests()[..] else { panic!("two writes") };
@@ -85,7 +85,7 @@ async fn failed_condition_without_item_reads_the_item() {
     let server = ScriptedServer::start([
         reply(Reply::hang_up()),
         reply(dynamodb_error("ConditionalCheckFailedException")),
-        reply_with(|requests| Reply::new(200, json!({ "Item": item_of_previous(requests) }).to_string())),
+        reply_with(|requests| Reply::new(200, json!({ "Item": item_in_second_last(requests) }).to_string())),
     ])
     .await;
     let put = table(&server).put(item(), Condition::Absent).await.unwrap();
@@ -95,12 +95,13 @@ async fn failed_condition_without_item_reads_the_item() {
 }
 
 #[tokio::test]
-async fn repeated_throttling_permits_a_later_retry() {
-    let throttled = || reply(dynamodb_error("ThrottlingException"));
-    let server = ScriptedServer::start([throttled(), throttled(), throttled()]).await;
+async fn write_throttled_until_last_retry_permits_later_retry() {
+    // One reply to the first call, and one to each retry.
+    let script = (0..=MAX_RETRIES).map(|_| reply(dynamodb_error("ThrottlingException")));
+    let server = ScriptedServer::start(script).await;
     let error = table(&server).put(item(), Condition::Absent).await.unwrap_err();
     assert!(matches!(&error, StoreError::Aws(error) if error.kind() == Kind::Unavailable), "{error}");
-    assert_eq!(error.disposition(), Disposition::Retry { after: Duration::from_secs(2) });
+    assert_eq!(error.disposition(), Disposition::Retry { after: RETRY_DELAY });
 }
 
 #[tokio::test]

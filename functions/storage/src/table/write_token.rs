@@ -1,6 +1,6 @@
-//! The random token that identifies one write.
+//! The random token that identifies one write of an item. `table.rs` explains its use.
 //!
-//! `table.rs` explains its use. This is the only randomness in this crate, and the only one outside of the crate
+//! This is the only randomness in this crate, and the only one outside of the crate
 //! `runtime`. No decision depends on the token's value, only on whether a stored token equals it.
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -11,7 +11,7 @@ use crate::aws::Kind;
 use crate::scripted_aws::{Reply, Request, ScriptedAws, ScriptedServer, Step, reply, reply_with};
 
 const SIZE: u64 = 1000;
-const WINDOW: Window = Window::with_parts(40, 10);
+const WINDOW: Window = Window::with_part_size(40, 10);
 
 fn video(server: &ScriptedServer, size: u64, max_retries: u32) -> ReadAhead {
     let source =
