@@ -1,4 +1,4 @@
-//! The configuration of the AWS SDK, the same in every function.
+//! The configuration of the AWS SDK. It is the same in every function.
 
 mod tls_roots;
 
@@ -17,9 +17,9 @@ const MAX_ATTEMPTS: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest wait for the first byte of a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest wait for the next bytes of a response. It must be well below `idle` (60 s) in `tiktok/src/timeouts.rs`:
-/// a stalled read from S3 stalls the chunk that is being sent, and must resume before the upload of the chunk times
-/// out.
+/// The longest wait for the next bytes of a response. It must be well below `chunk_stall` (60 s) in
+/// `tiktok/src/timeouts.rs`: a stalled read from S3 stalls the chunk that is being sent, and must resume before that
+/// timeout.
 const STALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Loads credentials, region and endpoint from the environment, as the SDK does (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).

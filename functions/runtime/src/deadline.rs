@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// When Lambda stops the function, even in the middle of its work.
+/// The time at which Lambda kills the function, even in the middle of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(Timestamp);
 

@@ -1,4 +1,4 @@
-//! Metrics, written to the log in CloudWatch's embedded metric format.
+//! The writer of metrics, to the log in CloudWatch's embedded metric format.
 //!
 //! The format is one JSON object per line. It needs no client and no thread, costs nothing at the start, and loses
 //! nothing when Lambda freezes the function. This module knows no metric by its name.

@@ -1,4 +1,4 @@
-//! Logs, one JSON object per line for CloudWatch Logs Insights, and X-Ray traces if Lambda runs X-Ray's daemon.
+//! The start of logs and traces. A log line is one JSON object, for CloudWatch Logs Insights. Traces need X-Ray's daemon.
 
 mod segments;
 
@@ -14,7 +14,7 @@ use crate::environment;
 const INVOCATION_DIRECTIVE: &str = "lambda_runtime=info";
 
 /// The crates that log whole requests, and with them tokens, at the levels `debug` and `trace`. No `LOG_LEVEL` enables
-/// these levels. A missing crate can write secrets to the log.
+/// these levels. If a crate is missing in this list, it can write secrets to the log.
 const NOISY_CRATES: [&str; 8] = [
     "aws_config",
     "aws_runtime",

@@ -1,4 +1,4 @@
-//! Parses the events that invoke the function `publish`.
+//! The parser of the events that invoke the function `publish`.
 //!
 //! An event is an SQS batch of the intake queue, or a bare event. Each message and each bare event is an S3
 //! notification, an EventBridge S3 event or a wake message ([`domain::wake_message`]), by which `api`, `publish` and
@@ -23,7 +23,7 @@ const MAX_REASON: usize = 300;
 
 const S3_NOTIFICATION: &str = "S3 notification";
 
-/// Work for `publish`.
+/// One piece of work for `publish`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WakeUp {
     /// Submit an object that was put into the bucket.
@@ -41,7 +41,8 @@ pub enum Trigger {
     Event(WakeUps),
 }
 
-/// The work that one message or bare event asks for. Each record that cannot be parsed is an error beside the others.
+/// The work that one message or bare event asks for. A record that cannot be parsed is an error beside the work of the
+/// other records.
 pub type WakeUps = Vec<Result<WakeUp, EventError>>;
 
 /// A message, bare event or record that cannot be parsed.
@@ -84,6 +85,7 @@ pub fn read_body(body: &str) -> Result<WakeUps, EventError> {
     wake_ups_of(serde_json::from_str(body).map_err(EventError::NotJson)?)
 }
 
+/// Parses a bare event or the body of a message.
 fn wake_ups_of(mut event: Value) -> Result<WakeUps, EventError> {
     if event.get("post_id").is_some() {
         let message = serde_json::from_value(event).map_err(|e| malformed("wake message", &e));

@@ -36,7 +36,7 @@ pub(super) struct Segments {
     daemon: UdpSocket,
 }
 
-/// The trace of an invocation.
+/// The trace and the segment of a sampled invocation.
 #[derive(Clone)]
 struct Invocation {
     trace_id: String,
