@@ -1,11 +1,11 @@
-//! Handles every call except uploads, which [`crate::upload`] handles.
+//! The handler of every call except uploads, which [`crate::upload`] handles.
 //!
 //! A v2 call passes these checks in order: path, method and content type; access token;
 //! scope; rate limit; then the checks of its endpoint. The authorization page and the
 //! OAuth endpoints need no access token and have no rate limit.
 //!
-//! Everything here is synchronous and runs under the lock of the [`World`]. Sockets and
-//! injected faults are not visible here; [`crate::server`] deals with them.
+//! Everything here is synchronous and runs under the lock of the [`World`]. This module knows
+//! no sockets and no injected faults; [`crate::server`] handles both.
 
 use jiff::Timestamp;
 use serde_json::Value;

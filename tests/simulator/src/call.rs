@@ -1,6 +1,6 @@
 //! One API call as it was received: endpoint, access token, query, body.
 //!
-//! Checks nothing; [`crate::api`] and the endpoints do. An upload is an [`ApiCall`]
+//! This module checks nothing; [`crate::api`] and the endpoints do. An upload is an [`ApiCall`]
 //! with an empty body, because a chunk is never held in memory.
 
 use axum::http::request::Parts;

@@ -1,4 +1,4 @@
-//! Detects the container format (MP4, MOV or WebM) of a byte stream, and the video's duration.
+//! The detection of a byte stream's container format (MP4, MOV or WebM) and of the video's duration.
 //!
 //! The duration comes from the `mvhd` box of an MP4 or MOV file; for WebM none is read. Only
 //! the first [`HEAD_BYTES`] of the file and the first [`MOOV_BYTES`] of its `moov` box are

@@ -1,4 +1,4 @@
-//! Handles `user/info` (profile fields) and `creator_info/query` (what a creator may post now).
+//! The endpoints `user/info` (profile fields) and `creator_info/query` (what a creator may post now).
 //!
 //! The only state that changes here is the record of `creator_info/query` calls. Each direct init in [`crate::init`]
 //! consumes a recent one.

@@ -1,6 +1,6 @@
 //! The table of simulated endpoints: path, methods, body, scopes and rate limit.
 //!
-//! Contains no behaviour, so that it can be compared with TikTok's pages line by line.
+//! The table has no behaviour, so that it can be compared with TikTok's pages line by line.
 
 use serde::{Deserialize, Serialize};
 

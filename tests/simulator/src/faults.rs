@@ -1,8 +1,8 @@
-//! Injected faults: which call a fault hits, and what it does to that call.
+//! The injected faults: which call a fault hits, and what it does to that call.
 //!
 //! This module decides when a fault fires; [`crate::fault_actions`] carries it out.
 //! A fault counts the calls that match it from the moment it is injected. If several faults are due for one call, only
-//! the one injected first fires; the others fire on later calls.
+//! the one injected first fires. The other faults fire on later calls.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The two init endpoints, which start a publish: checks of the request and of the creator.
+//! The two init endpoints, which check the request and the creator, and start a publish.
 //!
 //! A request must satisfy every documented field, type and limit. Unknown fields are
 //! rejected. A publish is created only if every check passes.

@@ -1,6 +1,6 @@
 //! The chunk plan of an upload, checked as TikTok checks it.
 //!
-//! Pure arithmetic. "MB" in TikTok's documentation may mean 10^6 or 2^20 bytes, so a plan must satisfy every limit under
+//! "MB" in TikTok's documentation may mean 10^6 or 2^20 bytes, so a plan must satisfy every limit under
 //! both meanings. Only [`ChunkPlan::check`] makes a [`ChunkPlan`]; its ranges cover the file exactly and in order.
 //!
 //! <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>

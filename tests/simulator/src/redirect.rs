@@ -9,18 +9,18 @@ use url::Url;
 
 use crate::settings::{LoopbackRedirects, Settings};
 
+/// TikTok's limits for an app: the number of its redirect URIs, and the length of each in bytes.
 const MAX_URIS: usize = 10;
 const MAX_LENGTH: usize = 511;
 
-/// The kind of app that a redirect URI belongs to. It decides whether [`crate::authorize`] requires PKCE.
+/// The kind of app that a redirect URI belongs to. [`crate::authorize`] requires PKCE of a desktop app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AppKind {
     Web,
-    /// Must use PKCE.
     Desktop,
 }
 
-/// Checks the `redirect_uris` of settings that are about to be applied.
+/// Checks the `redirect_uris` of new settings.
 pub(crate) fn check_registration(settings: &Settings) -> Result<(), String> {
     if settings.redirect_uris.len() > MAX_URIS {
         return Err(format!("an app has at most {MAX_URIS} redirect URIs"));
@@ -32,7 +32,7 @@ pub(crate) fn check_registration(settings: &Settings) -> Result<(), String> {
 }
 
 fn check(uri: &str) -> Result<(), &'static str> {
-    // `:*` (any port) does not parse as a URL, so the check uses port 1 instead.
+    // `:*` (any port) does not parse as a port, so the check uses port 1 instead.
     let url = Url::parse(&uri.replacen(":*", ":1", 1)).map_err(|_| "not an absolute URL")?;
     if uri.len() > MAX_LENGTH {
         return Err("longer than 511 characters");
@@ -45,7 +45,7 @@ fn check(uri: &str) -> Result<(), &'static str> {
         Some("localhost" | "127.0.0.1") if url.port().is_none() => Err("has no port"),
         Some("localhost" | "127.0.0.1") => Ok(()),
         _ if url.scheme() != "https" => Err("not https"),
-        _ if uri.contains('*') => Err("not static"),
+        _ if uri.contains('*') => Err("has a wildcard, although it is no loopback URI"),
         _ => Ok(()),
     }
 }
@@ -103,6 +103,7 @@ mod tests {
 
     #[test]
     fn requested_uri_must_match_byte_for_byte() {
+        // With the default of `loopback_redirects`, a loopback URI belongs to a desktop app.
         let settings = settings(&["https://example.com/back", "http://127.0.0.1:*/back"]);
         assert_eq!(registered_app_kind(&settings, "https://example.com/back"), Some(AppKind::Web));
         assert_eq!(registered_app_kind(&settings, "https://example.com/back/"), None);

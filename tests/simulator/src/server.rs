@@ -1,6 +1,6 @@
 //! The HTTP server: receives a call, applies the fault that hits it, lets the endpoint answer, and logs the call.
 //!
-//! Contains no rule of TikTok's; those are in the modules that `api` and `upload` call. The log of calls may lack a call
+//! It contains no rule of TikTok's; those are in the modules that `api` and `upload` call. The log of calls may lack a call
 //! whose client disconnected early, and lacks one whose body was too large.
 
 use std::net::SocketAddr;
@@ -63,6 +63,7 @@ pub struct Simulator {
     url: String,
     stop: watch::Sender<()>,
     server: Option<JoinHandle<()>>,
+    /// Runs [`delivery::run`].
     background: JoinHandle<()>,
 }
 

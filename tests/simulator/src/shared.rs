@@ -1,7 +1,7 @@
 //! The simulated world behind a mutex, shared by every connection and the control interface.
 //!
-//! Taking the lock first applies every state change whose time has come, so the caller sees the world as of now. The
-//! lock is never held across an `await`.
+//! [`SharedWorld::lock`] first applies every state change that is due, so the caller sees the world as of now. The lock
+//! is never held across an `await`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

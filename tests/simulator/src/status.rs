@@ -1,6 +1,6 @@
 //! The endpoints `status/fetch`, in its current and its legacy format, and `cancel`, which refuses every upload.
 //!
-//! Reads a publish and changes nothing.
+//! This module reads a publish and changes nothing.
 //!
 //! <https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status>
 

@@ -1,4 +1,4 @@
-//! The server side of an upload URL: which range is expected next, what has arrived, and the answer to each PUT.
+//! The upload behind an upload URL: which range is expected next, what has arrived, and the answer to each PUT.
 //!
 //! [`stream`] reads the sockets and calls [`Upload::begin`] before a chunk and [`Upload::end`] after it. A chunk is
 //! accepted only if its last byte arrives before the URL expires.
@@ -42,7 +42,7 @@ pub(crate) struct Upload {
     /// Container detection on the accepted bytes.
     sniffer: Sniffer,
     pub(crate) active: Option<ActiveTransfer>,
-    /// Number of transfers begun so far; the last transfer has this number.
+    /// Number of transfers begun so far, which is also the number of the last one.
     transfers: u64,
 }
 
@@ -59,7 +59,7 @@ impl UploadError {
         Self { reply: Reply::empty(status), code, violation: None }
     }
 
-    /// Marks the refusal as the client's fault.
+    /// Marks the refusal as a violation: the client broke a rule.
     pub(crate) fn violating(mut self, rule: Rule, message: impl Into<String>) -> Self {
         self.violation = Some((rule, message.into()));
         self
@@ -134,7 +134,7 @@ impl Upload {
             return Err(UploadError::new(403, "url_expired"));
         }
         let range = headers.check(self.plan, self.content_type.as_deref())?;
-        let is_repeated = self.check_position(range, settings)?;
+        let is_repeated = self.is_repeated(range, settings)?;
         self.content_type = Some(headers.content_type.clone());
         self.transfers += 1;
         let receiver = ChunkReceiver::new(
@@ -148,8 +148,9 @@ impl Upload {
         Ok(receiver)
     }
 
-    /// Returns false for the next chunk and true for a repeated one that the settings allow; refuses any other range.
-    fn check_position(&self, range: Range, settings: &Settings) -> Result<bool, UploadError> {
+    /// Returns whether a range repeats an accepted chunk, and not the next one. Refuses any other range, and a repeated
+    /// one if the settings say so.
+    fn is_repeated(&self, range: Range, settings: &Settings) -> Result<bool, UploadError> {
         if self.plan.range(self.next_chunk) == Some(range) {
             return Ok(false);
         }
@@ -175,10 +176,9 @@ impl Upload {
         Err(error)
     }
 
-    /// Ends a transfer. Returns whether its bytes became part of the file.
-    ///
-    /// Even with `Accepted`, the bytes are discarded if the URL has expired or another transfer has replaced this one.
-    pub(crate) fn end(&mut self, receiver: ChunkReceiver, outcome: ChunkOutcome, now: Timestamp) -> bool {
+    /// Ends a transfer, and returns the outcome that the ledger records. `Accepted` becomes `Discarded` if the URL has
+    /// expired or another transfer has replaced this one. Only the bytes of an `Accepted` chunk become part of the file.
+    pub(crate) fn end(&mut self, receiver: ChunkReceiver, outcome: ChunkOutcome, now: Timestamp) -> ChunkOutcome {
         let is_active = self.active.as_ref().is_some_and(|active| active.has_number(receiver.number()));
         if is_active {
             self.active = None;
@@ -188,12 +188,11 @@ impl Upload {
             other => other,
         };
         self.chunks.push(receiver.record(outcome, now));
-        if outcome != ChunkOutcome::Accepted {
-            return false;
+        if outcome == ChunkOutcome::Accepted {
+            (self.hasher, self.sniffer) = receiver.into_state();
+            self.next_chunk += 1;
         }
-        (self.hasher, self.sniffer) = receiver.into_state();
-        self.next_chunk += 1;
-        true
+        outcome
     }
 
     /// Returns whether a repeated chunk has the same bytes as the accepted chunk of that range.

@@ -54,7 +54,7 @@ pub(crate) fn query(world: &World, user: &OpenId, call: &ApiCall) -> Result<Valu
 }
 
 /// Answers `video/list`: newest first. The cursor is the publication time of the page's last video, in milliseconds, so
-/// the next page skips other videos of that millisecond.
+/// the next page omits other videos of that millisecond.
 ///
 /// <https://developers.tiktok.com/doc/tiktok-api-v2-video-list>
 pub(crate) fn list(world: &World, user: &OpenId, call: &ApiCall) -> Result<Value, ApiError> {

@@ -19,6 +19,7 @@ use crate::ids::{OpenId, PublishId};
 use crate::publish::{FailReason, Flow};
 use crate::settings::{Settings, WebhookOrder, WebhookSignature, WebhookSpelling};
 
+/// How long after its event a webhook is retried, as TikTok documents it.
 const RETRY_PERIOD_S: u64 = 72 * 3600;
 const MAX_RETRY_DELAY_MS: u64 = 3_600_000;
 
@@ -108,7 +109,7 @@ impl WebhookQueue {
             "content": content.to_string(),
         });
         let publish_id = subject.publish.map(|(id, _)| id.clone());
-        let due_at = self.first_due_at(publish_id.as_ref(), settings, at);
+        let due_at = self.schedule_first_attempt(publish_id.as_ref(), settings, at);
         for _ in 0..settings.webhook_copies.max(1) {
             self.last_seq += 1;
             self.deliveries.push(Delivery {
@@ -127,11 +128,12 @@ impl WebhookQueue {
         }
     }
 
-    /// Returns when the first attempt of a new webhook is due: usually at once.
+    /// Returns when the first attempt of a new webhook is due: at once, unless [`WebhookOrder::Reversed`] is set.
     ///
     /// In reversed order, the first event of a publish waits until 1 s after the end of moderation, so that the event of
-    /// public availability is queued first. That later event is due at once, and the unsent earlier ones 200 ms after it.
-    fn first_due_at(&mut self, publish: Option<&PublishId>, settings: &Settings, at: Timestamp) -> Timestamp {
+    /// public availability is queued first. That later event is due at once. Unsent earlier ones are moved to 200 ms
+    /// after it.
+    fn schedule_first_attempt(&mut self, publish: Option<&PublishId>, settings: &Settings, at: Timestamp) -> Timestamp {
         if settings.webhook_order == WebhookOrder::Chronological || publish.is_none() {
             return at;
         }
@@ -183,6 +185,7 @@ impl WebhookQueue {
             delivery.due_at = None;
             return;
         }
+        // 32 doublings exceed `MAX_RETRY_DELAY_MS`, and the shift does not overflow.
         let doublings = delivery.attempts.saturating_sub(1).min(32);
         let delay_ms = settings.webhook_retry_ms.saturating_mul(1 << doublings);
         let next = after_ms(now, delay_ms.min(MAX_RETRY_DELAY_MS));

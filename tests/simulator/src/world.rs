@@ -1,6 +1,6 @@
 //! The state of the simulated platform, and its changes as time passes.
 //!
-//! Knows nothing of HTTP. Only `World::publish_video` publishes a video, and it writes each one into the ledger. Tests
+//! It does not know HTTP. Only `World::publish_video` publishes a video, and it writes each one into the ledger. Tests
 //! count publications in the ledger to detect a video that was posted twice, so add no second way to publish.
 
 mod ledger;

@@ -171,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// Removes a user's authorization of the app. `reason` is the number in the webhook; 1: the user disconnected it.
+    /// Removes a user's authorization of the app. `reason` is the number in the webhook.
     pub(crate) fn disconnect(&mut self, user: &OpenId, reason: u8) -> Result<(), CommandError> {
         self.require_user(user)?;
         let now = self.clock.now();
@@ -183,6 +183,7 @@ impl World {
         if self.faults.remove(id) { Ok(()) } else { Err(CommandError::NotFound(format!("fault {id} not found"))) }
     }
 
+    /// Returns the publish's index.
     fn require_publish(&self, id: &PublishId) -> Result<usize, CommandError> {
         self.find_publish(id).ok_or_else(|| CommandError::NotFound(format!("publish {id} not found")))
     }

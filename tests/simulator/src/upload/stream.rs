@@ -1,7 +1,7 @@
-//! One PUT to an upload URL, from its headers to its answer. The body passes through and is not stored.
+//! The handler of one PUT to an upload URL, from its headers to its answer. The body passes through and is not stored.
 //!
-//! At most one network read of the body is in memory. If the client disconnects before the last byte, the upload is as
-//! it was before the PUT.
+//! At most one network read of the body is in memory. If the client disconnects before the last byte, the upload is
+//! unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(crate) async fn serve(
     if let Some(fired) = &fault {
         let target = FaultTarget { endpoint: Endpoint::Upload, bearer: None, publish_id: publish_id.as_ref() };
         match fired.apply_before(&shared, &connection, target).await {
-            // Forced before the body is read, so that the failure is set when the last chunk arrives.
+            // Before the body is read: the last chunk starts the processing, which may end at once with this failure.
             FaultOutcome::Continue => fired.force_failure(&shared, publish_id.as_ref()),
             FaultOutcome::Reply(reply) => {
                 drain(body.into_data_stream()).await;
@@ -99,20 +99,13 @@ async fn receive(
     fault: Option<&FiredFault>,
 ) -> Option<(Reply, &'static str)> {
     let mut body = body.into_data_stream();
-    let begun = match begin(shared, connection, call, headers).await {
-        Ok(begun) => begun,
+    let mut transfer = match begin(shared, connection, call, headers).await {
+        Ok(transfer) => transfer,
         Err(error) => {
             record_violation(shared, call, &error);
             drain(body).await;
             return Some((error.reply, error.code));
         }
-    };
-    let mut transfer = Transfer {
-        shared: Arc::clone(shared),
-        index: begun.index,
-        publish_id: begun.publish_id,
-        receiver: Some(begun.receiver),
-        outcome_if_dropped: ChunkOutcome::Aborted,
     };
     let fault = fault.map(|fired| &fired.kind);
     while let Some(frame) = body.next().await {
@@ -135,25 +128,17 @@ async fn receive(
     transfer.finish()
 }
 
-/// A transfer that [`begin`] has started.
-struct Begun {
-    /// The publish's index in `World::publishes`.
-    index: usize,
-    publish_id: PublishId,
-    receiver: ChunkReceiver,
-}
-
 /// Begins the transfer of the declared chunk, as soon as no other transfer of this upload is active.
 ///
 /// If an earlier transfer is active, its client may have disconnected without the server having noticed yet. So this
 /// waits up to [`EARLIER_PUT_TIMEOUT`] for it. An earlier transfer that then ends with all its bytes, or does not end in
 /// time, means that the client sent two chunks at once, which is a violation.
 async fn begin(
-    shared: &SharedWorld,
+    shared: &Arc<SharedWorld>,
     connection: &ConnectionHandle,
     call: &ApiCall,
     headers: &UploadHeaders,
-) -> Result<Begun, UploadError> {
+) -> Result<TransferGuard, UploadError> {
     if !Endpoint::Upload.methods().contains(&call.method.as_str()) {
         return Err(UploadError::new(405, "method").violating(Rule::Method, ApiError::method_not_allowed().message));
     }
@@ -173,7 +158,7 @@ async fn begin(
             let found = url_parameters(call).and_then(|(id, token)| world.find_upload(id, token));
             let index = found.ok_or_else(unknown_upload)?;
             let publish = &mut world.publishes[index];
-            // The URL of a failed publish is unknown; once it has expired, `Upload::begin` answers 403.
+            // TikTok does not know the URL of a failed publish, unless it has expired: then `Upload::begin` answers 403.
             if matches!(publish.state, PublishState::Failed { .. }) && publish.upload.expires_at > now {
                 return Err(unknown_upload());
             }
@@ -185,7 +170,13 @@ async fn begin(
             } else {
                 let transfer = ActiveTransfer::new(connection.clone());
                 let receiver = publish.upload.begin(headers, transfer, &settings, now)?;
-                return Ok(Begun { index, publish_id: publish.id.clone(), receiver });
+                return Ok(TransferGuard {
+                    shared: Arc::clone(shared),
+                    index,
+                    publish_id: publish.id.clone(),
+                    receiver: Some(receiver),
+                    outcome_if_dropped: ChunkOutcome::Aborted,
+                });
             }
         }
         if tokio::time::Instant::now() >= deadline {
@@ -195,7 +186,7 @@ async fn begin(
     }
 }
 
-/// Records the violation of a refused PUT, if it is one.
+/// Writes a refused PUT into the ledger, if the client broke a rule.
 fn record_violation(shared: &SharedWorld, call: &ApiCall, error: &UploadError) {
     let Some((rule, message)) = error.violation.clone() else {
         return;
@@ -208,7 +199,7 @@ fn record_violation(shared: &SharedWorld, call: &ApiCall, error: &UploadError) {
     world.record_violation(Endpoint::Upload, rule, user, publish_id, message);
 }
 
-/// Reads and discards a refused body. Otherwise the client, which is still sending, might not read the answer.
+/// Reads and discards a refused body: a client may read the answer only after it has sent its whole body.
 async fn drain(mut body: BodyDataStream) {
     let mut drained = 0;
     while let Some(Ok(frame)) = body.next().await {
@@ -219,25 +210,26 @@ async fn drain(mut body: BodyDataStream) {
     }
 }
 
-/// A transfer in progress. If it is dropped before [`Transfer::finish`], the ledger records `outcome_if_dropped`.
-///
-/// Hyper drops the handler's future when the client disconnects, so this also covers disconnects.
-struct Transfer {
+/// The guard of a transfer in progress. If it is dropped before [`TransferGuard::finish`], the ledger records
+/// `outcome_if_dropped`. Hyper drops the handler's future, and with it the guard, when the client disconnects.
+struct TransferGuard {
     shared: Arc<SharedWorld>,
+    /// The publish's index in `World::publishes`.
     index: usize,
     publish_id: PublishId,
+    /// None after [`TransferGuard::finish`].
     receiver: Option<ChunkReceiver>,
     outcome_if_dropped: ChunkOutcome,
 }
 
-impl Transfer {
-    /// Ends the transfer after the end of the body. Returns the answer and its code for the log; `None` after a reset.
+impl TransferGuard {
+    /// Ends the transfer after the end of the body. Returns the answer and its code for the log; `None` if a reset of the
+    /// world has removed the publish.
     fn finish(mut self) -> Option<(Reply, &'static str)> {
         let receiver = self.receiver.take()?;
         let mut world = self.shared.lock();
         let settings = world.settings.clone();
         let now = world.clock.now();
-        // A reset may have removed the publish since the transfer began.
         let publish = world.publishes.get_mut(self.index).filter(|publish| publish.id == self.publish_id)?;
         if !receiver.is_whole() {
             publish.upload.end(receiver, ChunkOutcome::Aborted, now);
@@ -249,12 +241,13 @@ impl Transfer {
             let reply = publish.upload.repeated_reply(&settings);
             let (user, publish_id) = (Some(publish.user.clone()), Some(publish.id.clone()));
             if !same_bytes {
+                // `Rule::Range` includes other bytes for an accepted range.
                 let message = "A chunk was sent again with other bytes.".to_owned();
                 world.record_violation(Endpoint::Upload, Rule::Range, user, publish_id, message);
             }
             return Some((reply, "repeated"));
         }
-        if !publish.upload.end(receiver, ChunkOutcome::Accepted, now) {
+        if publish.upload.end(receiver, ChunkOutcome::Accepted, now) != ChunkOutcome::Accepted {
             return Some((Reply::empty(403), "url_expired"));
         }
         let reply = publish.upload.accepted_reply(&settings);
@@ -266,7 +259,7 @@ impl Transfer {
     }
 }
 
-impl Drop for Transfer {
+impl Drop for TransferGuard {
     fn drop(&mut self) {
         let Some(receiver) = self.receiver.take() else {
             return;

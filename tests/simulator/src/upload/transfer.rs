@@ -1,4 +1,4 @@
-//! One chunk while it arrives: its bytes are hashed, counted and not stored.
+//! The transfer of one chunk while it arrives: its bytes are hashed and counted, and not stored.
 //!
 //! A [`ChunkReceiver`] works on copies of the upload's hash and container detection. If the transfer ends early, the
 //! copies are dropped and the upload is unchanged.
@@ -37,7 +37,7 @@ impl ActiveTransfer {
         self
     }
 
-    /// Returns whether this is the transfer with a number.
+    /// Returns whether this transfer has the number.
     pub(crate) fn has_number(&self, number: u64) -> bool {
         self.number == number
     }

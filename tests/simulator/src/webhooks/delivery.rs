@@ -1,6 +1,4 @@
-//! The background task: it advances the world's state and sends the webhooks that are due.
-//!
-//! It never logs a body or a signature.
+//! The background task, which advances the world's state and sends due webhooks. It never logs a body or a signature.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +7,7 @@ use crate::shared::SharedWorld;
 
 use super::{Attempt, signature};
 
+/// How often the task looks for due webhooks and transitions.
 const TICK_INTERVAL: Duration = Duration::from_millis(20);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 

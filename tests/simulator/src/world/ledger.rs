@@ -1,4 +1,4 @@
-//! Builds the ledger and its entries from the world. Changes nothing.
+//! The ledger and its entries, built from the world. Nothing is changed.
 
 use crate::init::SourceInfo;
 use crate::ledger::{Ledger, LedgerEntry};
