@@ -1,5 +1,5 @@
-//! The list of all campaigns of `make chaos`, those that find most first: everything under TikTok as documented, random
-//! histories, and then everything under each [variant](crate::unknowns) of TikTok.
+//! The list of all campaigns of `make chaos`. The campaigns that find the most violations come first: everything under
+//! TikTok as documented, then random histories, then everything under each [variant](crate::unknowns) of TikTok.
 
 use anyhow::Result;
 
@@ -19,7 +19,7 @@ const HISTORIES: u64 = 2000;
 /// The number of random histories in one row of the report.
 const HISTORIES_PER_ROW: usize = 250;
 
-/// Plays a campaign.
+/// The function that plays a campaign.
 type Play = Box<dyn FnOnce(&Paths, &mut RunCache) -> Result<Row>>;
 
 /// A campaign on a story under a variant of TikTok.

@@ -1,4 +1,4 @@
-//! Checks the claim of these tests against the ledger of TikTok's simulator:
+//! The checker of the claim of these tests, which it compares with the ledger of TikTok's simulator:
 //!
 //! - Every video is published exactly once with its own bytes, or ends in another way that its
 //!   [`Model`](crate::model::Model) permits.
@@ -25,8 +25,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) completion: Completion,
     /// The number of injected faults.
     pub(crate) faults: usize,
-    /// The functions' `CHUNK_BYTES`. A fault makes the functions send at most one chunk again, and the last chunk may
-    /// be twice as large.
+    /// The functions' `CHUNK_BYTES`. A fault makes the functions send at most one chunk again. The last chunk may be
+    /// almost twice as large.
     pub(crate) chunk_bytes: u64,
     /// Descriptions of responses that are not permitted.
     pub(crate) forbidden: &'a [String],
@@ -187,7 +187,7 @@ fn is_silent(env: &TestEnv, ledger: &Ledger, post: &TestPost) -> bool {
     let mut publishes = ledger.publishes.iter().filter(|it| it.source_info.video_size == post.video.bytes);
     let settings = env.tiktok.settings();
     let has_no_bytes = publishes.next_back().is_some_and(|publish| publish.bytes_received == 0);
-    has_no_bytes && settings.initial_uploaded_bytes.read() == InitialUploadedBytes::Absent
+    (has_no_bytes && settings.initial_uploaded_bytes.read() == InitialUploadedBytes::Absent)
         || settings.uploaded_bytes.read() == UploadedBytes::Absent
 }
 

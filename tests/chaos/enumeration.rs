@@ -121,14 +121,14 @@ async fn play(env: &TestEnv, run: &Run) -> Result<RunResult> {
     run.play(env).await
 }
 
-/// [`verify_equivalence`] plays every second run.
+/// [`verify_equivalence`] plays every second run of its enumeration.
 const VERIFIED_STEP: usize = 2;
 /// How often a run with a different result is played under both. Concurrent calls arrive in any order, so a kill can come
 /// slightly earlier or later and change the result of one try. A setting that matters changes the result of every try.
 const MAX_TRIES: usize = 4;
 
 /// Plays the runs of an enumeration under documented TikTok and again under a variant. Each run that the cache
-/// considers equivalent must have the same result under both. Of the other runs, at least one must have another result.
+/// considers equivalent must have the same result under both. At least one other run must have another result.
 ///
 /// In the enumeration, the worker of a small post is killed and an outage of an hour follows. The variant matters only
 /// to a publish that has begun and is incomplete when its upload URL expires.
@@ -168,7 +168,7 @@ pub(crate) fn verify_equivalence(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-/// What must be the same in equivalent runs.
+/// What must be the same in equivalent runs: the publishes, the number of reconnects, and whether the run is clean.
 fn summary(result: &RunResult) -> (Vec<String>, usize, bool) {
     (result.check.publishes.clone(), result.reconnects, result.check.is_clean())
 }

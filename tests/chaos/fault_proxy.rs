@@ -62,7 +62,7 @@ struct State {
     injected: Vec<String>,
     /// The faults that were passed to the simulator: name in the report, and the simulator's id.
     simulator_faults: Vec<(String, u64)>,
-    /// Whether TikTok answers a status request with an error while it has webhooks to send.
+    /// Whether TikTok answers status requests with an error while it has webhooks to send.
     webhooks_before_status: bool,
     /// How long a chunk without a planned fault takes, in seconds.
     chunk_s: u64,
@@ -148,7 +148,7 @@ impl FaultProxy {
         // had.
         let certain = fault.as_ref().filter(|fault| !matches!(fault, Fault::Op(..) | Fault::Simulator(_)));
         state.injected.extend(certain.map(Fault::name));
-        let chunk_time = (is_chunk && state.chunk_s > 0).then_some(Fault::Delay(state.chunk_s));
-        fault.or(chunk_time)
+        let chunk_delay = (is_chunk && state.chunk_s > 0).then_some(Fault::Delay(state.chunk_s));
+        fault.or(chunk_delay)
     }
 }

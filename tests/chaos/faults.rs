@@ -10,7 +10,7 @@ use crate::fault_proxy::{Call, Fault, Service};
 use crate::runner::cores;
 use crate::story::Story;
 
-/// The number of concurrent runs for each core: several, because a run mostly waits for the functions' back-offs.
+/// The number of concurrent runs per core: several, because a run mostly waits for the functions' back-offs.
 const RUNS_PER_CORE: usize = 4;
 
 /// Every invalid form of a JSON response of TikTok that the simulator can produce.
@@ -24,7 +24,7 @@ const SHAPES: [WrongShape; 8] = [
     WrongShape::ErrorString,
     WrongShape::TopLevel,
 ];
-/// The speed of a slow upload, in bytes per second. A chunk of 5 MB takes a quarter of a second of real time.
+/// The rate of a slow upload, in bytes per second. A chunk of 5 MB takes a quarter of a second of real time.
 const SLOW_READ: u64 = 20_000_000;
 
 /// The campaign `faults`: each call gets each error.

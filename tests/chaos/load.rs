@@ -88,7 +88,7 @@ impl Load {
         Ok(RunResult { calls, injected, reconnects: pool.reconnects, check, recovery: None })
     }
 
-    /// Drops all videos at the same time, one of each account in turn.
+    /// Drops all videos without advancing the clock: the first of each account, then the second of each, and so on.
     async fn drop_videos(self, env: &TestEnv) -> Result<(Vec<Creator>, Vec<TestPost>)> {
         let (mut creators, mut posts) = (Vec::new(), Vec::new());
         for _ in 0..self.accounts {

@@ -1,4 +1,4 @@
-//! Runs jobs (runs of a story, or histories) in parallel, each thread with its own test environment.
+//! The parallel execution of jobs (runs of a story, or histories). Each thread has its own test environment.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

@@ -40,7 +40,7 @@ pub(crate) enum Story {
     Scheduled,
     /// The account's access token must be refreshed before the upload.
     OldTokens,
-    /// TikTok reports the result by a webhook, and answers no status request before.
+    /// TikTok reports the result by a webhook. Until then, it answers each status request with an error.
     Webhook,
     /// The video is outside of `drop/`, and a request creates the post.
     Requested,
@@ -108,6 +108,7 @@ impl Story {
 
     fn video_bytes(self) -> u64 {
         match self {
+            // The last chunk has the 17 additional bytes.
             Self::ThreeChunks => 3 * CHUNK_BYTES + 17,
             // More than `MAX_SINGLE_PUT` in `posting/src/create/upload.rs`, so that it is uploaded in parts.
             Self::Multipart => 100_000_001,

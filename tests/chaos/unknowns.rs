@@ -12,7 +12,7 @@ use simulator::{
 pub(crate) struct TikTokVariant {
     /// The name in the report.
     pub(crate) name: &'static str,
-    /// Changes the default settings to this variant's.
+    /// Changes the default settings to those of this variant.
     pub(crate) set: fn(&mut Settings),
 }
 
@@ -49,7 +49,7 @@ pub(crate) const SLOW_AND_SILENT: TikTokVariant = TikTokVariant {
     },
 };
 
-/// Only a label, for rows whose runs use different variants.
+/// Not a variant: the label of rows whose runs use different variants.
 pub(crate) const EACH: TikTokVariant = TikTokVariant { name: "each setting", set: |_| {} };
 
 /// Fails a publish whose upload URL expired.
@@ -57,8 +57,8 @@ pub(crate) const EXPIRED_UPLOAD_FAILS: TikTokVariant =
     TikTokVariant { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
 
 /// One setting at a time. `content_range_counts` is only in [`SEVERAL_SETTINGS`]: every response to a chunk depends on
-/// it, so no run would be equivalent. Random histories select a variant by its position, so append new ones only with
-/// the knowledge that each seed then gives another history.
+/// it, so no run would be equivalent. Random histories select a variant by its position. After any change of this list,
+/// each seed gives another history.
 pub(crate) const ONE_SETTING: [TikTokVariant; 8] = [
     TikTokVariant { name: "repeated chunk: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
     TikTokVariant { name: "repeated chunk: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },

@@ -1,20 +1,20 @@
 //! A search for secrets in places where they must not be, such as logs and tables.
 //!
-//! The search finds a secret by its first 22 characters (`MAX_PREFIX_CHARS` + `PIECE_CHARS`) or its last 16
-//! (`PIECE_CHARS`), so it also finds a secret that was shortened or partly encoded. An error names the place and the
-//! secret's prefix, never the secret.
+//! The search finds a secret by its first 22 or its last 16 characters, so it also finds a secret that was truncated, or
+//! whose beginning was URL-encoded. An error names the place and the secret's prefix, never the secret.
 
 use aho_corasick::AhoCorasick;
 use anyhow::{Context, Result, ensure};
 
-/// The number of random characters at either end that identify a secret. No other text contains 16 by accident.
+/// The number of random characters that identify a secret. No other text contains 16 equal ones by accident.
 const PIECE_CHARS: usize = 16;
-/// The maximum length of the prefix that shows a secret's kind, such as `act.`, in characters.
+/// The maximum length of a prefix that is not random and shows the secret's kind, such as `act.`, in characters.
 const MAX_PREFIX_CHARS: usize = 6;
 
 /// Secrets to search for.
 pub struct Secrets {
     searcher: AhoCorasick,
+    /// The prefix of the secret to which each pattern of `searcher` belongs.
     prefixes: Vec<String>,
 }
 
@@ -28,11 +28,12 @@ impl Secrets {
         let mut pieces = Vec::new();
         let mut prefixes = Vec::new();
         for secret in secrets {
-            ensure!(secret.is_ascii(), "a secret is not ASCII, so its encoding is unknown");
+            ensure!(secret.is_ascii(), "a secret is not ASCII, so an encoded copy could be missed");
             let head = secret.get(..MAX_PREFIX_CHARS + PIECE_CHARS).context("a secret is too short")?;
             let tail = &secret[secret.len() - PIECE_CHARS..];
-            let prefix = secret[..MAX_PREFIX_CHARS].rfind(|c: char| !c.is_ascii_alphanumeric());
-            let prefix = prefix.map_or("", |at| &secret[..=at]);
+            // The prefix ends with the last of these characters that is neither a letter nor a digit.
+            let end = secret[..MAX_PREFIX_CHARS].rfind(|c: char| !c.is_ascii_alphanumeric());
+            let prefix = end.map_or("", |end| &secret[..=end]);
             for piece in [head, tail] {
                 pieces.push(piece.to_owned());
                 prefixes.push(prefix.to_owned());
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn similar_text_is_not_found() {
+    fn text_without_a_whole_piece_is_not_found() {
         for text in ["", "act.", "act.Ab1Cd2", "act.Ab1Cd2Ef3Gh4Ij5kl6Mn7", "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8"] {
             assert!(!is_found(text), "{text}");
         }

@@ -1,4 +1,4 @@
-//! The command line of `bench`.
+//! The command line of `bench`, parsed.
 
 use std::path::PathBuf;
 

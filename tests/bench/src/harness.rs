@@ -25,7 +25,7 @@ use crate::upload_host::{COMPLETE, UPLOADS_PATH};
 pub(crate) struct HarnessConfig {
     /// The folder of the release functions, each as `<name>/bootstrap`.
     pub(crate) functions: PathBuf,
-    /// The folder of the baseline programs and the simulator, laid out likewise.
+    /// The folder of the baseline programs and the simulator, each as `<name>/bootstrap`.
     pub(crate) programs: PathBuf,
     /// The program that connects an account.
     pub(crate) connect: PathBuf,
@@ -45,7 +45,7 @@ const TEMPLATE_ENV: [(&str, &str); 4] = [
     ("EVENT_BUS", "default"),
 ];
 
-/// The fake servers that all benchmarks share.
+/// The fake servers that all benchmarks share, and the configuration of the processes that use them.
 pub(crate) struct Harness {
     pub(crate) config: HarnessConfig,
     pub(crate) aws: Server,
@@ -106,8 +106,8 @@ impl Harness {
         self.config.programs.join(name).join("bootstrap")
     }
 
-    /// Starts a simulator that puts the address `uploads` into its upload URLs;
-    /// without it, the simulator's own address.
+    /// Starts a simulator. Its upload URLs have the address `uploads`, or the
+    /// simulator's own if there is none.
     pub(crate) async fn tiktok(&self, uploads: Option<SocketAddr>) -> Result<TikTok> {
         let url = uploads.map(|address| format!("http://{address}"));
         let mut arguments = vec!["--listen", "127.0.0.1:0", "--client-key", aws::CLIENT_KEY];

@@ -1,5 +1,5 @@
-//! The programs that `publish` is compared with. A pipe copies the same bytes
-//! between the same servers and does nothing else.
+//! The baseline programs, with which `publish` is compared. Such a *pipe* copies the same
+//! bytes between the same servers and does nothing else.
 //!
 //! Each pipe is a process of its own (`bench pipe …`). It prints the seconds from
 //! its first connection to its last response. [`Strategy::UploadOnly`] and

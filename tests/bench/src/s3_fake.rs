@@ -99,8 +99,8 @@ fn object(key: &str, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Parses `bytes=FIRST-LAST` into the first offset and the offset after the last
-/// byte; none if the range does not start inside an object of `total` bytes.
+/// Parses `bytes=FIRST-LAST` or `bytes=FIRST-` into the first offset and the offset after
+/// the last byte; none if the range does not start inside an object of `total` bytes.
 fn range(header: &str, total: u64) -> Option<(u64, u64)> {
     let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
     let first: u64 = first.parse().ok()?;

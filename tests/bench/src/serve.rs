@@ -1,4 +1,4 @@
-//! Runs the fake servers: HTTP on a free port of the loopback interface.
+//! The HTTP server of the fakes, on a free port of the loopback interface.
 
 use std::io::Write;
 

@@ -10,7 +10,7 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     f64::midpoint(sorted[last / 2], sorted[last.div_ceil(2)])
 }
 
-/// The smallest number. For durations this is the run with the least interference
+/// The smallest number. Of several durations, it is the one with the least interference
 /// from other processes.
 pub(crate) fn min(numbers: &[f64]) -> f64 {
     numbers.iter().copied().fold(f64::INFINITY, f64::min)

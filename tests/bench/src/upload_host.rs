@@ -1,9 +1,9 @@
 //! A fake of TikTok's upload host that is as fast as possible. It takes chunks in
 //! order and compares every byte with the test video.
 //!
-//! The simulator hashes each byte twice and would be the bottleneck. Comparing
-//! bytes that are already in the processor's cache costs next to nothing. This
-//! fake issues no upload URLs: the simulator issues them with this fake's address.
+//! The simulator hashes each byte twice and would be the bottleneck. A comparison of
+//! bytes that are already in the processor's cache costs next to nothing. The
+//! simulator issues the upload URLs, with the address of this fake.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};

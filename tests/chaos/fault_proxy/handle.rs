@@ -1,4 +1,4 @@
-//! Handles one call: injects its fault, and passes the call to the in-memory AWS or to the simulator.
+//! The handler of a call: it injects the call's fault, and passes the call to the in-memory AWS or to the simulator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +20,12 @@ use super::call::{Call, endpoint_of};
 use super::fault::{Fault, Moment};
 use super::{FaultProxy, Interruption};
 
-/// How long one second of a stall takes in real time: long enough for the processes to do the work of that second.
+/// The real time of one shifted second of a stall: long enough for the processes to do the work of that second.
 const STALLED_SECOND: Duration = Duration::from_millis(20);
 /// The longest stall by the shifted clock, in seconds: Lambda's longest invocation.
 const MAX_STALL_S: u32 = 900;
 
-/// Makes the HTTP server end the connection without a response.
+/// The error that makes the HTTP server end the connection without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("the fault proxy dropped the connection")]
 struct ConnectionDropped;

@@ -1,5 +1,5 @@
-//! Actions of people on a post, such as a cancel. Each is repeated until `api` responds, because a fault may prevent
-//! the response.
+//! The actions of people on a post, such as a cancel. An action is repeated until `api` responds, because a fault may
+//! prevent the response.
 
 use std::time::Duration;
 

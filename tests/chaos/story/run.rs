@@ -14,7 +14,7 @@ use crate::test_env::{Completion, Lambda, TestEnv};
 use crate::test_post::{TestPost, post_id};
 use crate::unknowns::TikTokVariant;
 
-/// How long after a post's end its event or request is repeated.
+/// How long after the posts' end their events and requests are repeated.
 pub(crate) const REPEAT_AFTER: Duration = Duration::from_hours(2);
 
 /// A run of a story.
@@ -46,7 +46,7 @@ pub(crate) struct RunResult {
 }
 
 impl Run {
-    /// Plays the story until the post is finished, repeats its event or request hours later, and checks the result.
+    /// Plays the story until the post is finished, and [concludes](conclude) the run.
     pub(crate) async fn play(&self, env: &TestEnv) -> Result<RunResult> {
         env.reset(self.tiktok.set)?;
         let creator = self.story.connect_creator(env).await?;

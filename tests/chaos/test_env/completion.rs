@@ -1,5 +1,5 @@
-//! Runs the functions in rounds, without faults or commands of its own, until all posts are in a final state or nothing
-//! more would happen.
+//! The rounds in which the functions run until all posts are in a final state or nothing more would happen. A round adds
+//! no faults and no commands.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Plays the Lambda service: starts the functions' processes and invokes `publish` for messages, `status` for the
-//! schedule, and `api` for requests. It kills a process when the fault proxy requests it.
+//! The Lambda service of the test environment. It starts the functions' processes and invokes `publish` for messages,
+//! `status` for the schedule, and `api` for requests. It kills a process when the fault proxy requests it.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,7 +22,7 @@ use crate::fault_proxy::{AuthorizationEnd, Interruption, Interruptions, Listener
 /// The timeouts of `publish` and `status`. They must equal `Timeout` in template.yaml.
 const PUBLISH_TIMEOUT: Duration = Duration::from_mins(15);
 const STATUS_TIMEOUT: Duration = Duration::from_secs(150);
-/// How long an invocation may take in real time, before the run has no result.
+/// How long an invocation may take in real time. A run with a longer one has no result.
 const REAL_TIMEOUT: Duration = Duration::from_mins(10);
 /// The reason in TikTok's webhook if the user removed the app.
 const REMOVED_BY_USER: u8 = 1;
@@ -41,7 +41,7 @@ pub(crate) struct Lambda<'a> {
     pub(crate) publish_timeout: Duration,
     /// How long no function is invoked after the first kill.
     pub(crate) outage: Duration,
-    /// When the first kill's outage ended. Without an outage, the time of the kill.
+    /// When the outage after the first kill ended. Without an outage, the time of that kill.
     pub(crate) killed_at: Option<Timestamp>,
     /// The sum of the history's pauses (`Step::Wait`) since the first kill, or since the start without a kill. The
     /// recovery time excludes it.

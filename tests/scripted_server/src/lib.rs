@@ -1,6 +1,6 @@
 //! A fake HTTP/1.1 server for unit tests, which sends scripted replies.
 //!
-//! A test writes each reply down to the byte. A reply can be cut off, stop in the middle, arrive before the
+//! A test determines every byte of a reply. A reply can be cut off, stop in the middle, arrive before the
 //! server has read the request's body, or never arrive. The server sends the replies in the order of the
 //! script, one for each request, and records every request. It knows nothing about AWS or TikTok.
 //!

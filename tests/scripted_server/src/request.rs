@@ -12,7 +12,7 @@ pub struct Request {
     /// The body, as far as it arrived.
     pub body: Vec<u8>,
     headers: Vec<(String, String)>,
-    /// Whether the server reads no more of the request, even if the body is not whole.
+    /// Whether the server has finished reading the request, even if the body is not whole.
     complete: bool,
 }
 

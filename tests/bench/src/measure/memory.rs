@@ -28,7 +28,7 @@ pub(crate) struct PostMemory {
     pub(crate) seconds: f64,
 }
 
-/// Runs the benchmark. The largest video has 4 GB (not 4 GiB), TikTok's maximum.
+/// Runs the benchmark. The largest video of a full run has 4 GB (not 4 GiB), TikTok's maximum.
 pub(crate) async fn measure(harness: &Harness, extent: Extent) -> Result<Memory> {
     let full = [10_000_000, 1_000_000_000, 4_000_000_000];
     let tiktok = harness.tiktok(Some(harness.upload_host.address)).await?;
