@@ -9,6 +9,8 @@ pub(crate) const MB: u64 = 1_000_000;
 pub(crate) const PROCESSING_S: u64 = 2;
 /// Seconds from publication to public availability: the default of `moderation_ms`.
 pub(crate) const MODERATION_S: u64 = 1;
+/// TikTok's number in `authorization.removed` if the user removed the app.
+pub(crate) const REMOVED_BY_USER: u8 = 1;
 
 /// A running simulator with one user, who granted every scope.
 pub(crate) struct Client {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simulator::{Endpoint, OpenId, RefreshRotation, Rule, Scope, TokenKind};
 
-use crate::client::{Client, status_and_code};
+use crate::client::{Client, REMOVED_BY_USER, status_and_code};
 
 async fn refresh(client: &Client, token: &str) -> (u16, Value) {
     let form = [
@@ -145,7 +145,7 @@ async fn calls_with_invalid_tokens_are_logged_for_their_user() {
     refresh(&client, &old.refresh_token).await;
     client.tiktok.expire_tokens(&client.user, TokenKind::Access).unwrap();
     client.post(Endpoint::CreatorInfo, &json!({})).await;
-    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.tiktok.disconnect(&client.user, REMOVED_BY_USER).unwrap();
     client.post(Endpoint::CreatorInfo, &json!({})).await;
     let calls = client.tiktok.calls(0);
     let logged: Vec<_> = calls.iter().map(|call| (call.user.as_ref(), call.code.as_str())).collect();

@@ -5,7 +5,7 @@ use simulator::{
     AccountStanding, DraftPost, Endpoint, ExpiredUpload, FailReason, Flow, PostIds, PrivacyLevel, StatusShape, User,
 };
 
-use crate::client::{Client, MODERATION_S, PROCESSING_S, direct_init_body, mp4_file, started_upload};
+use crate::client::{Client, MODERATION_S, PROCESSING_S, REMOVED_BY_USER, direct_init_body, mp4_file, started_upload};
 
 #[tokio::test]
 async fn direct_post_is_published_once_and_becomes_public() {
@@ -139,7 +139,7 @@ async fn video_over_the_creators_maximum_duration_fails() {
 async fn publish_fails_if_the_creator_removes_the_app() {
     let client = Client::new().await;
     let id = client.upload_direct_post().await;
-    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.tiktok.disconnect(&client.user, REMOVED_BY_USER).unwrap();
     client.tiktok.advance(PROCESSING_S);
     let entry = client.tiktok.entry(&id).unwrap();
     assert_eq!(entry.fail_reason, Some(FailReason::AuthRemoved));

@@ -14,7 +14,7 @@ use simulator::{Settings, User, WebhookDelivery, WebhookOrder};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::client::{Client, MODERATION_S, PROCESSING_S, mp4_file};
+use crate::client::{Client, MODERATION_S, PROCESSING_S, REMOVED_BY_USER, mp4_file};
 
 struct Received {
     signature: String,
@@ -99,10 +99,10 @@ async fn webhooks_report_delivered_draft_failed_post_and_disconnect() {
     assert_eq!(failed.event(), "post.publish.failed");
     assert_eq!(failed.content()["reason"], "file_format_check_failed");
 
-    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.tiktok.disconnect(&client.user, REMOVED_BY_USER).unwrap();
     let removed = received.recv().await.unwrap();
     assert_eq!(removed.event(), "authorization.removed");
-    assert_eq!(removed.content()["reason"], 1);
+    assert_eq!(removed.content()["reason"], REMOVED_BY_USER);
 }
 
 #[tokio::test]
@@ -130,11 +130,11 @@ async fn disabled_webhooks_of_a_user_are_not_sent() {
     let user = User { webhooks: WebhookDelivery::Disabled, ..User::new(client.user.as_str(), "maker") };
     client.tiktok.put_user(user.clone());
     client.upload_direct_post().await;
-    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.tiktok.disconnect(&client.user, REMOVED_BY_USER).unwrap();
     client.tiktok.advance(PROCESSING_S + MODERATION_S);
     // Enabled again, the user's next event is the only webhook.
     client.tiktok.put_user(User { webhooks: WebhookDelivery::Enabled, ..user });
-    client.tiktok.disconnect(&client.user, 1).unwrap();
+    client.tiktok.disconnect(&client.user, REMOVED_BY_USER).unwrap();
     assert_eq!(received.recv().await.unwrap().event(), "authorization.removed");
     assert_eq!(client.tiktok.webhooks().len(), 1);
 }
