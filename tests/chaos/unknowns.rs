@@ -36,11 +36,11 @@ impl TikTokVariant {
     }
 }
 
-/// As documented, by the strictest reading.
+/// TikTok as documented, by the strictest reading.
 pub(crate) const DOCUMENTED: TikTokVariant = TikTokVariant { name: "as documented", set: |_| {} };
 
-/// Processes a video for three hours and reports no uploaded bytes. So when the upload URL has expired, only the post's
-/// stored mark that the last chunk may have been sent can prevent a second publish.
+/// A TikTok that processes a video for three hours and reports no uploaded bytes. When the upload URL has expired, only
+/// the post's stored mark that the last chunk may have been sent can prevent a second publish.
 pub(crate) const SLOW_AND_SILENT: TikTokVariant = TikTokVariant {
     name: "hours long, silent",
     set: |it| {
@@ -52,13 +52,13 @@ pub(crate) const SLOW_AND_SILENT: TikTokVariant = TikTokVariant {
 /// Not a variant: the label of rows whose runs use different variants.
 pub(crate) const EACH: TikTokVariant = TikTokVariant { name: "each setting", set: |_| {} };
 
-/// Fails a publish whose upload URL expired.
+/// A TikTok that fails a publish whose upload URL has expired.
 pub(crate) const EXPIRED_UPLOAD_FAILS: TikTokVariant =
     TikTokVariant { name: "an expired upload fails", set: |it| it.expired_upload.set(ExpiredUpload::Fails) };
 
-/// One setting at a time. `content_range_counts` is only in [`SEVERAL_SETTINGS`]: every response to a chunk depends on
-/// it, so no run would be equivalent. Random histories select a variant by its position. After any change of this list,
-/// each seed gives another history.
+/// The variants with one changed setting. `content_range_counts` is only in [`SEVERAL_SETTINGS`]: every response to a
+/// chunk depends on it, so no run would be equivalent. Random histories select a variant by its position. After any
+/// change of this list, each seed gives another history.
 pub(crate) const ONE_SETTING: [TikTokVariant; 8] = [
     TikTokVariant { name: "repeated chunk: 206", set: |it| it.repeated_range.set(RepeatedRange::Accepted) },
     TikTokVariant { name: "repeated chunk: 201", set: |it| it.repeated_range.set(RepeatedRange::Created) },
@@ -76,7 +76,7 @@ pub(crate) const ONE_SETTING: [TikTokVariant; 8] = [
     },
 ];
 
-/// Several settings at a time.
+/// The variants with several changed settings.
 pub(crate) const SEVERAL_SETTINGS: [TikTokVariant; 2] = [
     TikTokVariant {
         name: "mixed: 206, last index",

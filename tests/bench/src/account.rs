@@ -15,7 +15,7 @@ pub(crate) struct Account {
 }
 
 /// Connects a new account to a new user of the simulator. It runs the program
-/// `connect`, which `infra/local` builds.
+/// `connect` (`tests/src/bin/connect.rs`), which names the user `open-<alias>`.
 ///
 /// Each post gets an account of its own, so that no post reaches a rate limit.
 pub(crate) async fn connect(program: &Path, aws_url: &str, simulator_url: &str, scratch: &Path) -> Result<Account> {
