@@ -1,4 +1,4 @@
-//! The start of logs and traces. A log line is one JSON object, for CloudWatch Logs Insights. Traces need X-Ray's daemon.
+//! The start of logs and traces. A log line is one JSON object for CloudWatch Logs Insights. X-Ray's daemon gets traces.
 
 mod segments;
 

@@ -66,8 +66,8 @@ impl AppSecret {
         Self { client: client.into(), arn: arn.into(), cache: Mutex::new(None) }
     }
 
-    /// The credentials, at most five minutes old, or older while Secrets Manager is unavailable. Concurrent callers wait
-    /// for one read.
+    /// The credentials, at most five minutes old, or older while Secrets Manager is unavailable. Concurrent callers
+    /// wait for one read.
     pub async fn get(&self, now: Timestamp) -> Result<AppCredentials, AppSecretError> {
         let mut cache = self.cache.lock().await;
         match &*cache {

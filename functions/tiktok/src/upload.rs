@@ -5,8 +5,8 @@
 //! <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
 //!
 //! - [`url`]: the upload URL, a secret.
-//! - `body`: the body of a PUT, which counts the sent bytes. It aborts the request if the caller's stream yields fewer or
-//!   more bytes than declared, so TikTok never takes an incomplete PUT for a complete one.
+//! - `body`: the body of a PUT, which counts the sent bytes. It aborts the request if the caller's stream yields fewer
+//!   or more bytes than declared, so TikTok never takes an incomplete PUT for a complete one.
 //! - [`response`]: the table of TikTok's responses.
 //! - [`outcome`]: the result for the caller.
 //!

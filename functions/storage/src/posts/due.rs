@@ -42,8 +42,8 @@ pub struct DuePage {
 }
 
 impl DuePage {
-    /// Takes the page's first post if the predicate accepts its due time. Takes at most one post, because the page keeps
-    /// only the first post's due time.
+    /// Takes the page's first post if the predicate accepts its due time. Takes at most one post: the page keeps no
+    /// other due time.
     pub fn take_if(&mut self, predicate: impl FnOnce(Timestamp) -> bool) -> Option<PostId> {
         self.first_due_at.take_if(|due| !self.ids.is_empty() && predicate(*due)).map(|_| self.ids.remove(0))
     }

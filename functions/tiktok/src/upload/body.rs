@@ -1,10 +1,10 @@
 //! The body of a chunk's PUT: a stream of exactly the chunk's bytes, and a view of how far it was sent.
 //!
-//! - [`ExactBody`] wraps the caller's stream, the *source*. It yields to the HTTP client either exactly as many bytes as
-//!   `Content-Length` declares, or an error. After an error, the HTTP client closes the connection, so TikTok never takes
-//!   a part of a chunk for the whole chunk.
-//! - [`Progress`] tells the sender of the chunk how many bytes the HTTP client took, when it took the last ones, and why
-//!   the body was aborted.
+//! - [`ExactBody`] wraps the caller's stream, the *source*. It yields to the HTTP client either exactly as many bytes
+//!   as `Content-Length` declares, or an error. After an error, the HTTP client closes the connection, so TikTok never
+//!   takes a part of a chunk for the whole chunk.
+//! - [`Progress`] tells the sender of the chunk how many bytes the HTTP client took, when it took the last ones, and
+//!   why the body was aborted.
 //!
 //! When the sender drops [`Progress`], the source is dropped too. If TikTok responds early and reads no more, the HTTP
 //! client may keep the connection and the body for long. The source's buffers (the read-ahead window of a video) must
@@ -234,8 +234,8 @@ mod tests {
         lengths.map(|length| Ok(Bytes::from(vec![7; length]))).to_vec()
     }
 
-    /// Reads a body of declared `length` to its end or its error. Returns the progress, the number of yielded bytes, and
-    /// whether the body was aborted.
+    /// Reads a body of declared `length` to its end or its error. Returns the progress, the number of yielded bytes,
+    /// and whether the body was aborted.
     fn read_body(length: u64, parts: Vec<Part>) -> (Progress, u64, bool) {
         let progress = Progress::new(length);
         let mut body = ExactBody::new(stream::iter(parts), progress.share());

@@ -60,8 +60,8 @@ const fn row(http: RangeInclusive<u16>, action: Action, reason: Reason, meaning:
 
 /// The retry after an error that TikTok may recover from.
 const RETRY_AFTER_ERROR: Action = Action::Retry(crate::error_codes::RETRY_DELAY);
-/// The retry after a rate limit. TikTok documents no limit for uploads. The wait is short because the upload URL is valid
-/// for only one hour.
+/// The retry after a rate limit. TikTok documents no limit for uploads. The wait is short because the upload URL is
+/// valid for only one hour.
 const RETRY_AFTER_LIMIT: Action = Action::Retry(Duration::from_secs(10));
 
 /// The error statuses. The first row that contains a status applies; the last row must contain every status. The

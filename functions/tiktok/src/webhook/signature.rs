@@ -1,5 +1,5 @@
-//! The verification of a webhook's signature: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with the
-//! app's secret as the key. <https://developers.tiktok.com/doc/webhooks-verification>
+//! The verification of a webhook's signature: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with
+//! the app's secret as the key. <https://developers.tiktok.com/doc/webhooks-verification>
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use domain::secret::{ExposeSecret, SecretString};
