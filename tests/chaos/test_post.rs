@@ -79,7 +79,7 @@ impl Lambda<'_> {
         let mut request = with_key("upload");
         let mut response = self.request_until_answered(&request).await?;
         if response.body["upload"].is_null() {
-            // The first response was lost, and the URL expired before this one. Another idempotency key gets a new upload.
+            // The first response was lost, and the URL expired before this one. Another key gets a new upload.
             request = with_key("another-upload");
             response = self.request_until_answered(&request).await?;
         }

@@ -1,6 +1,6 @@
 //! A search for secrets in places where they must not be, such as logs and tables.
 //!
-//! The search finds a secret by its first 22 or its last 16 characters, so it also finds a secret that was truncated, or
+//! The search finds a secret by its first 22 or its last 16 characters, so it also finds a secret that was truncated or
 //! whose beginning was URL-encoded. An error names the place and the secret's prefix, never the secret.
 
 use aho_corasick::AhoCorasick;

@@ -1,5 +1,5 @@
-//! The rounds in which the functions run until all posts are in a final state or nothing more would happen. A round adds
-//! no faults and no commands.
+//! The rounds in which the functions run until all posts are in a final state or nothing more would happen. A round
+//! adds no faults and no commands.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! TCP connections that a fault can slow down or end, and a handle that shows whether the client is still connected.
 //!
-//! This module does not know HTTP. After [`ConnectionHandle::terminate`], no further byte is sent. The client sees a reset or the
-//! end of the stream, never half an answer.
+//! This module does not know HTTP. After [`ConnectionHandle::terminate`], no further byte is sent. The client sees a
+//! reset or the end of the stream, never half an answer.
 
 use std::io;
 use std::net::SocketAddr;

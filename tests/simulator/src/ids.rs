@@ -90,8 +90,8 @@ impl IdGenerator {
         secret
     }
 
-    /// Makes a number of 19 digits, like TikTok's post ids. It fits an `i64`. It is odd, so that an `f64` cannot represent
-    /// it exactly.
+    /// Makes a number of 19 digits, like TikTok's post ids. It fits an `i64`. It is odd, so that an `f64` cannot
+    /// represent it exactly.
     pub(crate) fn nineteen_digits(&mut self) -> u64 {
         let random = 7_600_000_000_000_000_000..7_700_000_000_000_000_000_u64;
         self.rng.random_range(random) | 1

@@ -1,7 +1,7 @@
 //! The HTTP server: receives a call, applies the fault that hits it, lets the endpoint answer, and logs the call.
 //!
-//! It contains no rule of TikTok's; those are in the modules that `api` and `upload` call. The log of calls may lack a call
-//! whose client disconnected early, and lacks one whose body was too large.
+//! It contains no rule of TikTok's; those are in the modules that `api` and `upload` call. The log of calls may lack a
+//! call whose client disconnected early, and lacks one whose body was too large.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

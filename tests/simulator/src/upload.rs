@@ -177,7 +177,7 @@ impl Upload {
     }
 
     /// Ends a transfer, and returns the outcome that the ledger records. `Accepted` becomes `Discarded` if the URL has
-    /// expired or another transfer has replaced this one. Only the bytes of an `Accepted` chunk become part of the file.
+    /// expired or another transfer has replaced this one. Only an `Accepted` chunk becomes part of the file.
     pub(crate) fn end(&mut self, receiver: ChunkReceiver, outcome: ChunkOutcome, now: Timestamp) -> ChunkOutcome {
         let is_active = self.active.as_ref().is_some_and(|active| active.has_number(receiver.number()));
         if is_active {

@@ -158,7 +158,7 @@ async fn begin(
             let found = url_parameters(call).and_then(|(id, token)| world.find_upload(id, token));
             let index = found.ok_or_else(unknown_upload)?;
             let publish = &mut world.publishes[index];
-            // TikTok does not know the URL of a failed publish, unless it has expired: then `Upload::begin` answers 403.
+            // TikTok does not know the URL of a failed publish. If it has expired too, `Upload::begin` answers 403.
             if matches!(publish.state, PublishState::Failed { .. }) && publish.upload.expires_at > now {
                 return Err(unknown_upload());
             }
@@ -223,8 +223,8 @@ struct TransferGuard {
 }
 
 impl TransferGuard {
-    /// Ends the transfer after the end of the body. Returns the answer and its code for the log; `None` if a reset of the
-    /// world has removed the publish.
+    /// Ends the transfer after the end of the body. Returns the answer and its code for the log; `None` if a reset of
+    /// the world has removed the publish.
     fn finish(mut self) -> Option<(Reply, &'static str)> {
         let receiver = self.receiver.take()?;
         let mut world = self.shared.lock();
