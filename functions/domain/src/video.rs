@@ -7,19 +7,20 @@
 //! that TikTok would reject fails before a byte is sent.
 //!
 //! ```text
-//! Inspector      names the ranges to read, selects the parser, counts the reads
+//! Inspector      names the ranges to read, starts the parser after each read
 //!   sniff        selects the parser by the first bytes
-//!   iso          MP4 and MOV: parses boxes, skips the sample tables unread
+//!   iso          MP4 and MOV: parses boxes
 //!   ebml         WebM: parses elements up to the first cluster
-//!   Window       the one range of the object in memory; only moves forward
+//!   PartialFile  the ranges of the object in memory, and the budget of reads
+//! frame_rate     measures the frame rate
 //! check          compares the facts with the limits
 //! ```
 //!
-//! This module does no I/O. It does not look at the file name or decode pictures. It believes the header; TikTok
-//! decides.
+//! This module does no I/O. It does not look at the file name or decode pictures. It refuses only a video that is
+//! certainly outside TikTok's limits. A property that cannot be determined is unknown, and TikTok decides.
 //!
-//! Invariants for any input: no byte is requested twice; an inspection makes at most [`MAX_READS`] reads of at most
-//! [`MAX_READ_LEN`] bytes; memory stays under 4 MiB; nothing panics.
+//! Invariants for any input: no byte is requested twice; an inspection makes at most [`MAX_READS`] reads and reads at
+//! most [`MAX_BYTES`]; memory stays under 4 MiB; nothing panics.
 //!
 //! These invariants are the reason for our own parsers. MP4 libraries decode the whole movie header: for one hour of
 //! video, 10 MB of sample tables around the 20 bytes that we need. They also reject the whole header because of one
@@ -32,11 +33,11 @@ mod ebml;
 mod error;
 mod facts;
 mod fields;
+mod file;
 mod frame_rate;
 mod inspect;
 mod iso;
 mod sniff;
-mod window;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,6 @@ pub use codec::Codec;
 pub use container::Container;
 pub use error::InspectError;
 pub use facts::VideoFacts;
+pub use file::{MAX_BYTES, MAX_READ_LEN, MAX_READS};
 pub use frame_rate::FrameRate;
-pub use inspect::{Inspection, Inspector, MAX_READS};
-pub use window::MAX_READ_LEN;
+pub use inspect::{Inspection, Inspector};

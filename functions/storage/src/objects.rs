@@ -39,7 +39,7 @@ use crate::clients::Lazy;
 use error::ObjectPath;
 
 /// The longest range that [`Objects::read_small`] reads, in bytes.
-pub const MAX_SMALL_READ: u64 = 64 * 1024;
+pub const MAX_SMALL_READ: u64 = 1024 * 1024;
 /// The permissions that reading a version needs. Without `s3:ListBucket`, S3 denies access to an object that does
 /// not exist, instead of reporting that it does not exist.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>

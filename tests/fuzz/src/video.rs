@@ -1,12 +1,14 @@
 //! Fuzz target `video`: video files of any content, and of any size that S3 may state.
 //!
-//! Properties: reads are limited in number and length, go forward and stay inside
-//! the stated size; facts are equal after they are read back; an error is one short
-//! line.
+//! Properties: reads are limited in number, length and sum, stay inside the stated
+//! size, and read no byte twice; facts are equal after they are read back; an error
+//! and its advice are one short line each.
 
-use domain::video::{InspectError, Inspection, Inspector, Limits, MAX_READ_LEN, MAX_READS, VideoFacts, check};
+use domain::video::{
+    InspectError, Inspection, Inspector, Limits, MAX_BYTES, MAX_READ_LEN, MAX_READS, VideoFacts, check,
+};
 
-use crate::checks::check_error;
+use crate::checks::{check_error, check_text};
 
 /// By how much a stated size exceeds the input: more than one read (`MAX_READ_LEN`).
 const EXCESS_BYTES: u64 = 100_000;
@@ -47,15 +49,18 @@ pub fn video(input: &[u8]) {
     ] {
         match (Object { bytes: input, stated_size, padding, max_read }).inspect() {
             Ok(facts) => check_facts(&facts),
-            Err(error) => check_error(&error),
+            Err(error) => {
+                check_error(&error);
+                check_text(&error.advice());
+            }
         }
     }
 }
 
-/// Checks facts: the picture has a size, the facts can be read back from storage,
+/// Checks facts: a known picture size is not 0, the facts can be read back from storage,
 /// and they can be compared with the limits of both modes.
 fn check_facts(facts: &VideoFacts) {
-    assert!(facts.width > 0 && facts.height > 0, "{facts:?}");
+    assert!(facts.width != Some(0) && facts.height != Some(0), "{facts:?}");
     let stored = serde_json::to_vec(facts).expect("facts can be serialized");
     let read_back = serde_json::from_slice::<VideoFacts>(&stored);
     assert_eq!(read_back.ok().as_ref(), Some(facts), "the facts change when they are read back");
@@ -70,7 +75,7 @@ impl Object<'_> {
     /// Inspects the object, and checks every read against the limits of `domain::video`.
     fn inspect(&self) -> Result<VideoFacts, InspectError> {
         let mut inspector = Inspector::new(self.stated_size);
-        let (mut reads, mut read_until) = (0, 0);
+        let mut reads: Vec<(u64, u64)> = Vec::new();
         loop {
             let inspection = inspector.advance();
             assert_eq!(inspector.advance(), inspection, "a repeated call returns another result");
@@ -78,12 +83,14 @@ impl Object<'_> {
                 Inspection::Done(facts) => return Ok(facts),
                 Inspection::Read { offset, len } => {
                     assert!((1..=MAX_READ_LEN).contains(&len), "the read has {len} bytes");
-                    assert!(offset >= read_until, "byte {offset} is read twice");
                     assert!(len <= self.stated_size - offset, "the read exceeds the stated size");
-                    reads += 1;
-                    assert!(reads <= MAX_READS, "the inspector wants {reads} reads");
+                    let is_new = reads.iter().all(|(start, end)| offset + len <= *start || *end <= offset);
+                    assert!(is_new, "bytes from {offset} are read twice");
                     let bytes = self.read(offset, len.min(self.max_read));
-                    read_until = offset + bytes.len() as u64;
+                    reads.push((offset, offset + bytes.len() as u64));
+                    assert!(reads.len() as u64 <= u64::from(MAX_READS), "the inspector wants {} reads", reads.len());
+                    let total: u64 = reads.iter().map(|(start, end)| end - start).sum();
+                    assert!(total <= MAX_BYTES, "the inspector reads {total} bytes");
                     inspector.feed(&bytes);
                 }
             }

@@ -40,8 +40,7 @@ fn begun(mode: Mode) -> Post {
         StackDefaults { mode, privacy_level: PrivacyLevel::PublicToEveryone, title_limit: TitleLimit::default() };
     let options = PostOptions { title: Some("Bread, finally #baking".into()), ..PostOptions::default() };
     let settings = Settings::resolve(&options, "clip.mp4", &stack).unwrap();
-    let (container, codec) = (Container::Mp4, Codec::H264);
-    let video = VideoFacts { container, codec, duration_ms: None, width: 1080, height: 1920, frame_rate: None };
+    let video = VideoFacts { codec: Some(Codec::H264), ..VideoFacts::unknown(Container::Mp4) };
     let upload = Upload {
         publish_id: PublishId::new(format!("v_pub_file~v2-1.{ID}")).unwrap(),
         url: Sealed::new(b"sealed url".to_vec()),

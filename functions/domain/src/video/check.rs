@@ -2,8 +2,9 @@
 //!
 //! The limits are those of [TikTok's media
 //! restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide) and must be updated with
-//! that page. A fact that the header does not state is never a violation. A value slightly over a limit is not one
-//! either: TikTok decides those cases. The limit of the file size is in [`size`](crate::size).
+//! that page. An unknown fact is never a violation. A value slightly over a limit is not one either: TikTok decides
+//! those cases. The limits of the frame rate are in [`frame_rate`], the accepted codecs in
+//! [`codec`](super::codec), the limit of the file size is in [`size`](crate::size).
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,18 +12,11 @@ use std::time::Duration;
 
 use super::codec::Codec;
 use super::facts::VideoFacts;
-use super::frame_rate::FrameRate;
+use super::frame_rate::{self, FrameRate};
 
 /// Allowed pixels per side of the picture, from [TikTok's media
 /// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
 const SIDE_PIXELS: RangeInclusive<u32> = 360..=4096;
-
-/// Allowed frame rates in thousandths of a frame per second.
-///
-/// [TikTok's media restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide) allow 23
-/// to 60 frames per second. The range has a tolerance of 0.1 frames per second at both ends, because the average of a
-/// phone recording differs from the nominal rate by a few hundredths.
-const FRAME_RATE_THOUSANDTHS: RangeInclusive<u64> = 22_900..=60_100;
 
 /// The longest draft: 10 minutes for every creator, from [TikTok's media
 /// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
@@ -131,8 +125,8 @@ impl fmt::Display for Violations {
 /// [`Violations`] with every exceeded limit, so that one conversion of the video can correct all of them.
 pub fn check(facts: &VideoFacts, limits: &Limits) -> Result<(), Violations> {
     let checks = [
-        check_codec(&facts.codec),
-        check_frame_rate(facts.frame_rate),
+        check_codec(facts.codec.as_ref()),
+        check_frame_rate(facts),
         check_picture_size(facts.width, facts.height),
         check_duration(facts.duration_ms, limits.max_duration),
     ];
@@ -143,21 +137,17 @@ pub fn check(facts: &VideoFacts, limits: &Limits) -> Result<(), Violations> {
     }
 }
 
-/// Accepts the codecs that [TikTok's media
-/// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide) list.
-fn check_codec(codec: &Codec) -> Option<Violation> {
-    match codec {
-        Codec::H264 | Codec::H265 | Codec::Vp8 | Codec::Vp9 => None,
-        Codec::Other(_) => Some(Violation::Codec(codec.clone())),
-    }
+fn check_codec(codec: Option<&Codec>) -> Option<Violation> {
+    codec.filter(|codec| !codec.is_accepted()).cloned().map(Violation::Codec)
 }
 
-fn check_frame_rate(rate: Option<FrameRate>) -> Option<Violation> {
-    let rate = rate?;
-    (!FRAME_RATE_THOUSANDTHS.contains(&rate.thousandths())).then_some(Violation::FrameRate(rate))
+fn check_frame_rate(facts: &VideoFacts) -> Option<Violation> {
+    let rate = facts.frame_rate.or(facts.average_frame_rate)?;
+    frame_rate::is_outside_limits(facts.frame_rate, facts.average_frame_rate).then_some(Violation::FrameRate(rate))
 }
 
-fn check_picture_size(width: u32, height: u32) -> Option<Violation> {
+fn check_picture_size(width: Option<u32>, height: Option<u32>) -> Option<Violation> {
+    let (width, height) = (width?, height?);
     let fits = SIDE_PIXELS.contains(&width) && SIDE_PIXELS.contains(&height);
     (!fits).then_some(Violation::PictureSize { width, height })
 }
@@ -175,11 +165,12 @@ mod tests {
     fn valid_facts() -> VideoFacts {
         VideoFacts {
             container: Container::Mp4,
-            codec: Codec::H264,
+            codec: Some(Codec::H264),
             duration_ms: Some(30_000),
-            width: 1080,
-            height: 1920,
+            width: Some(1080),
+            height: Some(1920),
             frame_rate: Some(FrameRate::from_thousandths(30_000)),
+            average_frame_rate: Some(FrameRate::from_thousandths(29_800)),
         }
     }
 
@@ -196,9 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn unknown_duration_rate_or_limit_passes() {
-        let unknown = VideoFacts { duration_ms: None, frame_rate: None, ..valid_facts() };
-        assert_eq!(check(&unknown, &Limits::draft()), Ok(()));
+    fn unknown_facts_or_limit_pass() {
+        assert_eq!(check(&VideoFacts::unknown(Container::Mp4), &Limits::draft()), Ok(()));
         let endless = VideoFacts { duration_ms: Some(u64::MAX), ..valid_facts() };
         assert_eq!(check(&endless, &Limits::direct(None)), Ok(()));
     }
@@ -215,7 +205,7 @@ mod tests {
             (120_000, false),
         ] {
             let rate = FrameRate::from_thousandths(thousandths);
-            let facts = VideoFacts { frame_rate: Some(rate), ..valid_facts() };
+            let facts = VideoFacts { frame_rate: Some(rate), average_frame_rate: Some(rate), ..valid_facts() };
             let found = codes(&facts, &Limits::draft());
             assert_eq!(found.is_empty(), passes, "{rate}: {found:?}");
             assert!(found.iter().all(|code| *code == "frame_rate_check_failed"));
@@ -232,7 +222,7 @@ mod tests {
             (4097, 1080, false),
             (1080, 4097, false),
         ] {
-            let facts = VideoFacts { width, height, ..valid_facts() };
+            let facts = VideoFacts { width: Some(width), height: Some(height), ..valid_facts() };
             assert_eq!(check(&facts, &Limits::draft()).is_ok(), passes, "{width}x{height}");
         }
     }
@@ -256,11 +246,12 @@ mod tests {
     fn all_violations_are_listed_with_advice() {
         let facts = VideoFacts {
             container: Container::Mp4,
-            codec: Codec::Other("av01".to_owned()),
+            codec: Some(Codec::Other("av01".to_owned())),
             duration_ms: Some(700_500),
-            width: 320,
-            height: 240,
+            width: Some(320),
+            height: Some(240),
             frame_rate: Some(FrameRate::from_thousandths(15_000)),
+            average_frame_rate: None,
         };
         let violations = check(&facts, &Limits::draft()).unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Video codecs and their names in MP4 and Matroska files. The list of codecs that TikTok accepts is in `check.rs`.
+//! Video codecs and their names in MP4 and Matroska files.
 
 use std::fmt;
 
@@ -47,6 +47,15 @@ impl Codec {
             b"V_VP8" => Self::Vp8,
             b"V_VP9" => Self::Vp9,
             other => Self::from_unknown(other),
+        }
+    }
+
+    /// Returns whether TikTok accepts the codec, from its [media
+    /// restrictions](https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide).
+    pub(super) fn is_accepted(&self) -> bool {
+        match self {
+            Self::H264 | Self::H265 | Self::Vp8 | Self::Vp9 => true,
+            Self::Other(_) => false,
         }
     }
 

@@ -1,189 +1,100 @@
 //! The parser for WebM: reads the elements of an EBML file up to its first cluster.
 //!
 //! It reads the document type, `Info` and `Tracks`, and skips all other elements by their stated size, as specified
-//! by [RFC 9559](https://www.rfc-editor.org/rfc/rfc9559). It does not follow `SeekHead`: every WebM muxer writes
-//! `Info` and `Tracks` before the first cluster. A file without `Tracks` there is rejected.
-//!
-//! Each iteration of the loop handles one element and moves at least 2 bytes forward. If bytes are missing, the
-//! iteration changes nothing.
+//! by [RFC 9559](https://www.rfc-editor.org/rfc/rfc9559). If `Tracks` is after the first cluster, `SeekHead` has its
+//! position.
 
+mod blocks;
 mod element;
+mod track;
 
-use self::element::{ElementHeader, float, next_element, text, unsigned};
+use self::element::{ElementHeader, Elements};
+use self::track::Track;
 use super::codec::Codec;
 use super::container::Container;
-use super::error::{InspectError, ParseError};
+use super::error::{InspectError, ParseError, known};
 use super::facts::VideoFacts;
-use super::fields::FieldReader;
-use super::frame_rate::FrameRate;
-use super::window::Window;
+use super::file::PartialFile;
+use super::frame_rate::{FrameRate, is_outside_limits};
 
-/// The most bytes read from the value of an element.
-const MAX_VALUE_LEN: u64 = 64;
+/// IDs of the elements that are read.
+mod id {
+    pub(super) const HEADER: u32 = 0x1a45_dfa3;
+    pub(super) const DOC_TYPE: u32 = 0x4282;
+    pub(super) const SEGMENT: u32 = 0x1853_8067;
+    pub(super) const SEEK_HEAD: u32 = 0x114d_9b74;
+    pub(super) const SEEK: u32 = 0x4dbb;
+    pub(super) const SEEK_ID: u32 = 0x53ab;
+    pub(super) const SEEK_POSITION: u32 = 0x53ac;
+    pub(super) const INFO: u32 = 0x1549_a966;
+    pub(super) const TIMESTAMP_SCALE: u32 = 0x2a_d7b1;
+    pub(super) const DURATION: u32 = 0x4489;
+    pub(super) const TRACKS: u32 = 0x1654_ae6b;
+    pub(super) const CLUSTER: u32 = 0x1f43_b675;
+}
 
-/// The `TrackType` of a video track.
-const VIDEO_TRACK: u64 = 1;
+/// How many bytes a `Segment` may state beyond the end of the file. A frame is longer, so no meaningful part is
+/// missing.
+const MAX_EXCESS: u64 = 64;
 
 /// Nanoseconds per tick if `Info` has no `TimestampScale`.
 const DEFAULT_TIMESTAMP_SCALE: u64 = 1_000_000;
 
-/// A master element (an element that contains elements) that the parser enters, or the file itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Master {
-    File,
-    Header,
-    Segment,
-    Info,
-    Tracks,
-    Track,
-    Video,
-}
-
-/// An element that the parser reads or enters. All other elements are skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Element {
-    Master(Master),
-    DocType,
-    TimestampScale,
-    Duration,
-    TrackType,
-    CodecId,
-    DefaultDuration,
-    PixelWidth,
-    PixelHeight,
-    Cluster,
-}
-
-impl Master {
-    /// Returns the element with `id` inside this master element. Returns `None` for an element that the parser skips.
-    fn child(self, id: u32) -> Option<Element> {
-        match (self, id) {
-            (Self::File, 0x1a45_dfa3) => Some(Element::Master(Self::Header)),
-            (Self::Header, 0x4282) => Some(Element::DocType),
-            (Self::File, 0x1853_8067) => Some(Element::Master(Self::Segment)),
-            (Self::Segment, 0x1549_a966) => Some(Element::Master(Self::Info)),
-            (Self::Info, 0x2a_d7b1) => Some(Element::TimestampScale),
-            (Self::Info, 0x4489) => Some(Element::Duration),
-            (Self::Segment, 0x1654_ae6b) => Some(Element::Master(Self::Tracks)),
-            (Self::Tracks, 0xae) => Some(Element::Master(Self::Track)),
-            (Self::Track, 0x83) => Some(Element::TrackType),
-            (Self::Track, 0x86) => Some(Element::CodecId),
-            (Self::Track, 0x23_e383) => Some(Element::DefaultDuration),
-            (Self::Track, 0xe0) => Some(Element::Master(Self::Video)),
-            (Self::Video, 0xb0) => Some(Element::PixelWidth),
-            (Self::Video, 0xba) => Some(Element::PixelHeight),
-            (Self::Segment, 0x1f43_b675) => Some(Element::Cluster),
-            _ => None,
-        }
-    }
-}
-
-/// Values of one `TrackEntry`.
-#[derive(Debug, Default)]
-struct Track {
-    /// The `TrackType`.
-    kind: u64,
-    codec: Option<Codec>,
-    width: u64,
-    height: u64,
-    /// Nanoseconds per frame; 0 if the file does not state them.
-    frame_ns: u64,
-}
-
-/// Parses one file from its EBML header until the facts are complete.
-#[derive(Debug, Default)]
-pub(super) struct Parser {
-    file_size: u64,
-    /// The master elements around the cursor from outside to inside, each with the position of its end.
-    open_masters: Vec<(Master, u64)>,
+/// What the elements of one file state. `None` means unknown.
+#[derive(Debug)]
+struct Document {
     is_webm: bool,
     /// Nanoseconds per tick of `duration`.
     timestamp_scale: u64,
-    /// The duration in ticks; `None` if the file does not state it.
+    /// The duration in ticks.
     duration: Option<f64>,
-    /// Whether the whole `Info` element has been read.
-    has_info: bool,
-    /// Whether the whole `Tracks` element has been read.
-    has_tracks: bool,
-    /// The track that is being read.
-    track: Track,
-    /// The first video track.
-    video: Option<Track>,
+    tracks: Option<Vec<Track>>,
+    /// The position of `Tracks` that `SeekHead` states.
+    tracks_position: Option<u64>,
+    first_cluster: Option<ElementHeader>,
+    /// Whether elements before the first cluster are beyond the budget.
+    is_partial: bool,
 }
 
-impl Parser {
-    /// Creates a parser at the front of a file of `file_size` bytes.
-    pub(super) fn new(file_size: u64) -> Self {
-        Self { file_size, timestamp_scale: DEFAULT_TIMESTAMP_SCALE, ..Self::default() }
-    }
+/// Finds the facts of the file whose EBML header is at the position `start`.
+pub(super) fn inspect(file: &PartialFile, start: u64) -> Result<VideoFacts, ParseError> {
+    let mut document = Document {
+        is_webm: false,
+        timestamp_scale: DEFAULT_TIMESTAMP_SCALE,
+        duration: None,
+        tracks: None,
+        tracks_position: None,
+        first_cluster: None,
+        is_partial: false,
+    };
+    document.is_partial = known(document.read(file, start))?.is_none();
+    document.facts(file)
+}
 
-    /// Parses elements until the facts are complete or the window lacks bytes.
-    pub(super) fn advance(&mut self, window: &mut Window) -> Result<VideoFacts, ParseError> {
-        loop {
-            self.close_ended_masters(window.cursor())?;
-            if self.has_info && self.has_tracks {
-                return Ok(self.facts()?);
-            }
-            let (parent, parent_end) = self.open_masters.last().copied().unwrap_or((Master::File, self.file_size));
-            let Some(header) = next_element(window, parent_end)? else {
-                if parent == Master::File {
-                    return Ok(self.facts()?);
-                }
-                window.skip_to(parent_end);
-                continue;
-            };
-            let element = parent.child(header.id);
-            if element == Some(Element::Cluster) && self.has_tracks {
-                return Ok(self.facts()?);
-            }
-            let end = self.end_of(&header, parent_end)?;
-            match element {
-                Some(Element::Master(master)) => {
-                    if master == Master::Track {
-                        self.track = Track::default();
+impl Document {
+    /// Reads the elements up to the first cluster, and `Tracks` if it is after that.
+    fn read(&mut self, file: &PartialFile, start: u64) -> Result<(), ParseError> {
+        for element in Elements::from(file, start) {
+            let element = element?;
+            match element.id {
+                id::HEADER => {
+                    for child in element.children(file) {
+                        let child = child?;
+                        if child.id == id::DOC_TYPE {
+                            self.is_webm = child.text(file)? == b"webm";
+                        }
                     }
-                    self.open_masters.push((master, end));
-                    window.skip_to(header.body);
                 }
-                Some(element) => {
-                    self.read(element, &header, end, window)?;
-                    window.skip_to(end);
-                }
-                None => window.skip_to(end),
-            }
-        }
-    }
-
-    /// Returns the end of an element whose parent ends at `parent_end`.
-    fn end_of(&self, header: &ElementHeader, parent_end: u64) -> Result<u64, InspectError> {
-        match header.end {
-            // Live recordings do not state the end of an element that is written during the recording.
-            None => Ok(parent_end),
-            Some(end) if end <= parent_end => Ok(end),
-            Some(end) if parent_end == self.file_size => Err(InspectError::damaged(format!(
-                "it is truncated: its element {:x} should end at byte {end}, but the file has {parent_end} bytes",
-                header.id,
-            ))),
-            Some(_) => {
-                Err(InspectError::damaged(format!("its element {:x} is longer than the element around it", header.id)))
-            }
-        }
-    }
-
-    fn close_ended_masters(&mut self, cursor: u64) -> Result<(), InspectError> {
-        while let Some((master, _)) = self.open_masters.pop_if(|(_, end)| *end <= cursor) {
-            match master {
-                Master::Header if !self.is_webm => {
-                    let reason = "it is a Matroska file (MKV), but not WebM";
-                    return Err(InspectError::unsupported(reason));
-                }
-                Master::Info => self.has_info = true,
-                Master::Tracks => self.has_tracks = true,
-                Master::Track => {
-                    let track = std::mem::take(&mut self.track);
-                    if track.kind == VIDEO_TRACK && self.video.is_none() {
-                        self.video = Some(track);
+                id::SEGMENT => {
+                    if element.excess() > MAX_EXCESS {
+                        return Err(InspectError::damaged(format!(
+                            "it is truncated: it should end at byte {}, but the file has {} bytes",
+                            element.stated_end.unwrap_or_default(),
+                            file.size()
+                        ))
+                        .into());
                     }
+                    return self.read_segment(file, &element);
                 }
                 _ => {}
             }
@@ -191,48 +102,130 @@ impl Parser {
         Ok(())
     }
 
-    /// Reads the value of an element that ends at `end`. The window's cursor must be at the start of the element.
-    fn read(&mut self, element: Element, header: &ElementHeader, end: u64, window: &Window) -> Result<(), ParseError> {
-        let header_len = header.body - window.cursor();
-        let value_len = (end - header.body).min(MAX_VALUE_LEN);
-        let mut fields = FieldReader::new(window.peek(header_len + value_len)?);
-        fields.skip(usize::try_from(header_len).unwrap_or(usize::MAX));
-        let value = fields.rest();
-        match element {
-            Element::DocType => self.is_webm = text(value) == b"webm",
-            Element::TimestampScale => self.timestamp_scale = unsigned(value)?,
-            Element::Duration => self.duration = float(value),
-            Element::TrackType => self.track.kind = unsigned(value)?,
-            Element::CodecId => self.track.codec = Some(Codec::from_codec_id(text(value))),
-            Element::DefaultDuration => self.track.frame_ns = unsigned(value)?,
-            Element::PixelWidth => self.track.width = unsigned(value)?,
-            Element::PixelHeight => self.track.height = unsigned(value)?,
-            Element::Master(_) | Element::Cluster => {}
+    fn read_segment(&mut self, file: &PartialFile, segment: &ElementHeader) -> Result<(), ParseError> {
+        let mut elements = segment.children(file);
+        for element in elements.by_ref() {
+            let element = element?;
+            match element.id {
+                id::SEEK_HEAD => self.read_seek_head(file, segment, &element)?,
+                id::INFO => self.read_info(file, &element)?,
+                id::TRACKS => self.tracks = Some(Track::read_all(file, &element)?),
+                id::CLUSTER => {
+                    self.first_cluster = Some(element);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        if self.first_cluster.is_none() && elements.position < segment.end {
+            let reason = format!("the element at byte {} is invalid", elements.position);
+            return Err(InspectError::damaged(reason).into());
+        }
+        if let (None, Some(position)) = (&self.tracks, self.tracks_position)
+            && let Some(element) = Elements::from(file, position).next().transpose()?
+            && element.id == id::TRACKS
+        {
+            self.tracks = Some(Track::read_all(file, &element)?);
         }
         Ok(())
     }
 
-    fn facts(&self) -> Result<VideoFacts, InspectError> {
-        if !self.has_tracks {
-            return Err(InspectError::damaged("it does not list its tracks before its first cluster"));
+    fn read_seek_head(
+        &mut self,
+        file: &PartialFile,
+        segment: &ElementHeader,
+        seek_head: &ElementHeader,
+    ) -> Result<(), ParseError> {
+        for seek in seek_head.children(file) {
+            let seek = seek?;
+            if seek.id != id::SEEK {
+                continue;
+            }
+            let (mut target, mut position) = (None, None);
+            for child in seek.children(file) {
+                let child = child?;
+                match child.id {
+                    id::SEEK_ID => target = child.unsigned(file)?,
+                    id::SEEK_POSITION => position = child.unsigned(file)?,
+                    _ => {}
+                }
+            }
+            if target == Some(id::TRACKS.into()) {
+                self.tracks_position = position.map(|position| segment.body.saturating_add(position));
+            }
         }
-        let Some(video) = &self.video else {
-            return Err(InspectError::not_a_video("it has no video track"));
+        Ok(())
+    }
+
+    fn read_info(&mut self, file: &PartialFile, info: &ElementHeader) -> Result<(), ParseError> {
+        for element in info.children(file) {
+            let element = element?;
+            match element.id {
+                id::TIMESTAMP_SCALE => {
+                    self.timestamp_scale = element.unsigned(file)?.unwrap_or(DEFAULT_TIMESTAMP_SCALE);
+                }
+                id::DURATION => self.duration = element.float(file)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn facts(&self, file: &PartialFile) -> Result<VideoFacts, ParseError> {
+        let video = self.tracks.as_deref().and_then(Track::select_video);
+        if !self.is_webm {
+            return Err(not_webm(video).into());
+        }
+        let unknown = VideoFacts::unknown(Container::WebM);
+        let Some(video) = video else {
+            return match (&self.tracks, self.is_partial) {
+                (None, true) => Ok(unknown),
+                (None, false) => Err(InspectError::damaged("it does not list its tracks").into()),
+                (Some(_), _) => Err(InspectError::not_a_video("it has no video track").into()),
+            };
         };
-        let Some(codec) = video.codec.clone() else {
-            return Err(InspectError::damaged("its video track does not state its codec"));
-        };
-        let (Ok(width @ 1..), Ok(height @ 1..)) = (video.width.try_into(), video.height.try_into()) else {
-            return Err(InspectError::damaged("its video track has no picture size"));
-        };
+        if video.is_encrypted {
+            return Err(InspectError::encrypted("its video track needs a key").into());
+        }
+        if self.first_cluster.is_none() && !self.is_partial {
+            return Err(InspectError::damaged("it ends after its header, without pictures").into());
+        }
+        let (frame_rate, average_frame_rate) = self.frame_rates(file, video);
         Ok(VideoFacts {
-            container: Container::WebM,
-            codec,
+            codec: video.codec.clone(),
             duration_ms: self.duration.and_then(|ticks| millis(ticks, self.timestamp_scale)),
-            width,
-            height,
-            frame_rate: FrameRate::average(1, video.frame_ns, 1_000_000_000),
+            width: video.width,
+            height: video.height,
+            frame_rate,
+            average_frame_rate,
+            ..unknown
         })
+    }
+
+    /// Returns the most common and the average frame rate.
+    ///
+    /// They are the rate that the track states. If it states none, or one outside TikTok's limits, the times of the
+    /// frames at the front decide if they were read: muxers guess the stated rate of a recording.
+    fn frame_rates(&self, file: &PartialFile, video: &Track) -> (Option<FrameRate>, Option<FrameRate>) {
+        let stated = video.frame_ns.and_then(|ns| FrameRate::average(1, ns, 1_000_000_000));
+        if stated.is_none() || is_outside_limits(stated, stated) {
+            let cluster = self.first_cluster.as_ref();
+            if let Some(frames) = cluster.and_then(|first| blocks::frames(file, first, video, self.timestamp_scale)) {
+                return (frames.most_common_rate(), frames.average_rate());
+            }
+        }
+        (stated, stated)
+    }
+}
+
+/// Returns the error for a Matroska file that is not WebM.
+fn not_webm(video: Option<&Track>) -> InspectError {
+    let codec = video.and_then(|video| video.codec.as_ref());
+    let with_codec = codec.map_or_else(String::new, |codec| format!(" with {codec}"));
+    InspectError::WrongContainer {
+        description: format!("it is a Matroska file (MKV){with_codec}, not WebM"),
+        extension: "mkv",
+        rewrap_to: if matches!(codec, Some(Codec::Vp8 | Codec::Vp9)) { "webm" } else { "mp4" },
     }
 }
 

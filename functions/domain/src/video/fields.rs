@@ -23,11 +23,6 @@ impl<'a> FieldReader<'a> {
         Some(())
     }
 
-    /// Returns all bytes that were not read or skipped yet.
-    pub(super) fn rest(self) -> &'a [u8] {
-        self.0
-    }
-
     pub(super) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
@@ -47,6 +42,11 @@ impl<'a> FieldReader<'a> {
     /// Reads a field whose width depends on the version of the box: 64 bits in version 1, otherwise 32 bits.
     pub(super) fn versioned(&mut self, version: u8) -> Option<u64> {
         if version == 1 { self.u64() } else { self.u32().map(u64::from) }
+    }
+
+    /// Reads a signed field whose width depends on the version of the box.
+    pub(super) fn signed_versioned(&mut self, version: u8) -> Option<i64> {
+        if version == 1 { self.u64().map(u64::cast_signed) } else { self.i32().map(i64::from) }
     }
 
     /// Reads the first fields of an ISO `FullBox`: the version and 24 bits of flags.

@@ -1,20 +1,16 @@
 //! The [`Inspector`]: names the next range to read and ends the inspection.
 //!
-//! It selects the parser and enforces [`MAX_READS`]. The formats are in the parsers `iso` and `ebml`.
+//! After each read, the parser starts again from the beginning with all bytes that were read. So it needs no state of
+//! its own. It ends, because each read adds bytes and [`PartialFile`] limits the reads.
+
+use std::ops::Range;
 
 use super::ebml;
 use super::error::{InspectError, ParseError};
 use super::facts::VideoFacts;
+use super::file::PartialFile;
 use super::iso;
 use super::sniff::{self, Format};
-use super::window::Window;
-
-/// The most reads of one inspection.
-///
-/// A header at the front takes one read, a header at the back two, the header of an hour-long video about five. Only
-/// a fragmented file without an index takes one read per fragment. If such a file reaches this limit, its duration
-/// stays unknown.
-pub const MAX_READS: u32 = 128;
 
 /// The state of an inspection after [`Inspector::advance`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +28,11 @@ pub enum Inspection {
 
 #[derive(Debug)]
 enum State {
-    /// The first bytes, which select the parser, are missing.
-    Start,
-    Iso(iso::Parser),
-    Ebml(ebml::Parser),
-    Done(Result<VideoFacts, InspectError>),
+    /// The parser must run.
+    Parse,
+    /// The caller must read this range first.
+    Read(Range<u64>),
+    Ended(Result<VideoFacts, InspectError>),
 }
 
 /// Finds a video's facts in a few small byte ranges.
@@ -45,17 +41,14 @@ enum State {
 /// [`feed`](Self::feed) the bytes. The loop ends when `advance` returns [`Inspection::Done`] or an error.
 #[derive(Debug)]
 pub struct Inspector {
-    window: Window,
+    file: PartialFile,
     state: State,
-    /// Offset and length of the read that the caller has not fed yet.
-    pending_read: Option<(u64, u64)>,
-    reads: u32,
 }
 
 impl Inspector {
     /// Starts the inspection of an object of `size` bytes.
     pub fn new(size: u64) -> Self {
-        Self { window: Window::new(size), state: State::Start, pending_read: None, reads: 0 }
+        Self { file: PartialFile::new(size), state: State::Parse }
     }
 
     /// Parses the bytes fed so far. Returns the next range to read, or the facts.
@@ -65,23 +58,22 @@ impl Inspector {
     /// # Errors
     /// Any [`InspectError`]. The inspection has then ended, and every further call returns the same error.
     pub fn advance(&mut self) -> Result<Inspection, InspectError> {
-        if let Some((offset, len)) = self.pending_read {
-            return Ok(Inspection::Read { offset, len });
-        }
-        match self.parse() {
-            Ok(facts) => self.end(Ok(facts)),
-            Err(ParseError::Failed(error)) => self.end(Err(error)),
-            Err(ParseError::Incomplete) if self.reads == MAX_READS => {
-                let result = self.facts_at_read_limit();
-                self.end(result)
+        let result = match &self.state {
+            State::Read(range) => return Ok(Inspection::Read { offset: range.start, len: range.end - range.start }),
+            State::Ended(result) => return result.clone().map(Inspection::Done),
+            State::Parse => parse(&self.file),
+        };
+        self.state = match result {
+            Ok(facts) => State::Ended(Ok(facts)),
+            Err(ParseError::Needs(missing)) => State::Read(self.file.next_read(&missing)),
+            Err(ParseError::Failed(error)) => State::Ended(Err(error)),
+            // The parsers know what is unknown then. This is for a format that the first bytes do not show.
+            Err(ParseError::Unreadable) => {
+                let reason = "its first bytes match no known video format";
+                State::Ended(Err(InspectError::not_a_video(reason)))
             }
-            Err(ParseError::Incomplete) => {
-                let range = self.window.next_read();
-                let (offset, len) = (range.start, range.end - range.start);
-                self.pending_read = Some((offset, len));
-                Ok(Inspection::Read { offset, len })
-            }
-        }
+        };
+        self.advance()
     }
 
     /// Takes the bytes of the range that [`advance`](Self::advance) returned last.
@@ -89,47 +81,23 @@ impl Inspector {
     /// After a short read, `advance` returns the rest of the range. An empty read ends the inspection with an error,
     /// because the object is shorter than stated. Bytes beyond the range, or without a pending read, are ignored.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let Some((offset, len)) = self.pending_read.take() else {
+        let State::Read(range) = &self.state else {
             return;
         };
-        self.reads += 1;
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(bytes.len());
         if len == 0 {
-            let reason = format!("no bytes could be read at byte {offset}, before its stated end");
-            self.state = State::Done(Err(InspectError::damaged(reason)));
+            let reason = format!("no bytes could be read at byte {}, before its stated end", range.start);
+            self.state = State::Ended(Err(InspectError::damaged(reason)));
         } else {
-            self.window.extend(offset, &bytes[..len]);
+            self.file.add(range.start, &bytes[..len]);
+            self.state = State::Parse;
         }
     }
+}
 
-    fn parse(&mut self) -> Result<VideoFacts, ParseError> {
-        if let State::Start = self.state {
-            self.state = match sniff::detect(&self.window)? {
-                Format::Iso(container) => State::Iso(iso::Parser::new(container, self.window.size())),
-                Format::Ebml => State::Ebml(ebml::Parser::new(self.window.size())),
-            };
-        }
-        match &mut self.state {
-            State::Start => Err(ParseError::Incomplete),
-            State::Iso(parser) => parser.advance(&mut self.window),
-            State::Ebml(parser) => parser.advance(&mut self.window),
-            State::Done(result) => Ok(result.clone()?),
-        }
-    }
-
-    fn facts_at_read_limit(&self) -> Result<VideoFacts, InspectError> {
-        let partial = match &self.state {
-            State::Iso(parser) => parser.partial_facts(),
-            State::Start | State::Ebml(_) | State::Done(_) => None,
-        };
-        partial.unwrap_or_else(|| {
-            let reason = format!("its header was not found within {MAX_READS} reads of the file");
-            Err(InspectError::unsupported(reason))
-        })
-    }
-
-    fn end(&mut self, result: Result<VideoFacts, InspectError>) -> Result<Inspection, InspectError> {
-        self.state = State::Done(result.clone());
-        result.map(Inspection::Done)
+fn parse(file: &PartialFile) -> Result<VideoFacts, ParseError> {
+    match sniff::detect(file)? {
+        Format::Iso(start) => iso::inspect(file, start),
+        Format::Ebml(start) => ebml::inspect(file, start),
     }
 }

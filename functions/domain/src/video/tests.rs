@@ -1,10 +1,17 @@
 //! Inspections of real files, compared with the output of ffprobe.
 
+mod builder;
 mod corruption;
+mod durations;
 mod layouts;
+mod limits;
+mod matroska;
 mod object;
+mod rates;
 
 use std::time::Duration;
+
+use serde_json::json;
 
 use self::object::Object;
 use super::*;
@@ -23,8 +30,8 @@ const PROBED: [Probed; 20] = [
     ("fragmented-after-samples.mp4", Container::Mp4, "h264", Some(3000), (360, 640), 24_000),
     ("fragmented-index.mp4", Container::Mp4, "h264", Some(3000), (360, 640), 24_000),
     ("fragmented-index-each.mp4", Container::Mp4, "h264", Some(3000), (360, 640), 24_000),
-    ("fragmented-with-audio.mp4", Container::Mp4, "h264", Some(3000), (360, 640), 24_000),
-    ("fragmented-index-with-audio.mp4", Container::Mp4, "h264", Some(3000), (360, 640), 24_000),
+    ("fragmented-with-audio.mp4", Container::Mp4, "h264", Some(3083), (360, 640), 24_000),
+    ("fragmented-index-with-audio.mp4", Container::Mp4, "h264", Some(3101), (360, 640), 24_000),
     ("ntsc.mp4", Container::Mp4, "h264", Some(1001), (640, 360), 29_970),
     ("rotated.mp4", Container::Mp4, "h264", Some(1001), (360, 640), 29_970),
     ("hevc.mp4", Container::Mp4, "h265", Some(1000), (360, 640), 24_000),
@@ -43,13 +50,31 @@ fn facts_of_real_files_match_ffprobe() {
     for (name, container, codec, duration_ms, (width, height), thousandths) in PROBED {
         let expected = VideoFacts {
             container,
-            codec: Codec::from(codec.to_owned()),
+            codec: Some(Codec::from(codec.to_owned())),
             duration_ms,
-            width,
-            height,
+            width: Some(width),
+            height: Some(height),
             frame_rate: Some(FrameRate::from_thousandths(thousandths)),
+            average_frame_rate: Some(FrameRate::from_thousandths(thousandths)),
         };
         assert_eq!(Object::fixture(name).facts(), expected, "{name}");
+    }
+}
+
+#[test]
+fn irregular_real_files_are_accepted() {
+    for (name, duration_ms, rate, average) in [
+        ("cut-by-edit-list.mp4", 1242, 24_000, 24_000),
+        ("short-first-frame.mp4", 3951, 60_000, 60_741),
+        ("variable-rate.mp4", 3966, 30_000, 20_168),
+        ("fragmented-long-audio.mp4", 6066, 30_000, 30_000),
+        ("picture-track-first.mp4", 1000, 24_000, 24_000),
+    ] {
+        let facts = Object::fixture(name).facts();
+        assert_eq!((facts.codec.clone(), facts.duration_ms), (Some(Codec::H264), Some(duration_ms)), "{name}");
+        assert_eq!(facts.frame_rate, Some(FrameRate::from_thousandths(rate)), "{name}");
+        assert_eq!(facts.average_frame_rate, Some(FrameRate::from_thousandths(average)), "{name}");
+        assert_eq!(check(&facts, &Limits::draft()), Ok(()), "{name}");
     }
 }
 
@@ -89,12 +114,27 @@ fn check_rejects_only_fixtures_beyond_limits() {
 #[test]
 fn facts_round_trip_through_json() {
     let facts = Object::fixture("ntsc.mp4").facts();
-    let stored = serde_json::to_string(&facts).unwrap();
+    let stored = serde_json::to_value(&facts).unwrap();
     assert_eq!(
         stored,
-        r#"{"container":"mp4","codec":"h264","duration_ms":1001,"width":640,"height":360,"frame_rate":29970}"#,
+        json!({
+            "container": "mp4", "codec": "h264", "duration_ms": 1001, "width": 640, "height": 360, "frame_rate": 29970,
+            "average_frame_rate": 29970,
+        }),
     );
-    assert_eq!(serde_json::from_str::<VideoFacts>(&stored).unwrap(), facts);
+    assert_eq!(serde_json::from_value::<VideoFacts>(stored).unwrap(), facts);
+    let unknown = VideoFacts::unknown(Container::WebM);
+    let stored = serde_json::to_value(&unknown).unwrap();
+    assert_eq!(serde_json::from_value::<VideoFacts>(stored).unwrap(), unknown);
+}
+
+#[test]
+fn facts_of_earlier_version_can_be_read() {
+    let stored = json!({
+        "container": "mp4", "codec": "h264", "duration_ms": null, "width": 640, "height": 360, "frame_rate": 29970,
+    });
+    let facts: VideoFacts = serde_json::from_value(stored).unwrap();
+    assert_eq!((facts.codec, facts.width, facts.average_frame_rate), (Some(Codec::H264), Some(640), None));
 }
 
 #[test]
@@ -120,7 +160,7 @@ fn short_reads_give_same_facts() {
         let mut inspector = Inspector::new(object.size);
         let facts = loop {
             match inspector.advance().unwrap() {
-                Inspection::Read { offset, len } => inspector.feed(&object.read(offset, len.min(300))),
+                Inspection::Read { offset, len } => inspector.feed(&object.read(offset, len.min(1000))),
                 Inspection::Done(facts) => break facts,
             }
         };

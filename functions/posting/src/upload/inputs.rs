@@ -93,8 +93,7 @@ async fn inspect(objects: &Objects, source: &Source, bytes: u64) -> Result<Video
     let mut inspector = Inspector::new(bytes);
     loop {
         let next = inspector.advance().map_err(|error| {
-            let advice = "Drop a whole MP4, MOV or WebM file; nothing was sent to TikTok.";
-            Exit::Fail(Failure::new(Reason::parse(error.code()), error.to_string(), advice))
+            Exit::Fail(Failure::new(Reason::parse(error.code()), error.to_string(), error.advice()))
         })?;
         match next {
             Inspection::Done(facts) => return Ok(facts),

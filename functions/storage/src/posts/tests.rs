@@ -67,11 +67,12 @@ fn settings() -> Settings {
 fn video() -> VideoFacts {
     VideoFacts {
         container: Container::Mov,
-        codec: Codec::Other("av01".into()),
+        codec: Some(Codec::Other("av01".into())),
         duration_ms: None,
-        width: 1080,
-        height: 1920,
+        width: Some(1080),
+        height: Some(1920),
         frame_rate: Some(FrameRate::from_thousandths(29_970)),
+        average_frame_rate: None,
     }
 }
 

@@ -118,11 +118,11 @@ impl Follower<'_> {
 
 /// Describes a video in one line.
 fn describe(video: &VideoFacts, bytes: u64) -> String {
-    let picture = format!("{}x{}", video.width, video.height);
+    let codec = video.codec.as_ref().map(ToString::to_string);
+    let picture = video.width.zip(video.height).map(|(width, height)| format!("{width}x{height}"));
     let rate = video.frame_rate.map(|rate| format!("{rate} frames/s"));
     let duration = video.duration_ms.map(|ms| format!("{}.{} s", ms / 1000, ms % 1000 / 100));
     let size = format!("{} MB", megabytes(bytes));
-    let facts =
-        [Some(video.container.to_string()), Some(video.codec.to_string()), Some(picture), rate, duration, Some(size)];
+    let facts = [Some(video.container.to_string()), codec, picture, rate, duration, Some(size)];
     facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

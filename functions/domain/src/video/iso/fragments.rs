@@ -1,199 +1,195 @@
-//! The duration and the frame rate of a fragmented MP4 file.
+//! Movie fragments (`moof`): the samples that follow the movie header of a fragmented file (ISO/IEC 14496-12,
+//! section 8.8).
 //!
-//! The movie header of such a file lists few samples or none. The samples follow in fragments (`moof`), each with its
-//! own table. The duration of the video is taken from the first of these sources that is present:
-//!
-//! 1. `mehd`;
-//! 2. the movie header;
-//! 3. the sum of the segment indexes (`sidx`) and of the fragments that no index covers.
-//!
-//! This file reads the fields of these boxes; [`iso`](super) finds the boxes.
+//! [`Timeline`] has the start and the end of each track in the fragments that were read. [`scan`](super::scan) decides
+//! which ones these are.
 
-use super::track::{TickDuration, Track};
+use super::boxes::BoxHeader;
+use super::movie::Movie;
+use super::track::Track;
+use crate::video::error::ParseError;
 use crate::video::fields::FieldReader;
-use crate::video::frame_rate::FrameRate;
+use crate::video::file::PartialFile;
+use crate::video::frame_rate::FrameDurations;
 
-/// The most tracks whose defaults are stored. No video has more; the defaults of further tracks are ignored.
-const MAX_TRACKS: usize = 64;
-
-/// Sums the fragments of one video track.
-#[derive(Debug, Default)]
-pub(super) struct Fragments {
-    /// The duration in `mehd`, in ticks of the movie's clock; 0 if unknown.
-    mehd_ticks: u64,
-    /// Pairs of a track's id and its default ticks per sample, from `trex`.
-    track_defaults: Vec<(u32, u32)>,
-    /// The id of the video track.
-    track_id: u32,
-    /// Ticks per second of the video track's clock.
-    timescale: u32,
-    /// The duration in milliseconds, if `mehd` or the movie header states it.
-    declared_duration_ms: Option<u64>,
-    /// The default ticks per sample in the track fragment that is being read; `None` if it belongs to another track.
-    fragment_default: Option<u32>,
-    /// Samples with known durations, counted for the frame rate.
-    sample_count: u64,
-    /// The ticks of these samples.
-    sample_ticks: u64,
-    /// The ticks of the movie header's samples, of the indexes and of the fragments outside the indexes, so far.
-    /// `None` after one of unknown duration.
-    total_ticks: Option<u64>,
-    /// The end of the range that the last index covers, in bytes from the start of the file. `total_ticks` includes
-    /// the fragments before it.
-    index_end: u64,
+/// Flags of `tfhd` and `trun`, which state the fields that are present (sections 8.8.7 and 8.8.8).
+mod flags {
+    pub(super) const TFHD_BASE_DATA_OFFSET: u32 = 0x1;
+    pub(super) const TFHD_SAMPLE_ENTRY: u32 = 0x2;
+    pub(super) const TFHD_DEFAULT_DURATION: u32 = 0x8;
+    pub(super) const TRUN_DATA_OFFSET: u32 = 0x1;
+    pub(super) const TRUN_FIRST_SAMPLE_FLAGS: u32 = 0x4;
+    pub(super) const TRUN_SAMPLE_DURATION: u32 = 0x100;
+    /// Size, flags and composition time offset of each sample, 4 bytes each.
+    pub(super) const TRUN_OTHER_SAMPLE_FIELDS: u32 = 0xe00;
 }
 
-impl Fragments {
-    /// Starts the sum for the track `video`, after the whole movie header was read.
-    pub(super) fn start(&mut self, video: &Track, movie: TickDuration) {
-        let media = video.duration.unwrap_or_default();
-        let listed_samples = video.sample_count.unwrap_or_default();
-        self.track_id = video.header.unwrap_or_default().id;
-        self.timescale = media.timescale;
-        // If the movie header lists samples, its duration covers only these.
-        let (movie_ticks, listed_ticks) = if listed_samples == 0 { (movie.ticks, 0) } else { (0, media.ticks) };
-        let declared_ticks = if self.mehd_ticks == 0 { movie_ticks } else { self.mehd_ticks };
-        self.declared_duration_ms = TickDuration { ticks: declared_ticks, ..movie }.millis();
-        self.sample_count = listed_samples;
-        self.sample_ticks = listed_ticks;
-        self.total_ticks = Some(listed_ticks);
+/// The part of a track's time that is known. All positions are in ticks of the track.
+#[derive(Clone, Debug, Default)]
+struct TrackTime {
+    /// The start of the first sample. `None` before it.
+    start: Option<u64>,
+    /// The end of the samples read so far. `None` if it is unknown.
+    end: Option<u64>,
+    /// The latest known end.
+    latest_end: Option<u64>,
+}
+
+/// The samples of each track, and the frames of the video track.
+#[derive(Debug)]
+pub(super) struct Timeline<'m> {
+    movie: &'m Movie,
+    /// The index of the video track.
+    video: usize,
+    /// By the track's index in the movie.
+    times: Vec<TrackTime>,
+    /// The frames of the video track that were read.
+    pub(super) frames: FrameDurations,
+    /// Whether a fragment was read.
+    pub(super) has_fragments: bool,
+    /// Whether fragments were skipped. Then the next sample of a track is not its first.
+    has_gap: bool,
+}
+
+impl<'m> Timeline<'m> {
+    /// Creates a timeline with the samples in the movie header.
+    pub(super) fn new(movie: &'m Movie, video: usize) -> Self {
+        let times = movie.tracks.iter().map(|track| match &track.times {
+            Some(times) if times.samples > 0 => {
+                TrackTime { start: Some(0), end: Some(times.ticks), latest_end: Some(times.ticks) }
+            }
+            Some(_) => TrackTime { start: None, end: Some(0), latest_end: None },
+            None => TrackTime::default(),
+        });
+        let listed = &movie.tracks[video];
+        let frames = listed.times.as_ref().map(|times| times.durations.clone());
+        let frames = frames.unwrap_or_else(|| FrameDurations::new(listed.clock.ticks_per_second));
+        Self { movie, video, times: times.collect(), frames, has_fragments: false, has_gap: false }
     }
 
-    /// Returns whether the duration is declared and the frame rate measured, so that no more fragment is needed.
-    pub(super) fn is_complete(&self) -> bool {
-        self.declared_duration_ms.is_some() && self.sample_ticks > 0
+    /// Forgets where the tracks are, because fragments are skipped.
+    pub(super) fn skip_fragments(&mut self) {
+        self.has_gap = true;
+        for time in &mut self.times {
+            (time.end, time.latest_end) = (None, None);
+        }
     }
 
-    /// Returns the position up to which the file may be skipped. It is the end of the range that an index covers,
-    /// once one fragment has stated the frame rate; before that it is 0.
-    pub(super) fn skippable_until(&self) -> u64 {
-        if self.sample_ticks > 0 { self.index_end } else { 0 }
+    /// Sets the time of the next sample of a track, in ticks of the track.
+    pub(super) fn set_time(&mut self, track_id: u32, ticks: u64) {
+        if let Some(index) = self.index_of(track_id) {
+            self.times[index].end = Some(ticks);
+        }
     }
 
-    /// Returns the duration in milliseconds that `mehd` or the movie header states.
-    pub(super) fn declared_duration_ms(&self) -> Option<u64> {
-        self.declared_duration_ms
+    /// Reads one fragment.
+    pub(super) fn read(&mut self, file: &PartialFile, moof: &BoxHeader) -> Result<(), ParseError> {
+        self.has_fragments = true;
+        for traf in moof.children(file) {
+            let traf = traf?;
+            if &traf.kind != b"traf" {
+                continue;
+            }
+            // The track of this part of the fragment, and its default ticks per sample.
+            let mut track = None;
+            for header in traf.children(file) {
+                let header = header?;
+                match (&header.kind, track) {
+                    (b"tfhd", _) => track = self.track_fragment_header(header.fields(file)?),
+                    (b"tfdt", Some((index, _))) => {
+                        if let Some(ticks) = decode_time(header.fields(file)?) {
+                            self.times[index].end = Some(ticks);
+                        }
+                    }
+                    (b"trun", Some((index, default))) => self.add_run(index, default, header.table(file)?),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Returns the duration in milliseconds: the declared one, otherwise the sum. Call it only after all fragments
-    /// were read or skipped.
+    /// Returns the presented duration in milliseconds: that of the longest track, from the start of the first fragment
+    /// to the end of the last one that was read. Returns `None` if it is unknown.
     pub(super) fn duration_ms(&self) -> Option<u64> {
-        let ticks = self.total_ticks.unwrap_or_default();
-        self.declared_duration_ms.or(TickDuration { timescale: self.timescale, ticks }.millis())
+        let presented = || self.movie.presented_tracks(self.video);
+        let start_ms = |index: usize, track: &Track| track.clock.millis(self.times[index].start?);
+        let first_start_ms = presented().filter_map(|(index, track)| start_ms(index, track)).min().unwrap_or(0);
+        let durations = presented().filter_map(|(index, track)| {
+            let time = &self.times[index];
+            let end = time.latest_end?;
+            let ticks_per_second = u64::from(track.clock.ticks_per_second);
+            let start = time.start.unwrap_or_else(|| first_start_ms.saturating_mul(ticks_per_second) / 1000);
+            self.movie.presented_ms(track, end.saturating_sub(start))
+        });
+        durations.max()
     }
 
-    /// Returns the average frame rate of the samples so far. Before the first sample, returns the rate of the track's
-    /// default sample duration.
-    pub(super) fn frame_rate(&self) -> Option<FrameRate> {
-        let (samples, ticks) = if self.sample_ticks > 0 {
-            (self.sample_count, self.sample_ticks)
-        } else {
-            (1, self.track_default(self.track_id).into())
-        };
-        FrameRate::average(samples, ticks, self.timescale)
+    /// Returns whether the end of each presented track with samples is known.
+    pub(super) fn has_all_ends(&self) -> bool {
+        self.movie.presented_tracks(self.video).all(|(index, _)| {
+            let time = &self.times[index];
+            time.end.is_some() || time.start.is_none()
+        })
     }
 
-    /// Reads `mehd`.
-    pub(super) fn movie_extends_header(&mut self, mut fields: FieldReader<'_>) -> Option<()> {
-        let (version, _) = fields.version_and_flags()?;
-        self.mehd_ticks = fields.versioned(version)?;
-        Some(())
+    fn index_of(&self, track_id: u32) -> Option<usize> {
+        self.movie.tracks.iter().position(|track| track.header.id == track_id)
     }
 
-    /// Reads `trex`.
-    pub(super) fn track_extends(&mut self, mut fields: FieldReader<'_>) -> Option<()> {
-        fields.skip(4)?; // version and flags
-        let track_id = fields.u32()?;
-        fields.skip(4)?; // default sample entry
-        let sample_ticks = fields.u32()?;
-        if self.track_defaults.len() < MAX_TRACKS {
-            self.track_defaults.push((track_id, sample_ticks));
-        }
-        Some(())
-    }
-
-    /// Reads `sidx`, an index of the fragments after the box, which ends at the position `box_end`.
-    ///
-    /// Ignores an index inside the range of an earlier index, and an index of another track.
-    pub(super) fn segment_index(&mut self, mut fields: FieldReader<'_>, box_end: u64) -> Option<()> {
-        let (version, _) = fields.version_and_flags()?;
-        let track_id = fields.u32()?;
-        let timescale = fields.u32()?;
-        fields.versioned(version)?; // earliest presentation time
-        let mut end = box_end.saturating_add(fields.versioned(version)?); // first offset
-        fields.skip(2)?; // reserved
-        let mut ticks = 0_u64;
-        for _ in 0..fields.u16()? {
-            // The low 31 bits are the size of the indexed range in bytes.
-            end = end.saturating_add(u64::from(fields.u32()? & 0x7fff_ffff));
-            ticks = ticks.saturating_add(fields.u32()?.into());
-            fields.skip(4)?; // stream access point
-        }
-        if track_id == self.track_id && box_end > self.index_end {
-            let track_ticks = u128::from(ticks) * u128::from(self.timescale);
-            let track_ticks = track_ticks.checked_div(timescale.into()).and_then(|ticks| u64::try_from(ticks).ok());
-            self.add_to_total(track_ticks);
-            self.index_end = end;
-        }
-        Some(())
-    }
-
-    /// Reads `tfhd`, the header of one track's part of a fragment.
-    pub(super) fn track_fragment_header(&mut self, mut fields: FieldReader<'_>) -> Option<()> {
+    /// Reads `tfhd` (section 8.8.7). Returns `None` for a track that the movie header does not have.
+    fn track_fragment_header(&self, mut fields: FieldReader<'_>) -> Option<(usize, Option<u32>)> {
         let (_, flags) = fields.version_and_flags()?;
-        let track_id = fields.u32()?;
-        fields.skip(if flags & 0x1 == 0 { 0 } else { 8 })?; // base data offset
-        fields.skip(if flags & 0x2 == 0 { 0 } else { 4 })?; // sample entry
-        let default = if flags & 0x8 == 0 { self.track_default(track_id) } else { fields.u32()? };
-        self.fragment_default = (track_id == self.track_id).then_some(default);
-        Some(())
-    }
-
-    /// Reads `trun`, a list of samples in a box that starts at the position `box_start`.
-    ///
-    /// If `fields` ends before the table of sample durations does, the duration of the video becomes unknown.
-    pub(super) fn track_run(&mut self, mut fields: FieldReader<'_>, box_start: u64) -> Option<()> {
-        let Some(default) = self.fragment_default else {
-            return Some(());
-        };
-        let (_, flags) = fields.version_and_flags()?;
-        let samples = fields.u32()?;
-        let ticks = if flags & 0x100 == 0 {
-            Some(u64::from(samples) * u64::from(default))
+        let index = self.index_of(fields.u32()?)?;
+        fields.skip(if flags & flags::TFHD_BASE_DATA_OFFSET == 0 { 0 } else { 8 })?;
+        fields.skip(if flags & flags::TFHD_SAMPLE_ENTRY == 0 { 0 } else { 4 })?;
+        let default = if flags & flags::TFHD_DEFAULT_DURATION == 0 {
+            self.movie.tracks[index].default_ticks
         } else {
-            sum_sample_durations(fields, flags, samples)
+            Some(fields.u32()?)
         };
-        if let Some(ticks) = ticks {
-            self.sample_count = self.sample_count.saturating_add(samples.into());
-            self.sample_ticks = self.sample_ticks.saturating_add(ticks);
-        }
-        if box_start >= self.index_end {
-            self.add_to_total(ticks);
-        }
-        Some(())
+        Some((index, default))
     }
 
-    fn add_to_total(&mut self, ticks: Option<u64>) {
-        self.total_ticks = self.total_ticks.zip(ticks).and_then(|(total, ticks)| total.checked_add(ticks));
+    /// Adds the samples of a `trun` box (section 8.8.8) to a track. A sample without a duration has `default` ticks.
+    fn add_run(&mut self, index: usize, default: Option<u32>, mut fields: FieldReader<'_>) {
+        let (Some((_, flags)), Some(samples)) = (fields.version_and_flags(), fields.u32()) else {
+            return;
+        };
+        if !self.has_gap {
+            let time = &mut self.times[index];
+            time.start = time.start.or(time.end);
+        }
+        if flags & flags::TRUN_SAMPLE_DURATION == 0 {
+            self.add_samples(index, samples.into(), default);
+            return;
+        }
+        fields.skip(if flags & flags::TRUN_DATA_OFFSET == 0 { 0 } else { 4 });
+        fields.skip(if flags & flags::TRUN_FIRST_SAMPLE_FLAGS == 0 { 0 } else { 4 });
+        let rest_of_row = (flags & flags::TRUN_OTHER_SAMPLE_FIELDS).count_ones() as usize * 4;
+        for _ in 0..samples {
+            let ticks = fields.u32();
+            self.add_samples(index, 1, ticks);
+            if ticks.is_none() {
+                return;
+            }
+            fields.skip(rest_of_row);
+        }
     }
 
-    fn track_default(&self, track_id: u32) -> u32 {
-        let default = self.track_defaults.iter().find(|(id, _)| *id == track_id);
-        default.map_or(0, |(_, ticks)| *ticks)
+    fn add_samples(&mut self, index: usize, samples: u64, ticks: Option<u32>) {
+        let time = &mut self.times[index];
+        let added = ticks.and_then(|ticks| samples.checked_mul(ticks.into()));
+        time.end = time.end.zip(added).and_then(|(end, added)| end.checked_add(added));
+        time.latest_end = time.latest_end.max(time.end);
+        if let Some(ticks) = ticks.filter(|_| index == self.video) {
+            self.frames.add(samples, ticks);
+        }
     }
 }
 
-/// Sums the sample durations in the table of a `trun` box with `samples` rows; `None` if it is incomplete.
-fn sum_sample_durations(mut fields: FieldReader<'_>, flags: u32, samples: u32) -> Option<u64> {
-    fields.skip(if flags & 0x1 == 0 { 0 } else { 4 })?; // data offset
-    fields.skip(if flags & 0x4 == 0 { 0 } else { 4 })?; // flags of the first sample
-    // The fields of a row after the duration: size, flags and composition time offset, 4 bytes each, present if their
-    // flag is set.
-    let rest_of_row = (flags & 0xe00).count_ones() as usize * 4;
-    let mut ticks = 0_u64;
-    for _ in 0..samples {
-        ticks = ticks.checked_add(fields.u32()?.into())?;
-        fields.skip(rest_of_row)?;
-    }
-    Some(ticks)
+/// Reads `tfdt` (section 8.8.12): the time of the fragment's first sample in ticks of the track.
+fn decode_time(mut fields: FieldReader<'_>) -> Option<u64> {
+    let (version, _) = fields.version_and_flags()?;
+    fields.versioned(version)
 }

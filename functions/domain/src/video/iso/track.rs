@@ -1,143 +1,145 @@
-//! Fields of the movie header and of the boxes of one track.
+//! The boxes of one track (`trak`).
 //!
-//! Each reading function reads the first fields of one box, as specified by ISO/IEC 14496-12 and the [QuickTime file
-//! format](https://developer.apple.com/documentation/quicktime-file-format). `None` means that the box ends before
-//! the field. The positions of the boxes in a file are handled by [`iso`](super).
+//! Section numbers are those of ISO/IEC 14496-12; the [QuickTime file
+//! format](https://developer.apple.com/documentation/quicktime-file-format) has the same fields. A box that is too
+//! short or missing leaves its property unknown.
 
-use crate::video::codec::Codec;
-use crate::video::container::Container;
-use crate::video::error::InspectError;
-use crate::video::facts::VideoFacts;
+use super::boxes::BoxHeader;
+use super::clock::{Clock, is_quarter_turn};
+use super::edit_list::EditList;
+use super::sample_entry::SampleEntry;
+use crate::video::error::{ParseError, known};
 use crate::video::fields::FieldReader;
-use crate::video::frame_rate::FrameRate;
+use crate::video::file::PartialFile;
+use crate::video::frame_rate::FrameDurations;
 
-/// A duration in ticks of the movie's or the track's own clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct TickDuration {
-    /// Ticks per second (the field `timescale`).
-    pub(super) timescale: u32,
-    /// The duration in ticks; 0 if the file does not state it.
-    pub(super) ticks: u64,
+/// What a track contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TrackKind {
+    Video,
+    Audio,
+    /// Subtitles, time codes, sensor data and the like.
+    Other,
 }
 
-impl TickDuration {
-    /// Returns the duration in milliseconds; `None` if it is unknown.
-    pub(super) fn millis(self) -> Option<u64> {
-        if self.ticks == 0 {
-            return None;
-        }
-        let millis = (u128::from(self.ticks) * 1000).checked_div(u128::from(self.timescale))?;
-        u64::try_from(millis).ok()
-    }
-}
-
-/// Fields of `mvhd`, which describes the whole movie.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct MovieHeader {
-    pub(super) duration: TickDuration,
-    /// Whether the movie is displayed with a quarter turn.
-    pub(super) is_rotated: bool,
-}
-
-/// Fields of `tkhd`.
+/// Fields of `tkhd` (section 8.3.2).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TrackHeader {
     pub(super) id: u32,
-    pub(super) enabled: bool,
-    is_rotated: bool,
-    width: u32,
-    height: u32,
+    pub(super) is_enabled: bool,
+    pub(super) is_rotated: bool,
+    pub(super) width: u32,
+    pub(super) height: u32,
 }
 
-/// Fields of the first sample entry in `stsd`.
-#[derive(Clone, Debug)]
-pub(super) struct SampleEntry {
-    codec: Codec,
-    width: u32,
-    height: u32,
+/// The samples that the movie header lists, from `stts` (section 8.6.1.2). A sample of a video track is a frame.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SampleTimes {
+    pub(super) samples: u64,
+    /// The duration of all samples in ticks of the track.
+    pub(super) ticks: u64,
+    pub(super) durations: FrameDurations,
 }
 
-/// Fields of one track, collected from its boxes in any order. `None` means that the box was not read yet.
+/// Fields of one track, collected from its boxes in any order. `None` means unknown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
-    /// From `tkhd`.
-    pub(super) header: Option<TrackHeader>,
-    /// From `mdhd`.
-    pub(super) duration: Option<TickDuration>,
-    /// From `hdlr`.
-    pub(super) is_video: Option<bool>,
-    /// From `stsd`.
-    pub(super) sample_entry: Option<SampleEntry>,
-    /// From `stsz` or `stz2`. A sample of a video track is a frame.
-    pub(super) sample_count: Option<u64>,
+    pub(super) header: TrackHeader,
+    /// From `hdlr` (section 8.4.3).
+    pub(super) kind: Option<TrackKind>,
+    /// The track's clock, from `mdhd` (section 8.4.2). Its duration is not used: many muxers write it wrong.
+    pub(super) clock: Clock,
+    pub(super) edits: EditList,
+    pub(super) entry: Option<SampleEntry>,
+    pub(super) times: Option<SampleTimes>,
+    /// The ticks per sample in fragments that do not state them, from `trex` (section 8.8.3).
+    pub(super) default_ticks: Option<u32>,
 }
 
 impl Track {
-    /// Returns whether this is a video track whose fields have all been read.
-    pub(super) fn is_complete(&self) -> bool {
-        let Self { header, duration, is_video, sample_entry, sample_count } = self;
-        *is_video == Some(true)
-            && header.is_some()
-            && duration.is_some()
-            && sample_entry.is_some()
-            && sample_count.is_some()
-    }
-
-    /// Returns whether the track is enabled, which means that players show it by default.
-    pub(super) fn is_enabled(&self) -> bool {
-        self.header.is_some_and(|header| header.enabled)
-    }
-
-    /// Returns the average frame rate of the samples in the movie header's tables, without those in fragments.
-    pub(super) fn frame_rate(&self) -> Option<FrameRate> {
-        let duration = self.duration?;
-        FrameRate::average(self.sample_count?, duration.ticks, duration.timescale)
-    }
-
-    /// Returns the facts of the video with this track, and with the given duration and frame rate.
-    ///
-    /// # Errors
-    /// [`InspectError::Damaged`] if the track has no sample entry or no picture size.
-    pub(super) fn facts(
-        &self,
-        container: Container,
-        movie: MovieHeader,
-        duration_ms: Option<u64>,
-        frame_rate: Option<FrameRate>,
-    ) -> Result<VideoFacts, InspectError> {
-        let Some(entry) = &self.sample_entry else {
-            return Err(InspectError::damaged("its video track does not state its codec"));
-        };
-        let header = self.header.unwrap_or_default();
-        let (width, height) = if entry.width == 0 || entry.height == 0 {
-            (header.width, header.height)
-        } else {
-            (entry.width, entry.height)
-        };
-        if width == 0 || height == 0 {
-            return Err(InspectError::damaged("its video track has no picture size"));
+    /// Reads the track in a `trak` box.
+    pub(super) fn read(file: &PartialFile, parent: &BoxHeader) -> Result<Self, ParseError> {
+        let mut track = Self::default();
+        let mut tables = Vec::new();
+        // What is after an unreadable box is unknown.
+        known(track.read_boxes(file, parent, &mut tables))?;
+        if matches!(track.kind, Some(TrackKind::Video | TrackKind::Audio)) {
+            for table in tables {
+                known(track.read_sample_tables(file, &table))?;
+            }
         }
-        // The quarter turns of the movie and of the track cancel each other.
-        let (width, height) = if header.is_rotated == movie.is_rotated { (width, height) } else { (height, width) };
-        Ok(VideoFacts { container, codec: entry.codec.clone(), duration_ms, width, height, frame_rate })
+        Ok(track)
     }
-}
 
-/// Reads `mvhd`.
-pub(super) fn movie_header(mut fields: FieldReader<'_>) -> Option<MovieHeader> {
-    let duration = tick_duration(&mut fields)?;
-    fields.skip(4 + 2 + 10)?; // rate, volume, reserved
-    let is_rotated = is_quarter_turn(&mut fields)?;
-    Some(MovieHeader { duration, is_rotated })
-}
+    /// Reads the boxes in `parent`, and stores the sample tables (`stbl`) in `tables`: which of them are needed
+    /// depends on the other boxes.
+    fn read_boxes(
+        &mut self,
+        file: &PartialFile,
+        parent: &BoxHeader,
+        tables: &mut Vec<BoxHeader>,
+    ) -> Result<(), ParseError> {
+        for header in parent.children(file) {
+            let header = header?;
+            match (&parent.kind, &header.kind) {
+                (b"trak", b"mdia" | b"edts") | (b"mdia", b"minf") => {
+                    self.read_boxes(file, &header, tables)?;
+                }
+                (b"trak", b"tkhd") => self.header = track_header(header.fields(file)?).unwrap_or_default(),
+                (b"edts", b"elst") => self.edits = EditList::read(header.table(file)?),
+                (b"mdia", b"mdhd") => self.clock = Clock::read(header.fields(file)?).unwrap_or_default(),
+                (b"mdia", b"hdlr") => self.kind = track_kind(header.fields(file)?),
+                (b"minf", b"stbl") => tables.push(header),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 
-/// Reads the duration in `mdhd`.
-pub(super) fn media_duration(mut fields: FieldReader<'_>) -> Option<TickDuration> {
-    tick_duration(&mut fields)
+    /// Reads the codec and the durations of the samples.
+    fn read_sample_tables(&mut self, file: &PartialFile, stbl: &BoxHeader) -> Result<(), ParseError> {
+        for header in stbl.children(file) {
+            let header = header?;
+            match &header.kind {
+                b"stsd" if self.kind == Some(TrackKind::Video) => self.entry = SampleEntry::read(file, &header)?,
+                b"stts" => self.times = known(header.table(file))?.map(|table| self.sample_times(table)),
+                _ => {}
+            }
+            if self.times.is_some() && (self.entry.is_some() || self.kind == Some(TrackKind::Audio)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads `stts`: rows of a number of samples and the duration of each.
+    fn sample_times(&self, mut fields: FieldReader<'_>) -> SampleTimes {
+        let mut times =
+            SampleTimes { samples: 0, ticks: 0, durations: FrameDurations::new(self.clock.ticks_per_second) };
+        fields.skip(4); // version and flags
+        for _ in 0..fields.u32().unwrap_or_default() {
+            let (Some(samples), Some(ticks)) = (fields.u32(), fields.u32()) else {
+                break;
+            };
+            times.samples += u64::from(samples);
+            times.durations.add(samples.into(), ticks);
+            // Adobe's muxer corrects an earlier rounding by a negative duration of the last sample.
+            if ticks.cast_signed() > 0 {
+                times.ticks = times.ticks.saturating_add(u64::from(samples) * u64::from(ticks));
+            }
+        }
+        times
+    }
+
+    /// Returns whether the track is known to show no video, but pictures: covers or thumbnails.
+    pub(super) fn has_only_stills(&self) -> bool {
+        let has_one_sample = self.times.as_ref().is_some_and(|times| times.samples == 1);
+        has_one_sample || self.entry.as_ref().is_some_and(|entry| entry.is_still)
+    }
 }
 
 /// Reads `tkhd`.
-pub(super) fn track_header(mut fields: FieldReader<'_>) -> Option<TrackHeader> {
+fn track_header(mut fields: FieldReader<'_>) -> Option<TrackHeader> {
     let (version, flags) = fields.version_and_flags()?;
     fields.versioned(version)?; // creation time
     fields.versioned(version)?; // modification time
@@ -149,46 +151,15 @@ pub(super) fn track_header(mut fields: FieldReader<'_>) -> Option<TrackHeader> {
     // Width and height are fixed-point numbers with 16 fractional bits.
     let width = fields.u32()? >> 16;
     let height = fields.u32()? >> 16;
-    Some(TrackHeader { id, enabled: flags & 1 == 1, is_rotated, width, height })
+    Some(TrackHeader { id, is_enabled: flags & 1 == 1, is_rotated, width, height })
 }
 
-/// Reads `hdlr`. Returns whether the track is a video track.
-pub(super) fn is_video(mut fields: FieldReader<'_>) -> Option<bool> {
+/// Reads `hdlr`.
+fn track_kind(mut fields: FieldReader<'_>) -> Option<TrackKind> {
     fields.skip(8)?; // version, flags, component type
-    Some(&fields.array()? == b"vide")
-}
-
-/// Reads the first entry of a video track's `stsd`.
-pub(super) fn sample_entry(mut fields: FieldReader<'_>) -> Option<SampleEntry> {
-    fields.skip(4 + 4 + 4)?; // version and flags, entry count, entry size
-    let codec = Codec::from_sample_entry(fields.array()?);
-    fields.skip(8 + 16)?; // reserved and data reference, the fields from version to quality
-    let width = fields.u16()?.into();
-    let height = fields.u16()?.into();
-    Some(SampleEntry { codec, width, height })
-}
-
-/// Reads the number of samples in `stsz` or `stz2`. The list itself is not needed.
-pub(super) fn sample_count(mut fields: FieldReader<'_>) -> Option<u64> {
-    fields.skip(4 + 4)?; // version and flags, common sample size or field size
-    fields.u32().map(u64::from)
-}
-
-/// Reads the common first fields of `mvhd` and `mdhd`. A duration with all bits set means unknown.
-fn tick_duration(fields: &mut FieldReader<'_>) -> Option<TickDuration> {
-    let (version, _) = fields.version_and_flags()?;
-    fields.versioned(version)?; // creation time
-    fields.versioned(version)?; // modification time
-    let timescale = fields.u32()?;
-    let unknown = if version == 1 { u64::MAX } else { u32::MAX.into() };
-    let ticks = fields.versioned(version).map(|ticks| if ticks == unknown { 0 } else { ticks })?;
-    Some(TickDuration { timescale, ticks })
-}
-
-/// Reads a transformation matrix. Returns whether it swaps width and height: a turn by about 90 or 270 degrees.
-fn is_quarter_turn(fields: &mut FieldReader<'_>) -> Option<bool> {
-    let cosine = fields.i32()?;
-    let sine = fields.i32()?;
-    fields.skip(7 * 4)?; // the other elements of the matrix
-    Some(sine.unsigned_abs() > cosine.unsigned_abs())
+    Some(match &fields.array()? {
+        b"vide" => TrackKind::Video,
+        b"soun" => TrackKind::Audio,
+        _ => TrackKind::Other,
+    })
 }

@@ -1,255 +1,300 @@
-//! Inspections of generated files whose size or layout no fixture has.
+//! Which boxes stand where: inspections of generated ISO files.
 
+use super::builder::*;
 use super::object::Object;
-use crate::video::{Codec, Container, FrameRate, MAX_READS, VideoFacts};
+use crate::video::{Codec, Container, FrameRate, InspectError, VideoFacts};
 
-/// Returns an ISO box.
-fn boxed(kind: &str, body: &[u8]) -> Vec<u8> {
-    let size = u32::try_from(body.len() + 8).unwrap();
-    [&size.to_be_bytes(), kind.as_bytes(), body].concat()
+/// Returns ten seconds of video at 30 frames per second.
+fn video() -> TrackBuilder {
+    TrackBuilder::video(15_360, &[(300, 512)])
 }
 
-/// Returns 32-bit big-endian words as bytes.
-fn words(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-/// The identity transformation matrix: no rotation.
-const UPRIGHT: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
-
-/// Returns an H.264 track (`trak`) with 30 frames per second. Its sample tables have their real size of 24 bytes per
-/// frame.
-fn track(flags: u32, frames: u32, (width, height): (u16, u16)) -> Vec<u8> {
-    let seconds = frames / 30;
-    let header = [
-        words(&[flags, 0, 0, 7, 0, seconds * 1000, 0, 0, 0, 0]),
-        words(&UPRIGHT),
-        words(&[u32::from(width) << 16, u32::from(height) << 16]),
-    ];
-    let mut entry = [0; 78];
-    entry[24..26].copy_from_slice(&width.to_be_bytes());
-    entry[26..28].copy_from_slice(&height.to_be_bytes());
-    let rows = |columns: u32| vec![0; usize::try_from(frames * columns * 4).unwrap()];
-    let tables = [
-        boxed("stsd", &[words(&[0, 1]), boxed("avc1", &entry)].concat()),
-        boxed("stts", &[words(&[0, frames]), rows(2)].concat()),
-        boxed("ctts", &[words(&[0, frames]), rows(2)].concat()),
-        boxed("stsz", &[words(&[0, 0, frames]), rows(1)].concat()),
-        boxed("stco", &[words(&[0, frames]), rows(1)].concat()),
-    ];
-    let handler = [words(&[0, 0]), b"vide".to_vec(), vec![0; 13]];
-    let media = [
-        boxed("mdhd", &words(&[0, 0, 0, 15_360, seconds * 15_360, 0])),
-        boxed("hdlr", &handler.concat()),
-        boxed("minf", &boxed("stbl", &tables.concat())),
-    ];
-    let track = [boxed("tkhd", &header.concat()), boxed("mdia", &media.concat())];
-    boxed("trak", &track.concat())
-}
-
-/// Returns a movie header (`moov`) with a duration in milliseconds and the boxes `children`.
-fn movie_of(duration_ms: u32, children: &[Vec<u8>]) -> Vec<u8> {
-    let header = [words(&[0, 0, 0, 1000, duration_ms, 0x1_0000, 0, 0, 0]), words(&UPRIGHT), vec![0; 28]];
-    boxed("moov", &[boxed("mvhd", &header.concat()), children.concat()].concat())
-}
-
-/// Returns a movie header with one enabled track and a user data box after it.
-fn movie(frames: u32) -> Vec<u8> {
-    let children = [track(ENABLED, frames, (1920, 1080)), boxed("udta", b"made for a test")];
-    movie_of(frames / 30 * 1000, &children)
-}
-
-/// Values of the flags of `tkhd`.
-const ENABLED: u32 = 1;
-const DISABLED: u32 = 0;
-
-/// Returns a `ftyp` box for MP4.
-fn file_type() -> Vec<u8> {
-    boxed("ftyp", b"isom\0\0\x02\0isom")
-}
-
-/// Returns the header of an `mdat` box with `len` bytes of media data.
-fn media_data_header(len: u64) -> Vec<u8> {
-    [words(&[1]), b"mdat".to_vec(), (len + 16).to_be_bytes().to_vec()].concat()
+/// Returns video at 30 frames per second, with the real size of its tables of 16 bytes per frame.
+fn long_video(frames: u32) -> TrackBuilder {
+    TrackBuilder { skipped_bytes_per_sample: 16, ..TrackBuilder::video(15_360, &[(frames, 512)]) }
 }
 
 const FOUR_GB: u64 = 4_000_000_000;
 
-/// The facts of `movie(108_000)`: one hour at 30 frames per second.
+/// The facts of `long_video(108_000)`: one hour at 30 frames per second.
 fn one_hour_facts() -> VideoFacts {
     VideoFacts {
         container: Container::Mp4,
-        codec: Codec::H264,
+        codec: Some(Codec::H264),
         duration_ms: Some(3_600_000),
-        width: 1920,
-        height: 1080,
+        width: Some(1080),
+        height: Some(1920),
         frame_rate: Some(FrameRate::from_thousandths(30_000)),
+        average_frame_rate: Some(FrameRate::from_thousandths(30_000)),
+    }
+}
+
+/// Returns a file with this movie header after `media_bytes` of media data.
+fn header_last(movie: Vec<u8>, media_bytes: u64) -> Object {
+    let mut object = Object::from_bytes(file_type());
+    object.push(media_data_header(media_bytes), media_bytes);
+    object.push(movie, 0);
+    object
+}
+
+#[test]
+fn header_last_in_4_gb_needs_two_reads() {
+    let movie = movie(&[long_video(54_000)]);
+    assert!(movie.len() > 800_000, "{} bytes", movie.len());
+    let (facts, reads) = header_last(movie, FOUR_GB).inspect();
+    assert_eq!(facts, Ok(VideoFacts { duration_ms: Some(1_800_000), ..one_hour_facts() }));
+    assert_eq!(reads, 2);
+}
+
+#[test]
+fn header_first_in_4_gb_needs_two_reads() {
+    let mut object = Object::from_bytes([file_type(), movie(&[long_video(54_000)])].concat());
+    object.push(media_data_header(FOUR_GB), FOUR_GB);
+    let (facts, reads) = object.inspect();
+    assert_eq!(facts.unwrap().duration_ms, Some(1_800_000));
+    assert_eq!(reads, 2);
+}
+
+#[test]
+fn header_beyond_budget_is_read_box_by_box() {
+    let sound = TrackBuilder { skipped_bytes_per_sample: 16, ..TrackBuilder::audio(48_000, &[(168_750, 1024)]) };
+    let movie = movie(&[sound, long_video(108_000)]);
+    assert!(movie.len() > 4_000_000, "{} bytes", movie.len());
+    let first = {
+        let mut object = Object::from_bytes([file_type(), movie.clone()].concat());
+        object.push(media_data_header(FOUR_GB), FOUR_GB);
+        object
+    };
+    for object in [first, header_last(movie, FOUR_GB)] {
+        let (facts, reads) = object.inspect();
+        assert_eq!(facts, Ok(one_hour_facts()));
+        assert!(reads <= 5, "{reads} reads");
     }
 }
 
 #[test]
-fn header_last_in_4_gb_needs_few_reads() {
-    let movie = movie(108_000);
-    assert!(movie.len() > 2_000_000, "the tables are too large to read them");
-    let front = [file_type(), media_data_header(FOUR_GB)].concat();
-    let at = front.len() as u64 + FOUR_GB;
-    let object = Object { size: at + movie.len() as u64, parts: vec![(0, front), (at, movie)] };
-    let (facts, reads) = object.inspect();
-    assert_eq!(facts, Ok(one_hour_facts()));
-    assert!(reads <= 5, "{reads} reads");
+fn large_table_of_frame_durations_is_read() {
+    let rows: Vec<_> = (0..100_000).map(|row| (1, 500 + row % 25)).collect();
+    let (facts, reads) = header_last(movie(&[TrackBuilder::video(15_360, &rows)]), FOUR_GB).inspect();
+    let facts = facts.unwrap();
+    assert_eq!(facts.average_frame_rate, Some(FrameRate::from_thousandths(30_000)));
+    assert_eq!(facts.duration_ms, Some(3_333_333));
+    assert!(reads <= 3, "{reads} reads");
 }
 
 #[test]
-fn header_first_in_4_gb_needs_few_reads() {
-    let front = [file_type(), movie(108_000), media_data_header(FOUR_GB)].concat();
-    let object = Object { size: front.len() as u64 + FOUR_GB, parts: vec![(0, front)] };
-    let (facts, reads) = object.inspect();
-    assert_eq!(facts, Ok(one_hour_facts()));
-    assert!(reads <= 4, "{reads} reads");
+fn table_beyond_budget_leaves_rate_and_duration_unknown() {
+    let rows: Vec<_> = (0..300_000).map(|row| (1, 500 + row % 25)).collect();
+    let facts = header_last(movie(&[TrackBuilder::video(15_360, &rows)]), FOUR_GB).facts();
+    let unknown = VideoFacts { duration_ms: None, frame_rate: None, average_frame_rate: None, ..one_hour_facts() };
+    assert_eq!(facts, unknown);
 }
 
 #[test]
-fn one_minute_with_header_last_takes_two_reads() {
-    let front = [file_type(), media_data_header(20_000_000)].concat();
-    let movie = movie(1_800);
-    let at = front.len() as u64 + 20_000_000;
-    let object = Object { size: at + movie.len() as u64, parts: vec![(0, front), (at, movie)] };
-    assert_eq!(object.facts().duration_ms, Some(60_000));
-    assert_eq!(object.inspect().1, 2);
+fn scattered_media_data_is_skipped_from_the_end() {
+    for boxes in [128, 129, 1000] {
+        let mut object = Object::from_bytes(file_type());
+        for _ in 0..boxes {
+            object.push(media_data_header(70_000), 70_000);
+        }
+        object.push([movie(&[video()]), boxed("udta", &[0; 100])].concat(), 0);
+        let (facts, reads) = object.inspect();
+        assert_eq!(facts.unwrap().duration_ms, Some(10_000), "{boxes} boxes");
+        assert!(reads <= 6, "{reads} reads");
+    }
 }
 
 #[test]
-fn quicktime_without_brand_and_with_padding_is_parsed() {
+fn movie_header_between_media_data_is_found() {
+    let mut object = Object::from_bytes(file_type());
+    object.push(media_data_header(1_000_000), 1_000_000);
+    object.push(movie(&[video()]), 0);
+    object.push(media_data_header(1_000_000), 1_000_000);
+    assert_eq!(object.facts().duration_ms, Some(10_000));
+}
+
+#[test]
+fn movie_header_is_found_despite_wrong_size_of_media_data() {
+    for excess in [1, 8, 500, 1_000_000] {
+        let media = overlong("mdat", &vec![7; 100_000], excess);
+        let file = [file_type(), media, movie(&[video()])].concat();
+        assert_eq!(Object::from_bytes(file).facts().duration_ms, Some(10_000), "{excess} bytes");
+    }
+    // A recorder that did not write the size: the box extends to the end.
+    let file = [file_type(), words(&[0]), b"mdat".to_vec(), vec![7; 100_000], movie(&[video()])].concat();
+    assert_eq!(Object::from_bytes(file).facts().duration_ms, Some(10_000));
+}
+
+#[test]
+fn media_data_or_movie_slightly_longer_than_file_is_accepted() {
+    for excess in [1, 8] {
+        let file = [file_type(), movie(&[video()]), overlong("mdat", &[7; 1000], excess)].concat();
+        assert_eq!(Object::from_bytes(file).facts().duration_ms, Some(10_000), "{excess} bytes");
+        let movie = overlong("moov", &[movie_header(0), video().bytes()].concat(), excess);
+        let file = [file_type(), media_data(), movie].concat();
+        assert_eq!(Object::from_bytes(file).facts().duration_ms, Some(10_000), "{excess} bytes");
+    }
+    for missing in [100, 900] {
+        let file = [file_type(), movie(&[video()]), overlong("mdat", &[7; 1000], missing)].concat();
+        let error = Object::from_bytes(file).error().to_string();
+        assert!(error.contains("truncated: its `mdat` box"), "{error}");
+    }
+}
+
+#[test]
+fn header_without_media_data_is_damaged() {
+    let init_segment = fragmented_movie(&[TrackBuilder::video(15_360, &[])], 512);
+    let fragment = fragment(&[Run { track_id: 7, start: None, default_ticks: None, samples: Samples::Count(30) }]);
+    for (rest, message) in [
+        (init_segment.clone(), "no pictures"),
+        ([init_segment.clone(), segment_index(7, 10)].concat(), "no pictures"),
+        ([init_segment, fragment[..20].to_vec()].concat(), "no pictures"),
+        (movie(&[video()]), "ends after its header"),
+        ([movie(&[video()]), boxed("free", &[0; 100])].concat(), "ends after its header"),
+        (movie(&[TrackBuilder::video(15_360, &[])]), "no pictures"),
+        (fragment.clone(), "a fragment of a video"),
+        (Vec::new(), "no movie header"),
+        (media_data(), "no movie header"),
+    ] {
+        let error = Object::from_bytes([file_type(), rest].concat()).error();
+        assert!(matches!(error, InspectError::Damaged(_)), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn boxes_before_file_type_are_skipped() {
+    let movie = [movie(&[video()]), media_data()].concat();
+    for kind in ["uuid", "udta", "free", "skip", "wide", "junk", "pnot"] {
+        for (file_type, container) in
+            [(file_type(), Container::Mp4), (boxed("ftyp", b"qt  \0\0\x02\0"), Container::Mov)]
+        {
+            let first = boxed(kind, &[7; 24]);
+            let facts = Object::from_bytes([first, file_type, movie.clone()].concat()).facts();
+            assert_eq!((facts.container, facts.duration_ms), (container, Some(10_000)), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn quicktime_without_file_type_is_mov() {
     let padding = [boxed("wide", b""), boxed("free", &[0; 40]), boxed("uuid", &[7; 24])];
     let open_ended = [words(&[0]), b"mdat".to_vec(), vec![0; 100]].concat();
-    let facts = Object::from_bytes([padding.concat(), movie(300), open_ended].concat()).facts();
-    assert_eq!(facts.container, Container::Mov);
-    assert_eq!(facts.duration_ms, Some(10_000));
-}
-
-/// Returns the bytes of `fragmented.mp4` before its first `moof` box, and that box.
-fn header_and_fragment() -> (Vec<u8>, Vec<u8>) {
-    let fixture = Object::fixture("fragmented.mp4");
-    let bytes = &fixture.parts[0].1;
-    let start = bytes.windows(4).position(|kind| kind == b"moof").unwrap() - 4;
-    let size = u32::from_be_bytes(bytes[start..start + 4].try_into().unwrap());
-    let end = start + usize::try_from(size).unwrap();
-    (bytes[..start].to_vec(), bytes[start..end].to_vec())
+    let facts = Object::from_bytes([padding.concat(), movie(&[video()]), open_ended].concat()).facts();
+    assert_eq!((facts.container, facts.duration_ms), (Container::Mov, Some(10_000)));
 }
 
 #[test]
-fn unindexed_fragments_are_summed_until_read_limit() {
-    let (header, moof) = header_and_fragment();
-    let fragment = [moof, media_data_header(1_000_000)].concat();
-    // Each fragment lasts 1 s. It needs its own read, because 1 MB of media data follows it.
-    let object_with = |fragments: u64| {
-        let mut parts = vec![(0, header.clone())];
-        let mut end = header.len() as u64;
-        for _ in 0..fragments {
-            parts.push((end, fragment.clone()));
-            end += fragment.len() as u64 + 1_000_000;
-        }
-        Object { size: end, parts }
-    };
-    let (facts, reads) = object_with(100).inspect();
-    assert_eq!(facts.unwrap().duration_ms, Some(100_000));
-    assert_eq!(reads, 100);
-
-    let (facts, reads) = object_with(1000).inspect();
-    let facts = facts.unwrap();
-    assert_eq!(facts.duration_ms, None);
-    assert_eq!(facts.frame_rate, Some(FrameRate::from_thousandths(24_000)));
-    assert_eq!(reads, MAX_READS);
-}
-
-/// Returns a `sidx` box with fragments of 2 MB and 2 s each, and one tick per second.
-fn index(track_id: u32, fragments: u16) -> Vec<u8> {
-    let rows = words(&[2_000_000, 2, 0]).repeat(fragments.into());
-    let front = words(&[0, track_id, 1, 0, 0, fragments.into()]);
-    boxed("sidx", &[front, rows].concat())
+fn video_after_id3_tag_is_inspected() {
+    let tag = [b"ID3\x04\0\0\0\0\x01\x02".as_slice(), &[0; 130]].concat();
+    let facts = Object::from_bytes([tag, file_of(&[video()])].concat()).facts();
+    assert_eq!((facts.container, facts.duration_ms), (Container::Mp4, Some(10_000)));
 }
 
 #[test]
-fn fragment_index_replaces_reads_of_its_fragments() {
-    let (header, moof) = header_and_fragment();
-    let complete = index(1, 1000);
-    let other_track = index(2, 1500);
-    let partial = index(1, 100);
-    for indexes in [complete.clone(), [other_track, complete.clone()].concat(), [complete, partial].concat()] {
-        let front = [header.clone(), indexes, moof.clone()].concat();
-        let object = Object { size: front.len() as u64 + 2_000_000_000, parts: vec![(0, front)] };
-        let (facts, reads) = object.inspect();
-        let facts = facts.unwrap();
-        assert_eq!(facts.duration_ms, Some(2_000_000));
-        assert_eq!(facts.frame_rate, Some(FrameRate::from_thousandths(24_000)));
-        assert!(reads <= 2, "{reads} reads");
-    }
+fn compressed_movie_header_is_accepted_as_unknown() {
+    let compressed = boxed("moov", &boxed("cmov", &[7; 100]));
+    let facts = Object::from_bytes([file_type(), compressed, media_data()].concat()).facts();
+    assert_eq!(facts, VideoFacts::unknown(Container::Mp4));
 }
 
 #[test]
-fn misplaced_boxes_and_elements_are_damaged() {
-    let (header, moof) = header_and_fragment();
-    let cluster = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x1f\x43\xb6\x75\xff";
-    for (file, message) in [
-        ([file_type(), moof].concat(), "a fragment of a video"),
-        ([header.clone(), header].concat(), "two movie headers"),
-        (file_type(), "no movie header"),
-        (cluster.to_vec(), "does not list its tracks"),
+fn overlong_or_invalid_box_in_movie_header_is_tolerated() {
+    let track = video().bytes();
+    for last in [
+        overlong("udta", &[0; 20], 4),
+        overlong("udta", &[0; 20], 4_000_000),
+        words(&[0]),
+        words(&[3, 0, 0]),
+        boxed("trak", b""),
     ] {
-        let error = Object::from_bytes(file).error().to_string();
-        assert!(error.contains("damaged"), "{error}");
-        assert!(error.contains(message), "{error}");
+        let movie = boxed("moov", &[movie_header(0), track.clone(), last].concat());
+        let facts = Object::from_bytes([file_type(), movie, media_data()].concat()).facts();
+        assert_eq!((facts.duration_ms, facts.width), (Some(10_000), Some(1080)));
+    }
+    // The track itself is too long.
+    let movie = boxed("moov", &[movie_header(0), overlong("trak", &track[8..], 4)].concat());
+    assert_eq!(Object::from_bytes([file_type(), movie, media_data()].concat()).facts().duration_ms, Some(10_000));
+}
+
+#[test]
+fn second_movie_header_is_ignored() {
+    let other = TrackBuilder { size: (320, 240), ..video() };
+    let file = [file_of(&[video()]), movie(&[other])].concat();
+    assert_eq!(Object::from_bytes(file).facts().width, Some(1080));
+}
+
+#[test]
+fn video_track_with_pictures_players_show_is_selected() {
+    let thumbnails = TrackBuilder { is_enabled: false, size: (160, 90), ..video() };
+    let other = TrackBuilder { size: (640, 360), ..video() };
+    let cover = TrackBuilder { entry: "mp4v", size: (500, 500), ..TrackBuilder::video(1, &[(1, 10)]) };
+    let moving_cover = TrackBuilder { entry: "jpeg", size: (500, 500), ..video() };
+    // ffmpeg writes Motion JPEG as MPEG-4, and enables only the first video track.
+    let motion_jpeg = boxed("esds", b"\0\0\0\0\x03\x80\x80\x80\x1b\0\x01\0\x04\x80\x80\x80\x0d\x6c\x11");
+    let motion_jpeg = TrackBuilder { entry: "mp4v", entry_boxes: motion_jpeg, size: (500, 500), ..video() };
+    let disabled = TrackBuilder { is_enabled: false, ..video() };
+    let empty = TrackBuilder { size: (200, 200), ..TrackBuilder::video(600, &[]) };
+    for tracks in [
+        vec![thumbnails.clone(), video(), other.clone()],
+        vec![video(), other, thumbnails.clone()],
+        vec![cover.clone(), video()],
+        vec![moving_cover.clone(), video()],
+        vec![moving_cover, disabled.clone()],
+        vec![motion_jpeg, disabled],
+        vec![empty.clone(), video()],
+        vec![cover, empty, thumbnails.clone(), video()],
+    ] {
+        let facts = Object::from_bytes(file_of(&tracks)).facts();
+        assert_eq!((facts.width, facts.codec), (Some(1080), Some(Codec::H264)));
+    }
+    let facts = Object::from_bytes(file_of(&[thumbnails])).facts();
+    assert_eq!((facts.width, facts.height), (Some(160), Some(90)));
+}
+
+#[test]
+fn unsupported_codec_is_kept_beside_disabled_track() {
+    let proxy = TrackBuilder { is_enabled: false, ..video() };
+    for entry in ["apcn", "av01"] {
+        let facts = Object::from_bytes(file_of(&[proxy.clone(), TrackBuilder { entry, ..video() }])).facts();
+        assert_eq!(facts.codec, Some(Codec::Other(entry.to_owned())));
     }
 }
 
 #[test]
-fn aborted_recording_keeps_fragments_before_abort() {
-    let mut object = Object::fixture("fragmented.mp4");
-    let bytes = &mut object.parts[0].1;
-    let last = bytes.windows(4).rposition(|kind| kind == b"moof").unwrap();
-    bytes.truncate(last + 20);
-    object.size = bytes.len() as u64;
-    assert_eq!(object.facts().duration_ms, Some(2000));
-}
-
-#[test]
-fn first_enabled_video_track_is_selected() {
-    let thumbnails = track(DISABLED, 30, (160, 90));
-    let video = track(ENABLED, 300, (1920, 1080));
-    let second = track(ENABLED, 300, (640, 360));
-    for tracks in [[thumbnails.clone(), video.clone(), second.clone()], [video.clone(), second, thumbnails.clone()]] {
-        let facts = Object::from_bytes([file_type(), movie_of(10_000, &tracks)].concat()).facts();
-        assert_eq!((facts.width, facts.height), (1920, 1080));
-    }
-    let facts = Object::from_bytes([file_type(), movie_of(1000, &[thumbnails])].concat()).facts();
-    assert_eq!((facts.width, facts.height), (160, 90));
-}
-
-#[test]
-fn unknown_movie_duration_falls_back_to_track_duration() {
-    for unknown in [0, u32::MAX] {
-        let movie = movie_of(unknown, &[track(ENABLED, 300, (1920, 1080))]);
-        let facts = Object::from_bytes([file_type(), movie].concat()).facts();
-        assert_eq!(facts.duration_ms, Some(10_000));
+fn encrypted_video_is_named_so() {
+    let protection = boxed("sinf", &boxed("frma", b"avc1"));
+    for track in [
+        TrackBuilder { entry: "encv", ..video() },
+        TrackBuilder { entry: "drmi", ..video() },
+        TrackBuilder { entry_boxes: [boxed("avcC", &[1; 30]), protection].concat(), ..video() },
+    ] {
+        let error = Object::from_bytes(file_of(&[track])).error();
+        assert!(error.to_string().contains("encrypted"), "{error}");
+        assert!(error.advice().contains("copy protection"), "{}", error.advice());
     }
 }
 
 #[test]
-fn declared_duration_of_fragments_is_used() {
-    // The default of 512 ticks per frame is 30 frames per second, because the track has 15,360 ticks per second.
-    let extends = [boxed("mehd", &words(&[0, 60_000])), boxed("trex", &words(&[0, 7, 1, 512, 0, 0]))];
-    let children = [track(ENABLED, 0, (1920, 1080)), boxed("mvex", &extends.concat())];
-    let facts = Object::from_bytes([file_type(), movie_of(0, &children)].concat()).facts();
-    assert_eq!(facts.duration_ms, Some(60_000));
-    assert_eq!(facts.frame_rate, Some(FrameRate::from_thousandths(30_000)));
+fn unstated_picture_size_is_unknown() {
+    let facts = Object::from_bytes(file_of(&[TrackBuilder { size: (0, 0), ..video() }])).facts();
+    assert_eq!((facts.width, facts.height, facts.duration_ms), (None, None, Some(10_000)));
 }
 
 #[test]
-fn header_across_read_boundary_is_read_once() {
-    let movie = movie(300);
+fn file_without_video_track_is_no_video() {
+    let sound = TrackBuilder::audio(48_000, &[(100, 1024)]);
+    let subtitles = TrackBuilder { handler: "text", ..sound.clone() };
+    let error = Object::from_bytes(file_of(&[sound, subtitles])).error();
+    assert_eq!(error.to_string(), "the file is not a video: it has no video track");
+}
+
+#[test]
+fn header_across_read_boundary_is_found() {
+    let movie = movie(&[video()]);
     for padding in (65_000..65_540).chain(50_000..50_040) {
         let free = boxed("free", &vec![0; padding]);
-        let (facts, reads) = Object::from_bytes([file_type(), free, movie.clone()].concat()).inspect();
+        let (facts, reads) = Object::from_bytes([file_type(), free, movie.clone(), media_data()].concat()).inspect();
         assert_eq!(facts.unwrap().duration_ms, Some(10_000), "{padding}");
         assert!(reads <= 2, "{reads} reads with {padding} bytes of padding");
     }

@@ -1,6 +1,6 @@
 //! An in-memory object for the tests, which also checks the inspector's reads.
 
-use crate::video::{InspectError, Inspection, Inspector, MAX_READ_LEN, MAX_READS, VideoFacts};
+use crate::video::{InspectError, Inspection, Inspector, MAX_BYTES, MAX_READ_LEN, MAX_READS, VideoFacts};
 
 /// A sparse object of `size` bytes: zeros, except for the bytes of `parts`, which are pairs of an offset and content.
 pub(super) struct Object {
@@ -17,6 +17,13 @@ impl Object {
     pub(super) fn fixture(name: &str) -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/");
         Self::from_bytes(std::fs::read(format!("{folder}{name}")).unwrap())
+    }
+
+    /// Adds bytes at the end, then `zeros` zero bytes.
+    pub(super) fn push(&mut self, bytes: Vec<u8>, zeros: u64) {
+        let len = bytes.len() as u64;
+        self.parts.push((self.size, bytes));
+        self.size += len + zeros;
     }
 
     pub(super) fn read(&self, offset: u64, len: u64) -> Vec<u8> {
@@ -36,25 +43,28 @@ impl Object {
     /// that [`crate::video`] states.
     pub(super) fn inspect(&self) -> (Result<VideoFacts, InspectError>, u32) {
         let mut inspector = Inspector::new(self.size);
-        let (mut reads, mut read_until) = (0, 0);
+        let mut reads: Vec<(u64, u64)> = Vec::new();
         loop {
-            match inspector.advance() {
+            let result = match inspector.advance() {
                 Ok(Inspection::Read { offset, len }) => {
                     assert_eq!(inspector.advance(), Ok(Inspection::Read { offset, len }));
                     assert!((1..=MAX_READ_LEN).contains(&len), "{len} bytes requested");
-                    assert!(offset >= read_until, "byte {offset} was read before");
                     assert!(offset + len <= self.size, "read beyond the end");
-                    read_until = offset + len;
-                    reads += 1;
-                    assert!(reads <= MAX_READS, "too many reads");
+                    let is_new = reads.iter().all(|(start, end)| offset + len <= *start || *end <= offset);
+                    assert!(is_new, "byte {offset} was read before");
+                    reads.push((offset, offset + len));
                     inspector.feed(&self.read(offset, len));
+                    continue;
                 }
-                Ok(Inspection::Done(facts)) => return (Ok(facts), reads),
-                Err(error) => {
-                    assert_eq!(inspector.advance(), Err(error.clone()));
-                    return (Err(error), reads);
-                }
-            }
+                Ok(Inspection::Done(facts)) => Ok(facts),
+                Err(error) => Err(error),
+            };
+            assert_eq!(inspector.advance(), result.clone().map(Inspection::Done));
+            let count = u32::try_from(reads.len()).unwrap();
+            assert!(count <= MAX_READS, "{count} reads");
+            let bytes: u64 = reads.iter().map(|(start, end)| end - start).sum();
+            assert!(bytes <= MAX_BYTES, "{bytes} bytes read");
+            return (result, count);
         }
     }
 
