@@ -84,7 +84,7 @@ fn fragmented(
     moov: &BoxHeader,
 ) -> Result<(Option<u64>, FrameDurations), ParseError> {
     let scan = scan(file, movie, video, moov)?;
-    if scan.has_fragments == Some(false) {
+    if scan.has_samples == Some(false) {
         check_media_data(file, layout, &movie.tracks[video])?;
     }
     Ok((scan.duration_ms.filter(|ms| *ms > 0), scan.frames))

@@ -31,20 +31,20 @@ pub(super) struct Scan {
     pub(super) duration_ms: Option<u64>,
     /// The frames that were read; none if they are too few to show the rate of the file.
     pub(super) frames: FrameDurations,
-    /// Whether the file has a fragment. `None` if unknown.
-    pub(super) has_fragments: Option<bool>,
+    /// Whether the file has a fragment and media data. `None` if unknown.
+    pub(super) has_samples: Option<bool>,
 }
 
 /// Reads fragments of the file after its movie header `moov`.
 pub(super) fn scan(file: &PartialFile, movie: &Movie, video: usize, moov: &BoxHeader) -> Result<Scan, ParseError> {
     let mut timeline = Timeline::new(movie, video);
-    let mut indexes = Vec::new();
-    let position = read_front(file, &mut timeline, &mut indexes, moov.end)?;
+    let mut front = Front::default();
+    let position = front.read(file, &mut timeline, moov.end)?;
     let duration_ms = match position {
         None if timeline.has_all_ends() => timeline.duration_ms(),
         None => None,
         Some(position) => {
-            let presented = indexes.iter().filter(|index| is_presented(movie, video, index));
+            let presented = front.indexes.iter().filter(|index| is_presented(movie, video, index));
             match presented.filter_map(|index| index.duration_ms(file.size())).max() {
                 Some(duration_ms) => Some(duration_ms),
                 None => read_end(file, &mut timeline, position)?.then(|| timeline.duration_ms()).flatten(),
@@ -52,43 +52,57 @@ pub(super) fn scan(file: &PartialFile, movie: &Movie, video: usize, moov: &BoxHe
         }
     };
     let is_whole = position.is_none();
-    let has_fragments = (is_whole || timeline.has_fragments).then_some(timeline.has_fragments);
+    let has_samples = timeline.has_fragments && front.has_media_data;
+    let has_samples = (is_whole || has_samples).then_some(has_samples);
     let frames = Some(timeline.frames).filter(|frames| is_whole || frames.frames() >= FEWEST_FRAMES);
-    Ok(Scan { duration_ms, frames: frames.unwrap_or_default(), has_fragments })
+    Ok(Scan { duration_ms, frames: frames.unwrap_or_default(), has_samples })
 }
 
 fn is_presented(movie: &Movie, video: usize, index: &SegmentIndex) -> bool {
     movie.presented_tracks(video).any(|(_, track)| track.header.id == index.track_id)
 }
 
-/// Reads the fragments from `position` until they are enough. Returns the position of the next box, or `None` at the
-/// end of the file.
-fn read_front(
-    file: &PartialFile,
-    timeline: &mut Timeline<'_>,
-    indexes: &mut Vec<SegmentIndex>,
-    mut position: u64,
-) -> Result<Option<u64>, ParseError> {
-    loop {
-        let next_header = position..position.saturating_add(MAX_HEADER_LEN).min(file.size());
-        let is_enough = timeline.frames.frames() >= ENOUGH_FRAMES || file.reads() >= READS_AT_FRONT;
-        let is_near_end = file.size() - position <= MAX_READ_LEN && file.can_have(position..file.size());
-        if is_enough && !is_near_end && !file.has(next_header) {
-            return Ok(Some(position));
+/// What the boxes after the movie header state, beside the fragments.
+#[derive(Debug, Default)]
+struct Front {
+    indexes: Vec<SegmentIndex>,
+    has_media_data: bool,
+}
+
+impl Front {
+    /// Reads the fragments from `position` until they are enough. Returns the position of the next box, or `None` at
+    /// the end of the file.
+    fn read(
+        &mut self,
+        file: &PartialFile,
+        timeline: &mut Timeline<'_>,
+        mut position: u64,
+    ) -> Result<Option<u64>, ParseError> {
+        loop {
+            let next_header = position..position.saturating_add(MAX_HEADER_LEN).min(file.size());
+            let is_enough = timeline.frames.frames() >= ENOUGH_FRAMES || file.reads() >= READS_AT_FRONT;
+            let is_near_end = file.size() - position <= MAX_READ_LEN && file.can_have(position..file.size());
+            if is_enough && !is_near_end && !file.has(next_header) {
+                return Ok(Some(position));
+            }
+            let Some(header) = known(top_level_box(file, position))? else {
+                return Ok(Some(position));
+            };
+            let Some(header) = header else {
+                return Ok(None);
+            };
+            self.has_media_data |= &header.kind == b"mdat" && header.body < header.end;
+            if header.excess() > 0 {
+                // The end of an aborted recording: the fragments before are playable.
+                return Ok(None);
+            }
+            match &header.kind {
+                b"moof" if known(read_fragment(file, timeline, &header))?.is_none() => return Ok(Some(position)),
+                b"sidx" => self.indexes.extend(SegmentIndex::read(file, &header)?),
+                _ => {}
+            }
+            position = header.end;
         }
-        let Some(header) = known(top_level_box(file, position))? else {
-            return Ok(Some(position));
-        };
-        let Some(header) = header.filter(|header| header.excess() == 0) else {
-            // The end of the file, or of an aborted recording: the fragments before are playable.
-            return Ok(None);
-        };
-        match &header.kind {
-            b"moof" if known(read_fragment(file, timeline, &header))?.is_none() => return Ok(Some(position)),
-            b"sidx" => indexes.extend(SegmentIndex::read(file, &header)?),
-            _ => {}
-        }
-        position = header.end;
     }
 }
 

@@ -148,7 +148,9 @@ fn header_without_media_data_is_damaged() {
     for (rest, message) in [
         (init_segment.clone(), "no pictures"),
         ([init_segment.clone(), segment_index(7, 10)].concat(), "no pictures"),
-        ([init_segment, fragment[..20].to_vec()].concat(), "no pictures"),
+        ([init_segment.clone(), fragment[..20].to_vec()].concat(), "no pictures"),
+        ([init_segment.clone(), fragment.clone()].concat(), "no pictures"),
+        ([init_segment, fragment.clone(), media_data()[..8].to_vec()].concat(), "no pictures"),
         (movie(&[video()]), "ends after its header"),
         ([movie(&[video()]), boxed("free", &[0; 100])].concat(), "ends after its header"),
         (movie(&[TrackBuilder::video(15_360, &[])]), "no pictures"),
