@@ -28,8 +28,8 @@ CLOUDFORMATION_VERSION = "2010-05-15"
 API_ID = "dropcast"
 """The HTTP API's id. MiniStack takes it from the tag ms-custom-id, so the API's URL is known beforehand."""
 
-SCOPES = "user.info.basic,user.info.profile,video.list,video.publish,video.upload"
-"""Every scope that Dropcast can use. The scenarios cover drafts, direct posts, links and covers."""
+SCOPES = "user.info.basic,video.publish,video.upload"
+"""The scopes that a new TikTok app has. With both posting scopes, a connected user can post drafts too."""
 
 FAILURE_EMAIL = "operator@example.com"
 """Recipient of failure mails. MiniStack writes them to its log and sends nothing."""

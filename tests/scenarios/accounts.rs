@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use domain::account::{Account, Connection};
 use domain::authorization::{AuthorizationState, ExpectedUser};
 use domain::identity::Alias;
-use domain::post::StateName;
+use domain::post::{Post, PostState, StateName};
 use harness::{Cloud, Creator, TestVideo};
 use serde_json::{Value, json};
 use simulator::{AccountStanding, CallRecord, Ending, Endpoint, Fault, FaultKind, OpenId, User};
@@ -27,6 +27,7 @@ use crate::tokens::REMOVED_BY_USER;
 
 scenarios![concurrent:
     consenting_user_is_connected_and_can_post,
+    renamed_user_has_new_name_in_link_of_next_post,
     repeated_callback_is_accepted_once,
     forged_callback_is_rejected_without_token_exchange,
     late_callback_is_rejected,
@@ -79,8 +80,9 @@ async fn disconnect(creator: &Creator, outcome: &str) -> Result<Value> {
 async fn consenting_user_is_connected_and_can_post(cloud: Arc<Cloud>) -> Result<()> {
     let (alias, user) = new_user(&cloud).await?;
     let url = authorize_url(&cloud, &alias).await?;
-    for parameter in ["disable_auto_auth=1", "response_type=code", "scope=user.info.basic%2C"] {
-        ensure!(url.contains(parameter), "{parameter} is missing");
+    let scopes = format!("scope={}&", ALL_SCOPES.join("%2C"));
+    for parameter in ["disable_auto_auth=1", "response_type=code", &scopes] {
+        ensure!(url.contains(parameter), "{parameter} is missing in {url}");
     }
     let (status, page) = follow_as_browser(&allow(&url, &user.open_id, &ALL_SCOPES).await?).await?;
     assert_eq!(status, 200, "{page}");
@@ -92,6 +94,17 @@ async fn consenting_user_is_connected_and_can_post(cloud: Arc<Cloud>) -> Result<
     let private = [("mode", "direct"), ("privacy-level", "SELF_ONLY")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &private).await?;
     creator.await_published_once(&dropped).await.map(drop)
+}
+
+async fn renamed_user_has_new_name_in_link_of_next_post((cloud, creator): WithCreator) -> Result<()> {
+    let renamed = User { username: format!("{}.new", creator.user.username), ..creator.user.clone() };
+    cloud.tiktok.put_user(&renamed).await?;
+    let dropped = creator.drop_small("clip.mp4").await?;
+    let link = format!("https://www.tiktok.com/@{}/video/", renamed.username);
+    let has_link = |post: &Post| matches!(&post.state, PostState::Published { links, .. } if links.share_url.as_ref().is_some_and(|url| url.starts_with(&link)));
+    cloud.await_post(&dropped.post, "published, with the new name in its link", has_link).await?;
+    assert_eq!(creator.account().await?.username, Some(renamed.username));
+    Ok(())
 }
 
 async fn repeated_callback_is_accepted_once(cloud: Arc<Cloud>) -> Result<()> {

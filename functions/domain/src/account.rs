@@ -10,6 +10,7 @@ pub use preferences::{Preferences, PreferencesError};
 pub use tokens::{TokenPair, TokenUse};
 
 use crate::authorization::ExpectedUser;
+use crate::creator::Creator;
 use crate::identity::{Alias, OpenId};
 use crate::macros::named_enum;
 use crate::options::Mode;
@@ -33,10 +34,12 @@ impl Scopes {
         }
     }
 
-    /// Returns the scopes that the app requests by default: the scope of the mode, and the scopes for the user's
-    /// names. The username is part of the link to a post.
+    /// Returns the scopes that the app requests by default: the fewest that connect a user and post in this mode.
+    ///
+    /// If one requested scope is not on the app's list, TikTok shows an error page and never redirects. So nothing
+    /// optional is requested, and in particular not `user.info.profile`, which a new app does not have.
     pub fn least_for(mode: Mode) -> Self {
-        Self(["user.info.basic", "user.info.profile", Self::needed_for(mode)].map(str::to_owned).to_vec())
+        Self(["user.info.basic", Self::needed_for(mode)].map(str::to_owned).to_vec())
     }
 
     /// Returns the scopes with this one added if it is missing.
@@ -167,6 +170,18 @@ impl Account {
         }
     }
 
+    /// Returns the account with the names that TikTok states for its creator. A name that TikTok leaves empty stays as
+    /// it is.
+    #[must_use]
+    pub fn named(self, creator: &Creator) -> Self {
+        let stated = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+        Self {
+            username: stated(&creator.username).or(self.username),
+            display_name: stated(&creator.nickname).or(self.display_name),
+            ..self
+        }
+    }
+
     /// Returns the account after TikTok or the user ended the authorization.
     #[must_use]
     pub fn authorization_lost(self, why: &str, now: Timestamp) -> Self {
@@ -203,11 +218,30 @@ mod tests {
     }
 
     #[test]
-    fn default_scopes_exclude_scope_of_other_mode() {
-        let draft = Scopes::least_for(Mode::Draft);
-        assert_eq!(draft.to_list(), "user.info.basic,user.info.profile,video.upload");
-        assert!(!draft.allow(Scopes::needed_for(Mode::Direct)));
-        assert_eq!(Scopes::parse(&draft.to_list()), draft);
+    fn default_scopes_are_basic_and_scope_of_mode() {
+        for (mode, list) in
+            [(Mode::Draft, "user.info.basic,video.upload"), (Mode::Direct, "user.info.basic,video.publish")]
+        {
+            let scopes = Scopes::least_for(mode);
+            assert_eq!(scopes.to_list(), list);
+            assert_eq!(Scopes::parse(list), scopes);
+        }
+    }
+
+    #[test]
+    fn creator_names_account_and_empty_names_change_nothing() {
+        let creator = |username: &str, nickname: &str| Creator {
+            username: username.to_owned(),
+            nickname: nickname.to_owned(),
+            privacy_levels: Vec::new(),
+            comment_disabled: false,
+            duet_disabled: false,
+            stitch_disabled: false,
+            max_duration_s: None,
+        };
+        let named = anna().named(&creator("anna.bakes", "Anna"));
+        assert_eq!((named.username.as_deref(), named.display_name.as_deref()), (Some("anna.bakes"), Some("Anna")));
+        assert_eq!(named.clone().named(&creator("", "")), named);
     }
 
     #[test]

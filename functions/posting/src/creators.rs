@@ -10,6 +10,7 @@ use domain::identity::Alias;
 use domain::reason::{RATE_LIMIT_EXCEEDED, Reason};
 use storage::{Accounts, StoreError};
 
+use crate::account_names::AccountNames;
 use crate::exit::Exit;
 use crate::invocation::{Instruments, Worker};
 use crate::limited_calls::LimitedCalls;
@@ -47,7 +48,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(5);
 
 from_dependencies! {
     /// Asks TikTok about creators.
-    pub struct Creators { accounts: Accounts, calls: LimitedCalls, instruments: Instruments, }
+    pub struct Creators { accounts: Accounts, calls: LimitedCalls, names: AccountNames, instruments: Instruments, }
 }
 
 impl Creators {
@@ -56,12 +57,14 @@ impl Creators {
     /// # Errors
     /// If TikTok refused the account's authorization for good, the account is marked; nothing else was changed.
     pub async fn creator(&self, alias: &Alias, worker: &Worker) -> Result<Creator, CreatorError> {
-        if self.accounts.get(alias).await?.is_none() {
+        let Some(account) = self.accounts.get(alias).await? else {
             return Err(CreatorError::NotFound(alias.clone()));
-        }
+        };
         let ask = async {
             let mut bearer = self.calls.tokens.bearer((alias, None), TokenUse::Call, worker).await?;
-            self.calls.creator(&mut bearer).await
+            let creator = self.calls.creator(&mut bearer).await?;
+            self.names.remember(&account, &creator).await;
+            Ok(creator)
         };
         ask.await.map_err(|exit| match exit {
             Exit::Fail(failure) => CreatorError::Refused(failure),

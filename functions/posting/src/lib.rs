@@ -37,6 +37,7 @@ mod limited_calls;
 mod rate_limit;
 mod tokens;
 
+mod account_names;
 mod account_queue;
 mod links;
 mod open_posts;

@@ -7,9 +7,8 @@ use simulator::OpenId;
 use crate::aws_cli::text;
 use crate::http::{Answer, client, get};
 
-/// Every scope that Dropcast uses.
-pub(super) const ALL_SCOPES: [&str; 5] =
-    ["user.info.basic", "user.info.profile", "video.list", "video.publish", "video.upload"];
+/// The scopes that the local cloud requests: the fewest for drafts and direct posts.
+pub(super) const ALL_SCOPES: [&str; 3] = ["user.info.basic", "video.publish", "video.upload"];
 
 /// Has the API create an authorization request. Returns the URL of TikTok's consent page.
 pub(super) async fn authorize_url(cloud: &Cloud, alias: &str) -> Result<String> {

@@ -1,9 +1,12 @@
 //! Login Kit's authorization page: a user allows all, some or none of the scopes that the app requests.
 //!
 //! If `client_key` or `redirect_uri` is wrong, the user sees an error page, because no
-//! trusted redirect address is known. Every other error, and the user's decision, goes
-//! back to the app as a redirect. A code is valid only for the granted scopes and the
-//! redirect address of its request; [`crate::oauth`] checks the redirect address.
+//! trusted redirect address is known. TikTok shows the same page, and never redirects,
+//! if a scope is not on the app's list or a required `code_challenge` is missing: its
+//! documents do not say so, but many developers have reported it. Every other error,
+//! and the user's decision, goes back to the app as a redirect. A code is valid only
+//! for the granted scopes and the redirect address of its request; [`crate::oauth`]
+//! checks the redirect address.
 //!
 //! <https://developers.tiktok.com/doc/login-kit-web>
 
@@ -43,7 +46,7 @@ struct AuthorizationRequest {
 
 /// Why a request is rejected before the user decides.
 enum RequestError {
-    /// There is no trusted redirect address; the user sees an error page that names the wrong parameter.
+    /// The user sees an error page that names the wrong parameter, and the app learns nothing.
     ShowToUser(&'static str),
     /// The error goes to the app's redirect address.
     ReturnToApp { redirect_uri: String, state: Option<String>, error: &'static str, description: &'static str },
@@ -95,13 +98,13 @@ fn parse_request(world: &World, call: &ApiCall) -> Result<AuthorizationRequest, 
         return Err(app_error("unsupported_response_type", description));
     }
     let names = query.one("scope").unwrap_or_default().split(',');
-    let scopes: Option<BTreeSet<Scope>> = names.map(Scope::parse).collect();
-    let scopes = scopes.ok_or_else(|| app_error("invalid_scope", "A scope is unknown."))?;
+    let of_app = |name| Scope::parse(name).filter(|scope| world.settings.app_scopes.contains(scope));
+    let scopes: Option<BTreeSet<Scope>> = names.map(of_app).collect();
+    let scopes = scopes.ok_or(RequestError::ShowToUser("scope"))?;
     let challenge = query.one("code_challenge").map(str::to_owned);
     let has_pkce = challenge.is_some() && query.one("code_challenge_method") == Some("S256");
     if (app_kind == AppKind::Desktop || challenge.is_some()) && !has_pkce {
-        let description = "A code_challenge with code_challenge_method S256 is required.";
-        return Err(app_error("invalid_request", description));
+        return Err(RequestError::ShowToUser("code_challenge"));
     }
     Ok(AuthorizationRequest {
         scopes,

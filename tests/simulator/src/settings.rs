@@ -8,9 +8,12 @@
 
 mod undocumented;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OpenId;
+use crate::token_store::Scope;
 
 use undocumented::ReadRecord;
 pub use undocumented::{SettingsRead, Undocumented};
@@ -33,6 +36,8 @@ pub struct Settings {
     pub invalid_grant_http_status: u16,
     /// The redirect URIs registered for the app, at most ten. A request must match one byte for byte.
     pub redirect_uris: Vec<String>,
+    /// The scopes on the app's list. If an authorization request has another one, the user sees an error page.
+    pub app_scopes: BTreeSet<Scope>,
     /// The rules for a redirect URI on `localhost` or `127.0.0.1`.
     pub loopback_redirects: LoopbackRedirects,
     /// The user who is logged in to TikTok in the browser that opens the authorization page, if any.
@@ -118,6 +123,8 @@ impl Default for Settings {
             refresh_window: RefreshWindow::Renewed,
             invalid_grant_http_status: 400,
             redirect_uris: Vec::new(),
+            // The scopes of a new app with Login Kit and the Content Posting API.
+            app_scopes: BTreeSet::from([Scope::UserInfoBasic, Scope::VideoPublish, Scope::VideoUpload]),
             loopback_redirects: LoopbackRedirects::Desktop,
             signed_in: None,
             init_per_minute: 6,

@@ -7,6 +7,7 @@ use domain::account::{Account, Connection, Scopes, TokenPair};
 use domain::authorization::{AuthorizationRequest, AuthorizationState, ExpectedUser, RequestClosed};
 use domain::failure::error_chain;
 use domain::identity::Alias;
+use domain::options::Mode;
 use domain::secret::{ExposeSecret, Sealed, SecretString};
 use jiff::Timestamp;
 use storage::{EncryptionContext, Purpose, Versioned};
@@ -198,21 +199,26 @@ fn is_expected(expected: &ExpectedUser, grant: &TokenResponse) -> bool {
     }
 }
 
-/// Adds the user's names. If TikTok returns no user name, and the scopes allow it, TikTok is asked for the creator too.
+/// Adds the user's names. TikTok states both names of a creator, and needs no further scope for that than direct posts
+/// do. If it may not be asked for the creator, or does not answer, it is asked for the user: without the scope
+/// `user.info.profile`, that is the display name only.
 async fn with_names(tiktok: &TikTok, grant: &TokenResponse, account: Account) -> Account {
-    let (mut username, mut display_name) = (None, None);
-    match tiktok.user(&grant.access, &grant.scopes).await {
-        Ok(user) => (username, display_name) = (user.username, user.display_name),
-        Err(error) => tracing::warn!(error = error_chain(&error), "TikTok did not return the user"),
-    }
-    if username.is_none() && grant.scopes.allow("video.publish") {
+    if grant.scopes.allow(Scopes::needed_for(Mode::Direct)) {
         match tiktok.creator(&grant.access).await {
-            Ok(creator) => {
-                username = Some(creator.username).filter(|name| !name.is_empty());
-                display_name = display_name.or(Some(creator.nickname).filter(|name| !name.is_empty()));
-            }
+            Ok(creator) if !creator.username.is_empty() => return account.named(&creator),
+            Ok(_) => {}
             Err(error) => tracing::warn!(error = error_chain(&error), "TikTok did not return the creator"),
         }
     }
-    Account { username: username.or(account.username), display_name: display_name.or(account.display_name), ..account }
+    match tiktok.user(&grant.access, &grant.scopes).await {
+        Ok(user) => Account {
+            username: user.username.or(account.username),
+            display_name: user.display_name.or(account.display_name),
+            ..account
+        },
+        Err(error) => {
+            tracing::warn!(error = error_chain(&error), "TikTok did not return the user");
+            account
+        }
+    }
 }

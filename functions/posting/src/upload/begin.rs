@@ -22,6 +22,7 @@ use super::inputs::{UploadInputs, check_limits};
 use super::leased_post::LeasedPost;
 use super::session::UploadSession;
 use super::throughput_estimate::ThroughputEstimate;
+use crate::account_names::AccountNames;
 use crate::account_queue::AccountQueue;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -33,7 +34,7 @@ use crate::tokens::Bearer;
 from_dependencies! {
     pub(crate) struct UploadStarter {
         posts: Posts, accounts: Accounts, objects: Objects, queue: AccountQueue, calls: LimitedCalls,
-        cipher: KmsCipher, config: Arc<Config>, instruments: Instruments,
+        names: AccountNames, cipher: KmsCipher, config: Arc<Config>, instruments: Instruments,
     }
 }
 
@@ -74,7 +75,7 @@ impl UploadStarter {
     ) -> Result<(Settings, Upload, UploadUrl), Exit> {
         let tokens = &self.calls.tokens;
         let mut bearer = tokens.bearer((&account.alias, Some(account)), TokenUse::Call, leased.worker()).await?;
-        let settings = self.check_creator(&mut bearer, settings, facts).await?;
+        let settings = self.check_creator(account, &mut bearer, settings, facts).await?;
         if !account.tokens.lasts(TokenUse::Upload, self.instruments.now()) {
             bearer = tokens.bearer((&account.alias, None), TokenUse::Upload, leased.worker()).await?;
         }
@@ -97,6 +98,7 @@ impl UploadStarter {
     /// creator's own limits.
     async fn check_creator(
         &self,
+        account: &Versioned<Account>,
         bearer: &mut Bearer<'_>,
         settings: Settings,
         facts: &VideoFacts,
@@ -106,6 +108,7 @@ impl UploadStarter {
             return Ok(settings);
         }
         let creator = self.calls.creator(bearer).await?;
+        self.names.remember(account, &creator).await;
         check_limits(facts, &Limits::direct(creator.max_duration_s.map(Duration::from_secs)))?;
         creator.fit(settings).map_err(|refusal| {
             let reason = Reason::parse("privacy_level_option_mismatch");

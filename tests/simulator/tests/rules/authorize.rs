@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use simulator::{AccountStanding, Endpoint, LoopbackRedirects, OpenId, Rule, User};
+use simulator::{AccountStanding, Endpoint, LoopbackRedirects, OpenId, Rule, Scope, User};
 use url::Url;
 
 use crate::client::Client;
@@ -150,14 +150,35 @@ async fn wrong_client_key_or_redirect_uri_is_never_redirected() {
 }
 
 #[tokio::test]
+async fn scope_off_the_apps_list_is_never_redirected() {
+    let client = client().await;
+    let other_scopes = ["user.info.profile", "user.info.basic,user.info.profile,video.publish", "video.post", ""];
+    for scopes in other_scopes {
+        let (status, page, back) = visit(&client, &request_with("scope", scopes), None).await;
+        assert_eq!((status, back.len()), (400, 0), "{scopes}");
+        assert!(page.contains("<p>scope</p>"), "{page}");
+    }
+    assert_eq!(client.violated_rules(), [Rule::OAuth; 4]);
+    client.change_settings(|settings| {
+        settings.app_scopes.insert(Scope::UserInfoProfile);
+    });
+    assert_eq!(visit(&client, &request_with("scope", "user.info.profile"), None).await.0, 200);
+}
+
+#[tokio::test]
+async fn desktop_request_without_challenge_is_never_redirected() {
+    let client = client().await;
+    let (status, page, back) = visit(&client, &request(LOOPBACK_REDIRECT), None).await;
+    assert_eq!((status, back.len()), (400, 0));
+    assert!(page.contains("<p>code_challenge</p>"), "{page}");
+}
+
+#[tokio::test]
 async fn other_invalid_requests_redirect_with_an_error() {
     let client = client().await;
     let error = async |query: Vec<(&str, String)>| visit(&client, &query, None).await.2["error"].clone();
     assert_eq!(error(request_with("response_type", "token")).await, "unsupported_response_type");
-    assert_eq!(error(request_with("scope", "video.post")).await, "invalid_scope");
     assert_eq!(error(request_with("state", "")).await, "invalid_request");
-    // A desktop app's request without a PKCE challenge.
-    assert_eq!(error(request(LOOPBACK_REDIRECT)).await, "invalid_request");
 }
 
 #[tokio::test]
