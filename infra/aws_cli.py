@@ -1,7 +1,7 @@
 """AWS calls of `operate.py`, made with the AWS CLI and its credentials and region.
 
 Works with version 1 and version 2 of the CLI. This module reads the stack's outputs and invokes
-the `api` function. The operator's commands are in `operate.py`.
+functions. The operator's commands are in `operate.py`.
 """
 
 from __future__ import annotations
@@ -102,11 +102,18 @@ class Aws:
             "requestContext": {"http": {"method": method, "path": path}},
             "body": json.dumps(body) if body else None,
         }
+        result = self.invoke("ApiFunction", event)
+        return Response(result["statusCode"], json.loads(result["body"]))
+
+    def invoke(self, output: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Invokes the function that an output of the stack names, and returns its response.
+
+        If the function fails, this program prints its error and exits.
+        """
         with tempfile.TemporaryDirectory() as folder:
             request, response = Path(folder, "request.json"), Path(folder, "response.json")
             request.write_text(json.dumps(event))
-            options = ("--function-name", self.outputs["ApiFunction"], "--payload", f"fileb://{request}")
+            options = ("--function-name", self.outputs[output], "--payload", f"fileb://{request}")
             if "FunctionError" in self.call("lambda", "invoke", *options, str(response)):
-                raise SystemExit(f"the API's function failed: {response.read_text()}")
-            result = json.loads(response.read_text())
-        return Response(result["statusCode"], json.loads(result["body"]))
+                raise SystemExit(f"{output} failed: {response.read_text()}")
+            return json.loads(response.read_text())

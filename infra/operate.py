@@ -7,6 +7,7 @@
     operate.py hold ALIAS                     hold an account's posts for review from now on
     operate.py release ALIAS                  release the held posts and end the review
     operate.py redrive                        send dead letters to the intake queue again
+    operate.py republish                      publish the events of stream records in the queue NoticesDlqUrl
     operate.py status-errors                  show why runs of `status` failed; --discard deletes the records
     operate.py restore posts --at TIME        restore items deleted from a table, as they were at a time
     operate.py restore posts --backup ARN     restore items deleted from a table, from an on-demand backup
@@ -121,6 +122,33 @@ def redrive(aws: Aws) -> int:
     return 0
 
 
+def republish(aws: Aws) -> int:
+    """Passes the stream records that `notices` could not publish to it again, then deletes their messages.
+
+    A record that `notices` still cannot publish is in the queue again. A message without the record's
+    images only identifies the change, and stays in the queue.
+    """
+    queue = aws.outputs["NoticesDlqUrl"]
+    # All are received first, because a record that fails again becomes a new message.
+    messages = [message for batch in aws.batches(queue) for message in batch]
+    passed = 0
+    for message in messages:
+        body = json.loads(message["Body"])
+        record = body.get("record", {})
+        post = record.get("dynamodb", {}).get("Keys", {}).get("id", {}).get("S")
+        if record.get("dynamodb", {}).keys() & {"NewImage", "OldImage"}:
+            response = aws.invoke("NoticesFunction", {"Records": [record]})
+            if not response["batchItemFailures"]:
+                handle = message["ReceiptHandle"]
+                aws.call("sqs", "delete-message", "--queue-url", queue, "--receipt-handle", handle)
+                passed += 1
+                say(f"  {post}  passed to notices: {body['error']}")
+                continue
+        say(f"  {post or json.dumps(body.get('DDBStreamBatchInfo', body))}  kept")
+    say(f"{passed} of {len(messages)} records were passed to notices; `summary` shows how many are left")
+    return 0
+
+
 def status_errors(aws: Aws, *, discard: bool) -> int:
     """Prints why runs of the `status` function failed; with `discard`, deletes the records.
 
@@ -209,6 +237,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
     commands.add_parser("summary").set_defaults(run=lambda aws, _: summary(aws))
     commands.add_parser("redrive").set_defaults(run=lambda aws, _: redrive(aws))
+    commands.add_parser("republish").set_defaults(run=lambda aws, _: republish(aws))
 
     command = commands.add_parser("status-errors")
     command.add_argument("--discard", action="store_true", help="delete the records after printing them")

@@ -41,7 +41,6 @@ NOT_CHECKED = {
     "dynamodb:ListStreams": "MiniStack's event source mapping reads streams without the role",
     "xray:PutTraceSegments": "X-Ray is off in the local cloud",
     "xray:PutTelemetryRecords": "X-Ray is off in the local cloud",
-    "SendFailedRecords": "MiniStack sends failed stream records to the queue without the role",
     "SendFailedRuns": "MiniStack sends failed asynchronous invocations to the queue without the role",
 }
 """Actions, and Sids of statements, that are not checked, with the reason: on AWS, Lambda itself uses them."""
@@ -72,7 +71,10 @@ SCENARIOS = {
         "uploads::",
         "webhooks::",
     ),
-    "notices": ("observability::notices::every_state_change_is_published_in_order",),
+    "notices": (
+        "observability::notices::every_state_change_is_published_in_order",
+        "observability::notices::unreadable_change_blocks_no_event_and_can_be_republished",
+    ),
 }
 """The scenarios that together use all permissions of a function, as filters of the test binary.
 

@@ -1,22 +1,18 @@
-//! The handler of `notices`: converts a batch of stream records to events, sends them in order, and names to Lambda the
-//! record from which on the batch must be repeated.
+//! The handler of `notices`: converts a batch of stream records to events and sends them in order. If the event bus does
+//! not accept an event now, Lambda repeats the batch from that record on. A record that can never be published is sent
+//! to the dead-letter queue instead, so that it does not block the records behind it.
 
 use domain::failure::error_chain;
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use storage::{EventBus, EventEntry, change_of};
+use serde_json::{Value, json};
+use storage::{AwsError, DeadLetterQueue, EventBus, EventEntry, change_of};
 
 /// A batch of stream records, the oldest first. <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
 #[derive(Debug, Deserialize)]
 pub(crate) struct StreamEvent {
     #[serde(rename = "Records")]
-    records: Vec<Record>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Record {
-    dynamodb: Value,
+    records: Vec<Value>,
 }
 
 /// The first record that failed: Lambda repeats it and all later records of its shard, for the six hours that
@@ -34,21 +30,28 @@ struct ItemFailure {
     sequence_number: String,
 }
 
-/// Sends events to an event bus.
+/// Sends events to an event bus, and records that cannot be published to a dead-letter queue.
 pub(crate) struct Publisher {
     pub(crate) bus: EventBus,
+    pub(crate) dead_letters: DeadLetterQueue,
     /// The stack's name, which each event contains.
     pub(crate) stack: String,
 }
 
-/// The events of a batch, up to the first record that cannot be read.
-#[derive(Debug, Default)]
-struct Batch {
-    events: Vec<EventEntry>,
-    /// For each event, the sequence number of its record.
-    sequence_numbers: Vec<String>,
-    /// The sequence number of the first record that cannot be read.
-    unreadable: Option<String>,
+/// A record of which something must be sent.
+#[derive(Debug)]
+struct PendingRecord {
+    sequence_number: String,
+    record: Value,
+    content: Content,
+}
+
+/// What a record contains.
+#[derive(Debug)]
+enum Content {
+    Event(EventEntry),
+    /// The record cannot be read, for example because a newer version of Dropcast wrote the post. Why, for people.
+    Unreadable(String),
 }
 
 impl Publisher {
@@ -58,50 +61,78 @@ impl Publisher {
     /// # Errors
     /// A record has no sequence number, so the payload is not from a stream.
     pub(crate) async fn handle(&self, event: StreamEvent) -> Result<BatchResponse, Error> {
-        let batch = Batch::read(&event, &self.stack)?;
-        let sent = match self.bus.put(&batch.events).await {
-            Ok(()) => batch.events.len(),
-            Err(error) => {
-                let sent = error.accepted;
-                tracing::error!(
-                    error = error_chain(&error),
-                    events.sent = sent,
-                    "events not sent: Lambda repeats them"
-                );
-                sent
-            }
-        };
-        Ok(batch.response(sent))
-    }
-}
-
-impl Batch {
-    fn read(event: &StreamEvent, stack: &str) -> Result<Self, Error> {
-        let mut batch = Self::default();
-        for record in &event.records {
-            let number = record.dynamodb["SequenceNumber"].as_str().ok_or("a record has no sequence number")?;
-            match event_of(&record.dynamodb, stack) {
-                Ok(Some(event)) => {
-                    batch.events.push(event);
-                    batch.sequence_numbers.push(number.to_owned());
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    let error = error_chain(&*error);
-                    tracing::error!(record.sequence_number = number, error, "record invalid: Lambda repeats it");
-                    batch.unreadable = Some(number.to_owned());
-                    break;
+        let pending = read(event, &self.stack)?;
+        let mut done = 0;
+        while let Some(next) = pending.get(done) {
+            let sent = match &next.content {
+                Content::Unreadable(why) => self.set_aside(next, why).await.map(|()| 1),
+                Content::Event(_) => self.send_events(&pending[done..]).await,
+            };
+            match sent {
+                Ok(count) => done += count,
+                Err(Unsent { after, error }) => {
+                    let failed = pending[done + after].sequence_number.clone();
+                    let error = error_chain(&error);
+                    tracing::error!(record.sequence_number = failed, error, "record not sent: Lambda repeats it");
+                    return Ok(BatchResponse { failures: vec![ItemFailure { sequence_number: failed }] });
                 }
             }
         }
-        Ok(batch)
+        Ok(BatchResponse::default())
     }
 
-    /// The response after the first `sent` events were sent.
-    fn response(self, sent: usize) -> BatchResponse {
-        let failed = self.sequence_numbers.into_iter().nth(sent).or(self.unreadable);
-        BatchResponse { failures: failed.into_iter().map(|sequence_number| ItemFailure { sequence_number }).collect() }
+    /// Sends the events of the first records, up to the first unreadable one. Returns how many records are done.
+    async fn send_events(&self, pending: &[PendingRecord]) -> Result<usize, Unsent> {
+        let events = pending.iter().map_while(|record| match &record.content {
+            Content::Event(event) => Some(event.clone()),
+            Content::Unreadable(_) => None,
+        });
+        let events: Vec<_> = events.collect();
+        let Err(error) = self.bus.put(&events).await else { return Ok(events.len()) };
+        let after = error.accepted;
+        if !error.is_permanent {
+            return Err(Unsent { after, error: error.source });
+        }
+        let set_aside = self.set_aside(&pending[after], &error_chain(&error)).await;
+        set_aside.map(|()| after + 1).map_err(|unsent| Unsent { after, ..unsent })
     }
+
+    /// Sends a record that cannot be published to the dead-letter queue, with the reason. `infra/operate.py
+    /// republish` passes the record to this function again.
+    async fn set_aside(&self, pending: &PendingRecord, why: &str) -> Result<(), Unsent> {
+        let post = pending.record["dynamodb"]["Keys"]["id"]["S"].as_str().unwrap_or_default();
+        tracing::error!(
+            post.id = post,
+            record.sequence_number = pending.sequence_number,
+            error = why,
+            "record cannot be published: sent to the dead-letter queue"
+        );
+        let sent = self.dead_letters.send(&dead_letter(&pending.record, why)).await;
+        sent.map_err(|error| Unsent { after: 0, error })
+    }
+}
+
+/// A record that could not be sent now.
+struct Unsent {
+    /// How many records before it were sent.
+    after: usize,
+    error: AwsError,
+}
+
+/// Reads the records of a batch, and drops those of which nothing is published.
+fn read(event: StreamEvent, stack: &str) -> Result<Vec<PendingRecord>, Error> {
+    let mut pending = Vec::new();
+    for record in event.records {
+        let change = &record["dynamodb"];
+        let sequence_number = change["SequenceNumber"].as_str().ok_or("a record has no sequence number")?.to_owned();
+        let content = match event_of(change, stack) {
+            Ok(Some(event)) => Content::Event(event),
+            Ok(None) => continue,
+            Err(error) => Content::Unreadable(error_chain(&*error)),
+        };
+        pending.push(PendingRecord { sequence_number, record, content });
+    }
+    Ok(pending)
 }
 
 /// The event of a record; none if the write deleted the post, or changed nothing that an event contains.
@@ -112,75 +143,19 @@ fn event_of(record: &Value, stack: &str) -> Result<Option<EventEntry>, Error> {
     Ok(Some(EventEntry { kind: kind.as_str(), detail: serde_json::to_string(&event)?, at: event.at() }))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    /// Three records, with the sequence numbers 100 to 102: a post is created, woken (which makes no event), and
-    /// published.
-    fn recorded() -> Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/dynamodb-stream-posts.json");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+/// The message about a record in the dead-letter queue: the record, without its images if it would be too large. The key
+/// of the post always remains. An upload URL in an image is encrypted, as in the table.
+fn dead_letter(record: &Value, why: &str) -> String {
+    let whole = json!({ "error": why, "record": record }).to_string();
+    if whole.len() <= DeadLetterQueue::MAX_MESSAGE {
+        return whole;
     }
-
-    fn read(event: Value) -> Batch {
-        Batch::read(&serde_json::from_value(event).unwrap(), "dropcast").unwrap()
+    let mut record = record.clone();
+    if let Some(change) = record["dynamodb"].as_object_mut() {
+        change.retain(|field, _| !field.ends_with("Image"));
     }
-
-    fn failures(response: &BatchResponse) -> Value {
-        serde_json::to_value(response).unwrap()
-    }
-
-    #[test]
-    fn only_changes_that_subscribers_see_become_events() {
-        let batch = read(recorded());
-        let details: Vec<Value> =
-            batch.events.iter().map(|event| serde_json::from_str(&event.detail).unwrap()).collect();
-        let states: Vec<_> = details.iter().map(|detail| (&detail["previous_state"], &detail["state"])).collect();
-        assert_eq!(states, [(&json!(null), &json!("queued")), (&json!("processing"), &json!("published"))]);
-        assert_eq!((&details[0]["sequence"], &details[1]["sequence"]), (&json!(1), &json!(9)));
-        assert_eq!(details[1]["share_url"], "https://www.tiktok.com/@anna/video/7678907398077074696");
-        assert_eq!(batch.events[1].at.to_string(), "2026-11-22T09:32:00Z");
-        assert_eq!(failures(&batch.response(2)), json!({ "batchItemFailures": [] }));
-    }
-
-    #[test]
-    fn first_unsent_event_names_the_record_to_repeat() {
-        for (sent, from) in [(0, "100"), (1, "102")] {
-            let expected = json!({ "batchItemFailures": [{ "itemIdentifier": from }] });
-            assert_eq!(failures(&read(recorded()).response(sent)), expected, "{sent}");
-        }
-    }
-
-    #[test]
-    fn events_before_an_unreadable_record_are_sent() {
-        let mut event = recorded();
-        event["Records"][1]["dynamodb"]["NewImage"]["state"] = json!({ "S": "a state of a later version" });
-        let batch = read(event);
-        assert_eq!(batch.events.len(), 1);
-        assert_eq!(failures(&batch.response(1)), json!({ "batchItemFailures": [{ "itemIdentifier": "101" }] }));
-    }
-
-    #[test]
-    fn deleted_post_makes_no_event() {
-        let mut event = recorded();
-        event["Records"][0]["dynamodb"].as_object_mut().unwrap().remove("NewImage");
-        assert_eq!(read(event).events.len(), 1);
-    }
-
-    #[test]
-    fn payload_that_is_not_a_stream_batch_is_rejected() {
-        let batch = |event| Batch::read(&serde_json::from_value(event).unwrap(), "dropcast");
-        assert!(batch(json!({ "Records": [{ "dynamodb": {} }] })).is_err());
-        assert!(serde_json::from_value::<StreamEvent>(json!({ "Records": [{}] })).is_err());
-    }
-
-    #[test]
-    fn events_contain_no_secret_and_no_lease() {
-        let details: String = read(recorded()).events.iter().map(|event| event.detail.clone()).collect();
-        for hidden in ["upload_url", "c2VhbGVk", "sealed", "lease", "write_token"] {
-            assert!(!details.contains(hidden), "{hidden}: {details}");
-        }
-    }
+    json!({ "error": why, "record": record }).to_string()
 }
+
+#[cfg(test)]
+mod tests;

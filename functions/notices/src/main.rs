@@ -3,7 +3,8 @@
 //! An event is derived from what a write changed in the table, whichever function made the write. Every stored change
 //! therefore has its event, and no event reports a change that was not stored. The stream keeps the
 //! order of the writes of each post, and Lambda repeats records that were not processed. A subscriber therefore
-//! receives each change at least once, and recognizes a repeated event by its `sequence`.
+//! receives each change at least once, and recognizes a repeated event by its `sequence`. A record that this version
+//! cannot read is kept in the dead-letter queue, from which an operator can publish it later.
 //!
 //! This function knows the posts table. It knows nothing about TikTok.
 
@@ -11,7 +12,7 @@ mod handler;
 
 use anyhow::Context as _;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use storage::EventBus;
+use storage::{DeadLetterQueue, EventBus};
 
 use handler::{Publisher, StreamEvent};
 
@@ -21,7 +22,9 @@ async fn main() -> Result<(), Error> {
     let variable = |name: &'static str| {
         runtime::environment::variable(name).with_context(|| format!("notices cannot start: {name} is not set"))
     };
-    let bus = EventBus::new(&runtime::aws::config().await, variable("EVENT_BUS")?);
-    let publisher = Publisher { bus, stack: variable("STACK_NAME")? };
+    let config = runtime::aws::config().await;
+    let bus = EventBus::new(&config, variable("EVENT_BUS")?);
+    let dead_letters = DeadLetterQueue::new(&config, variable("NOTICES_DLQ_URL")?);
+    let publisher = Publisher { bus, dead_letters, stack: variable("STACK_NAME")? };
     lambda_runtime::run(service_fn(|event: LambdaEvent<StreamEvent>| publisher.handle(event.payload))).await
 }

@@ -36,9 +36,23 @@ pub struct PutEventsError {
     /// How many events before the first rejected one were accepted. Later events of the same
     /// batch may have been accepted as well. `notices` sends these again, and subscribers recognize the repetition.
     pub accepted: usize,
+    /// Whether EventBridge will never accept the next event, so that repeating it would block all later events.
+    pub is_permanent: bool,
     /// Why the next event was not accepted.
     #[source]
     pub source: AwsError,
+}
+
+/// EventBridge's codes for an entry that is invalid itself. Its other codes concern the bus, a permission or a limit.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html>
+const INVALID_ENTRY: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
+
+/// An event of a batch that was not accepted.
+struct Rejected {
+    /// How many events of the batch were accepted before it.
+    accepted: usize,
+    is_permanent: bool,
+    source: AwsError,
 }
 
 /// An event bus.
@@ -61,13 +75,16 @@ impl EventBus {
     /// EventBridge did not accept an event. No batch after this event's batch was sent.
     pub async fn put(&self, events: &[EventEntry]) -> Result<(), PutEventsError> {
         for (n, batch) in events.chunks(MAX_BATCH).enumerate() {
-            let put = self.put_batch(batch).await;
-            put.map_err(|(accepted, source)| PutEventsError { accepted: n * MAX_BATCH + accepted, source })?;
+            self.put_batch(batch).await.map_err(|Rejected { accepted, is_permanent, source }| PutEventsError {
+                accepted: n * MAX_BATCH + accepted,
+                is_permanent,
+                source,
+            })?;
         }
         Ok(())
     }
 
-    async fn put_batch(&self, events: &[EventEntry]) -> Result<(), (usize, AwsError)> {
+    async fn put_batch(&self, events: &[EventEntry]) -> Result<(), Rejected> {
         let resource = format!("event bus {}", self.name);
         let entries = events.iter().map(|event| {
             PutEventsRequestEntry::builder()
@@ -79,14 +96,17 @@ impl EventBus {
                 .build()
         });
         let put = self.client.put_events().set_entries(Some(entries.collect())).send().await;
-        let put =
-            put.map_err(|error| (0, AwsError::of(OPERATION, &resource, "events:PutEvents on the event bus", &error)))?;
+        let put = put.map_err(|error| {
+            let source = AwsError::of(OPERATION, &resource, "events:PutEvents on the event bus", &error);
+            Rejected { accepted: 0, is_permanent: false, source }
+        })?;
         // EventBridge accepts or rejects each entry on its own.
         let Some(accepted) = put.entries().iter().position(|entry| entry.error_code().is_some()) else { return Ok(()) };
         let rejected = &put.entries()[accepted];
         let parts = [rejected.error_code(), rejected.error_message()];
         let message = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
-        Err((accepted, AwsError::unavailable(OPERATION, &resource, message)))
+        let is_permanent = rejected.error_code().is_some_and(|code| INVALID_ENTRY.contains(&code));
+        Err(Rejected { accepted, is_permanent, source: AwsError::unavailable(OPERATION, &resource, message) })
     }
 }
 
@@ -139,6 +159,19 @@ mod tests {
         let error = server.event_bus().put(&events(23)).await.unwrap_err();
         assert_eq!(error.accepted, 11);
         assert!(error.source.to_string().contains("ThrottlingException: slow down"), "{}", error.source);
+        assert!(!error.is_permanent);
+    }
+
+    #[tokio::test]
+    async fn invalid_event_is_a_permanent_error() {
+        let partial =
+            json!({ "FailedEntryCount": 1, "Entries": [{ "EventId": "1" }, { "ErrorCode": "MalformedDetail" }] });
+        let script = [Reply::new(200, partial.to_string()), Reply::new(400, r#"{"__type":"AccessDeniedException"}"#)];
+        let server = ScriptedServer::start(script.map(reply)).await;
+        for (accepted, is_permanent) in [(1, true), (0, false)] {
+            let error = server.event_bus().put(&events(2)).await.unwrap_err();
+            assert_eq!((error.accepted, error.is_permanent), (accepted, is_permanent), "{error}");
+        }
     }
 
     #[tokio::test]

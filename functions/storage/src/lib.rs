@@ -4,7 +4,8 @@
 //! - S3: videos and sidecars
 //! - KMS: the key that seals tokens and upload URLs
 //! - Secrets Manager: the TikTok app's credentials
-//! - SQS: the intake queue, here named the wake queue, because this crate only sends wake messages to it
+//! - SQS: the intake queue, here named the wake queue, because this crate only sends wake messages to it; the
+//!   dead-letter queue of `notices`
 //! - EventBridge: events about posts
 //!
 //! Only this crate knows attribute names, key formats, condition expressions and AWS error codes. It does not
@@ -36,6 +37,7 @@ mod objects;
 
 mod app;
 mod cipher;
+mod dead_letter_queue;
 mod event_bus;
 mod wake_queue;
 
@@ -48,6 +50,7 @@ pub use authorization_requests::AuthorizationRequests;
 pub use aws::AwsError;
 pub use cipher::{CipherError, EncryptionContext, KmsCipher, Purpose};
 pub use clients::{Clients, Lazy};
+pub use dead_letter_queue::DeadLetterQueue;
 pub use event_bus::{EventBus, EventEntry, PutEventsError};
 pub use limits::{Counter, LimitKey, Limits, StoredCounter};
 pub use objects::{
