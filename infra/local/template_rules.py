@@ -92,13 +92,7 @@ def _failure_queue(resources: Resources, function: dict[str, Any], properties: d
     destination = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     queue = referenced_name(destination)
     role = resources[referenced_name(function["Role"])]["Properties"]
-    allowed = {
-        referenced_name(resource)
-        for statement in _statements(role)
-        if "sqs:SendMessage" in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-    }
-    return queue if queue in allowed else ""
+    return queue if queue in _queues_of(role) else ""
 
 
 def _only_api_gateway_invokes(resources: Resources, name: str) -> bool:
@@ -153,6 +147,61 @@ def lease_term_s(repo: Path) -> int:
         if found:
             return int(found[2]) * (60 if found[1] == "mins" else 1)
     raise SystemExit("no LEASE_TERM in functions/domain/src/post")
+
+
+def own_queue_may_loop(resources: Resources, _: Path) -> Iterator[str]:
+    """A function that may send messages to the queue that it reads has `RecursiveLoop: Allow`.
+
+    Otherwise Lambda stops it after a chain of about 16 invocations. Any other function has not, so that
+    Lambda still detects a loop that nobody intended.
+    """
+    for name, function in resources_of_type(resources, "AWS::Serverless::Function"):
+        events = function.get("Events", {}).values()
+        read = {referenced_name(event["Properties"]["Queue"]) for event in events if event["Type"] == "SQS"}
+        role = resources[referenced_name(function["Role"])]["Properties"]
+        sent = _queues_of(role)
+        if read & sent and function.get("RecursiveLoop") != "Allow":
+            yield f"{name} wakes itself through {', '.join(read & sent)} and lacks RecursiveLoop: Allow"
+        if not read & sent and "RecursiveLoop" in function:
+            yield f"{name} does not wake itself and has a RecursiveLoop"
+
+
+def _queues_of(role: dict[str, Any]) -> set[str]:
+    """Returns the queues to which a role may send messages."""
+    return {
+        referenced_name(resource)
+        for statement in _statements(role)
+        if "sqs:SendMessage" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+UNFINISHED_STATES = {"held", "scheduled", "queued", "uploading", "processing"}
+"""States of a post that still needs its object version."""
+
+DELETABLE_STATES = {"published", "delivered"}
+"""States in which TikTok has the whole video."""
+
+
+def lifecycle_keeps_needed_versions(resources: Resources, _: Path) -> Iterator[str]:
+    """No lifecycle rule removes a version that an unfinished post needs, or that only a person may delete.
+
+    A rule that removes a version names a state by the tag `dropcast:state`. A current version is removed
+    only if TikTok has the whole video.
+    """
+    for name, bucket in resources_of_type(resources, "AWS::S3::Bucket"):
+        for entry in bucket.get("LifecycleConfiguration", {}).get("Rules", []):
+            rule = entry["Fn::If"][1] if "Fn::If" in entry else entry
+            tags = {tag["Key"]: tag["Value"] for tag in rule.get("TagFilters", [])}
+            state = tags.get("dropcast:state")
+            removes_current = bool(rule.keys() & {"ExpirationInDays", "ExpirationDate"})
+            removes = removes_current or bool(
+                rule.keys() & {"NoncurrentVersionExpiration", "NoncurrentVersionExpirationInDays"}
+            )
+            if removes and (state is None or state in UNFINISHED_STATES):
+                yield f"{name}: {rule['Id']} removes versions of unfinished posts"
+            if removes_current and state not in DELETABLE_STATES:
+                yield f"{name}: {rule['Id']} removes current versions with the state {state}"
 
 
 def permissions_are_narrow(resources: Resources, _: Path) -> Iterator[str]:
@@ -228,6 +277,8 @@ RULES = (
     failed_events_are_kept,
     queues_are_encrypted_and_keep_messages,
     visibility_timeout_exceeds_timeout_and_lease,
+    own_queue_may_loop,
+    lifecycle_keeps_needed_versions,
     permissions_are_narrow,
     alarms_are_documented,
     data_survives,

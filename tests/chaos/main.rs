@@ -26,6 +26,7 @@ mod faults;
 mod histories;
 mod interruptions;
 mod load;
+mod recursion;
 mod slow;
 
 mod campaigns;
@@ -116,6 +117,7 @@ fn trials() -> Vec<Trial> {
         enumerated("every_fifth_fault_publishes_small_post_once", faults::faults(Story::OneChunk), 5),
         checked("equivalent_run_has_same_result", enumeration::verify_equivalence),
         checked("in_memory_aws_answers_as_ministack", conformance::compare),
+        checked("upload_outlives_lambdas_recursion_limit", recursion::check),
         checked("model_rejects_forbidden_responses", |_| model::check_negative_controls()),
         row("load_with_killed_workers_publishes_each_once", |paths| {
             Ok(load::play(paths, DOCUMENTED, load::SMALL_LOAD))

@@ -4,6 +4,7 @@
 mod api;
 mod completion;
 mod lambda;
+mod lineage;
 mod queries;
 mod webhook_sink;
 

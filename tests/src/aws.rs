@@ -144,7 +144,7 @@ impl Aws {
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let result = match target.split_once('.').unwrap_or_default() {
             ("DynamoDB_20120810", operation) => state.tables.answer(operation, &body),
-            ("AmazonSQS", "SendMessage") => Ok(state.queue.send(&body, now)),
+            ("AmazonSQS", "SendMessage") => Ok(state.queue.send(&body, header_of(request, "x-amzn-trace-id"), now)),
             ("TrentService", operation) => keys::answer(operation, &body),
             ("secretsmanager", "GetSecretValue") => Ok(keys::secret()),
             _ => Err(unsupported(target)),
@@ -186,5 +186,9 @@ pub(crate) fn unsupported(what: impl Into<String>) -> AwsError {
 
 /// The `X-Amz-Target` header, which names the operation in AWS's JSON protocols. A call to S3 has no such header.
 pub fn target_of<T>(request: &Request<T>) -> Option<&str> {
-    request.headers().get("x-amz-target")?.to_str().ok()
+    header_of(request, "x-amz-target")
+}
+
+fn header_of<'a, T>(request: &'a Request<T>, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
 }

@@ -6,4 +6,4 @@ mod function;
 mod runtime_api;
 
 pub use function::{Environment, Function};
-pub use runtime_api::RuntimeApi;
+pub use runtime_api::{ANY_TRACE, RuntimeApi};

@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail, ensure};
 use domain::identity::PostId;
 use harness::Creator;
 use harness::aws::Item;
-use harness::lambda::{Environment, Function};
+use harness::lambda::{ANY_TRACE, Environment, Function};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulator::{PublishId, TokenKind};
 use tokio::sync::{MutexGuard, oneshot};
 
 use super::api::Response;
+use super::lineage::Lineage;
 use super::{CommandRecord, Request, TestEnv};
 use crate::fault_proxy::{AuthorizationEnd, Interruption, Interruptions, Listener, Op};
 
@@ -48,6 +49,8 @@ pub(crate) struct Lambda<'a> {
     pub(crate) paused: Duration,
     /// The number of invocations of `publish`.
     pub(crate) invocations: u32,
+    /// The most invocations of `publish` of which each caused the next one.
+    pub(crate) longest_lineage: u32,
     /// The number of times that a creator had to connect an account again.
     pub(crate) reconnects: usize,
     /// The post for the injected command ([`Op::Command`]). The first such fault takes it, so later ones do nothing.
@@ -95,6 +98,7 @@ impl<'a> Lambda<'a> {
             killed_at: None,
             paused: Duration::ZERO,
             invocations: 0,
+            longest_lineage: 0,
             reconnects: 0,
             target: None,
             creator: None,
@@ -109,6 +113,16 @@ impl<'a> Lambda<'a> {
     /// Invokes a function, and starts its process if none runs. Meanwhile, performs the interruptions that the fault
     /// proxy requests. Returns no response if the function fails or is killed.
     pub(super) async fn invoke(&mut self, name: &'static str, event: Value, limit: Duration) -> Result<Option<Value>> {
+        self.invoke_traced(name, event, limit, ANY_TRACE).await
+    }
+
+    async fn invoke_traced(
+        &mut self,
+        name: &'static str,
+        event: Value,
+        limit: Duration,
+        trace: &str,
+    ) -> Result<Option<Value>> {
         let mut function = match self.running.remove(name) {
             Some(function) => function,
             None => self.start(name).await?,
@@ -116,7 +130,7 @@ impl<'a> Lambda<'a> {
         let deadline = self.env.now() + limit;
         let mut timeout = pin!(tokio::time::sleep(REAL_TIMEOUT));
         let ended = {
-            let mut invocation = pin!(function.invoke(event, deadline));
+            let mut invocation = pin!(function.invoke_traced(event, deadline, trace));
             loop {
                 // Taken and put back below: `perform` invokes another function, which needs the receiver.
                 let mut interruptions = self.interruptions.take().context("another `Lambda` uses this proxy")?;
@@ -220,13 +234,17 @@ impl<'a> Lambda<'a> {
         let Some(message) = self.env.aws.state().queue.receive(self.env.now()) else {
             return Ok(false);
         };
+        let lineage = Lineage::of_message(message.trace_header.as_deref())?;
+        self.longest_lineage = self.longest_lineage.max(lineage.invocations);
+        let attributes = message.trace_header.map_or(json!({}), |header| json!({ "AWSTraceHeader": header }));
         let event = json!({ "Records": [{
-            "messageId": message.id, "receiptHandle": message.id, "body": message.body, "attributes": {},
+            "messageId": message.id, "receiptHandle": message.id, "body": message.body, "attributes": attributes,
             "messageAttributes": {}, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
             "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:intake",
         }] });
         self.invocations += 1;
-        if let Some(response) = self.invoke("publish", event, self.publish_timeout).await?
+        let (timeout, trace) = (self.publish_timeout, lineage.to_header());
+        if let Some(response) = self.invoke_traced("publish", event, timeout, &trace).await?
             && response["batchItemFailures"] == json!([])
         {
             self.env.aws.state().queue.remove(&message.id);

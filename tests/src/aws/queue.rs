@@ -30,22 +30,29 @@ pub struct Message {
     pub id: String,
     /// The message body.
     pub body: String,
+    /// The sender's `X-Amzn-Trace-Id` header. SQS delivers it as the attribute `AWSTraceHeader`.
+    pub trace_header: Option<String>,
     visible_at: Timestamp,
     receive_count: u32,
 }
 
 impl Queue {
     /// Answers `SendMessage`.
-    pub(crate) fn send(&mut self, request: &Value, now: Timestamp) -> Value {
-        let id = self.put(request["MessageBody"].as_str().unwrap_or_default(), now);
+    pub(crate) fn send(&mut self, request: &Value, trace_header: Option<&str>, now: Timestamp) -> Value {
+        let id = self.add(request["MessageBody"].as_str().unwrap_or_default(), trace_header, now);
         json!({ "MessageId": id })
     }
 
-    /// Adds a message and returns its id.
+    /// Adds a message without a trace and returns its id.
     pub fn put(&mut self, body: &str, now: Timestamp) -> String {
+        self.add(body, None, now)
+    }
+
+    fn add(&mut self, body: &str, trace_header: Option<&str>, now: Timestamp) -> String {
         self.sent += 1;
         let id = format!("message-{}", self.sent);
-        self.messages.push(Message { id: id.clone(), body: body.to_owned(), visible_at: now, receive_count: 0 });
+        let (body, trace_header) = (body.to_owned(), trace_header.map(str::to_owned));
+        self.messages.push(Message { id: id.clone(), body, trace_header, visible_at: now, receive_count: 0 });
         id
     }
 

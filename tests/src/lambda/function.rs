@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use super::runtime_api::RuntimeApi;
+use super::runtime_api::{ANY_TRACE, RuntimeApi};
 
 /// How long an invocation may take by this process's clock, so that a function that hangs fails the test. It does not
 /// depend on the invocation's deadline, which the caller may take from a shifted clock.
@@ -56,8 +56,16 @@ impl Function {
     /// # Errors
     /// The function reported an error, ended, or took longer than 10 minutes.
     pub async fn invoke(&mut self, event: Value, deadline: Timestamp) -> Result<(Value, Duration)> {
+        self.invoke_traced(event, deadline, ANY_TRACE).await
+    }
+
+    /// The same, with this trace header (`Lambda-Runtime-Trace-Id`).
+    ///
+    /// # Errors
+    /// The same as of [`Function::invoke`].
+    pub async fn invoke_traced(&mut self, event: Value, deadline: Timestamp, trace: &str) -> Result<(Value, Duration)> {
         let started = Instant::now();
-        let response = tokio::time::timeout(INVOCATION_TIMEOUT, self.runtime.invoke(event, deadline));
+        let response = tokio::time::timeout(INVOCATION_TIMEOUT, self.runtime.invoke(event, deadline, trace));
         let response = tokio::select! {
             response = response => response.context("the function did not respond within 10 minutes")??,
             ended = self.child.wait() => bail!("the function ended during the invocation: {}", ended?),

@@ -38,8 +38,11 @@ pub struct RuntimeApi {
     server: JoinHandle<()>,
 }
 
-/// An event, and the deadline of its invocation.
-type Event = (Value, Timestamp);
+/// An event, with the deadline and the trace header of its invocation.
+type Event = (Value, Timestamp, String);
+
+/// The trace header of an invocation whose trace does not matter. Its value is arbitrary, in AWS's format.
+pub const ANY_TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793";
 
 /// The state of the HTTP handlers.
 #[derive(Clone)]
@@ -91,13 +94,13 @@ impl RuntimeApi {
         }
     }
 
-    /// Passes an event and the deadline of its invocation to the function, and returns the response.
-    /// [`ready`](Self::ready) must have returned before.
+    /// Passes an event, and the deadline and the trace header of its invocation, to the function, and returns the
+    /// response. [`ready`](Self::ready) must have returned before.
     ///
     /// # Errors
     /// The function reported an error.
-    pub async fn invoke(&mut self, event: Value, deadline: Timestamp) -> Result<Value> {
-        self.events.send((event, deadline))?;
+    pub async fn invoke(&mut self, event: Value, deadline: Timestamp, trace: &str) -> Result<Value> {
+        self.events.send((event, deadline, trace.to_owned()))?;
         match self.next_message().await? {
             FunctionMessage::Response(response) => Ok(serde_json::from_slice(&response)?),
             FunctionMessage::Error(error) => bail!("the invocation failed: {}", String::from_utf8_lossy(&error)),
@@ -121,15 +124,15 @@ async fn next(State(handlers): State<Handlers>) -> Response {
     if first {
         handlers.forward(FunctionMessage::Ready(Instant::now()));
     }
-    let Some((event, deadline)) = handlers.events.lock().await.recv().await else {
+    let Some((event, deadline, trace)) = handlers.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    // The ARN and the trace are arbitrary values in AWS's format.
+    // The ARN is an arbitrary value in AWS's format.
     let headers = [
         ("lambda-runtime-aws-request-id", uuid::Uuid::new_v4().to_string()),
         ("lambda-runtime-deadline-ms", deadline.as_millisecond().to_string()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:111122223333:function:test".to_owned()),
-        ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()),
+        ("lambda-runtime-trace-id", trace),
     ];
     (headers, axum::Json(event)).into_response()
 }
@@ -175,7 +178,7 @@ mod tests {
         let mut runtime = RuntimeApi::start().await.unwrap();
         let function = tokio::spawn(run_function(runtime.address, result, body));
         runtime.ready().await.unwrap();
-        let response = runtime.invoke(json!({ "an": "event" }), Timestamp::UNIX_EPOCH).await;
+        let response = runtime.invoke(json!({ "an": "event" }), Timestamp::UNIX_EPOCH, ANY_TRACE).await;
         function.await.unwrap();
         response
     }
