@@ -223,6 +223,16 @@ named_enum! {
     }
 }
 
+impl StateName {
+    /// Tells whether nothing more is sent to TikTok in this state, unless a person retries the post.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Held | Self::Scheduled | Self::Queued | Self::Uploading | Self::Processing => false,
+            Self::Published | Self::Delivered | Self::Failed | Self::Cancelled => true,
+        }
+    }
+}
+
 /// An entry of a post's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

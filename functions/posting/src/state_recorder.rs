@@ -80,3 +80,44 @@ fn log(post: &Post) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::post::StateName;
+    use yaml_serde::Value;
+
+    /// A lifecycle rule of the bucket that removes versions: the state that it selects, and whether it removes current
+    /// versions.
+    fn removing_rules() -> Vec<(String, bool)> {
+        let template: Value = yaml_serde::from_str(include_str!("../../../template.yaml")).unwrap();
+        let rules = &template["Resources"]["IntakeBucket"]["Properties"]["LifecycleConfiguration"]["Rules"];
+        let mut removing = Vec::new();
+        for rule in rules.as_sequence().unwrap() {
+            // `!If [condition, rule, no value]`
+            let rule = match rule {
+                Value::Tagged(conditional) => &conditional.value[1],
+                rule => rule,
+            };
+            let removes_current = !rule["ExpirationInDays"].is_null();
+            if removes_current || !rule["NoncurrentVersionExpiration"].is_null() {
+                let tag = &rule["TagFilters"][0];
+                assert_eq!(tag["Key"].as_str(), Some("dropcast:state"), "{rule:?}");
+                removing.push((tag["Value"].as_str().unwrap().to_owned(), removes_current));
+            }
+        }
+        removing
+    }
+
+    #[test]
+    fn only_versions_of_finished_posts_are_removed() {
+        let rules = removing_rules();
+        for (state, removes_current) in &rules {
+            // `sidecar` and `ignored` are no states of a post.
+            assert!(StateName::parse(state).is_none_or(StateName::is_final), "{state}");
+            assert!(!removes_current || ["published", "delivered"].contains(&state.as_str()), "{state}");
+        }
+        for state in ["published", "delivered", "failed", "cancelled", "sidecar", "ignored"] {
+            assert!(rules.contains(&(state.to_owned(), false)), "old versions with the state {state} are kept");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use domain::post::{Post, StateName};
 use domain::source::{Arrival, ObjectVersion, Source};
 use storage::{Created, ObjectError, Objects, Posts, StoreError, Versioned};
 
+use crate::best_effort::{ObjectWithoutPost, tag_without_post};
 use crate::compare_and_swap::{Change, update};
 use crate::config::Config;
 use crate::invocation::{Instruments, Worker};
@@ -114,8 +115,18 @@ impl Submit {
                     .with_trace(arrival.trace.clone());
                 Ok(Received::Video(Box::new(post)))
             }
-            DropKey::Upload { post } => Ok(Received::Done(self.pin(post, arrival).await?)),
-            DropKey::Sidecar => Ok(Received::Done(Submitted::Options(self.release_for_sidecar(arrival).await?))),
+            DropKey::Upload { post } => {
+                let submitted = self.pin(post, arrival).await?;
+                if submitted == Submitted::Nothing {
+                    tag_without_post(&self.objects, arrival, ObjectWithoutPost::Ignored).await;
+                }
+                Ok(Received::Done(submitted))
+            }
+            DropKey::Sidecar => {
+                let released = self.release_for_sidecar(arrival).await?;
+                tag_without_post(&self.objects, arrival, ObjectWithoutPost::Sidecar).await;
+                Ok(Received::Done(Submitted::Options(released)))
+            }
             DropKey::Ignored(why) => {
                 tracing::info!(object.key = arrival.key, why = %why, "object ignored");
                 Ok(Received::Done(Submitted::Nothing))

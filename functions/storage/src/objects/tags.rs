@@ -6,6 +6,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Tag, Tagging};
+use domain::post::StateName;
 use domain::source::Source;
 
 use super::error::{ObjectError, ObjectPath};
@@ -19,7 +20,13 @@ const PUT: &str = "S3 PutObjectTagging";
 const GET_PERMISSIONS: &str = "s3:GetObjectTagging and s3:GetObjectVersionTagging";
 const PUT_PERMISSIONS: &str = "s3:PutObjectTagging and s3:PutObjectVersionTagging";
 
-/// Adds tags to those of the version. Sends no change if the version has these tags already.
+/// The tag with the id of an object's post.
+const POST: &str = "dropcast:post";
+/// The tag with the state of an object's post. The bucket's lifecycle rules (`template.yaml`) delete by it.
+const STATE: &str = "dropcast:state";
+
+/// Adds tags to those of the version. Sends no change if the version has these tags already, or if the tags of another
+/// post must stay ([`protects_another_post`]).
 pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
     let path = ObjectPath::of(source);
     let (version_id, _) = pins(source);
@@ -28,7 +35,7 @@ pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)])
     let response = response.map_err(|error| path.error(GET, GET_PERMISSIONS, &error))?;
     let existing: Vec<_> = response.tag_set.into_iter().map(|Tag { key, value, .. }| (key, value)).collect();
     let merged = merge(existing.clone(), tags);
-    if merged == existing {
+    if merged == existing || protects_another_post(&existing, tags) {
         return Ok(());
     }
     let tagging = tagging_of(merged).map_err(|why| path.unavailable(PUT, why))?;
@@ -38,6 +45,16 @@ pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)])
 }
 
 type Pair = (String, String);
+
+/// Whether the version's tags name another post that is not finished, and the new tags name a finished one. A request can
+/// make several posts of one version. The bucket deletes a version whose tags state a final state, so the state of an
+/// unfinished post, which still needs the version, takes precedence.
+fn protects_another_post(existing: &[Pair], new: &[(&str, &str)]) -> bool {
+    let old = |name| existing.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let new = |name| new.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let is_unfinished = |state: Option<&str>| state.and_then(StateName::parse).is_some_and(|state| !state.is_final());
+    old(POST).is_some() && old(POST) != new(POST) && is_unfinished(old(STATE)) && !is_unfinished(new(STATE))
+}
 
 /// Replaces tags of the same key, and appends the others while there is room. Tags of other programs are never
 /// removed.
@@ -82,6 +99,25 @@ mod tests {
         let existing = pairs(&[("team", "video"), ("dropcast:state", "queued")]);
         let merged = merge(existing, &[("dropcast:post", "abc"), ("dropcast:state", "published")]);
         assert_eq!(merged, pairs(&[("team", "video"), ("dropcast:state", "published"), ("dropcast:post", "abc")]));
+    }
+
+    #[test]
+    fn final_state_does_not_replace_unfinished_state_of_another_post() {
+        let tags_of = |post: &str, state: &str| pairs(&[("dropcast:post", post), ("dropcast:state", state)]);
+        for (old, new, protects) in [
+            (("a", "scheduled"), ("b", "published"), true),
+            (("a", "held"), ("b", "failed"), true),
+            (("a", "scheduled"), ("a", "published"), false),
+            (("a", "published"), ("b", "queued"), false),
+            (("a", "scheduled"), ("b", "queued"), false),
+            (("a", "published"), ("b", "delivered"), false),
+        ] {
+            let new = [("dropcast:post", new.0), ("dropcast:state", new.1)];
+            assert_eq!(protects_another_post(&tags_of(old.0, old.1), &new), protects, "{old:?} {new:?}");
+        }
+        let ignored = [("dropcast:state", "ignored")];
+        assert!(protects_another_post(&tags_of("a", "queued"), &ignored));
+        assert!(!protects_another_post(&[], &ignored));
     }
 
     #[test]
