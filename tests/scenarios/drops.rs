@@ -1,5 +1,6 @@
 //! Ways to drop a video into the bucket, and what the dropper sees of the post.
 
+mod archived;
 pub(crate) mod drafts;
 mod events;
 mod streaming;
@@ -29,8 +30,9 @@ scenarios![concurrent:
     overwritten_file_makes_second_post_with_own_bytes,
     unusual_characters_in_key_are_published,
     unusual_characters_in_alias_are_published,
-    other_file_types_are_ignored;
-    drafts, events, streaming, videos
+    other_file_types_are_ignored,
+    sidecar_is_tagged_so_that_old_versions_expire;
+    archived, drafts, events, streaming, videos
 ];
 
 /// How long a tag may lag behind the post's state.
@@ -58,7 +60,10 @@ async fn drop_is_published_once_with_its_link((cloud, creator): WithCreator) -> 
 /// Waits until the object's tags show the post and its state, for users who see only the S3 console. The tags are
 /// written after the state.
 async fn await_tags(cloud: &Cloud, dropped: &Dropped, state: &str) -> Result<()> {
-    let wanted = [("dropcast:post", dropped.post.as_str()), ("dropcast:state", state)];
+    await_each_tag(cloud, dropped, &[("dropcast:post", dropped.post.as_str()), ("dropcast:state", state)]).await
+}
+
+async fn await_each_tag(cloud: &Cloud, dropped: &Dropped, wanted: &[(&str, &str)]) -> Result<()> {
     let begun = Instant::now();
     loop {
         let tags = tags_of(cloud, dropped).await?;
@@ -208,4 +213,10 @@ async fn other_file_types_are_ignored((cloud, creator): WithCreator) -> Result<(
     }
     creator.ledger().await?.ensure_published_once(&dropped)?;
     Ok(())
+}
+
+/// The bucket's lifecycle rules remove old versions with this tag.
+async fn sidecar_is_tagged_so_that_old_versions_expire((cloud, creator): WithCreator) -> Result<()> {
+    let sidecar = creator.drop_video("clip.json", &TestVideo::of(json!({ "title": "Bread" }).to_string())).await?;
+    await_each_tag(&cloud, &sidecar, &[("dropcast:state", "sidecar")]).await
 }

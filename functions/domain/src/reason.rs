@@ -109,7 +109,12 @@ reasons! {
         UploadExpired "upload_expired" "The video was not uploaded before its upload address expired." "Create a new upload and send the video there.";
         SourceGone "source_gone" "The object was deleted before it was posted." "Drop the video again.";
         SourceChanged "source_changed" "The object was replaced before it was posted." "Drop the video again.";
-        SourceUnreadable "source_unreadable" "S3 did not return the object." "Nothing if S3 recovers. If it goes on, check the worker's permission to read the bucket.";
+        SourceUnreadable "source_unreadable" "S3 did not return the object." "Nothing if the post is deferred and S3 recovers. If it goes on, look for the cause in the log.";
+        SourceArchived "source_archived" "The object is in an archive (Glacier Flexible Retrieval or Deep Archive, or an archive tier of Intelligent-Tiering), from which S3 returns no bytes." "Restore the object (aws s3api restore-object), wait until the restore is complete, then retry the post.";
+        SourceRestoring "source_restoring" "The object is being restored from its archive." "Nothing. Dropcast tries again every 15 minutes.";
+        SourceDenied "source_denied" "S3 denies the function access to the object." "Allow the function's role to read the object: remove the statement of a bucket policy or service control policy that denies it, or deploy the stack again. The post then continues.";
+        SourceKeyDenied "source_key_denied" "The function's role may not decrypt the object with its KMS key." "Name the key's ARN in the stack's SourceKmsKeyArns; if the key's policy does not delegate to IAM, allow the role there as well. The post then continues.";
+        SourceKeyUnusable "source_key_unusable" "The KMS key of the object is disabled, is being deleted, or does not exist." "Enable the key, or cancel its deletion; the post then continues. If the key no longer exists, cancel the post and drop the video again, encrypted with another key.";
     }
     TikTok {
         TikTokUnreachable "tiktok_unreachable" "No connection to TikTok's API could be made." "Nothing. Dropcast retries.";

@@ -166,6 +166,11 @@ impl From<ObjectError> for Exit {
         let reason = match error {
             ObjectError::Gone { .. } => Reason::SourceGone,
             ObjectError::Changed { .. } => Reason::SourceChanged,
+            ObjectError::Archived { .. } => Reason::SourceArchived,
+            ObjectError::Restoring { .. } => Reason::SourceRestoring,
+            ObjectError::KeyDenied { .. } => Reason::SourceKeyDenied,
+            ObjectError::KeyUnusable { .. } => Reason::SourceKeyUnusable,
+            _ if error.is_denied() => Reason::SourceDenied,
             _ => Reason::SourceUnreadable,
         };
         match error.disposition() {
@@ -225,5 +230,23 @@ mod tests {
         assert_eq!(reason_of(refused(429, "spam_risk_too_many_posts")).code(), "spam_risk_too_many_posts");
         let outage = ErrorKind::InvalidResponse { http: 502, why: InvalidResponse::NotJson };
         assert!(!reason_of(outage).is_limit());
+    }
+
+    #[test]
+    fn refused_object_has_reason_of_its_own() {
+        let path = || "s3://b/drop/clip.mp4".to_owned();
+        match Exit::from(ObjectError::Archived { path: path(), storage: Some("GLACIER".into()) }) {
+            Exit::Fail(failure) => {
+                assert_eq!(failure.reason, Reason::SourceArchived);
+                assert!(failure.advice.contains("restore-object"), "{failure}");
+            }
+            other => panic!("{other:?}"),
+        }
+        match Exit::from(ObjectError::Restoring { path: path() }) {
+            Exit::Defer { reason, after, .. } => {
+                assert_eq!((reason, after), (Reason::SourceRestoring, Duration::from_mins(15)));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

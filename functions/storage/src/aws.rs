@@ -115,6 +115,30 @@ impl AwsError {
         self.0.code.as_deref()
     }
 
+    /// AWS's message, or what happened instead of a response.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What AWS answered, without our interpretation: operation, code, message, status and request id.
+    pub(crate) fn answer(&self) -> String {
+        let Details { operation, status, code, message, request_id, .. } = &*self.0;
+        let code = code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+        let status = status.map(|status| format!("; status {status}")).unwrap_or_default();
+        let request_id = request_id.as_ref().map(|id| format!("; request id {id}")).unwrap_or_default();
+        format!("{operation}: {code}{message}{status}{request_id}")
+    }
+
+    /// What the call was for.
+    pub(crate) fn resource(&self) -> &str {
+        &self.0.resource
+    }
+
+    /// Whether AWS's message names an S3 permission that is missing.
+    pub(crate) fn names_s3_permission(&self) -> bool {
+        self.message().contains("s3:")
+    }
+
     /// The HTTP status, if there was a response.
     pub(crate) fn status(&self) -> Option<u16> {
         self.0.status
@@ -132,7 +156,7 @@ impl AwsError {
 
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { operation, resource, permission, kind, status, code, message, request_id } = &*self.0;
+        let Details { resource, permission, kind, .. } = &*self.0;
         match kind {
             Kind::Unavailable => write!(f, "{resource} is unavailable")?,
             Kind::Denied => write!(f, "access to {resource} is denied: grant the function's role {permission}")?,
@@ -141,18 +165,7 @@ impl fmt::Display for AwsError {
             Kind::ConditionFailed => write!(f, "the condition of a call to {resource} does not hold")?,
             Kind::Rejected => write!(f, "AWS rejected a call to {resource}")?,
         }
-        write!(f, " ({operation}: ")?;
-        if let Some(code) = code {
-            write!(f, "{code}: ")?;
-        }
-        f.write_str(message)?;
-        if let Some(status) = status {
-            write!(f, "; status {status}")?;
-        }
-        if let Some(id) = request_id {
-            write!(f, "; request id {id}")?;
-        }
-        f.write_str(")")
+        write!(f, " ({})", self.answer())
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! This module knows S3's requests and responses. It does not know what the bytes mean.
 
+mod access;
 mod error;
 mod listing;
 mod range;
@@ -90,8 +91,13 @@ impl Objects {
         let path = ObjectPath::of(source);
         let (version_id, if_match) = pins(source);
         let head = self.client.head_object().bucket(&source.bucket).key(&source.key);
-        let response = head.set_version_id(version_id).set_if_match(if_match).send().await;
-        let response = response.map_err(|error| path.error(HEAD, READ_PERMISSIONS, &error))?;
+        let response = match head.set_version_id(version_id).set_if_match(if_match).send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let error = path.error(HEAD, READ_PERMISSIONS, &error);
+                return Err(access::explain(&self.client, source, error).await);
+            }
+        };
         let bytes = length_of(&path, &response)?;
         let etag = response.e_tag().map(|tag| tag.trim_matches('"').to_owned());
         let mut metadata: Vec<_> = response.metadata.unwrap_or_default().into_iter().collect();

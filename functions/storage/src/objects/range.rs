@@ -26,7 +26,7 @@ use futures::stream;
 
 use super::error::{ObjectError, ObjectPath};
 use super::retry_budget::RetryBudget;
-use super::{ByteRange, READ_PERMISSIONS, pins};
+use super::{ByteRange, READ_PERMISSIONS, access, pins};
 
 const GET: &str = "S3 GetObject";
 /// How many times the read of one range resumes.
@@ -99,7 +99,13 @@ impl Reader {
         let get = self.client.get_object().bucket(&self.source.bucket).key(&self.source.key);
         let get = get.set_version_id(version_id).set_if_match(if_match);
         let response = get.range(format!("bytes={}", self.remaining())).send().await;
-        let response = response.map_err(|error| self.path.error(GET, READ_PERMISSIONS, &error))?;
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => {
+                let error = self.path.error(GET, READ_PERMISSIONS, &error);
+                return Err(access::explain(&self.client, &self.source, error).await);
+            }
+        };
         self.check(&response)?;
         Ok(response.body)
     }

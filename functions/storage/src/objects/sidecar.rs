@@ -8,8 +8,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 use domain::failure::error_chain;
 
-use super::READ_PERMISSIONS;
 use super::error::{ObjectError, ObjectPath};
+use super::{READ_PERMISSIONS, access};
 
 /// The largest sidecar, in bytes: 15 times the size of the longest title.
 pub const MAX_SIDECAR: u64 = 64 * 1024;
@@ -38,7 +38,13 @@ pub(super) async fn read(client: &Client, bucket: &str, key: &str) -> Result<Opt
 async fn read_once(client: &Client, bucket: &str, key: &str) -> Result<Bytes, ObjectError> {
     let path = ObjectPath::at(bucket, key);
     let response = client.get_object().bucket(bucket).key(key).send().await;
-    let response = response.map_err(|error| path.error(GET, READ_PERMISSIONS, &error))?;
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => {
+            let error = path.error(GET, READ_PERMISSIONS, &error);
+            return Err(access::explain_latest(client, bucket, key, error).await);
+        }
+    };
     let length = response.content_length().and_then(|length| u64::try_from(length).ok());
     let length = length.ok_or_else(|| path.unavailable(GET, "the response has no length"))?;
     if length > MAX_SIDECAR {

@@ -140,7 +140,8 @@ async fn deleted_version_is_gone() {
 
 #[tokio::test]
 async fn denied_object_names_the_missing_permissions() {
-    let server = ScriptedServer::start([reply(s3_error(403, "AccessDenied"))]).await;
+    let script = [reply(s3_error(403, "AccessDenied")), reply(Reply::new(403, ""))];
+    let server = ScriptedServer::start(script).await;
     let error = read_all(&server, &versioned(), 0, 10).await.unwrap_err();
     assert!(error.to_string().contains("s3:GetObjectVersion"), "{error}");
     assert_eq!(error.disposition(), Disposition::NeedsUser);
