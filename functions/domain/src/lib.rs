@@ -11,6 +11,7 @@ mod macros;
 pub mod identity;
 pub mod secret;
 
+pub mod bucket_check;
 pub mod drop_key;
 pub mod source;
 pub mod wake_message;

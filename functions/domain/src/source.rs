@@ -36,6 +36,15 @@ impl ObjectVersion {
             _ => None,
         }
     }
+
+    /// Returns the version id and the entity tag, of which one is known: the reverse of [`from_parts`](Self::from_parts).
+    pub fn into_parts(self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Id(id) => (Some(id), None),
+            Self::ETag(etag) => (None, Some(etag)),
+            Self::Awaited => (None, None),
+        }
+    }
 }
 
 /// An object in a bucket: its key and version.
@@ -111,6 +120,10 @@ mod tests {
         assert_eq!(ObjectVersion::from_parts(Some("v"), tag), Some(ObjectVersion::Id("v".into())));
         assert_eq!(ObjectVersion::from_parts(Some("null"), tag), Some(ObjectVersion::ETag("e".into())));
         assert_eq!(ObjectVersion::from_parts(None, None), None);
+        for version in [ObjectVersion::Id("v".into()), ObjectVersion::ETag("e".into())] {
+            let (id, etag) = version.clone().into_parts();
+            assert_eq!(ObjectVersion::from_parts(id.as_deref(), etag.as_deref()), Some(version));
+        }
     }
 
     #[test]

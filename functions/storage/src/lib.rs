@@ -29,6 +29,7 @@ mod table;
 
 mod accounts;
 mod authorization_requests;
+mod bucket_check;
 mod limits;
 mod posts;
 mod webhook_log;
@@ -48,14 +49,16 @@ pub use accounts::Accounts;
 pub use app::{AppCredentials, AppSecret, AppSecretError};
 pub use authorization_requests::AuthorizationRequests;
 pub use aws::AwsError;
+pub use bucket_check::BucketChecks;
 pub use cipher::{CipherError, EncryptionContext, KmsCipher, Purpose};
 pub use clients::{Clients, Lazy};
 pub use dead_letter_queue::DeadLetterQueue;
 pub use event_bus::{EventBus, EventEntry, PutEventsError};
 pub use limits::{Counter, LimitKey, Limits, StoredCounter};
 pub use objects::{
-    BrokeOff, ByteRange, ChunkBody, LatestVersion, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW, ObjectError,
-    ObjectMeta, Objects, PresignTarget, ReadAhead, UploadedPart, Window, WindowError,
+    BrokeOff, ByteRange, ChunkBody, LatestVersion, ListedVersion, MAX_SIDECAR, MAX_SMALL_READ, MAX_WINDOW, MIN_WINDOW,
+    ObjectError, ObjectMeta, Objects, PresignTarget, ReadAhead, Recency, UploadedPart, VersionPage, Window,
+    WindowError,
 };
 pub use posts::{Created, DuePage, Listed, OpenPage, PageKey, Posts, QueueEntry, Shard, change_of};
 pub use table::{RecordError, SaveError, StoreError};

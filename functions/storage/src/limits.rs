@@ -2,6 +2,7 @@
 //!
 //! Each account has one item per kind of call and per mode, so that accounts do not wait for each other's writes. The
 //! counter of the app's posting users is a single item for all accounts: every upload reads it, but few write it.
+//! The item `#bucket_check` of this table is no counter ([`BucketChecks`](crate::BucketChecks)).
 //! Counters expire: DynamoDB removes an item that was not written for two days.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
 
@@ -17,6 +18,7 @@ use domain::rate_limit::CallKind;
 use jiff::Timestamp;
 
 pub use counter::Counter;
+pub(crate) use counter::KEY;
 
 use crate::table::{Condition, Put, SaveError, StoreError, Table, revision_of};
 

@@ -19,11 +19,13 @@ mod retry_budget;
 mod sidecar;
 mod tags;
 mod uploads;
+mod versions;
 mod window;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use bytes::{Bytes, BytesMut};
+use domain::bucket_check::Marker;
 use domain::secret::SecretString;
 use domain::source::{ObjectVersion, Source};
 use futures::TryStreamExt;
@@ -33,6 +35,7 @@ pub use error::ObjectError;
 pub use read_ahead::{BrokeOff, ChunkBody, ReadAhead};
 pub use sidecar::MAX_SIDECAR;
 pub use uploads::{PresignTarget, UploadedPart};
+pub use versions::{ListedVersion, Recency, VersionPage};
 pub use window::{MAX_WINDOW, MIN_WINDOW, Window, WindowError};
 
 use crate::aws::Kind;
@@ -211,6 +214,17 @@ impl Objects {
         listing::keys(&self.client, bucket, prefix).await
     }
 
+    /// Lists the versions of the keys that begin with a prefix, in S3's order, one page at a time. `after` is the end of
+    /// the previous page.
+    pub async fn versions(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<Marker>,
+    ) -> Result<VersionPage, ObjectError> {
+        versions::page(&self.client, bucket, prefix, after).await
+    }
+
     /// Reads `len` bytes of an object from an offset on, pinned to its version.
     ///
     /// If the connection breaks or the body ends early, the stream resumes at the next byte, a limited number of
@@ -262,6 +276,11 @@ impl Objects {
     /// The tags are unchanged.
     pub async fn tag(&self, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
         tags::add(&self.client, source, tags).await
+    }
+
+    /// Reads the value of an object's tag; none if the object does not have the tag.
+    pub async fn tag_value(&self, source: &Source, key: &str) -> Result<Option<String>, ObjectError> {
+        tags::value(&self.client, source, key).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::attribute::{self, Millis};
 use crate::table::{Item, RecordError};
 
 /// The table's key.
-pub(super) const KEY: &str = "limit_key";
+pub(crate) const KEY: &str = "limit_key";
 
 /// A value that is stored as one item of the limits table.
 pub trait Counter: Default + Sized + sealed::Sealed {

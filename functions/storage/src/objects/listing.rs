@@ -36,7 +36,7 @@ pub(super) async fn keys(client: &Client, bucket: &str, prefix: &str) -> Result<
 }
 
 /// Decodes a key. S3 encodes a space as `+`, other implementations as `%20`. Both encode a plus sign as `%2B`.
-fn decoded(key: &str) -> String {
+pub(super) fn decoded(key: &str) -> String {
     percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 

@@ -30,10 +30,7 @@ const STATE: &str = "dropcast:state";
 pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
     let path = ObjectPath::of(source);
     let (version_id, _) = pins(source);
-    let get = client.get_object_tagging().bucket(&source.bucket).key(&source.key);
-    let response = get.set_version_id(version_id.clone()).send().await;
-    let response = response.map_err(|error| path.error(GET, GET_PERMISSIONS, &error))?;
-    let existing: Vec<_> = response.tag_set.into_iter().map(|Tag { key, value, .. }| (key, value)).collect();
+    let existing = read(client, source).await?;
     let merged = merge(existing.clone(), tags);
     if merged == existing || protects_another_post(&existing, tags) {
         return Ok(());
@@ -42,6 +39,21 @@ pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)])
     let put = client.put_object_tagging().bucket(&source.bucket).key(&source.key);
     let put = put.set_version_id(version_id).tagging(tagging).send().await;
     put.map(|_| ()).map_err(|error| path.error(PUT, PUT_PERMISSIONS, &error))
+}
+
+/// Reads the value of one tag of the version.
+pub(super) async fn value(client: &Client, source: &Source, key: &str) -> Result<Option<String>, ObjectError> {
+    let tags = read(client, source).await?;
+    Ok(tags.into_iter().find(|(name, _)| name == key).map(|(_, value)| value))
+}
+
+/// Reads all tags of the version.
+async fn read(client: &Client, source: &Source) -> Result<Vec<Pair>, ObjectError> {
+    let (version_id, _) = pins(source);
+    let get = client.get_object_tagging().bucket(&source.bucket).key(&source.key);
+    let response = get.set_version_id(version_id).send().await;
+    let response = response.map_err(|error| ObjectPath::of(source).error(GET, GET_PERMISSIONS, &error))?;
+    Ok(response.tag_set.into_iter().map(|Tag { key, value, .. }| (key, value)).collect())
 }
 
 type Pair = (String, String);
