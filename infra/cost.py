@@ -31,7 +31,11 @@ FACTS: dict[str, float] = {
     "status_mb": 256,
     "notices_mb": 128,
     "api_mb": 256,
-    "alarms": 8,
+    "alarms": 10,
+    "bucket_checks_per_day": 1,
+    "versions_per_page": 1000,
+    "pages_per_status_run": 10,
+    "days_checked": 3,
     # Measured; docs/cost.md names the commands. `status_s`, `notices_s` and `api_s` are the duration of one
     # invocation.
     "status_s": 0.08,
@@ -49,6 +53,7 @@ FACTS: dict[str, float] = {
     "dynamodb_gets_per_webhook": 2,
     "dynamodb_puts_per_webhook": 2,
     "dynamodb_queries_per_status_run": 9,
+    "dynamodb_gets_per_status_run": 1,
     "kms_calls_per_post": 6,
     "sqs_calls_per_post": 4,
     "log_kb_per_post": 12,
@@ -82,7 +87,7 @@ PRICES = {
     "dynamodb_read": Price(0.125e-6, "read unit", "dynamodb/pricing/on-demand/"),
     "s3_gb_month": Price(0.023, "GB-month of storage", "s3/pricing/"),
     "s3_get": Price(0.4e-6, "GET request", "s3/pricing/"),
-    "s3_put": Price(5e-6, "PUT or tagging request", "s3/pricing/"),
+    "s3_put": Price(5e-6, "PUT, LIST or tagging request", "s3/pricing/"),
     "transfer_out_gb": Price(0.09, "outgoing GB", "ec2/pricing/on-demand/#Data_Transfer"),
     "sqs_request": Price(0.40e-6, "SQS request", "sqs/pricing/"),
     "http_request": Price(1e-6, "HTTP API request", "api-gateway/pricing/"),
@@ -96,8 +101,11 @@ PRICES = {
     "dashboard_month": Price(3.0, "dashboard-month", "cloudwatch/pricing/"),
 }
 
-STATUS_RUNS = 30 * 24 * 60
-"""Runs of the `status` function in a month of 30 days: one a minute."""
+DAYS = 30
+"""Days in a month."""
+
+STATUS_RUNS = DAYS * 24 * 60
+"""Runs of the `status` function in a month: one a minute."""
 
 SQS_IDLE_CALLS = 30 * 24 * 60 * 60 / 20 * 5
 """Long polls in a month. Lambda's event source mapping keeps five open, each for 20 s."""
@@ -133,6 +141,13 @@ def cost_items(posts: int, megabytes: float, facts: dict[str, float]) -> list[Co
     puts_to_tables = posts * f["dynamodb_puts_per_post"] + polls * f["dynamodb_puts_per_poll"]
     puts_to_tables += webhooks * f["dynamodb_puts_per_webhook"]
     write_units = puts_to_tables * f["write_units_per_put"]
+    reads += STATUS_RUNS * f["dynamodb_gets_per_status_run"]
+    # Each area of the bucket begins a page of its own. Each version of the last days is checked for its post.
+    checks, versions = DAYS * f["bucket_checks_per_day"], posts * f["days_kept"] / DAYS
+    pages = checks * (2 + versions // f["versions_per_page"])
+    max_pages = STATUS_RUNS * f["pages_per_status_run"]
+    versions_checked = checks * posts * f["days_checked"] / DAYS
+    reads += versions_checked
     gets = posts * (megabytes * f["s3_gets_per_mb"] + f["s3_gets_per_post"])
     puts = posts * f["s3_puts_per_post"]
     logs_gb = (posts * f["log_kb_per_post"] + STATUS_RUNS * f["log_kb_per_status_run"]) / 1e6
@@ -184,6 +199,12 @@ def cost_items(posts: int, megabytes: float, facts: dict[str, float]) -> list[Co
             "S3 requests",
             f"{gets:,.0f} GETs × ${f['s3_get']:.7f} + {puts:,.0f} PUTs and tags × ${f['s3_put']:.6f}",
             gets * f["s3_get"] + puts * f["s3_put"],
+        ),
+        CostItem(
+            "Bucket check",
+            f"{checks:,.0f} checks of {versions:,.0f} versions = {pages:,.0f} pages × ${f['s3_put']:.6f}; "
+            f"for any bucket at most {max_pages:,.0f} pages, ${max_pages * f['s3_put']:,.2f}",
+            pages * f["s3_put"],
         ),
         CostItem(
             "SQS",

@@ -36,6 +36,18 @@ def configured_facts(template: Template, repo: Path) -> Iterator[tuple[str, floa
         raise SystemExit("no SHARDS in functions/storage/src/posts/shard.rs")
     # A run of `status` makes one query for each shard of the index `due`, and one of the index `renewal`.
     yield "dynamodb_queries_per_status_run", int(shards[1]) + 1
+    yield "bucket_checks_per_day", 24 / parameters["BucketCheckHours"]["Default"]
+    yield "pages_per_status_run", _constant(repo, "posting/src/bucket_check.rs", r"MAX_PAGES: u32 = (\d+);")
+    hours = _constant(repo, "domain/src/bucket_check.rs", r"MAX_AGE: Duration = .*from_hours\((\d+)\);")
+    yield "days_checked", hours / 24
+
+
+def _constant(repo: Path, source: str, pattern: str) -> int:
+    """Returns the number of a constant of the code."""
+    found = re.search(pattern, (repo / "functions" / source).read_text())
+    if not found:
+        raise SystemExit(f"no {pattern} in functions/{source}")
+    return int(found[1])
 
 
 def violations(template: Template, repo: Path) -> Iterator[str]:

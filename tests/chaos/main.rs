@@ -22,6 +22,7 @@
 //! Reading order: [`interruptions`] for what is injected, [`story`] and [`checker`] for what a run is, then
 //! [`test_env`] and [`fault_proxy`] for how it works.
 
+mod bucket_check;
 mod faults;
 mod histories;
 mod interruptions;
@@ -82,6 +83,10 @@ fn trials() -> Vec<Trial> {
     let kill = |name: &str, story: Story, step: usize| enumerated(name, interruptions::killed(story), step);
     vec![
         kill("kill_at_each_call_publishes_small_post_once", Story::OneChunk, 1),
+        kill("kill_at_every_second_call_publishes_drop_with_lost_event_once", Story::EventLost, 2),
+        enumerated("every_fifth_fault_publishes_drop_with_lost_event_once", faults::faults(Story::EventLost), 5),
+        checked("bucket_check_submits_exactly_the_missed_versions", bucket_check::submits_missed_versions),
+        checked("crashing_bucket_check_leaves_runs_to_due_posts", bucket_check::leaves_runs_to_due_posts),
         kill("kill_at_every_fourth_call_publishes_chunked_post_once", Story::ThreeChunks, 4),
         kill("kill_at_every_fourth_call_delivers_draft_once", Story::Draft, 4),
         kill("kill_at_every_fourth_call_publishes_scheduled_post_once", Story::Scheduled, 4),

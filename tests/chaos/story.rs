@@ -28,10 +28,15 @@ const SCHEDULED_AHEAD: Duration = Duration::from_mins(30);
 /// An age at which an access token must be refreshed before an upload: of its 2 h, less than the required hour is left.
 const OLD_TOKEN_AGE: Duration = Duration::from_mins(90);
 
+/// How long after a drop its event counts as lost: longer than `MIN_AGE` in `domain/src/bucket_check.rs`.
+pub(crate) const EVENT_LATE: Duration = Duration::from_hours(2);
+
 /// A kind of post. Unless the variant says otherwise, a small video (one chunk) is dropped and posted directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Story {
     OneChunk,
+    /// S3 loses the event of the drop. It arrives after the post's end.
+    EventLost,
     /// The video has three chunks.
     ThreeChunks,
     /// The video is sent to the creator's inbox.
@@ -63,8 +68,9 @@ pub(crate) enum Story {
 
 impl Story {
     /// The stories of the campaigns that apply to every story.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::OneChunk,
+        Self::EventLost,
         Self::ThreeChunks,
         Self::Draft,
         Self::Scheduled,
@@ -85,6 +91,7 @@ impl Story {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OneChunk => "one chunk",
+            Self::EventLost => "event lost",
             Self::ThreeChunks => "three chunks",
             Self::Draft => "draft",
             Self::Scheduled => "scheduled",
@@ -155,6 +162,11 @@ impl Story {
         let mut post = match self {
             Self::Requested | Self::CommandBeforeWork(_) => lambda.create_post(creator, &video).await?,
             Self::Uploaded | Self::Multipart => lambda.create_upload(creator, &video).await?,
+            Self::EventLost => {
+                let post = env.drop_without_event(&creator.key("clip.mp4"), &video, &[]);
+                env.advance(EVENT_LATE.as_secs())?;
+                post
+            }
             _ => {
                 let metadata = self.metadata(env);
                 let metadata: Vec<_> = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -9,10 +9,12 @@ mod queries;
 mod webhook_sink;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use harness::aws::{self, Aws, CLIENT_KEY, CLIENT_SECRET};
+use domain::bucket_check::MAX_INTERVAL;
+use harness::aws::{self, Aws, CLIENT_KEY, CLIENT_SECRET, LIMITS};
 use harness::{Cloud, Contract};
 use jiff::Timestamp;
 use simulator::{Config, Settings, Simulator};
@@ -68,6 +70,8 @@ pub(crate) struct TestEnv {
     /// The fault proxy of `listener`.
     pub(crate) proxy: Arc<FaultProxy>,
     clock: Arc<Clock>,
+    /// Whether `status` checks the bucket in this run ([`TestEnv::check_bucket`]).
+    checks_bucket: AtomicBool,
     paths: Paths,
     /// Receives the functions' calls to AWS and TikTok.
     listener: Listener,
@@ -98,6 +102,7 @@ impl TestEnv {
             tiktok,
             proxy: Arc::clone(&listener.proxy),
             clock,
+            checks_bucket: AtomicBool::new(false),
             paths: paths.clone(),
             listener,
             _client_listener: client_listener,
@@ -118,6 +123,7 @@ impl TestEnv {
         self.aws.clear();
         self.clock.set(0)?;
         self.proxy.reset(Vec::new());
+        self.checks_bucket.store(false, Ordering::Relaxed);
         self.tiktok.change_settings(settings)?;
         Ok(())
     }
@@ -132,14 +138,40 @@ impl TestEnv {
         self.proxy.advance(seconds)
     }
 
+    /// Lets `status` check the bucket for lost events, in processes that are prepared after this call and until the next
+    /// run. Otherwise it does not, so that the stories without a lost event have fewer calls.
+    pub(crate) fn check_bucket(&self) {
+        self.checks_bucket.store(true, Ordering::Relaxed);
+    }
+
+    /// When `status` may next work on the bucket check; none if there is no check in this run.
+    fn next_bucket_check_at(&self) -> Option<Timestamp> {
+        self.checks_bucket.load(Ordering::Relaxed).then(|| {
+            let state = self.aws.state();
+            let check = state.tables.items(LIMITS).find(|item| item["limit_key"]["S"] == "#bucket_check");
+            let time = |name: &str| {
+                let millis = check?.get(name)?["N"].as_str()?.parse().ok()?;
+                Timestamp::from_millisecond(millis).ok()
+            };
+            let next = time("not_before").or_else(|| time("begun_at").map(|begun_at| begun_at + MAX_INTERVAL));
+            drop(state);
+            next.unwrap_or_else(|| self.now())
+        })
+    }
+
     /// The environment variables of a function that calls AWS and TikTok through this listener.
     fn environment(&self, listener: &Listener) -> Vec<(String, String)> {
         let url = format!("http://{}", listener.address);
         let upload_host = self.listener.address.to_string();
-        let tiktok =
-            [("TIKTOK_API_URL", url.as_str()), ("TIKTOK_UPLOAD_HOSTS", &upload_host), ("DEFAULT_MODE", "direct")];
-        let tiktok = tiktok.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        [aws::variables(&url), tiktok.into(), self.clock.environment(&self.paths.clock_shim).into()].concat()
+        let check_hours = if self.checks_bucket.load(Ordering::Relaxed) { "24" } else { "0" };
+        let settings = [
+            ("TIKTOK_API_URL", url.as_str()),
+            ("TIKTOK_UPLOAD_HOSTS", &upload_host),
+            ("DEFAULT_MODE", "direct"),
+            ("BUCKET_CHECK_HOURS", check_hours),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        [aws::variables(&url), settings.into(), self.clock.environment(&self.paths.clock_shim).into()].concat()
     }
 }
 

@@ -47,10 +47,15 @@ pub(crate) fn drop_id(key: &str, version: &str) -> PostId {
 impl TestEnv {
     /// Puts a video into the bucket, and sends S3's event to the queue.
     pub(crate) fn drop_video(&self, key: &str, video: &TestVideo, metadata: &[(&str, &str)]) -> Result<TestPost> {
-        let version = self.aws.state().bucket.put(key, video.clone(), metadata);
-        let post = TestPost::of_drop(key, version, video);
+        let post = self.drop_without_event(key, video, metadata);
         self.send_event(&post)?;
         Ok(post)
+    }
+
+    /// Puts a video into the bucket, whose event S3 loses or sends later ([`send_event`](Self::send_event)).
+    pub(crate) fn drop_without_event(&self, key: &str, video: &TestVideo, metadata: &[(&str, &str)]) -> TestPost {
+        let version = self.aws.state().bucket.put(key, video.clone(), metadata, self.now());
+        TestPost::of_drop(key, version, video)
     }
 
     /// Sends S3's event of a post's object to the queue. S3 may send an event more than once, so a test may, too.
@@ -64,7 +69,7 @@ impl Lambda<'_> {
     /// Puts a video outside of `drop/`, and requests a post of it.
     pub(crate) async fn create_post(&mut self, creator: &Creator, video: &TestVideo) -> Result<TestPost> {
         let key = "library/clip.mp4";
-        let version = self.env.aws.state().bucket.put(key, video.clone(), &[]);
+        let version = self.env.aws.state().bucket.put(key, video.clone(), &[], self.env.now());
         let request = post_request(creator, key, &version);
         let response = self.request_until_answered(&request).await?;
         ensure!(response.status == 201, "the response to a request for a post is {response:?}");

@@ -3,6 +3,7 @@
 mod archived;
 pub(crate) mod drafts;
 mod events;
+mod lost_events;
 mod streaming;
 mod videos;
 
@@ -32,7 +33,7 @@ scenarios![concurrent:
     unusual_characters_in_alias_are_published,
     other_file_types_are_ignored,
     sidecar_is_tagged_so_that_old_versions_expire;
-    archived, drafts, events, streaming, videos
+    archived, drafts, events, lost_events, streaming, videos
 ];
 
 /// How long a tag may lag behind the post's state.

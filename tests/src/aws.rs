@@ -134,7 +134,7 @@ impl Aws {
     pub fn answer(&self, request: &Request<Bytes>, now: jiff::Timestamp) -> Answer {
         let mut state = self.state();
         let Some(target) = target_of(request) else {
-            let answer = bucket::answer(&mut state.bucket, request).unwrap_or_else(|error| {
+            let answer = bucket::answer(&mut state.bucket, request, now).unwrap_or_else(|error| {
                 state.record_unsupported(&error, "");
                 error.xml()
             });

@@ -136,7 +136,7 @@ pub(crate) fn required(variable: impl Fn(&str) -> Option<String>, name: &'static
 }
 
 /// Parses the value of a variable, or the default if the variable is not set.
-fn optional<T, E: Display>(
+pub(crate) fn optional<T, E: Display>(
     variable: impl Fn(&str) -> Option<String>,
     name: &'static str,
     default: &str,
@@ -160,6 +160,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::bucket_check::BucketCheckConfig;
     use crate::connect::ConnectConfig;
     use crate::create::Intake;
     use crate::webhooks::WebhookConfig;
@@ -210,11 +211,15 @@ mod tests {
             Some(REQUIRED.iter().find(|required| **required == name)?.to_string())
         };
         let also = |names: &[&str]| names_read.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
-        Config::read(record).unwrap();
         // Read by `runtime::telemetry` and `runtime::metrics`.
-        also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
-        assert_eq!(set_for("StatusFunction"), *names_read.borrow());
-        // `api` reads everything that `status` reads, so the names stay in the set.
+        let runtime = ["LOG_LEVEL", "METRICS_NAMESPACE"];
+        let bucket = |name: &str| record(name).or_else(|| (name == "INTAKE_BUCKET").then(|| "intake".to_owned()));
+        Config::read(record).unwrap();
+        BucketCheckConfig::read(bucket).unwrap();
+        also(&runtime);
+        assert_eq!(set_for("StatusFunction"), names_read.take());
+        Config::read(record).unwrap();
+        also(&runtime);
         ConnectConfig::read(|name| {
             record(name);
             let set =

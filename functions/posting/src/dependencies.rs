@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use storage::{Accounts, AppSecret, Clients, KmsCipher, Limits, Objects, Posts, WakeQueue};
+use storage::{Accounts, AppSecret, BucketChecks, Clients, KmsCipher, Limits, Objects, Posts, WakeQueue};
 use tiktok::TikTok;
 
 use crate::config::Config;
@@ -34,6 +34,8 @@ dependencies! {
     accounts: Accounts,
     /// The table that counts calls against TikTok's limits.
     limits: Limits,
+    /// The progress of the bucket check.
+    bucket_checks: BucketChecks,
     /// The S3 objects.
     objects: Objects,
     /// Seals tokens and upload URLs.
@@ -60,7 +62,8 @@ impl Dependencies {
         Ok(Self {
             posts: Posts::new(clients.dynamodb.clone(), &config.posts_table),
             accounts: Accounts::new(clients.dynamodb.clone(), &config.accounts_table),
-            limits: Limits::new(clients.dynamodb, &config.limits_table),
+            limits: Limits::new(clients.dynamodb.clone(), &config.limits_table),
+            bucket_checks: BucketChecks::new(clients.dynamodb, &config.limits_table),
             objects: Objects::new(clients.s3),
             cipher: KmsCipher::new(clients.kms, &config.tokens_key_id),
             app: Arc::new(AppSecret::new(clients.secrets, &config.app_secret_arn)),

@@ -12,6 +12,7 @@
 //! | [`UploadWorker`] | claims a post and sends its video to TikTok |
 //! | [`CreatePost`], [`CreateUpload`] | store a post for an API request; the latter also returns upload URLs |
 //! | [`Poller`] | polls TikTok about due posts, wakes a worker for them, or expires them |
+//! | [`BucketCheck`] | submits objects whose S3 events are late or lost |
 //! | [`Webhooks`] | applies TikTok's webhooks |
 //! | [`Commands`] | approves, cancels and retries posts, and changes their options |
 //! | [`Connections`] | connects and disconnects accounts |
@@ -47,6 +48,7 @@ mod create;
 mod submit;
 mod upload;
 
+mod bucket_check;
 mod commands;
 mod poller;
 mod webhooks;
@@ -57,6 +59,7 @@ mod creators;
 mod renewal;
 
 pub use account_settings::{AccountSettings, ConfigureError};
+pub use bucket_check::{BucketCheck, BucketCheckConfig, BucketCheckError, BucketCheckSummary};
 pub use commands::{CommandError, Commands};
 pub use config::{Config, ConfigError};
 pub use connect::{AuthorizationLink, ConnectConfig, ConnectError, Connected, Connections, Disconnected, Revocation};

@@ -60,6 +60,10 @@ metrics! {
     TokenRefreshFailures "Count",
     /// Accounts that must be connected again.
     AuthorizationsLost "Count",
+    /// Objects of one page of the bucket check that it submitted, because no event of them had arrived.
+    MissedDrops "Count",
+    /// How long the bucket check that is under way has taken so far.
+    BucketCheckAge "Seconds",
 }
 
 /// The metrics of one moment.
@@ -141,6 +145,14 @@ impl Measurement {
 
     pub(crate) fn refresh_failures(accounts: u32) -> Self {
         Self::of([(Metric::TokenRefreshFailures, f64::from(accounts))])
+    }
+
+    pub(crate) fn missed_drops(objects: u32) -> Self {
+        Self::of([(Metric::MissedDrops, f64::from(objects))])
+    }
+
+    pub(crate) fn bucket_check_age(age: Duration) -> Self {
+        Self::of([(Metric::BucketCheckAge, age.as_secs_f64())])
     }
 
     pub(crate) fn authorization_lost(account: &Alias) -> Self {

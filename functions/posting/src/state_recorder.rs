@@ -8,6 +8,8 @@ use storage::{Objects, Posts};
 use crate::invocation::Instruments;
 use crate::measure::Measurement;
 
+/// The tag with the id of the object's post.
+pub(crate) const POST_TAG: &str = "dropcast:post";
 /// How often the tags are written at most. They are written again if another worker has changed the post's state.
 const MAX_TAG_WRITES: u32 = 4;
 
@@ -30,7 +32,7 @@ impl StateRecorder {
         }
         let mut state = post.state_name();
         for _ in 0..MAX_TAG_WRITES {
-            let tags = [("dropcast:post", post.id.as_str()), ("dropcast:state", state.as_str())];
+            let tags = [(POST_TAG, post.id.as_str()), ("dropcast:state", state.as_str())];
             if let Err(error) = self.objects.tag(&post.source, &tags).await {
                 let error = error_chain(&error);
                 tracing::warn!(post.id = %post.id, error, "object not tagged with the state of its post");

@@ -27,6 +27,9 @@ pub enum Submitted {
     Nothing,
 }
 
+/// The log's message for a new post that an event led to.
+const EVENT_RECEIVED: &str = "event received: post stored";
+
 /// What an event led to, before a new post is stored.
 enum Received {
     /// The new post of a dropped video, not stored yet.
@@ -58,9 +61,21 @@ impl Submit {
     /// # Errors
     /// Nothing was stored; the caller must not acknowledge the event.
     pub async fn submit(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
+        self.submit_noting(arrival, EVENT_RECEIVED).await
+    }
+
+    /// Does the same for an object that was found in the bucket, because its event is late or lost.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    pub(crate) async fn submit_missed(&self, arrival: &Arrival) -> Result<Submitted, SubmitError> {
+        self.submit_noting(arrival, "object found without event: post stored").await
+    }
+
+    async fn submit_noting(&self, arrival: &Arrival, note: &str) -> Result<Submitted, SubmitError> {
         match Box::pin(self.receive(arrival)).await? {
             Received::Video(post) => {
-                Box::pin(self.store(&post)).await?;
+                Box::pin(self.store(&post, note)).await?;
                 Ok(Submitted::Post(post.id.clone()))
             }
             Received::Done(submitted) => Ok(submitted),
@@ -82,7 +97,7 @@ impl Submit {
             Received::Video(post) => {
                 let id = post.id.clone();
                 let claimed = post.clone().claim(&worker.name, post.created_at);
-                match Box::pin(self.store(claimed.as_ref().unwrap_or(&post))).await? {
+                match Box::pin(self.store(claimed.as_ref().unwrap_or(&post), EVENT_RECEIVED)).await? {
                     Created::New(post) if claimed.is_ok() => {
                         uploads.work_on_claimed(post, worker).await?;
                         return Ok(());
@@ -166,7 +181,7 @@ impl Submit {
             |(post, arrived): (Versioned<Post>, Post)| async move {
                 let bytes = arrived.bytes;
                 self.posts.save(post, arrived, self.instruments.now()).await?;
-                tracing::info!(post.id = %id, video.bytes = bytes, "event received: the post has its video");
+                tracing::info!(post.id = %id, video.bytes = bytes, "object received: the post has its video");
                 Ok(Some(id))
             },
         );
@@ -174,10 +189,11 @@ impl Submit {
         Ok(pinned.map_or(Submitted::Nothing, |id| Submitted::Post(id.clone())))
     }
 
-    async fn store(&self, post: &Post) -> Result<Created, StoreError> {
+    /// Creates a post. `note` is the log's message for a new one.
+    async fn store(&self, post: &Post, note: &str) -> Result<Created, StoreError> {
         let created = self.posts.create(post).await?;
         match &created {
-            Created::New(_) => record_received(post, &self.instruments, "event received: post stored"),
+            Created::New(_) => record_received(post, &self.instruments, note),
             Created::Already(existing) => {
                 tracing::info!(post.id = %post.id, post.state = %existing.state_name(), "event received again: post known");
             }
@@ -212,17 +228,24 @@ impl Submit {
     /// Releases the posts of all videos that a sidecar belongs to and that were held for it.
     async fn release_for_sidecar(&self, arrival: &Arrival) -> Result<Vec<PostId>, SubmitError> {
         let mut released = Vec::new();
-        let mut keys = self.objects.list(&arrival.bucket, videos_prefix_of(&arrival.key)).await?;
-        keys.retain(|key| is_sidecar_of(&arrival.key, key));
-        for key in keys {
-            if let Some(current) = self.objects.current(&arrival.bucket, &key).await? {
-                released.extend(self.release(&current.source.post_id()).await?);
-            }
+        for post in self.posts_of_sidecar(&arrival.bucket, &arrival.key).await? {
+            released.extend(self.release(&post).await?);
         }
         if released.is_empty() {
             tracing::info!(object.key = arrival.key, "sidecar received: no post waits for it");
         }
         Ok(released)
+    }
+
+    /// The ids of the posts that the current versions of a sidecar's videos have, if they have posts.
+    pub(crate) async fn posts_of_sidecar(&self, bucket: &str, sidecar: &str) -> Result<Vec<PostId>, ObjectError> {
+        let mut keys = self.objects.list(bucket, videos_prefix_of(sidecar)).await?;
+        keys.retain(|key| is_sidecar_of(sidecar, key));
+        let mut posts = Vec::new();
+        for key in keys {
+            posts.extend(self.objects.current(bucket, &key).await?.map(|current| current.source.post_id()));
+        }
+        Ok(posts)
     }
 
     /// Releases a post that is held for its sidecar; `None` if there is no such post, or it is not held.

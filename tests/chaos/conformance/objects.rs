@@ -3,11 +3,12 @@
 use anyhow::{Context, Result};
 use aws_sdk_s3::primitives::ByteStream;
 use data_encoding::HEXLOWER;
+use domain::bucket_check::Marker;
 use domain::source::{ObjectVersion, Source};
 use harness::aws::BUCKET;
 use harness::{Cloud, TestVideo};
 use sha2::{Digest, Sha256};
-use storage::{Objects, UploadedPart};
+use storage::{ListedVersion, Objects, UploadedPart};
 
 use super::{Results, outcome};
 use crate::test_env::TestEnv;
@@ -58,7 +59,7 @@ pub(super) async fn put(ministack: &Cloud, in_memory: &TestEnv) -> Result<[Versi
     }
     let ministack = Versions { bucket, first, second, deleted, upload };
     let mut state = in_memory.aws.state();
-    let mut put = |key, video: &TestVideo| state.bucket.put(key, video.clone(), &[("title", "Bread")]);
+    let mut put = |key, video: &TestVideo| state.bucket.put(key, video.clone(), &[("title", "Bread")], in_memory.now());
     let (first, second, deleted) = (put(KEY, &videos[0]), put(KEY, &videos[1]), put(DELETED, &videos[0]));
     state.bucket.delete_version(DELETED, &deleted);
     let bucket = BUCKET.to_owned();
@@ -105,6 +106,7 @@ impl Versions {
         }
         results.push(("a missing sidecar", outcome(&objects.sidecar(&self.bucket, "drop/anna/never.json").await)));
         results.push(("keys", outcome(&objects.list(&self.bucket, "drop/anna/a").await)));
+        results.push(("versions", self.versions(&objects).await?));
         results.push(("no keys", outcome(&objects.list(&self.bucket, "drop/bob/").await)));
         self.complete_upload(&objects, &mut results).await?;
         for tags in [&[("state", "queued")][..], &[("state", "published"), ("post", "1")]] {
@@ -142,6 +144,22 @@ impl Versions {
             results.push((name, parts(&aborted).await));
         }
         Ok(())
+    }
+
+    /// Lists all versions under `drop/`, among them none of a deleted version, and then those after the newest version
+    /// of [`KEY`].
+    async fn versions(&self, objects: &Objects) -> Result<String> {
+        let marker = Marker { key: KEY.to_owned(), version_id: Some(self.second.clone()) };
+        let mut lists = Vec::new();
+        for after in [None, Some(marker), Some(Marker { key: KEY.to_owned(), version_id: None })] {
+            let page = objects.versions(&self.bucket, "drop/", after).await?;
+            let describe = |it: &ListedVersion| {
+                let is_recent = runtime::clock::now().duration_since(it.created_at).as_mins() < 10;
+                (it.source.key.clone(), self.name(&it.source.version), it.bytes, it.recency, is_recent)
+            };
+            lists.push((page.versions.iter().map(describe).collect::<Vec<_>>(), page.next));
+        }
+        Ok(format!("{lists:?}"))
     }
 
     /// A version's name, which is the same on both sides.

@@ -56,6 +56,7 @@ impl Call {
         let query = request.uri().query().unwrap_or_default();
         let is_tagging = query.split('&').any(|part| part.starts_with("tagging"));
         let is_multipart = query.contains("uploadId=");
+        let is_of_versions = query.split('&').any(|part| part.split('=').next() == Some("versions"));
         let has_key = request.uri().path().trim_matches('/').contains('/');
         let operation = match (request.method(), is_tagging, has_key) {
             (&Method::GET, ..) if is_multipart => "ListParts",
@@ -66,6 +67,7 @@ impl Call {
             (&Method::GET, true, _) => "GetObjectTagging",
             (&Method::PUT, true, _) => "PutObjectTagging",
             (&Method::GET, false, true) => "GetObject",
+            (&Method::GET, false, false) if is_of_versions => "ListObjectVersions",
             (&Method::GET, false, false) => "ListObjectsV2",
             _ => "unknown",
         };

@@ -86,6 +86,6 @@ pub(super) fn repeat_upload(lambda: &Lambda<'_>, post: &TestPost) -> Result<()> 
     if post.request.is_none() {
         return Ok(());
     }
-    let version = lambda.env.aws.state().bucket.put(&post.key, post.video.clone(), &[]);
+    let version = lambda.env.aws.state().bucket.put(&post.key, post.video.clone(), &[], lambda.env.now());
     lambda.env.send_event(&TestPost { version, ..post.clone() })
 }

@@ -152,7 +152,7 @@ impl Step {
                 posts.push(post);
             }
             Self::RepeatUpload => ops::repeat_upload(lambda, newest)?,
-            Self::Delete => env.aws.state().bucket.delete(&newest.key),
+            Self::Delete => env.aws.state().bucket.delete(&newest.key, env.now()),
             Self::DeleteVersion => {
                 env.aws.state().bucket.delete_version(&newest.key, &newest.version);
                 newest.model.record_object_deleted();

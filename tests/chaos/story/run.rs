@@ -55,6 +55,9 @@ impl Run {
         if self.story == Story::Webhook {
             env.proxy.send_webhooks_before_status();
         }
+        if self.story == Story::EventLost {
+            env.check_bucket();
+        }
         let mut lambda = Lambda::new(env, self.story.chunk_bytes());
         lambda.outage = self.outage;
         lambda.creator = Some(creator.clone());

@@ -64,7 +64,7 @@ impl TestEnv {
                     return Ok(Completion::Finished { at });
                 }
             }
-            let Some(next) = self.next_event_at() else {
+            let Some(next) = self.next_event_at(posts) else {
                 return Ok(Completion::Stuck);
             };
             let wait = Duration::try_from(next.duration_since(self.now())).unwrap_or_default();
@@ -97,13 +97,16 @@ impl TestEnv {
         account.is_some_and(|item| item["connection"]["S"] == "needs_reconnect")
     }
 
-    /// When an unfinished post is due, a message becomes visible or TikTok sends a webhook, whichever is first.
-    fn next_event_at(&self) -> Option<Timestamp> {
+    /// When an unfinished post is due, a message becomes visible, TikTok sends a webhook, or, if there are fewer posts
+    /// than this number, the bucket is checked, whichever is first.
+    fn next_event_at(&self, posts: usize) -> Option<Timestamp> {
+        let next_check = self.next_bucket_check_at();
         let state = self.aws.state();
         let unfinished = state.tables.items(POSTS).filter(|item| !is_finished(item));
         let due = unfinished.filter_map(|item| item.get("due_at")?["N"].as_str()?.parse().ok());
         let due = due.filter_map(|due| Timestamp::from_millisecond(due).ok());
-        due.chain(state.queue.next_visible()).chain(self.next_webhook_at()).min()
+        let next_check = next_check.filter(|_| state.tables.items(POSTS).count() < posts);
+        due.chain(next_check).chain(state.queue.next_visible()).chain(self.next_webhook_at()).min()
     }
 }
 

@@ -9,10 +9,14 @@ use axum::body::Body;
 use axum::http::{Method, Request, header};
 use bytes::Bytes;
 use futures::stream;
+use jiff::Timestamp;
 
 use super::multipart::{self, Created, Uploads};
 use super::{Answer, AwsError, reply};
 use crate::TestVideo;
+
+/// How many versions and delete markers a page of a list has at most, as in S3.
+const PAGE: usize = 1000;
 
 /// The bucket's name.
 pub const BUCKET: &str = "intake";
@@ -27,10 +31,13 @@ pub struct Bucket {
     /// Objects of completed multipart uploads, whose events are not yet sent. Tests that call [`Bucket::put`] send the
     /// event themselves.
     pub(crate) created: Vec<Created>,
+    /// How many versions a page of a list has, if it has fewer than S3's 1,000.
+    pub versions_per_page: Option<usize>,
 }
 
 struct Version {
     id: String,
+    created_at: Timestamp,
     /// None for a delete marker.
     content: Option<TestVideo>,
     metadata: Vec<(String, String)>,
@@ -40,8 +47,15 @@ struct Version {
 impl Bucket {
     /// Puts an object without an event, and returns its version id. See
     /// [`Queue::put_object_created`](super::Queue::put_object_created) for the event.
-    pub fn put(&mut self, key: &str, content: TestVideo, metadata: &[(&str, &str)]) -> String {
-        self.add(key, Some(content), metadata)
+    pub fn put(&mut self, key: &str, content: TestVideo, metadata: &[(&str, &str)], now: Timestamp) -> String {
+        self.add(key, Some(content), metadata, now)
+    }
+
+    /// Replaces the tags of a version.
+    pub fn set_tags(&mut self, key: &str, version: &str, tags: &[(&str, &str)]) {
+        if let Ok(version) = self.find(key, Some(version)) {
+            version.tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        }
     }
 
     /// The version id of an object's newest version; none if the object does not exist or is deleted.
@@ -50,8 +64,8 @@ impl Bucket {
     }
 
     /// Deletes an object: adds a delete marker that hides its versions.
-    pub fn delete(&mut self, key: &str) {
-        self.add(key, None, &[]);
+    pub fn delete(&mut self, key: &str, now: Timestamp) {
+        self.add(key, None, &[], now);
     }
 
     /// Deletes one version permanently.
@@ -62,11 +76,17 @@ impl Bucket {
     }
 
     /// Adds a version, or a delete marker if there is no content.
-    fn add(&mut self, key: &str, content: Option<TestVideo>, metadata: &[(&str, &str)]) -> String {
+    fn add(
+        &mut self,
+        key: &str,
+        content: Option<TestVideo>,
+        metadata: &[(&str, &str)],
+        created_at: Timestamp,
+    ) -> String {
         self.created_versions += 1;
         let id = format!("version-{}", self.created_versions);
         let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let version = Version { id: id.clone(), content, metadata, tags: Vec::new() };
+        let version = Version { id: id.clone(), created_at, content, metadata, tags: Vec::new() };
         self.objects.entry(key.to_owned()).or_default().push(version);
         id
     }
@@ -95,7 +115,9 @@ impl Bucket {
 }
 
 /// Answers a call to S3.
-pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>) -> Result<Answer, AwsError> {
+///
+/// `now` is the time of an object that a completed multipart upload makes. S3 uses the time at which the upload began.
+pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>, now: Timestamp) -> Result<Answer, AwsError> {
     let path = percent_decoded(request.uri().path());
     let query: BTreeMap<String, String> = query_parameters(request.uri().query().unwrap_or_default());
     let key = path.strip_prefix(&format!("/{BUCKET}")).ok_or_else(|| AwsError {
@@ -103,10 +125,13 @@ pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>) -> Result<An
         ..AwsError::new("NoSuchBucket", format!("there is no bucket at {path}"))
     })?;
     let key = key.strip_prefix('/').unwrap_or(key);
+    if key.is_empty() && query.contains_key("versions") {
+        return Ok(list_versions(bucket, &query));
+    }
     if key.is_empty() {
         return Ok(list_objects(bucket, query.get("prefix").map_or("", String::as_str)));
     }
-    if let Some(answer) = multipart::answer(bucket, key, &query, request) {
+    if let Some(answer) = multipart::answer(bucket, key, &query, request, now) {
         return answer;
     }
     let version = bucket.find(key, query.get("versionId").map(String::as_str));
@@ -200,6 +225,49 @@ fn list_objects(bucket: &Bucket, prefix: &str) -> Answer {
     let contents: Vec<_> = bucket.keys(prefix).map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
     let contents = contents.concat();
     let result = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>");
+    reply(200, "application/xml", result)
+}
+
+/// Answers `ListObjectVersions`: the versions and delete markers in the order of the keys, the newest of a key first.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html>
+fn list_versions(bucket: &Bucket, query: &BTreeMap<String, String>) -> Answer {
+    let parameter = |name: &str| query.get(name).map_or("", String::as_str);
+    let (prefix, key_marker, version_marker) =
+        (parameter("prefix"), parameter("key-marker"), parameter("version-id-marker"));
+    let keys = bucket.objects.iter().filter(|(key, _)| key.starts_with(prefix));
+    let all =
+        keys.flat_map(|(key, versions)| versions.iter().enumerate().rev().map(move |(at, it)| (key, versions, at, it)));
+    let mut found_marker = version_marker.is_empty();
+    let mut rest = all.filter(|(key, _, _, version)| {
+        let is_after =
+            key.as_str() > key_marker || (key.as_str() == key_marker && found_marker && !version_marker.is_empty());
+        found_marker |= key.as_str() == key_marker && version.id == version_marker;
+        is_after
+    });
+    let page: Vec<_> = rest.by_ref().take(bucket.versions_per_page.unwrap_or(PAGE)).collect();
+    let is_truncated = rest.next().is_some();
+    let entry = |(key, versions, at, version): &(&String, &Vec<Version>, usize, &Version)| {
+        let (id, created_at, is_latest) = (&version.id, version.created_at, at + 1 == versions.len());
+        let head = format!(
+            "<Key>{key}</Key><VersionId>{id}</VersionId><IsLatest>{is_latest}</IsLatest>\
+             <LastModified>{created_at:.3}</LastModified>"
+        );
+        match &version.content {
+            Some(content) => {
+                let (tag, bytes) = (etag(version), content.bytes);
+                format!("<Version>{head}<ETag>{tag}</ETag><Size>{bytes}</Size></Version>")
+            }
+            None => format!("<DeleteMarker>{head}</DeleteMarker>"),
+        }
+    };
+    let last = page.last().filter(|_| is_truncated).map(|(key, _, _, version)| {
+        let id = &version.id;
+        format!("<NextKeyMarker>{key}</NextKeyMarker><NextVersionIdMarker>{id}</NextVersionIdMarker>")
+    });
+    let entries: String = page.iter().map(entry).collect();
+    let next = last.unwrap_or_default();
+    let result =
+        format!("<ListVersionsResult><IsTruncated>{is_truncated}</IsTruncated>{next}{entries}</ListVersionsResult>");
     reply(200, "application/xml", result)
 }
 

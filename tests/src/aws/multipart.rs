@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{Method, Request};
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::bucket::{BUCKET, Bucket, element};
 use super::{Answer, AwsError, reply};
@@ -62,7 +63,7 @@ impl Bucket {
 
     /// Joins all parts to one object and returns its version id. `listed` is the request's XML list of parts, which
     /// must equal the stored parts. The parts must be a whole test video.
-    fn complete(&mut self, key: &str, id: &str, listed: &str) -> Result<String, AwsError> {
+    fn complete(&mut self, key: &str, id: &str, listed: &str, now: Timestamp) -> Result<String, AwsError> {
         let upload = self.uploads.find(key, id)?;
         let listed: Vec<_> =
             listed.split("<Part>").skip(1).map(|part| (part_number(part), element(part, "ETag"))).collect();
@@ -77,7 +78,7 @@ impl Bucket {
         let video = video.ok_or_else(|| AwsError::new("InvalidPart", "the parts are not a whole test video"))?;
         self.uploads.open.remove(id);
         let bytes = video.bytes;
-        let version = self.put(key, video, &[]);
+        let version = self.put(key, video, &[], now);
         self.created.push(Created { key: key.to_owned(), version: version.clone(), bytes });
         Ok(version)
     }
@@ -89,6 +90,7 @@ pub(crate) fn answer(
     key: &str,
     query: &BTreeMap<String, String>,
     request: &Request<Bytes>,
+    now: Timestamp,
 ) -> Option<Result<Answer, AwsError>> {
     let result = |name: &str, content: &str| reply(200, "application/xml", format!("<{name}>{content}</{name}>"));
     let id = query.get("uploadId");
@@ -102,7 +104,7 @@ pub(crate) fn answer(
             bucket.uploads.find(key, id).map(|upload| result("ListPartsResult", &part_list(upload)))
         }
         (&Method::POST, Some(id)) => {
-            let version = bucket.complete(key, id, &String::from_utf8_lossy(request.body()));
+            let version = bucket.complete(key, id, &String::from_utf8_lossy(request.body()), now);
             version.map(|version| {
                 let content = format!("<Bucket>{BUCKET}</Bucket><Key>{key}</Key><ETag>\"{version}\"</ETag>");
                 result("CompleteMultipartUploadResult", &content)

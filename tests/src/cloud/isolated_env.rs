@@ -17,7 +17,10 @@ use domain::post::{Post, StateName};
 use domain::source::Arrival;
 use domain::wake_message;
 use jiff::Timestamp;
-use posting::{CreateUpload, Dependencies, Intake, Poller, Submit, Submitted, UploadWorker, WorkOutcome, Worker};
+use posting::{
+    BucketCheck, BucketCheckConfig, CreateUpload, Dependencies, Intake, Poller, Submit, Submitted, UploadWorker,
+    WorkOutcome, Worker,
+};
 use simulator::{Settings, Simulator};
 use uuid::Uuid;
 
@@ -107,6 +110,13 @@ impl IsolatedEnv {
         let created =
             CreateUpload::from(&self.dependencies).create(&intake, None, &[7; 32], None, request.as_bytes()).await?;
         Ok(created.post.id.clone())
+    }
+
+    /// Runs the bucket check as `status` does, if it is due. Returns the number of objects that had no event.
+    pub async fn check_bucket(&self) -> Result<u32> {
+        let bucket = self.cloud.outputs().intake_bucket.clone();
+        let config = BucketCheckConfig::read(|name| (name == "INTAKE_BUCKET").then(|| bucket.clone()))?;
+        Ok(BucketCheck::from(&self.dependencies).run(&config, &self.worker(), None).await?.missed)
     }
 
     /// Runs a worker on a post.

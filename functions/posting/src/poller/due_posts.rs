@@ -8,15 +8,18 @@ use std::time::Duration;
 use domain::failure::error_chain;
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
+use domain::source::Arrival;
 use jiff::Timestamp;
-use storage::{Accounts, Posts, StoreError, Versioned, WakeQueue};
+use storage::{Accounts, Objects, Posts, StoreError, Versioned, WakeQueue};
 use tracing::Instrument;
 
 use crate::account_queue::AccountQueue;
+use crate::best_effort::wake_worker;
 use crate::compare_and_swap::unless_conflict;
 use crate::invocation::{Instruments, Worker};
 use crate::limited_calls::LimitedCalls;
 use crate::state_recorder::{StateRecorder, span_of};
+use crate::submit::{Submit, SubmitError, Submitted};
 
 /// When a post is due again after a worker was woken for it, unless its state changes before.
 const WAKE_INTERVAL: Duration = Duration::from_mins(5);
@@ -56,7 +59,7 @@ pub(super) fn is_overdue(due: Timestamp, now: Timestamp) -> bool {
 from_dependencies! {
     pub(crate) struct DuePosts {
         posts: Posts, accounts: Accounts, calls: LimitedCalls, queue: AccountQueue, recorder: StateRecorder,
-        wake_queue: WakeQueue, instruments: Instruments,
+        objects: Objects, submit: Submit, wake_queue: WakeQueue, instruments: Instruments,
     }
 }
 
@@ -124,13 +127,42 @@ impl DuePosts {
     }
 
     /// Fails a post whose video was never uploaded. A post held for another reason has no due time.
+    ///
+    /// The video may have been uploaded although its event has not arrived. So the bucket is asked first, and the post
+    /// continues if it has the video. If the bucket cannot be read, the post stays due.
     async fn expire(&self, post: Versioned<Post>) -> Result<PollOutcome, StoreError> {
+        match Box::pin(self.find_upload(&post)).await {
+            Ok(None) => {}
+            Ok(Some(id)) => {
+                wake_worker(&self.wake_queue, &id).await;
+                return Ok(PollOutcome::Woken);
+            }
+            Err(error) => {
+                let error = error_chain(&error);
+                tracing::error!(post.id = %post.id, error, "bucket not asked for the upload: the post stays due");
+                return Ok(PollOutcome::Failed);
+            }
+        }
         let now = self.instruments.now();
         let Ok(failed) = post.value.clone().expire_upload(now) else { return Ok(PollOutcome::Skipped) };
         let saved = unless_conflict(self.posts.save(post, failed, now).await)?;
         let Some(post) = saved else { return Ok(PollOutcome::Skipped) };
         self.recorder.record_state(&post).await;
         Ok(PollOutcome::Expired)
+    }
+
+    /// Pins a post to the object that was uploaded for it without an event; `None` if there is no object.
+    async fn find_upload(&self, post: &Post) -> Result<Option<PostId>, SubmitError> {
+        let (bucket, key) = (&post.source.bucket, &post.source.key);
+        let Some(object) = self.objects.current(bucket, key).await? else { return Ok(None) };
+        let (version_id, etag) = object.source.version.into_parts();
+        let (bucket, key, bytes) = (bucket.clone(), key.clone(), Some(object.bytes));
+        let arrival = Arrival { bucket, key, version_id, etag, bytes, at: None, trace: None };
+        tracing::warn!(post.id = %post.id, object.key = arrival.key, "no event of the object has arrived");
+        Ok(match self.submit.submit_missed(&arrival).await? {
+            Submitted::Post(id) => Some(id),
+            Submitted::Options(_) | Submitted::Nothing => None,
+        })
     }
 
     /// Wakes a worker, and only then stores the new due time: after a crash between the two, the post is still due.
