@@ -47,7 +47,7 @@ FACTS: dict[str, float] = {
     "s3_gets_per_post": 5,
     "s3_puts_per_post": 4,
     "dynamodb_gets_per_post": 7,
-    "dynamodb_puts_per_post": 7,
+    "dynamodb_puts_per_post": 8,
     "dynamodb_gets_per_poll": 3,
     "dynamodb_puts_per_poll": 2,
     "dynamodb_gets_per_webhook": 2,

@@ -28,6 +28,7 @@ import demo_video
 import lifecycle
 import processes
 import state
+import uploaders
 from bench import bench
 from build import binary, copy_binary
 from checks import audit, check
@@ -70,8 +71,9 @@ def down() -> int:
 def run(command: list[str]) -> int:
     """Runs a command against the cloud that is up, or a new one, and returns its exit code."""
     chromium = browser.ensure()
-    with lifecycle.cloud_for_one_run() as cloud:
-        return _run_with_cloud(cloud, command, chromium.environment() if chromium else {})
+    with uploaders.installation() as await_uploaders, lifecycle.cloud_for_one_run() as cloud:
+        extra = {**(chromium.environment() if chromium else {}), **await_uploaders()}
+        return _run_with_cloud(cloud, command, extra)
 
 
 def demo() -> int:
@@ -118,7 +120,7 @@ The cloud is up: {cloud.caller.endpoint}
   . {env}    # points the AWS CLI and other programs in this shell at this cloud
 
 Drop a video:
-  aws s3 cp {video} s3://{outputs["IntakeBucket"]}/drop/hello.mp4 --metadata title="Hello"
+  aws s3 cp {video} s3://{outputs["IntakeBucket"]}/drop/hello.mp4 --metadata dropcast-title="Hello"
 
 See its state:
   {posts} {outputs["PostsTable"]}

@@ -20,6 +20,7 @@ from hypercorn.config import Config
 from ministack.app import app
 
 import ministack_patches
+import ministack_s3
 from ministack_permissions import log_decisions
 
 
@@ -31,6 +32,7 @@ def kill_process_group(*_: object) -> None:
 async def run(tls: Path, port: int) -> None:
     """Serves until the process ends."""
     ministack_patches.apply_all()
+    ministack_s3.apply_all()
     log_decisions(Path(os.environ["DROPCAST_PERMISSIONS"]))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

@@ -54,6 +54,8 @@ SCENARIOS = {
     "publish": (
         BASIC_SCENARIO,
         "options::required_sidecar_holds_the_video_until_it_comes",
+        "drops::events::drop_for_unknown_account_fails",
+        "observability::notices::ignored_drop_is_tagged_and_reported",
         "tokens::token_expired_at_init_is_refreshed_once",
         "limits::eight_concurrent_drops_are_published_without_refusal",
     ),

@@ -66,20 +66,18 @@ def ensure() -> None:
     if sys.version_info < MIN_PYTHON:
         required = ".".join(map(str, MIN_PYTHON))
         raise Failure(f"Python {required} or newer is needed; this is {sys.version.split()[0]}")
-    _install([_virtual_environment("ministack"), _virtual_environment("sam"), _virtual_environment("build")])
+    _install([virtual_environment("ministack"), virtual_environment("sam"), virtual_environment("build")])
 
 
 def ensure_checkers() -> None:
     """Installs the tools of the local cloud and those of `make check`."""
     ensure()
-    _install(
-        [_virtual_environment("check"), _virtual_environment("checkov"), _virtual_environment("contract")]
-    )
+    _install([virtual_environment("check"), virtual_environment("checkov"), virtual_environment("contract")])
 
 
 def ensure_zig() -> None:
     """Installs the tools of `make build`. zig has 200 MB, which no other command needs."""
-    _install([_virtual_environment("build"), _virtual_environment("sam"), _virtual_environment("zig")])
+    _install([virtual_environment("build"), virtual_environment("sam"), virtual_environment("zig")])
 
 
 def ensure_sbom() -> None:
@@ -92,7 +90,7 @@ def ensure_sbom() -> None:
     _install([Tool("cargo-cyclonedx", f"{CARGO_CYCLONEDX_VERSION}\n", script)])
 
 
-def _virtual_environment(name: str) -> Tool:
+def virtual_environment(name: str) -> Tool:
     """Returns the virtual environment with every package of requirements/<name>.txt."""
     requirements = HERE / "requirements" / f"{name}.txt"
     folder = shlex.quote(str(TOOLS / name))

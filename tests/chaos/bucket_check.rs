@@ -22,7 +22,7 @@ use crate::test_post::TestPost;
 /// by the size.
 const FIRST_BYTES: u64 = 50_000;
 /// So few that a check of the objects below needs more pages than one run lists (`MAX_PAGES` in
-/// posting/src/bucket_check.rs).
+/// `posting/src/bucket_check.rs`).
 const VERSIONS_PER_PAGE: usize = 1;
 /// Enough runs of `status` for the whole check.
 const RUNS: usize = 3;
@@ -66,7 +66,7 @@ pub(crate) fn submits_missed_versions(paths: &Paths) -> Result<()> {
         let mut bucket = Bucket { env: &env, creator: &creator, next_bytes: FIRST_BYTES };
 
         let too_old = bucket.put("too old.mp4")?;
-        env.advance((MAX_AGE - EVENT_LATE).as_secs())?;
+        env.advance(MAX_AGE.saturating_sub(EVENT_LATE).as_secs())?;
         let start = env.now();
         let known = bucket.put("known.mp4")?;
         env.send_event(&known)?;

@@ -93,7 +93,10 @@ impl Checker<'_> {
         let ledger = env.tiktok.ledger();
         let mut result = CheckResult::default();
         for post in self.posts {
-            check_post(env, &ledger, post, &mut result);
+            let others =
+                self.posts.iter().filter(|other| other.video.sha256 == post.video.sha256 && other.id != post.id);
+            let others: Vec<_> = others.filter_map(|other| env.state_of(&other.id)).collect();
+            check_post(env, &ledger, (post, &others), &mut result);
         }
         result.violations.forbidden += self.forbidden.len();
         result.notes.extend_from_slice(self.forbidden);
@@ -135,7 +138,8 @@ impl Checker<'_> {
     }
 }
 
-fn check_post(env: &TestEnv, ledger: &Ledger, post: &TestPost, result: &mut CheckResult) {
+/// Checks a post. `others` are the states of the other posts of the same video.
+fn check_post(env: &TestEnv, ledger: &Ledger, (post, others): (&TestPost, &[String]), result: &mut CheckResult) {
     let times = times_published(ledger, &post.video.sha256);
     let TestPost { key, model, .. } = post;
     if times > 1 {
@@ -156,7 +160,11 @@ fn check_post(env: &TestEnv, ledger: &Ledger, post: &TestPost, result: &mut Chec
         return;
     }
     let state = env.state_of(&post.id);
+    let is_posted_by_another = others.iter().any(|state| state == "published" || state == "delivered");
     let end = match (times, state.as_deref()) {
+        (1, Some("held for same_video")) if is_posted_by_another => Some(End::HeldAsRepeat),
+        (1, Some("cancelled")) if is_posted_by_another => Some(End::Cancelled),
+        (1, Some("failed")) if is_posted_by_another => Some(End::Failed),
         (1.., Some("published" | "delivered")) => Some(End::Posted),
         (0, Some("cancelled")) => Some(End::Cancelled),
         (0, Some("failed")) => Some(End::Failed),

@@ -95,6 +95,8 @@ fn trials() -> Vec<Trial> {
         kill("kill_at_every_fifth_call_publishes_requested_post_once", Story::Requested, 5),
         kill("kill_at_every_fifth_call_publishes_upload_once", Story::Uploaded, 5),
         kill("kill_at_every_fifth_call_keeps_post_cancelled", Story::Cancelled, 5),
+        kill("kill_at_every_third_call_publishes_repeated_video_once", Story::Repeated, 3),
+        enumerated("cancel_during_every_fourth_call_publishes_repeat", interruptions::cancelled(Story::Repeated), 4),
         kill("kill_at_every_fifth_call_publishes_retried_post_once", Story::Retried, 5),
         // A true response to a cancel is 200 if the video is never published, and 409 if the cancel came too late.
         enumerated(

@@ -9,6 +9,7 @@
 //! - A post that is held for review is not published before its approval.
 //! - A post whose change of options was answered with 200 is published with the new title. The change is not rejected
 //!   while the post is scheduled.
+//! - Of several posts of one video, one is published, and the others are held.
 //! - Every other post is published.
 //!
 //! [`check_negative_controls`] verifies that the model rejects violations of these rules.
@@ -34,6 +35,8 @@ pub(crate) enum End {
     Posted,
     Cancelled,
     Failed,
+    /// The post is held, because another post of the same video was published.
+    HeldAsRepeat,
     /// There is no post.
     Absent,
 }
@@ -93,6 +96,7 @@ impl Model {
             }
             End::Cancelled => self.cancelled > Certainty::No,
             End::Failed => self.cancelled < Certainty::Yes && (self.publish_failed || self.object_deleted),
+            End::HeldAsRepeat => self.cancelled < Certainty::Yes,
             End::Absent => self.object_deleted,
         }
     }

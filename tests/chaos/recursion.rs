@@ -51,5 +51,5 @@ async fn longest_lineage(paths: &Paths) -> Result<u32> {
 /// Whether the template switches the detection of recursive loops off for `publish`.
 fn allows_recursion() -> Result<bool> {
     let template: Value = yaml_serde::from_str(include_str!("../../template.yaml"))?;
-    Ok(template["Resources"]["PublishFunction"]["Properties"]["RecursiveLoop"] == Value::from("Allow"))
+    Ok(template["Resources"]["PublishFunction"]["Properties"]["RecursiveLoop"].as_str() == Some("Allow"))
 }

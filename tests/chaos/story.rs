@@ -62,13 +62,16 @@ pub(crate) enum Story {
     /// The post is scheduled, and the creator's authorization ends before its time. When the account is marked
     /// `needs_reconnect`, the creator connects it again.
     AuthorizationLost(AuthorizationEnd),
+    /// The same bytes are put again: under the same key, as an SDK repeats a PUT, and under another key. The story's
+    /// post is that of the first version.
+    Repeated,
     /// A request creates the post, and a command arrives before `publish` has worked on it.
     CommandBeforeWork(Command),
 }
 
 impl Story {
     /// The stories of the campaigns that apply to every story.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::OneChunk,
         Self::EventLost,
         Self::ThreeChunks,
@@ -82,6 +85,7 @@ impl Story {
         Self::Retried,
         Self::Multipart,
         Self::OptionsUpdated,
+        Self::Repeated,
         Self::AuthorizationLost(AuthorizationEnd::AppRemoved),
         Self::AuthorizationLost(AuthorizationEnd::Disconnected),
         Self::AuthorizationLost(AuthorizationEnd::TokensRejected),
@@ -103,6 +107,7 @@ impl Story {
             Self::Retried => "retried",
             Self::Multipart => "multipart",
             Self::OptionsUpdated => "options updated",
+            Self::Repeated => "repeated",
             Self::AuthorizationLost(end) => end.name(),
             Self::CommandBeforeWork(command) => command.name(),
         }
@@ -129,9 +134,9 @@ impl Story {
 
     fn metadata(self, env: &TestEnv) -> Vec<(&'static str, String)> {
         match self {
-            Self::Draft => vec![("mode", "draft".to_owned())],
+            Self::Draft => vec![("dropcast-mode", "draft".to_owned())],
             Self::Scheduled | Self::Cancelled | Self::OptionsUpdated | Self::AuthorizationLost(_) => {
-                vec![("publish-at", (env.now() + SCHEDULED_AHEAD).to_string())]
+                vec![("dropcast-publish-at", (env.now() + SCHEDULED_AHEAD).to_string())]
             }
             _ => Vec::new(),
         }
@@ -191,6 +196,14 @@ impl Story {
             _ => {}
         }
         Ok(post)
+    }
+}
+
+impl Story {
+    /// Puts the video of the story's post again, and returns the posts of the new versions.
+    pub(crate) fn repeat(self, env: &TestEnv, creator: &Creator, post: &TestPost) -> Result<Vec<TestPost>> {
+        let files: &[&str] = if self == Self::Repeated { &["clip.mp4", "copy.mp4"] } else { &[] };
+        files.iter().map(|file| env.drop_video(&creator.key(file), &post.video, &[])).collect()
     }
 }
 

@@ -91,7 +91,7 @@ async fn consenting_user_is_connected_and_can_post(cloud: Arc<Cloud>) -> Result<
     assert_eq!((account.open_id.as_str(), &account.connection), (user.open_id.as_str(), &Connection::Connected));
     assert_eq!(account.username.as_ref(), Some(&user.username));
     let creator = Creator { cloud: Arc::clone(&cloud), alias: Alias::new(&alias)?, user };
-    let private = [("mode", "direct"), ("privacy-level", "SELF_ONLY")];
+    let private = [("dropcast-mode", "direct"), ("dropcast-privacy-level", "SELF_ONLY")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &private).await?;
     creator.await_published_once(&dropped).await.map(drop)
 }

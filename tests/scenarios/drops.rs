@@ -4,6 +4,7 @@ mod archived;
 pub(crate) mod drafts;
 mod events;
 mod lost_events;
+mod same_video;
 mod streaming;
 mod videos;
 
@@ -30,10 +31,11 @@ scenarios![concurrent:
     file_directly_under_drop_uses_default_account,
     overwritten_file_makes_second_post_with_own_bytes,
     unusual_characters_in_key_are_published,
-    unusual_characters_in_alias_are_published,
+    folder_in_other_case_fails_and_names_the_account,
+    longest_key_is_published_without_sidecar,
     other_file_types_are_ignored,
     sidecar_is_tagged_so_that_old_versions_expire;
-    archived, drafts, events, lost_events, streaming, videos
+    archived, drafts, events, lost_events, same_video, streaming, videos
 ];
 
 /// How long a tag may lag behind the post's state.
@@ -60,11 +62,11 @@ async fn drop_is_published_once_with_its_link((cloud, creator): WithCreator) -> 
 
 /// Waits until the object's tags show the post and its state, for users who see only the S3 console. The tags are
 /// written after the state.
-async fn await_tags(cloud: &Cloud, dropped: &Dropped, state: &str) -> Result<()> {
+pub(crate) async fn await_tags(cloud: &Cloud, dropped: &Dropped, state: &str) -> Result<()> {
     await_each_tag(cloud, dropped, &[("dropcast:post", dropped.post.as_str()), ("dropcast:state", state)]).await
 }
 
-async fn await_each_tag(cloud: &Cloud, dropped: &Dropped, wanted: &[(&str, &str)]) -> Result<()> {
+pub(crate) async fn await_each_tag(cloud: &Cloud, dropped: &Dropped, wanted: &[(&str, &str)]) -> Result<()> {
     let begun = Instant::now();
     loop {
         let tags = tags_of(cloud, dropped).await?;
@@ -90,7 +92,13 @@ async fn aws_cli_drop_is_published_with_its_title((cloud, creator): WithCreator)
     std::fs::write(&file, video.content())?;
     let (bucket, key) = (&cloud.outputs().intake_bucket, creator.key("holiday film.mp4"));
     let copied = Command::new(&cloud.contract.aws_cli)
-        .args(["s3", "cp", "--only-show-errors", "--metadata", "title=From the shell,disable-comment=true"])
+        .args([
+            "s3",
+            "cp",
+            "--only-show-errors",
+            "--metadata",
+            "dropcast-title=From the shell,dropcast-disable-comment=true",
+        ])
         .arg(&file)
         .arg(format!("s3://{bucket}/{key}"))
         .envs(cloud.contract.cli_environment())
@@ -178,6 +186,9 @@ async fn unusual_characters_in_key_are_published(cloud: Arc<Cloud>) -> Result<()
         "it's \"quoted\" and <tagged> `so`.mp4",
         "a/deep/er/fol der/with.dots/clip.v2.MP4",
         "semi;colon,comma=equals@at~tilde!.mp4",
+        "x/./a.mp4",
+        "/a.mp4",
+        "../a.mp4",
     ];
     for_each(names, async |name| {
         let creator = Creator::create(&cloud).await?;
@@ -190,12 +201,25 @@ async fn unusual_characters_in_key_are_published(cloud: Arc<Cloud>) -> Result<()
     .await
 }
 
-async fn unusual_characters_in_alias_are_published(cloud: Arc<Cloud>) -> Result<()> {
-    let creator =
-        Creator::create_with(&cloud, |setup| setup.alias = format!("Bäckerei Süß & Söhne {}", setup.alias)).await?;
-    let unique = creator.alias.as_str().rsplit(' ').next().unwrap_or_default();
-    let key = format!("drop/Bäckerei Süß & Söhne {unique}/brot.mp4");
-    let dropped = cloud.put(Put::new(key, &TestVideo::small())).await?;
+async fn folder_in_other_case_fails_and_names_the_account((cloud, creator): WithCreator) -> Result<()> {
+    let upper = creator.alias.as_str().to_uppercase();
+    for key in [format!("drop/{upper}/clip.mp4"), format!("drop//{}/clip.mp4", creator.alias)] {
+        let dropped = cloud.put(Put::new(&key, &TestVideo::small())).await?;
+        let failure = cloud.await_failure(&dropped).await?;
+        assert_eq!(failure.reason.code(), "folder_invalid", "{key}: {failure}");
+        await_tags(&cloud, &dropped, "failed").await?;
+        if key.contains(&upper) {
+            assert!(failure.message.contains(creator.alias.as_str()), "the similar alias is named: {failure}");
+        }
+    }
+    creator.ledger().await?.ensure_no_init()
+}
+
+async fn longest_key_is_published_without_sidecar(creator: Creator) -> Result<()> {
+    let folders = "x".repeat(200) + "/";
+    let name = folders.repeat(4) + &"y".repeat(1024 - creator.key("").len() - 4 * folders.len() - 4) + ".mp4";
+    assert_eq!(creator.key(&name).len(), 1024);
+    let dropped = creator.drop_small(&name).await?;
     creator.await_published_once(&dropped).await.map(drop)
 }
 
@@ -209,6 +233,13 @@ async fn other_file_types_are_ignored((cloud, creator): WithCreator) -> Result<(
     let dropped = creator.drop_small("clip.mp4").await?;
     cloud.await_state(&dropped.post, StateName::Published).await?;
     for other in ignored {
+        // A hidden file and a folder's marker have no tags. An event reports the others:
+        // `observability::notices::ignored_drop_is_tagged_and_reported`.
+        let file = other.source.key.trim_start_matches(creator.key("").as_str());
+        let is_silent = file.starts_with('.') || file.ends_with('/');
+        let tags = tags_of(&cloud, &other).await?;
+        let is_tagged = tags.contains(&("dropcast:state".to_owned(), "ignored".to_owned()));
+        assert_eq!((is_tagged, tags.is_empty()), (!is_silent, is_silent), "{file}: {tags:?}");
         let post = cloud.posts.get(&other.post).await?;
         ensure!(post.is_none(), "{} became a post: {post:?}", other.source.key);
     }

@@ -26,6 +26,7 @@ mod workers;
 mod access;
 mod accounts;
 mod posts;
+mod uploaders;
 mod uploads;
 mod webhooks;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         transfers::scenarios(),
         accounts::scenarios(),
         posts::scenarios(),
+        uploaders::scenarios(),
         uploads::scenarios(),
         tokens::scenarios(),
         options::scenarios(),

@@ -75,7 +75,7 @@ fn has_message(line: &Value, message: &str) -> bool {
 }
 
 async fn each_step_of_a_post_logs_one_complete_line((cloud, creator): WithCreator) -> Result<()> {
-    let metadata = [("title", "Bread, finally")];
+    let metadata = [("dropcast-title", "Bread, finally")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::new(1_000_000)?, &metadata).await?;
     let post = cloud.await_state(&dropped.post, StateName::Published).await?;
     let outputs = cloud.outputs();

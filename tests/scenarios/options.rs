@@ -13,7 +13,7 @@ use harness::{Cloud, Creator, Dropped, TestVideo};
 use serde_json::json;
 use simulator::{PrivacyLevel, Visibility};
 
-use crate::runner::{for_each, scenarios};
+use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
     every_sidecar_option_reaches_tiktok,
@@ -22,7 +22,9 @@ scenarios![concurrent:
     required_review_holds_the_video,
     invalid_options_fail_post_before_init,
     unavailable_privacy_level_fails_and_is_never_replaced,
-    non_ascii_title_in_metadata_is_decoded;
+    option_without_prefix_is_noted_once_and_not_applied,
+    sidecar_is_found_in_each_unicode_form,
+    sidecars_in_two_unicode_forms_fail_the_post;
     defaults
 ];
 
@@ -53,7 +55,11 @@ async fn every_sidecar_option_reaches_tiktok(creator: Creator) -> Result<()> {
 
 async fn sidecar_overrides_metadata_options(creator: Creator) -> Result<()> {
     creator.put_options("clip.mp4.json", &json!({ "title": "from the sidecar" })).await?;
-    let metadata = [("title", "from the metadata"), ("privacy-level", "SELF_ONLY"), ("disable-duet", "true")];
+    let metadata = [
+        ("dropcast-title", "from the metadata"),
+        ("dropcast-privacy-level", "SELF_ONLY"),
+        ("dropcast-disable-duet", "true"),
+    ];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     let ledger = creator.await_published_once(&dropped).await?;
     assert_eq!(ledger.publications[0].title, "from the sidecar");
@@ -63,12 +69,48 @@ async fn sidecar_overrides_metadata_options(creator: Creator) -> Result<()> {
     Ok(())
 }
 
-async fn non_ascii_title_in_metadata_is_decoded(creator: Creator) -> Result<()> {
-    // S3's SDKs encode metadata in this way: https://www.rfc-editor.org/rfc/rfc2047
-    let metadata = [("title", "=?UTF-8?B?w7xiZXIg8J+Rjw==?=")];
+/// The notes of a post's history that contain a text.
+pub(crate) async fn notes_with(cloud: &Cloud, dropped: &Dropped, text: &str) -> Result<Vec<String>> {
+    let history = cloud.post(&dropped.post).await?.history.clone();
+    Ok(history.into_iter().map(|entry| entry.note).filter(|note| note.contains(text)).collect())
+}
+
+async fn option_without_prefix_is_noted_once_and_not_applied((cloud, creator): WithCreator) -> Result<()> {
+    // One worker schedules the post, and another publishes it. Both read the metadata.
+    let publish_at = (runtime::clock::now() + Duration::from_secs(5)).to_string();
+    let metadata = [("title", "not ours"), ("mode", "33188"), ("dropcast-publish-at", publish_at.as_str())];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
-    assert_eq!(creator.await_published_once(&dropped).await?.publications[0].title, "über 👏");
+    assert_eq!(creator.await_published_once(&dropped).await?.publications[0].title, "clip");
+    let notes = notes_with(&cloud, &dropped, "metadata").await?;
+    assert_eq!(notes, ["metadata `title` ignored: options begin with `dropcast-`"]);
     Ok(())
+}
+
+/// `Café` composed and decomposed. A video and its sidecar can have either form.
+const FORMS: [&str; 2] = ["Caf\u{e9}", "Cafe\u{301}"];
+
+async fn sidecar_is_found_in_each_unicode_form(cloud: Arc<Cloud>) -> Result<()> {
+    for_each(FORMS.iter().flat_map(|video| FORMS.map(|sidecar| (video, sidecar))), async |(video, sidecar)| {
+        // The sidecar's event must find the held video, and then the worker must find the sidecar.
+        let creator = Creator::create_with(&cloud, |setup| setup.sidecar = Requirement::Required).await?;
+        let dropped = creator.drop_small(&format!("{video}.mp4")).await?;
+        cloud.await_state(&dropped.post, StateName::Held).await?;
+        creator.put_options(&format!("{sidecar}.json"), &json!({ "title": "now with words" })).await?;
+        assert_eq!(creator.await_published_once(&dropped).await?.publications[0].title, "now with words");
+        Ok(())
+    })
+    .await
+}
+
+async fn sidecars_in_two_unicode_forms_fail_the_post((cloud, creator): WithCreator) -> Result<()> {
+    for form in FORMS {
+        creator.put_options(&format!("{form}.json"), &json!({ "title": "which?" })).await?;
+    }
+    let dropped = creator.drop_small(&format!("{}.mp4", FORMS[0])).await?;
+    let failure = cloud.await_failure(&dropped).await?;
+    assert_eq!(failure.reason.code(), "options_invalid", "{failure}");
+    assert!(failure.message.contains("NFC") && failure.message.contains("NFD"), "{failure}");
+    creator.ledger().await?.ensure_no_init()
 }
 
 /// Drops a video, and checks that its post is held for this reason and no upload begins.
@@ -118,7 +160,7 @@ async fn invalid_options_fail_post_before_init(cloud: Arc<Cloud>) -> Result<()> 
     })
     .await?;
     let creator = Creator::create(&cloud).await?;
-    let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &[("titel", "x")]).await?;
+    let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &[("dropcast-titel", "x")]).await?;
     ensure_failed(&creator, &dropped, "options_malformed", "titel").await
 }
 

@@ -55,7 +55,7 @@ async fn posts_due_at_same_time_are_all_published(cloud: Arc<Cloud>) -> Result<(
 }
 
 async fn past_publish_at_publishes_immediately(creator: Creator) -> Result<()> {
-    let metadata = [("publish-at", "2026-01-01T00:00:00Z")];
+    let metadata = [("dropcast-publish-at", "2026-01-01T00:00:00Z")];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     creator.await_published_once(&dropped).await.map(drop)
 }

@@ -20,6 +20,7 @@ use crate::runner::{WithCreator, scenarios};
 scenarios![concurrent:
     uploaded_video_is_held_then_published,
     presigned_url_accepts_only_the_declared_video,
+    media_type_is_compared_by_its_essence,
     second_upload_to_same_url_makes_no_second_post,
     large_video_is_uploaded_in_parts_and_published,
     repeated_idempotency_key_returns_same_post,
@@ -125,6 +126,19 @@ async fn presigned_url_accepts_only_the_declared_video(cloud: Arc<Cloud>) -> Res
     upload.creator.await_published_once(&upload.dropped).await.map(drop)
 }
 
+async fn media_type_is_compared_by_its_essence((cloud, creator): WithCreator) -> Result<()> {
+    let video = TestVideo::fixture("vp9.webm")?;
+    let mut request = request(&creator, &video);
+    let content_type = "Video/WebM;codecs=vp9";
+    (request["content_type"], request["file_name"]) = (json!(content_type), json!("bread.webm"));
+    let answer = post(&cloud, "/uploads", &request).await?.with_status(201)?;
+    assert_eq!(answer["upload"]["headers"]["content-type"], json!(content_type));
+    assert_eq!(put(&answer["upload"], Some(content_type), &video.content()).await?, 200);
+    let ledger = creator.await_published_once(&dropped(&answer["post"], &video)?).await?;
+    assert_eq!(ledger.publishes[0].content_type.as_deref(), Some("video/webm"));
+    Ok(())
+}
+
 async fn second_upload_to_same_url_makes_no_second_post(cloud: Arc<Cloud>) -> Result<()> {
     let creator = Creator::create_with(&cloud, |setup| setup.review = Requirement::Required).await?;
     let upload = Requested::of(creator, &TestVideo::small()).await?;
@@ -207,6 +221,9 @@ async fn cancelled_upload_is_not_posted_when_bytes_arrive(cloud: Arc<Cloud>) -> 
     upload.cancel().await?;
     upload.put().await.context("the URL stays valid")?;
     cloud.ensure_state_stays(&upload.dropped.post, StateName::Cancelled, Duration::from_secs(5)).await?;
+    let tags = cloud.s3.get_object_tagging().bucket(&cloud.outputs().intake_bucket).key(&upload.dropped.source.key);
+    let tags = tags.send().await?.tag_set;
+    assert!(tags.iter().any(|tag| tag.value == "ignored"), "the object shows that it is not posted: {tags:?}");
     upload.creator.ledger().await?.ensure_no_init()
 }
 
@@ -281,6 +298,7 @@ async fn invalid_requests_name_the_problem((cloud, creator): WithCreator) -> Res
         ("/uploads", with("bytes", json!(0)), 422, "size_invalid"),
         ("/uploads", with("bytes", json!(4_000_000_001_u64)), 422, "size_invalid"),
         ("/uploads", with("content_type", json!("image/png")), 422, "content_type_invalid"),
+        ("/uploads", with("content_type", json!("video/mp4\r\nx-amz-tagging: a=b")), 422, "content_type_invalid"),
         ("/uploads", with("file_name", json!("../a.mp4")), 422, "file_name_invalid"),
         ("/uploads", with("options", json!({ "titel": "x" })), 400, "request_malformed"),
         ("/uploads", with("colour", json!("red")), 400, "request_malformed"),

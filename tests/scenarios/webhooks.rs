@@ -72,7 +72,7 @@ pub(crate) async fn await_link(cloud: &Cloud, creator: &Creator, dropped: &Dropp
 
 /// Drops a draft, and waits until it is delivered. Returns the publish id.
 async fn deliver_draft(creator: &Creator) -> Result<(Dropped, String)> {
-    let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &[("mode", "draft")]).await?;
+    let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &[("dropcast-mode", "draft")]).await?;
     let delivered = creator.cloud.await_state(&dropped.post, StateName::Delivered).await?;
     Ok((dropped, delivered.publish_id().context("a draft has a publish id")?.to_string()))
 }

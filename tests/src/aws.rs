@@ -36,6 +36,8 @@ pub const POSTS: &str = "posts";
 pub const ACCOUNTS: &str = "accounts";
 /// The table of TikTok's rate limits and upload quotas.
 pub const LIMITS: &str = "limits";
+/// The table that lists the posts of each video.
+pub const REPOST_GUARD: &str = "repost-guard";
 /// The table of OAuth authorization requests.
 pub const AUTHORIZATION_REQUESTS: &str = "authorization-requests";
 /// The table of received webhooks.

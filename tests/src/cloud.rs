@@ -69,6 +69,7 @@ pub struct Outputs {
     pub posts_table: String,
     pub accounts_table: String,
     pub limits_table: String,
+    pub repost_guard_table: String,
     pub tokens_key_id: String,
     pub app_secret_arn: String,
     pub publish_function: String,

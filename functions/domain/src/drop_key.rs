@@ -1,11 +1,18 @@
 //! The meaning of an object's key: a video, a sidecar, or the bytes of an upload.
 //!
-//! - `drop/<account>/…/<file>` with the extension `mp4`, `mov` or `webm` is a video of that account. `drop/<file>` is
-//!   a video of the default account.
-//! - `<file>.json` or `<file>.mp4.json` beside a video is its sidecar.
+//! - `drop/<account>/…/<file>` with the extension `mp4`, `m4v`, `mov` or `webm` is a video of that account.
+//!   `drop/<file>` is a video of the default account.
+//! - `<file>.json` or `<file>.mp4.json` beside a video is its sidecar ([`sidecar`]).
 //! - `uploads/<post>/<file>` has the bytes of a post that the API created.
 //!
-//! Every other key is ignored, and the log of `publish` says why.
+//! Every other key is ignored ([`Ignored`]).
+//!
+//! Keys are compared byte for byte. `.` and `..` are folders like any other: `drop/anna/../clip.mp4` is a video of anna.
+
+mod ignored;
+pub mod sidecar;
+
+pub use ignored::Ignored;
 
 use crate::identity::{Alias, PostId};
 use crate::video::Container;
@@ -14,13 +21,16 @@ use crate::video::Container;
 pub const DROP_PREFIX: &str = "drop/";
 /// The prefix of objects that callers of the API upload.
 pub const UPLOAD_PREFIX: &str = "uploads/";
+/// The longest key of an S3 object, in bytes.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
+pub const MAX_KEY_BYTES: usize = 1024;
 
 /// The meaning of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DropKey {
     /// A video to post.
     Video {
-        /// The account that the folder names. `None` is the default account.
+        /// The account that the folder names, which may not exist. `None` is the default account.
         account: Option<Alias>,
     },
     /// A sidecar: the options of the video with the same name.
@@ -34,26 +44,6 @@ pub enum DropKey {
     Ignored(Ignored),
 }
 
-/// Why a key is ignored. The text follows the key in a log message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Ignored {
-    /// The key is outside of `drop/`, and under `uploads/` it has no post id.
-    #[error("the key is neither under drop/ nor under uploads/<post id>/")]
-    Elsewhere,
-    /// The key is the marker of a folder.
-    #[error("the key is a folder")]
-    Folder,
-    /// The file name starts with a dot.
-    #[error("the file name starts with a dot")]
-    Hidden,
-    /// The file is neither a video nor a sidecar.
-    #[error("the extension of the file is not .mp4, .mov, .webm or .json")]
-    Extension,
-    /// The name of the account's folder is not a valid alias.
-    #[error("the folder's name is not a valid account alias (1 to 128 bytes, no '#', no control characters)")]
-    Account,
-}
-
 impl DropKey {
     /// Returns the meaning of a key, which has no URL encoding.
     pub fn parse(key: &str) -> Self {
@@ -61,22 +51,32 @@ impl DropKey {
     }
 
     fn read(key: &str) -> Result<Self, Ignored> {
-        if let Some((post, _)) = key.strip_prefix(UPLOAD_PREFIX).and_then(|path| path.split_once('/')) {
-            return PostId::new(post).map(|post| Self::Upload { post }).map_err(|_| Ignored::Elsewhere);
+        if let Some(path) = key.strip_prefix(UPLOAD_PREFIX) {
+            require_file(path)?;
+            let post = path.split_once('/').and_then(|(post, _)| PostId::new(post).ok());
+            return post.map(|post| Self::Upload { post }).ok_or(Ignored::NoPost);
         }
         let path = key.strip_prefix(DROP_PREFIX).ok_or(Ignored::Elsewhere)?;
-        let (folder, file) = path.rsplit_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
-        match extension(file) {
-            _ if file.is_empty() => Err(Ignored::Folder),
-            _ if file.starts_with('.') => Err(Ignored::Hidden),
+        match extension(require_file(path)?) {
             Some(extension) if extension.eq_ignore_ascii_case("json") => Ok(Self::Sidecar),
             Some(extension) if Container::from_extension(extension).is_some() => {
                 // The first folder names the account. Folders inside it have no meaning.
-                let account = folder.map(|path| Alias::new(path.split('/').next().unwrap_or(path))).transpose();
-                account.map(|account| Self::Video { account }).map_err(|_| Ignored::Account)
+                let folder = path.split_once('/').map(|(folder, _)| folder);
+                Ok(Self::Video { account: folder.map(Alias::of_folder) })
             }
             _ => Err(Ignored::Extension),
         }
+    }
+}
+
+/// Returns the file name of a path, unless the path is the marker of a folder or a hidden file.
+fn require_file(path: &str) -> Result<&str, Ignored> {
+    match path.rsplit('/').next().unwrap_or(path) {
+        // The S3 console marks a folder with an empty file name, and Hadoop with this ending.
+        "" => Err(Ignored::Folder),
+        file if file.ends_with("_$folder$") => Err(Ignored::Folder),
+        file if file.starts_with('.') => Err(Ignored::Hidden),
+        file => Ok(file),
     }
 }
 
@@ -99,24 +99,6 @@ pub fn upload_key(post: &PostId, file_name: &str) -> Result<String, InvalidFileN
     }
 }
 
-/// Returns the keys that a video's sidecar can have: for `clip.mp4`, these are `clip.mp4.json` and `clip.json`.
-pub fn sidecars_of(video_key: &str) -> [String; 2] {
-    [format!("{video_key}.json"), format!("{}.json", without_extension(video_key))]
-}
-
-/// Returns the common prefix of all videos that can have this sidecar.
-///
-/// Other keys can have this prefix too; [`is_sidecar_of`] excludes them.
-pub fn videos_prefix_of(sidecar_key: &str) -> &str {
-    without_extension(sidecar_key)
-}
-
-/// Tells whether a key is one that the sidecar of this video can have.
-pub fn is_sidecar_of(sidecar_key: &str, video_key: &str) -> bool {
-    matches!(DropKey::parse(video_key), DropKey::Video { .. })
-        && sidecars_of(video_key).iter().any(|key| key == sidecar_key)
-}
-
 /// Returns the extension of a key's file name without its dot. `.mp4` has no extension.
 fn extension(key: &str) -> Option<&str> {
     let file = key.rsplit('/').next()?;
@@ -131,8 +113,8 @@ fn without_extension(key: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn video(account: Option<&str>) -> DropKey {
-        DropKey::Video { account: account.map(|a| Alias::new(a).unwrap()) }
+    fn video(folder: Option<&str>) -> DropKey {
+        DropKey::Video { account: folder.map(Alias::of_folder) }
     }
 
     #[test]
@@ -140,22 +122,42 @@ mod tests {
         let table = [
             ("drop/clip.mp4", video(None)),
             ("drop/anna/clip.MP4", video(Some("anna"))),
-            ("drop/Anna/2026/may/clip.mov", video(Some("anna"))),
+            ("drop/anna/clip.m4v", video(Some("anna"))),
+            ("drop/anna/2026/may/clip.mov", video(Some("anna"))),
             ("drop/anna/ü ber+ & #1.webm", video(Some("anna"))),
             ("drop/anna/clip.json", DropKey::Sidecar),
             ("drop/anna/clip.mp4.json", DropKey::Sidecar),
             ("drop/anna/", DropKey::Ignored(Ignored::Folder)),
             ("drop/", DropKey::Ignored(Ignored::Folder)),
+            ("drop/anna_$folder$", DropKey::Ignored(Ignored::Folder)),
+            ("uploads/", DropKey::Ignored(Ignored::Folder)),
             ("drop/anna/.hidden.mp4", DropKey::Ignored(Ignored::Hidden)),
+            ("drop/anna/.DS_Store", DropKey::Ignored(Ignored::Hidden)),
             ("drop/anna/clip.avi", DropKey::Ignored(Ignored::Extension)),
             ("drop/anna/mp4", DropKey::Ignored(Ignored::Extension)),
-            ("drop//clip.mp4", DropKey::Ignored(Ignored::Account)),
             ("Drop/clip.mp4", DropKey::Ignored(Ignored::Elsewhere)),
-            ("uploads/x/clip.mp4", DropKey::Ignored(Ignored::Elsewhere)),
+            ("uploads/x/clip.mp4", DropKey::Ignored(Ignored::NoPost)),
+            ("uploads/clip.mp4", DropKey::Ignored(Ignored::NoPost)),
             ("", DropKey::Ignored(Ignored::Elsewhere)),
         ];
         for (key, expected) in table {
             assert_eq!(DropKey::parse(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn folder_with_other_case_is_not_the_account() {
+        let anna = Alias::new("anna").unwrap();
+        for key in ["drop/Anna/clip.mp4", "drop//clip.mp4", "drop/./anna/clip.mp4", "drop/../anna/clip.mp4"] {
+            let DropKey::Video { account: Some(account) } = DropKey::parse(key) else { panic!("{key} is no video") };
+            assert!(account != anna && !account.is_valid(), "{key}");
+        }
+    }
+
+    #[test]
+    fn dots_and_empty_folders_have_no_meaning() {
+        for key in ["drop/anna/x/./a.mp4", "drop/anna//a.mp4", "drop/anna/../a.mp4", "drop/anna/../ceo/a.mp4"] {
+            assert_eq!(DropKey::parse(key), video(Some("anna")), "{key}");
         }
     }
 
@@ -168,16 +170,5 @@ mod tests {
         for name in ["", "a/b.mp4", ".mp4", "..", "a\n.mp4", &"x".repeat(201)] {
             assert_eq!(upload_key(&post, name), Err(InvalidFileName), "{name}");
         }
-    }
-
-    #[test]
-    fn sidecar_key_matches_its_video_only() {
-        assert_eq!(sidecars_of("drop/a.b/clip.mp4"), ["drop/a.b/clip.mp4.json", "drop/a.b/clip.json"]);
-        for key in sidecars_of("drop/a.b/clip.v2.mov") {
-            assert!(is_sidecar_of(&key, "drop/a.b/clip.v2.mov"));
-            assert!("drop/a.b/clip.v2.mov".starts_with(videos_prefix_of(&key)), "{key}");
-        }
-        assert!(!is_sidecar_of("drop/a.b/clip.json", "drop/a.b/clip2.mp4"));
-        assert!(!is_sidecar_of("drop/a.b/clip.json", "drop/a.b/clip.avi"));
     }
 }

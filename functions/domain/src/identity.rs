@@ -138,24 +138,57 @@ fn lower_base32(bytes: &[u8]) -> String {
     lower.encoding().map_or_else(|_| BASE32_NOPAD.encode(bytes).to_ascii_lowercase(), |encoding| encoding.encode(bytes))
 }
 
-/// The alias of an account, in lower case. The operator chooses it. It names the account's folder under `drop/`.
+/// The alias of an account. The operator chooses it. It names the account's folder under `drop/`.
+///
+/// Two aliases are equal only if they have the same bytes. With other rules, for example if case were ignored, a person
+/// whose IAM policy forbids `drop/anna/*` could drop into `drop/Anna/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Alias(String);
 
 impl Alias {
-    /// Creates an alias from a name in any case.
+    /// The form of an alias, as a regular expression: `AllowedPattern` of `DefaultAccount` in `template.yaml`, and the
+    /// pattern in the API's OpenAPI document.
+    pub const PATTERN: &str = "^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$";
+
+    /// Creates an alias from a text, which is not changed.
     ///
     /// # Errors
-    /// [`InvalidId`] if the name is empty, longer than 128 bytes in lower case, or contains `/`, `#` or a control
-    /// character.
-    pub fn new(name: &str) -> Result<Self, InvalidId> {
-        // Check the lower case, which is stored: some letters have more bytes in lower case.
-        let alias = name.to_lowercase();
-        let is_valid =
-            (1..=128).contains(&alias.len()) && !alias.contains(|c: char| matches!(c, '/' | '#') || c.is_control());
-        let rule = "1 to 128 bytes without '/', '#' or control characters";
-        if is_valid { Ok(Self(alias)) } else { Err(InvalidId::new("an account's alias", rule, name)) }
+    /// [`InvalidId`] if the text does not match [`Alias::PATTERN`].
+    pub fn new(text: &str) -> Result<Self, InvalidId> {
+        let alias = Self(text.to_owned());
+        let rule = "1 to 64 characters of a-z, 0-9, '-' and '_', with a letter or a digit at both ends";
+        if alias.is_valid() { Ok(alias) } else { Err(InvalidId::new("an account's alias", rule, text)) }
+    }
+
+    /// Takes the name of a folder under `drop/` for an alias, without a check, so that a drop into it becomes a post.
+    /// An account never has an invalid alias, so the post of an invalid one fails, visibly. The posts table contains
+    /// such posts.
+    ///
+    /// A folder without a name (`drop//clip.mp4`) is `/`, because an index of the posts table accepts no empty text.
+    pub fn of_folder(name: &str) -> Self {
+        Self(if name.is_empty() { "/" } else { name }.to_owned())
+    }
+
+    /// Tells whether an account can have this alias. It can unless [`Alias::of_folder`] made it.
+    pub fn is_valid(&self) -> bool {
+        let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bytes = self.0.as_bytes();
+        (1..=64).contains(&bytes.len())
+            && bytes.iter().all(|byte| is_alphanumeric(byte) || matches!(byte, b'-' | b'_'))
+            && [bytes.first(), bytes.last()].into_iter().flatten().all(is_alphanumeric)
+    }
+
+    /// Returns those aliases with which this one may have been confused, the most similar first: at most three. They
+    /// differ only in case, or in at most three characters and a third of them.
+    pub fn similar<'a>(&self, aliases: impl IntoIterator<Item = &'a Self>) -> Vec<&'a Self> {
+        let folded = self.0.to_lowercase();
+        let allowed = (folded.chars().count() / 3).clamp(1, 3);
+        let distance = |alias: &'a Self| (strsim::osa_distance(&folded, &alias.0), alias);
+        let others = aliases.into_iter().filter(|alias| *alias != self);
+        let mut similar: Vec<_> = others.map(distance).filter(|(distance, _)| *distance <= allowed).collect();
+        similar.sort();
+        similar.into_iter().map(|(_, alias)| alias).take(3).collect()
     }
 }
 
@@ -187,18 +220,59 @@ mod tests {
     }
 
     #[test]
-    fn alias_ignores_case() {
-        assert_eq!(Alias::new("MyBrand"), Alias::new("mybrand"));
-        assert!(Alias::new("").is_err());
-        assert!(Alias::new("a\nb").is_err());
+    fn alias_has_exactly_the_documented_form() {
+        let longest = "a".repeat(64);
+        for valid in ["a", "7", "anna", "a-b_c", "0_0", &longest] {
+            assert_eq!(Alias::new(valid).unwrap().as_str(), valid);
+        }
+        let too_long = "a".repeat(65);
+        let invalid = [
+            "",
+            "Anna",
+            "CEO",
+            "ceo ",
+            " ceo",
+            "-a",
+            "a-",
+            "_",
+            "a.b",
+            ".",
+            "..",
+            "a/b",
+            "a#b",
+            "a\n",
+            "ä",
+            "ｃｅｏ",
+            "ceo\u{301}",
+            "\u{212a}",
+            &too_long,
+        ];
+        for text in invalid {
+            assert!(Alias::new(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]
-    fn alias_limit_applies_to_lower_case() {
-        // This letter has two bytes, and three in lower case.
-        let longest = "Ⱥ".repeat(42);
-        let alias = Alias::new(&longest).unwrap();
-        assert_eq!((alias.as_str().len(), Alias::new(alias.as_str())), (126, Ok(alias.clone())));
-        assert!(Alias::new(&"Ⱥ".repeat(64)).is_err(), "128 bytes, but 192 bytes in lower case");
+    fn folder_is_taken_for_alias_without_change() {
+        assert_eq!(Alias::of_folder("ceo"), Alias::new("ceo").unwrap());
+        for name in ["CEO", "..", "a#b", "Bäckerei Süß"] {
+            let alias = Alias::of_folder(name);
+            assert_eq!((alias.as_str(), alias.is_valid()), (name, false));
+        }
+        assert!(!Alias::of_folder("").is_valid() && !Alias::of_folder("").as_str().is_empty());
+    }
+
+    #[test]
+    fn similar_aliases_are_found_most_similar_first() {
+        let accounts = ["anna", "anna-k", "ben", "ceo", "hanna", "backerei"].map(|text| Alias::new(text).unwrap());
+        let similar = |name: &str| -> Vec<&str> {
+            Alias::of_folder(name).similar(&accounts).into_iter().map(Alias::as_str).collect()
+        };
+        assert_eq!(similar("CEO"), ["ceo"]);
+        assert_eq!(similar("Anna"), ["anna", "hanna"]);
+        assert_eq!(similar("nana"), ["anna"], "two letters were swapped");
+        assert_eq!(similar("Bäckerei"), ["backerei"]);
+        assert_eq!(similar("zoe"), [""; 0]);
+        assert_eq!(similar("anna-k2"), ["anna-k"]);
     }
 }

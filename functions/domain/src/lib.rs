@@ -12,11 +12,13 @@ pub mod identity;
 pub mod secret;
 
 pub mod bucket_check;
+pub mod content;
 pub mod drop_key;
 pub mod source;
 pub mod wake_message;
 
 pub mod metadata;
+pub mod notes;
 pub mod options;
 pub mod publish_at;
 pub mod settings;
@@ -31,6 +33,7 @@ pub mod rate;
 pub mod size;
 pub mod video;
 
+pub mod drop_ignored;
 pub mod failure;
 pub mod listing;
 pub mod polling;
@@ -43,3 +46,4 @@ pub mod trace;
 pub mod upload;
 
 pub mod rate_limit;
+pub mod repost_guard;

@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn missing_parameters_are_no_conditions() {
         assert_eq!(ListPosts::read(""), Ok(ListPosts { filter: PostFilter::default(), after: None, limit: 20 }));
-        let all = "account=Anna&state=failed&since=2026-01-01T00:00:00Z&before=2026-02-01T00:00:00%2B01:00&limit=7";
+        let all = "account=anna&state=failed&since=2026-01-01T00:00:00Z&before=2026-02-01T00:00:00%2B01:00&limit=7";
         let ListPosts { filter, limit, .. } = ListPosts::read(all).unwrap();
         assert_eq!((filter.account, filter.state), (Some(Alias::new("anna").unwrap()), Some(StateName::Failed)));
         assert_eq!(filter.before.map(|at| at.to_string()).as_deref(), Some("2026-01-31T23:00:00Z"));
@@ -167,6 +167,7 @@ mod tests {
         for (query, expected) in [
             ("account=", "account"),
             ("account=a%2Fb", "account"),
+            ("account=Anna", "account"),
             ("state=done", "state"),
             ("since=yesterday", "since"),
             ("before=2026-01-01", "before"),

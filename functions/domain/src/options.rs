@@ -84,6 +84,8 @@ pub struct PostOptions {
     /// The earliest time of publication, in RFC 3339. A time without an offset is in the account's time zone.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>", example = "2026-12-24T17:00:00+01:00"))]
     pub publish_at: Option<PublishAt>,
+    /// Posts the video although the account has another post of it. Without this option, such a post is held.
+    pub repost: Option<bool>,
 }
 
 /// Options that cannot be parsed.
@@ -97,7 +99,7 @@ pub struct OptionsError {
 }
 
 impl OptionsError {
-    fn new(input: &str, detail: &str) -> Self {
+    pub(crate) fn new(input: &str, detail: &str) -> Self {
         Self { input: input.to_owned(), detail: single_line(detail, MAX_DETAIL_CHARS) }
     }
 
@@ -146,6 +148,7 @@ impl PostOptions {
             brand_organic: self.brand_organic.or(next.brand_organic),
             ai_generated: self.ai_generated.or(next.ai_generated),
             publish_at: self.publish_at.or(next.publish_at),
+            repost: self.repost.or(next.repost),
         }
     }
 }
@@ -171,6 +174,11 @@ pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], input: &str) -> Res
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| OptionsError::in_field(input, &e))?;
     json.end().map_err(|e| error(e.to_string()))?;
     Ok(value)
+}
+
+/// Tells whether a name is the name of an option.
+pub(crate) fn is_option(name: &str) -> bool {
+    fields_of(&PostOptions::default()).contains_key(name)
 }
 
 /// Returns the fields of a struct, `null` for those without a value.

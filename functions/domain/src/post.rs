@@ -1,7 +1,7 @@
 //! A post and its states.
 //!
 //! ```text
-//!                  +-> Held (review | sidecar) --+
+//!                  +-> Held (review | …) --------+
 //!  submitted ------+-> Scheduled (publish_at) ---+--> Queued --> Uploading --> Processing --> Published
 //!                  +-----------------------------+      ^            |             |      \-> Delivered
 //!                                                       |            |             |
@@ -19,8 +19,9 @@
 //! ([`Post::apply_report`]) can lead from there to a new upload.
 //!
 //! Submodules: `create` and `claim` begin the work, `transition` has the worker's steps, `report` and `event` apply
-//! what TikTok says, `command` applies what people request, `account_queue` tells which posts wait for a limit, and
-//! `fields` is the flat view for the table, the API and the events.
+//! what TikTok says, `command` applies what people request, `account_queue` tells which posts wait for a limit,
+//! `same_video` decides again about posts with the video of an earlier post, and `fields` is the flat view for the
+//! table, the API and the events.
 
 mod account_queue;
 mod claim;
@@ -29,6 +30,7 @@ mod create;
 mod event;
 mod fields;
 mod report;
+mod same_video;
 mod transition;
 
 #[cfg(test)]
@@ -156,15 +158,46 @@ impl PostState {
     }
 }
 
+/// What a held post waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HoldReason {
+    /// An approval.
+    Review,
+    /// A sidecar with its options.
+    Sidecar,
+    /// The upload of its bytes to S3. The post fails if they do not arrive in time.
+    Upload,
+    /// A person who says that the video is to be posted again ([`crate::repost_guard`]).
+    SameVideo {
+        /// The post of the same account with the same video.
+        earlier: PostId,
+    },
+}
+
+impl HoldReason {
+    /// The reason's name.
+    pub fn name(&self) -> HoldReasonName {
+        match self {
+            Self::Review => HoldReasonName::Review,
+            Self::Sidecar => HoldReasonName::Sidecar,
+            Self::Upload => HoldReasonName::Upload,
+            Self::SameVideo { .. } => HoldReasonName::SameVideo,
+        }
+    }
+}
+
 named_enum! {
     /// What a held post waits for.
-    pub enum HoldReason {
+    #[cfg_attr(feature = "schema", schemars(rename = "HoldReason"))]
+    pub enum HoldReasonName {
         /// An approval.
         Review = "review",
         /// A sidecar with its options.
         Sidecar = "sidecar",
         /// The upload of its bytes to S3. The post fails if they do not arrive in time.
         Upload = "upload",
+        /// A person who says that the video is to be posted again: the account has another post of it.
+        SameVideo = "same_video",
     }
 }
 
@@ -199,10 +232,22 @@ named_enum! {
 }
 
 named_enum! {
+    /// Whether a post may publish a video of which its account has another post ([`crate::repost_guard`]).
+    pub enum Repost {
+        /// It may not: it is held.
+        Guarded = "guarded",
+        /// It may: an explicit request names the video.
+        Requested = "requested",
+        /// It may: a person approved it.
+        Approved = "approved",
+    }
+}
+
+named_enum! {
     /// A state's name, for people, logs and indexes.
     #[cfg_attr(feature = "schema", schemars(rename = "State"))]
     pub enum StateName {
-        /// The post waits for an approval, its sidecar or its bytes.
+        /// The post waits for an approval, its sidecar or its bytes, or it has the video of an earlier post.
         Held = "held",
         /// The post waits for its `publish_at`.
         Scheduled = "scheduled",
@@ -270,12 +315,16 @@ pub struct PostFacts {
     pub multipart_upload_id: Option<String>,
     /// Whether the post was approved.
     pub approval: Approval,
+    /// Whether the post may publish a video that the account has posted before.
+    pub repost: Repost,
     /// The resolved options, once a worker has read all sources.
     pub settings: Option<Settings>,
     /// What the video's header contains, once it was read.
     pub video: Option<VideoFacts>,
     /// How often the post was claimed. It identifies the newest claim, as a fencing token does.
     pub attempt: u32,
+    /// How often the failed post was retried on request.
+    pub retries: u32,
     /// How many uploads were begun. A retry on request and TikTok's daily limit reset the number.
     pub inits: u32,
     /// How many publishes TikTok failed because of its own error. It is reset together with `inits`.
@@ -316,9 +365,11 @@ impl Post {
             request_digest: None,
             multipart_upload_id: None,
             approval: Approval::NotGiven,
+            repost: Repost::Guarded,
             settings: None,
             video: None,
             attempt: 0,
+            retries: 0,
             inits: 0,
             publish_failures: 0,
             due_at: None,
@@ -350,6 +401,12 @@ impl Post {
     /// The state's name.
     pub fn state_name(&self) -> StateName {
         self.state.name()
+    }
+
+    /// Tells whether the post ended before TikTok could have every byte, or because TikTok itself reported that it posts
+    /// nothing. Only a retry on request continues it.
+    pub fn ended_unposted(&self) -> bool {
+        matches!(self.state, PostState::Failed { outcome: Outcome::NotPosted, .. } | PostState::Cancelled { .. })
     }
 
     /// The unfinished upload, if there is one.

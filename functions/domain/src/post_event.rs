@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::identity::{Alias, PostId, PublishId, VideoId};
 use crate::macros::named_enum;
 use crate::options::Mode;
-use crate::post::{HoldReason, Outcome, Post, StateFields, StateName};
+use crate::post::{HoldReasonName, Outcome, Post, StateFields, StateName};
 use crate::reason::Reason;
 use crate::source::{ObjectVersion, Source};
 
@@ -47,9 +47,9 @@ pub struct PostEvent {
     note: String,
 }
 
-/// The S3 object of the video.
+/// The S3 object that an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct EventSource {
+pub(crate) struct EventSource {
     bucket: String,
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,9 @@ struct EventDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hold_reason: Option<HoldReason>,
+    hold_reason: Option<HoldReasonName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier_post: Option<PostId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,7 +156,7 @@ impl PostEvent {
 }
 
 impl EventSource {
-    fn of(source: &Source) -> Self {
+    pub(crate) fn of(source: &Source) -> Self {
         let (version_id, etag) = match source.version.clone() {
             ObjectVersion::Id(id) => (Some(id), None),
             ObjectVersion::ETag(etag) => (None, Some(etag)),
@@ -168,6 +170,7 @@ impl EventDetail {
     fn of(post: &Post) -> Self {
         let StateFields {
             hold_reason,
+            earlier_post,
             publish_at,
             not_before,
             deferral,
@@ -189,6 +192,7 @@ impl EventDetail {
             title: post.settings.as_ref().map(|settings| settings.title.as_str().to_owned()),
             mode: post.mode(),
             hold_reason,
+            earlier_post: earlier_post.cloned(),
             publish_at,
             deferral: not_before.zip(deferral).map(|(not_before, deferral)| EventDeferral {
                 code: deferral.reason.clone(),

@@ -91,7 +91,8 @@ reasons! {
     }
     Account {
         NeedsReconnect "needs_reconnect" "TikTok no longer accepts the account's authorization." "Connect the account again; its waiting posts then go on.";
-        AccountNotFound "account_not_found" "No TikTok account is connected under the alias." "Connect an account under this alias and drop the video again, or drop it into the folder of one that is connected.";
+        AccountNotFound "account_not_found" "No TikTok account is connected under the alias." "Connect an account under this alias and retry the post, or drop the video into the folder of the account that was meant.";
+        FolderInvalid "folder_invalid" "The folder under drop/ has a name that no account can have." "Drop the video into the folder of a connected account. An alias has 1 to 64 characters of a-z, 0-9, '-' and '_'.";
         TokenRefreshBusy "token_refresh_busy" "Another worker is refreshing the account's tokens." "Nothing. Dropcast retries in half a minute.";
         TokensNotStored "tokens_not_stored" "The account's new tokens could not be stored." "Nothing if DynamoDB recovers. If it goes on, look for the cause in the log.";
         NoTimeToRefresh "no_time_to_refresh" "The invocation ends too soon to refresh the account's tokens." "Nothing. The next invocation refreshes them.";
@@ -109,6 +110,7 @@ reasons! {
         UploadExpired "upload_expired" "The video was not uploaded before its upload address expired." "Create a new upload and send the video there.";
         SourceGone "source_gone" "The object was deleted before it was posted." "Drop the video again.";
         SourceChanged "source_changed" "The object was replaced before it was posted." "Drop the video again.";
+        EmptyVersion "empty_version" "The file is empty. Some programs write an empty file first and the whole file afterwards." "Nothing. Dropcast waits a few minutes for the whole file.";
         SourceUnreadable "source_unreadable" "S3 did not return the object." "Nothing if the post is deferred and S3 recovers. If it goes on, look for the cause in the log.";
         SourceArchived "source_archived" "The object is in an archive (Glacier Flexible Retrieval or Deep Archive, or an archive tier of Intelligent-Tiering), from which S3 returns no bytes." "Restore the object (aws s3api restore-object), wait until the restore is complete, then retry the post.";
         SourceRestoring "source_restoring" "The object is being restored from its archive." "Nothing. Dropcast tries again every 15 minutes.";

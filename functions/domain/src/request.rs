@@ -11,6 +11,9 @@ use crate::options::{OptionsError, PostOptions, from_object};
 
 /// The name of a request body in [`OptionsError::input`].
 const INPUT: &str = "request";
+/// The media types in the OpenAPI document.
+#[cfg(feature = "schema")]
+const MEDIA_TYPE: &str = "^video/(mp4|x-m4v|quicktime|webm)(; ?codecs=[a-z0-9.]+)?$";
 /// The maximum length of an idempotency key in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -72,7 +75,7 @@ impl PostId {
 #[serde(deny_unknown_fields)]
 pub struct PostForm {
     /// The alias of the account. If it is missing, the stack's default account posts.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", length(min = 1, max = 128)))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", regex(pattern = Alias::PATTERN)))]
     pub account: Option<Alias>,
     /// The key of the object in the intake bucket.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024)))]
@@ -102,14 +105,15 @@ pub struct PostForm {
 #[serde(deny_unknown_fields)]
 pub struct UploadForm {
     /// The alias of the account. If it is missing, the stack's default account posts.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", length(min = 1, max = 128)))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", regex(pattern = Alias::PATTERN)))]
     pub account: Option<Alias>,
     /// The name of the file. Without a title option, it is the title.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 200)))]
     pub file_name: String,
-    /// The media type of the file: MP4, MOV or WebM.
-    // `posting/src/create/upload.rs` rejects other types.
-    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["video/mp4", "video/quicktime", "video/webm"])))]
+    /// The media type of the file: `video/mp4`, `video/quicktime` or `video/webm`, in any case, perhaps with parameters,
+    /// such as `video/webm;codecs=vp9`. The upload must have exactly this `Content-Type`.
+    // `posting/src/create/upload.rs` rejects other types. The pattern is narrower than what it accepts.
+    #[cfg_attr(feature = "schema", schemars(length(max = 255), regex(pattern = MEDIA_TYPE)))]
     pub content_type: String,
     /// The size of the file in bytes. A file of more than 100,000,000 bytes is uploaded in parts.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::size::VideoSize::MAX)))]
@@ -192,7 +196,7 @@ mod tests {
         let parse = |json: &str| PostForm::read(json.as_bytes()).unwrap();
         let one = parse(r#"{"key":"a.mp4","account":"anna","options":{"title":"x","mode":"draft"}}"#);
         let same =
-            parse("{ \"options\": {\"mode\":\"draft\", \"title\":\"x\"}, \"account\":\"Anna\",\n\"key\":\"a.mp4\"}");
+            parse("{ \"options\": {\"mode\":\"draft\", \"title\":\"x\"}, \"account\":\"anna\",\n\"key\":\"a.mp4\"}");
         assert_eq!(one.digest(), same.digest());
         assert_ne!(one.digest(), parse(r#"{"key":"b.mp4","account":"anna"}"#).digest());
         let error = PostForm::read(br#"{"key":"a.mp4","options":{"titel":"x"}}"#).unwrap_err();

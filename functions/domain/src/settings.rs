@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::options::{Mode, PostOptions, PrivacyLevel};
 use crate::title::{Title, TitleFrame, TitleFrameTooLong, TitleLimit, title_of_file};
 
-/// The settings with which a post is sent to TikTok. Each option of [`PostOptions`] has its final value. Only
-/// `publish_at` is missing: the post's state has that time.
+/// The settings with which a post is sent to TikTok. Each option of [`PostOptions`] has its final value. Two are
+/// missing, because TikTok does not get them: `publish_at`, a time that the post's state has, and `repost`.
 #[expect(clippy::struct_excessive_bools, reason = "TikTok's API has these switches")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -99,6 +99,7 @@ impl Settings {
             brand_organic,
             ai_generated,
             publish_at: _,
+            repost: _,
         } = options;
         let title = title.as_deref().filter(|title| !title.trim().is_empty());
         let settings = Self {

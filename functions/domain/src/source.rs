@@ -87,7 +87,8 @@ impl PostId {
     }
 }
 
-/// An object that was created, as S3's event describes it. `triggers` parses the event.
+/// An object that was created, as S3's event describes it, or S3's list if there was no event. `triggers` parses the
+/// event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// The name of the bucket.
@@ -100,7 +101,7 @@ pub struct Arrival {
     pub etag: Option<String>,
     /// The size in bytes.
     pub bytes: Option<u64>,
-    /// The time of the event, from S3's clock. S3 does not deliver events in this order.
+    /// The time of the event, or else of the object, from S3's clock. S3 does not deliver events in this order.
     pub at: Option<Timestamp>,
     /// The trace of the event.
     pub trace: Option<TraceId>,

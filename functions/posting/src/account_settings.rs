@@ -57,7 +57,7 @@ impl AccountSettings {
         tracing::info!(account = %alias, "account configured");
         let requirements = [(preferences.sidecar, HoldReason::Sidecar), (preferences.review, HoldReason::Review)];
         for (_, reason) in requirements.into_iter().filter(|(required, _)| *required == Requirement::Optional) {
-            let released = Box::pin(self.commands.release_held(alias, reason)).await?;
+            let released = Box::pin(self.commands.release_held(alias, &reason)).await?;
             if released > 0 {
                 tracing::info!(account = %alias, posts.released = released, ?reason, "held posts released");
             }

@@ -13,25 +13,13 @@ pub(crate) async fn wake_worker(queue: &WakeQueue, id: &PostId) {
     }
 }
 
-/// What an object is of which no post is made. The bucket's lifecycle rules (`template.yaml`) remove old versions of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum ObjectWithoutPost {
-    /// A sidecar. Only its latest version is read.
-    Sidecar,
-    /// An upload for which no post waits.
-    Ignored,
-}
-
-/// Tags the version of an event's object with what it is. Without the tag, the version is kept.
-pub(crate) async fn tag_without_post(objects: &Objects, arrival: &Arrival, what: ObjectWithoutPost) {
+/// Tags the version of an event's object as a sidecar. Only the latest version of a sidecar is read, so the bucket's
+/// lifecycle rules (`template.yaml`) remove old versions with this tag. Without it, a version is kept.
+pub(crate) async fn tag_sidecar(objects: &Objects, arrival: &Arrival) {
     let Some(version) = arrival.version_id.clone().map(ObjectVersion::Id) else { return };
     let source = Source { bucket: arrival.bucket.clone(), key: arrival.key.clone(), version };
-    let state = match what {
-        ObjectWithoutPost::Sidecar => "sidecar",
-        ObjectWithoutPost::Ignored => "ignored",
-    };
-    if let Err(error) = objects.tag(&source, &[("dropcast:state", state)]).await {
-        tracing::warn!(object.key = arrival.key, error = error_chain(&error), "object not tagged as {state}");
+    if let Err(error) = objects.tag(&source, &[("dropcast:state", "sidecar")]).await {
+        tracing::warn!(object.key = arrival.key, error = error_chain(&error), "object not tagged as a sidecar");
     }
 }
 

@@ -212,8 +212,8 @@ impl BucketCheck {
         Ok(match self.submit.submit_missed(&arrival).await? {
             Submitted::Post(post) => Checked::Submitted(vec![post]),
             Submitted::Options(posts) => Checked::Submitted(posts),
-            // The event has arrived since the check, or the object was deleted.
-            Submitted::Nothing => Checked::Known,
+            // Since the check, the event has arrived, the object was deleted, or the post of the upload was closed.
+            Submitted::Nothing | Submitted::Ignored(_) => Checked::Known,
         })
     }
 

@@ -7,7 +7,7 @@ use domain::failure::error_chain;
 use domain::identity::{Alias, PostId};
 use domain::listing::PostFilter;
 use domain::options::{OptionsError, PostOptions};
-use domain::post::{Approval, CommandRejected, HoldReason, Post, StateName};
+use domain::post::{Approval, CommandRejected, HoldReason, Post, Repost, StateName};
 use jiff::Timestamp;
 use storage::{Objects, Posts, StoreError, Versioned, WakeQueue};
 
@@ -15,6 +15,7 @@ use crate::account_queue::AccountQueue;
 use crate::best_effort::{abandon_multipart_upload, wake_worker};
 use crate::compare_and_swap::{Change, update};
 use crate::invocation::Instruments;
+use crate::repost_check::RepostCheck;
 use crate::state_recorder::StateRecorder;
 
 /// How many held posts are read in one page.
@@ -40,16 +41,21 @@ pub enum CommandError {
 from_dependencies! {
     /// Carries out commands.
     pub struct Commands {
-        posts: Posts, objects: Objects, wake_queue: WakeQueue, queue: AccountQueue, recorder: StateRecorder,
-        instruments: Instruments,
+        posts: Posts, objects: Objects, wake_queue: WakeQueue, queue: AccountQueue, reposts: RepostCheck,
+        recorder: StateRecorder, instruments: Instruments,
     }
 }
 
 impl Commands {
-    /// Approves a post that is held for a review. A post that was approved already is returned unchanged.
+    /// Approves a post that is held for a review or for the same video. A post that was approved already is returned
+    /// unchanged.
     pub async fn approve(&self, id: &PostId) -> Result<Versioned<Post>, CommandError> {
         let approve = |post: Post, now| {
-            if post.approval == Approval::Given { Ok(None) } else { Ok(Some(post.approve(now)?)) }
+            let was_approved = post.approval == Approval::Given || post.repost == Repost::Approved;
+            match post.approve(now) {
+                Err(_) if was_approved => Ok(None),
+                approved => Ok(Some(approved?)),
+            }
         };
         self.command(id, approve).await
     }
@@ -113,6 +119,7 @@ impl Commands {
         self.recorder.record_state(post).await;
         if post.state_name() == StateName::Cancelled {
             self.queue.after_transition(post).await;
+            self.reposts.after_transition(post).await;
             if let Some(upload) = before.multipart_upload_id.as_ref().filter(|_| before.awaits_bytes()) {
                 abandon_multipart_upload(&self.objects, &before.source.bucket, &before.source.key, upload).await;
             }
@@ -127,7 +134,7 @@ impl Commands {
     }
 
     /// Releases an account's posts that are held for this reason; returns how many were released.
-    pub(crate) async fn release_held(&self, alias: &Alias, reason: HoldReason) -> Result<u32, StoreError> {
+    pub(crate) async fn release_held(&self, alias: &Alias, reason: &HoldReason) -> Result<u32, StoreError> {
         let held = PostFilter { account: Some(alias.clone()), state: Some(StateName::Held), ..PostFilter::default() };
         let (mut released, mut after) = (0, None);
         loop {

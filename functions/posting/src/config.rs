@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::time::Duration;
 
 use domain::chunk::ChunkCeiling;
 use domain::identity::Alias;
@@ -30,6 +31,8 @@ pub struct Config {
     pub accounts_table: String,
     /// `LIMITS_TABLE`: the table that counts calls against TikTok's limits.
     pub limits_table: String,
+    /// `REPOST_GUARD_TABLE`: the table that lists the posts of each video.
+    pub repost_guard_table: String,
     /// `INTAKE_QUEUE_URL`: the queue that invokes `publish`, with S3 events and with wake-ups for single posts.
     pub intake_queue_url: String,
     /// `TOKENS_KEY_ID`: the KMS key that seals tokens and upload URLs.
@@ -53,6 +56,8 @@ pub struct Config {
     /// `POSTING_USERS_PER_DAY`: how many accounts of the app may post directly in 24 hours. `None`, written as 0, means
     /// that the number is unknown and is not counted.
     pub posting_users: Option<NonZeroU32>,
+    /// `REPOST_GUARD_DAYS`: for how long a post of the same video is held. `None`, written as 0, disables the guard.
+    pub repost_guard: Option<Duration>,
 }
 
 /// Default of `TIKTOK_API_URL`.
@@ -68,6 +73,10 @@ const READ_AHEAD_BYTES: &str = "5242880";
 /// Default of `POSTS_PER_DAY`: "typically around 15", according to TikTok.
 /// <https://developers.tiktok.com/doc/content-sharing-guidelines>
 const POSTS_PER_DAY: &str = "15";
+/// Default of `REPOST_GUARD_DAYS`.
+const REPOST_GUARD_DAYS: &str = "30";
+/// The maximum of `REPOST_GUARD_DAYS`: ten years.
+const MAX_GUARD_DAYS: u32 = 3650;
 /// The maximum of `POSTS_PER_DAY` and of `POSTING_USERS_PER_DAY`. Each limit is counted in one item of the limits
 /// table, whose size DynamoDB bounds. `MaxValue` in `template.yaml` must be the same.
 const MAX_PER_DAY: u32 = 1000;
@@ -83,6 +92,7 @@ impl Config {
             posts_table: required(variable, "POSTS_TABLE")?,
             accounts_table: required(variable, "ACCOUNTS_TABLE")?,
             limits_table: required(variable, "LIMITS_TABLE")?,
+            repost_guard_table: required(variable, "REPOST_GUARD_TABLE")?,
             intake_queue_url: required(variable, "INTAKE_QUEUE_URL")?,
             tokens_key_id: required(variable, "TOKENS_KEY_ID")?,
             app_secret_arn: required(variable, "APP_SECRET_ARN")?,
@@ -104,6 +114,7 @@ impl Config {
             })?,
             posts_per_day: optional(variable, "POSTS_PER_DAY", POSTS_PER_DAY, |v| per_day(v, 1))?,
             posting_users: optional(variable, "POSTING_USERS_PER_DAY", "0", |v| per_day(v, 0).map(NonZeroU32::new))?,
+            repost_guard: optional(variable, "REPOST_GUARD_DAYS", REPOST_GUARD_DAYS, guard_term)?,
         })
     }
 }
@@ -128,6 +139,12 @@ fn number<T: FromStr>(value: &str) -> Result<T, String> {
 fn per_day(value: &str, min: u32) -> Result<u32, String> {
     let number = value.parse().ok().filter(|number| (min..=MAX_PER_DAY).contains(number));
     number.ok_or_else(|| format!("it must be {min} to {MAX_PER_DAY}"))
+}
+
+fn guard_term(value: &str) -> Result<Option<Duration>, String> {
+    let days = value.parse::<u32>().ok().filter(|days| *days <= MAX_GUARD_DAYS);
+    let days = days.ok_or_else(|| format!("it must be 0 to {MAX_GUARD_DAYS}"))?;
+    Ok((days > 0).then(|| Duration::from_hours(24 * u64::from(days))))
 }
 
 /// Returns a variable that must be set.
@@ -165,8 +182,15 @@ mod tests {
     use crate::create::Intake;
     use crate::webhooks::WebhookConfig;
 
-    const REQUIRED: [&str; 6] =
-        ["POSTS_TABLE", "ACCOUNTS_TABLE", "LIMITS_TABLE", "INTAKE_QUEUE_URL", "TOKENS_KEY_ID", "APP_SECRET_ARN"];
+    const REQUIRED: [&str; 7] = [
+        "POSTS_TABLE",
+        "ACCOUNTS_TABLE",
+        "LIMITS_TABLE",
+        "REPOST_GUARD_TABLE",
+        "INTAKE_QUEUE_URL",
+        "TOKENS_KEY_ID",
+        "APP_SECRET_ARN",
+    ];
 
     fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(|name| {
@@ -182,6 +206,8 @@ mod tests {
         assert_eq!(config.defaults.mode, Mode::Draft);
         assert_eq!(config.defaults.privacy_level, PrivacyLevel::SelfOnly);
         assert_eq!((config.posts_per_day, config.posting_users), (15, None));
+        assert_eq!(config.repost_guard, Some(Duration::from_hours(24 * 30)));
+        assert_eq!(read(&[("REPOST_GUARD_DAYS", "0")]).unwrap().repost_guard, None);
     }
 
     fn template() -> yaml_serde::Value {
@@ -238,10 +264,13 @@ mod tests {
         also(&["LOG_LEVEL", "METRICS_NAMESPACE"]);
         // Read by glibc's `malloc`.
         also(&["MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"]);
+        // There is no type for the settings of events, so these variables are found in the text of each `main.rs`.
+        let named_in = |main: &'static str| {
+            main.split("variable(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>()
+        };
+        also(&named_in(include_str!("../../publish/src/main.rs")));
         assert_eq!(set_for("PublishFunction"), names_read.take());
-        // `notices` has no type for its settings, so its variables are found in the text of its `main.rs`.
-        let main = include_str!("../../notices/src/main.rs");
-        also(&main.split("variable(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>());
+        also(&named_in(include_str!("../../notices/src/main.rs")));
         also(&["LOG_LEVEL"]);
         assert_eq!(set_for("NoticesFunction"), names_read.take());
     }
@@ -268,6 +297,8 @@ mod tests {
             ("DEFAULT_ACCOUNT", "a/b"),
             ("POSTS_PER_DAY", "0"),
             ("POSTING_USERS_PER_DAY", "many"),
+            ("REPOST_GUARD_DAYS", "3651"),
+            ("REPOST_GUARD_DAYS", "-1"),
         ];
         for (name, value) in table {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -54,7 +54,7 @@ pub enum CreateError {
     #[error(transparent)]
     FileName(#[from] InvalidFileName),
     /// TikTok accepts no video of this media type.
-    #[error("content_type must be one of video/mp4, video/quicktime, video/webm, not {0:?}")]
+    #[error("content_type must be video/mp4, video/quicktime or video/webm, perhaps with parameters, not {0:?}")]
     ContentType(String),
     #[error("another request used this Idempotency-Key")]
     KeyReused,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use storage::{Accounts, AppSecret, BucketChecks, Clients, KmsCipher, Limits, Objects, Posts, WakeQueue};
+use storage::{Accounts, AppSecret, BucketChecks, Clients, KmsCipher, Limits, Objects, Posts, RepostGuard, WakeQueue};
 use tiktok::TikTok;
 
 use crate::config::Config;
@@ -36,6 +36,8 @@ dependencies! {
     limits: Limits,
     /// The progress of the bucket check.
     bucket_checks: BucketChecks,
+    /// The table that lists the posts of each video.
+    repost_guard: RepostGuard,
     /// The S3 objects.
     objects: Objects,
     /// Seals tokens and upload URLs.
@@ -63,7 +65,8 @@ impl Dependencies {
             posts: Posts::new(clients.dynamodb.clone(), &config.posts_table),
             accounts: Accounts::new(clients.dynamodb.clone(), &config.accounts_table),
             limits: Limits::new(clients.dynamodb.clone(), &config.limits_table),
-            bucket_checks: BucketChecks::new(clients.dynamodb, &config.limits_table),
+            bucket_checks: BucketChecks::new(clients.dynamodb.clone(), &config.limits_table),
+            repost_guard: RepostGuard::new(clients.dynamodb, &config.repost_guard_table),
             objects: Objects::new(clients.s3),
             cipher: KmsCipher::new(clients.kms, &config.tokens_key_id),
             app: Arc::new(AppSecret::new(clients.secrets, &config.app_secret_arn)),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::failure::{Disposition, Failure, error_chain};
+use domain::failure::{Disposition, Failure, error_chain, single_line};
 use domain::identity::Alias;
 use domain::post::{HoldReason, InvalidTransition};
 use domain::rate_limit::Wait;
@@ -37,6 +37,8 @@ pub(crate) enum Exit {
     RateLimited(Box<RateLimited>),
     /// The post waits for a person.
     Hold(HoldReason),
+    /// The post is cancelled, because its object has no content and was replaced. The text says what happened.
+    Withdraw(String),
     /// The post waits for its publish time.
     Schedule(Timestamp),
     /// The invocation has too little time left. Another worker is woken and continues at once.
@@ -62,6 +64,8 @@ pub(crate) struct RateLimited {
     pub described: Option<(Settings, VideoFacts, u64)>,
 }
 
+/// How many characters of a folder's name a message quotes.
+const MAX_QUOTED_CHARS: usize = 80;
 /// How often a post that waits for the operator is retried.
 const OPERATOR_RETRY: Duration = Duration::from_mins(5);
 /// How often a post is retried whose account must be connected again. Connecting it resumes the post at once.
@@ -109,7 +113,23 @@ impl Exit {
     }
 
     pub(crate) fn account_not_found(alias: &Alias) -> Self {
-        Self::fail(Reason::AccountNotFound, format!("no TikTok account is connected as \"{alias}\""))
+        if alias.is_valid() {
+            return Self::fail(Reason::AccountNotFound, format!("no TikTok account is connected as \"{alias}\""));
+        }
+        let folder = single_line(alias.as_str(), MAX_QUOTED_CHARS);
+        Self::fail(Reason::FolderInvalid, format!("\"{folder}\" is no valid alias, so no account has this folder"))
+    }
+
+    /// Adds to the message of [`Exit::Fail`] the aliases that may have been meant; other exits stay as they are.
+    pub(crate) fn with_similar(self, aliases: &[&Alias]) -> Self {
+        match self {
+            Self::Fail(mut failure) if !aliases.is_empty() => {
+                let names = aliases.iter().map(|alias| format!("\"{alias}\"")).collect::<Vec<_>>().join(", ");
+                failure.message = format!("{}; a similar alias is {names}", failure.message);
+                Self::Fail(failure)
+            }
+            other => other,
+        }
     }
 }
 
@@ -210,6 +230,24 @@ mod tests {
 
     fn refused(http: u16, code: &str) -> ErrorKind {
         ErrorKind::Refused(ApiError { http, code: code.into(), message: String::new(), log_id: None })
+    }
+
+    #[test]
+    fn missing_account_is_named_with_similar_aliases() {
+        let [ceo, anna] = ["ceo", "anna"].map(|text| Alias::new(text).unwrap());
+        let message = |folder: &str, similar: &[&Alias]| match Exit::account_not_found(&Alias::of_folder(folder))
+            .with_similar(similar)
+        {
+            Exit::Fail(failure) => (failure.reason, failure.message),
+            other => panic!("{other:?}"),
+        };
+        let (reason, text) = message("anne", &[&anna]);
+        assert_eq!((reason, text.contains("\"anne\"")), (Reason::AccountNotFound, true));
+        assert!(text.ends_with("a similar alias is \"anna\""), "{text}");
+        let (reason, text) = message("CEO\n", &[&ceo, &anna]);
+        assert_eq!((reason, text.contains("\"CEO \" is no valid alias")), (Reason::FolderInvalid, true), "{text}");
+        assert!(text.ends_with("\"ceo\", \"anna\""), "{text}");
+        assert!(!message("zoe", &[]).1.contains("similar"));
     }
 
     #[test]

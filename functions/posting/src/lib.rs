@@ -9,6 +9,7 @@
 //! | type | what it does |
 //! |---|---|
 //! | [`Submit`] | stores a post for an S3 event, once |
+//! | [`IgnoredObjects`] | reports dropped objects of which no post is made |
 //! | [`UploadWorker`] | claims a post and sends its video to TikTok |
 //! | [`CreatePost`], [`CreateUpload`] | store a post for an API request; the latter also returns upload URLs |
 //! | [`Poller`] | polls TikTok about due posts, wakes a worker for them, or expires them |
@@ -42,9 +43,11 @@ mod account_names;
 mod account_queue;
 mod links;
 mod open_posts;
+mod repost_check;
 mod state_recorder;
 
 mod create;
+mod ignored_objects;
 mod submit;
 mod upload;
 
@@ -66,6 +69,7 @@ pub use connect::{AuthorizationLink, ConnectConfig, ConnectError, Connected, Con
 pub use create::{CreateError, CreatePost, CreateUpload, CreatedUpload, Intake, PartTarget, UploadTarget};
 pub use creators::{CreatorError, Creators};
 pub use dependencies::Dependencies;
+pub use ignored_objects::IgnoredObjects;
 pub use invocation::{Clock, Instruments, Worker};
 pub use measure::{Measurement, Meter, Metric};
 pub use poller::{DueSummary, Poller};

@@ -60,7 +60,7 @@ metrics! {
     TokenRefreshFailures "Count",
     /// Accounts that must be connected again.
     AuthorizationsLost "Count",
-    /// Objects of one page of the bucket check that it submitted, because no event of them had arrived.
+    /// Objects that the poller or one page of the bucket check found, of which no event had arrived.
     MissedDrops "Count",
     /// How long the bucket check that is under way has taken so far.
     BucketCheckAge "Seconds",

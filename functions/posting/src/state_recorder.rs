@@ -32,7 +32,9 @@ impl StateRecorder {
         }
         let mut state = post.state_name();
         for _ in 0..MAX_TAG_WRITES {
-            let tags = [(POST_TAG, post.id.as_str()), ("dropcast:state", state.as_str())];
+            let mut tags = vec![(POST_TAG, post.id.as_str()), ("dropcast:state", state.as_str())];
+            // The tag stays true when the post is released.
+            tags.extend(post.earlier_post().map(|earlier| ("dropcast:same-video-as", earlier.as_str())));
             if let Err(error) = self.objects.tag(&post.source, &tags).await {
                 let error = error_chain(&error);
                 tracing::warn!(post.id = %post.id, error, "object not tagged with the state of its post");

@@ -1,15 +1,18 @@
-//! Processes S3 events about dropped videos, uploaded videos and sidecars. A dropped version becomes one post, however
-//! often S3 sends its event: the post's id is derived from the version, and the post is created by a conditional write.
+//! Processes S3 events about dropped videos, uploaded videos and sidecars, and such objects without an event. A dropped
+//! version becomes one post, however often S3 sends its event: the post's id is derived from the version, and the post
+//! is created by a conditional write.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::drop_key::{DropKey, is_sidecar_of, videos_prefix_of};
+use domain::drop_ignored::IgnoredObject;
+use domain::drop_key::{DropKey, Ignored, sidecar};
 use domain::identity::PostId;
 use domain::post::{Post, StateName};
 use domain::source::{Arrival, ObjectVersion, Source};
 use storage::{Created, ObjectError, Objects, Posts, StoreError, Versioned};
 
-use crate::best_effort::{ObjectWithoutPost, tag_without_post};
+use crate::best_effort::tag_sidecar;
 use crate::compare_and_swap::{Change, update};
 use crate::config::Config;
 use crate::invocation::{Instruments, Worker};
@@ -23,6 +26,8 @@ pub enum Submitted {
     Post(PostId),
     /// The object is a sidecar. These posts were held for it and are released; their workers read the options again.
     Options(Vec<PostId>),
+    /// No post is made of the object, and [`IgnoredObjects`](crate::IgnoredObjects) must report it.
+    Ignored(Box<IgnoredObject>),
     /// There is nothing to do; the log says why.
     Nothing,
 }
@@ -83,7 +88,7 @@ impl Submit {
     }
 
     /// Processes an event, and works on its posts at once. A new post is claimed by the same write that creates it,
-    /// which saves a read and a write.
+    /// which saves a read and a write. Returns an object that must be reported, as [`Submitted::Ignored`] does.
     ///
     /// # Errors
     /// The caller must not acknowledge the event. A post that was stored is due again.
@@ -92,7 +97,7 @@ impl Submit {
         arrival: &Arrival,
         uploads: &UploadWorker,
         worker: &Worker,
-    ) -> Result<(), SubmitError> {
+    ) -> Result<Option<Box<IgnoredObject>>, SubmitError> {
         let posts = match Box::pin(self.receive(arrival)).await? {
             Received::Video(post) => {
                 let id = post.id.clone();
@@ -100,19 +105,20 @@ impl Submit {
                 match Box::pin(self.store(claimed.as_ref().unwrap_or(&post), EVENT_RECEIVED)).await? {
                     Created::New(post) if claimed.is_ok() => {
                         uploads.work_on_claimed(post, worker).await?;
-                        return Ok(());
+                        return Ok(None);
                     }
                     Created::New(_) | Created::Already(_) => vec![id],
                 }
             }
             Received::Done(Submitted::Post(id)) => vec![id],
             Received::Done(Submitted::Options(ids)) => ids,
+            Received::Done(Submitted::Ignored(ignored)) => return Ok(Some(ignored)),
             Received::Done(Submitted::Nothing) => vec![],
         };
         for post in posts {
             uploads.upload(&post, worker).await?;
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn receive(&self, arrival: &Arrival) -> Result<Received, SubmitError> {
@@ -130,51 +136,54 @@ impl Submit {
                     .with_trace(arrival.trace.clone());
                 Ok(Received::Video(Box::new(post)))
             }
-            DropKey::Upload { post } => {
-                let submitted = self.pin(post, arrival).await?;
-                if submitted == Submitted::Nothing {
-                    tag_without_post(&self.objects, arrival, ObjectWithoutPost::Ignored).await;
-                }
-                Ok(Received::Done(submitted))
-            }
+            DropKey::Upload { post } => Ok(Received::Done(self.pin(post, arrival).await?)),
             DropKey::Sidecar => {
                 let released = self.release_for_sidecar(arrival).await?;
-                tag_without_post(&self.objects, arrival, ObjectWithoutPost::Sidecar).await;
+                tag_sidecar(&self.objects, arrival).await;
                 Ok(Received::Done(Submitted::Options(released)))
             }
-            DropKey::Ignored(why) => {
-                tracing::info!(object.key = arrival.key, why = %why, "object ignored");
-                Ok(Received::Done(Submitted::Nothing))
-            }
+            DropKey::Ignored(why) => Ok(Received::Done(self.ignored(why, arrival).await?)),
         }
     }
 
+    /// Describes an object of which no post is made, unless it is gone or the reason is silent.
+    async fn ignored(&self, why: Ignored, arrival: &Arrival) -> Result<Submitted, SubmitError> {
+        if why.is_silent() {
+            tracing::info!(object.key = arrival.key, why = %why, "object ignored");
+            return Ok(Submitted::Nothing);
+        }
+        let dropped_at = arrival.at.unwrap_or_else(|| self.instruments.now());
+        let source = self.source_of(arrival).await?;
+        Ok(source.map_or(Submitted::Nothing, |(source, _)| {
+            Submitted::Ignored(Box::new(IgnoredObject { source, why, dropped_at }))
+        }))
+    }
+
     /// Pins a post that waits for its upload to the object version that has arrived. Objects with another key and later
-    /// versions are ignored, so that the post's video cannot change.
+    /// versions are ignored and reported, so that the post's video cannot change.
     async fn pin(&self, id: PostId, arrival: &Arrival) -> Result<Submitted, SubmitError> {
         let id = &id;
         let pinned = update(
             None,
             || async move {
                 let Some(post) = self.posts.get(id).await?.filter(|post| post.source.key == arrival.key) else {
-                    tracing::warn!(object.key = arrival.key, "object ignored: no post waits for it");
-                    return Ok(None);
+                    return Ok(Err(Some(Ignored::NoPost)));
                 };
-                Ok(self.source_of(arrival).await?.map(|(source, bytes)| (post, source, bytes)))
+                Ok(self.source_of(arrival).await?.map(|(source, bytes)| (post, source, bytes)).ok_or(None))
             },
-            |read: Option<(Versioned<Post>, Source, Option<u64>)>| {
-                let Some((post, source, bytes)) = read else { return Ok(Change::Stop(None)) };
+            |read: Result<(Versioned<Post>, Source, Option<u64>), Option<Ignored>>| {
+                let (post, source, bytes) = match read {
+                    Ok(read) => read,
+                    Err(why) => return Ok(Change::Stop(Err(why))),
+                };
                 let state = post.state_name();
                 if post.source == source {
                     tracing::info!(post.id = %id, post.state = %state, "event received again: post known");
-                    return Ok(Change::Stop(Some(id)));
+                    return Ok(Change::Stop(Ok(id)));
                 }
                 let Ok(arrived) = post.value.clone().attach_object(source.version, bytes, self.instruments.now())
                 else {
-                    tracing::warn!(
-                        post.id = %id, post.state = %state, "object ignored: its post has a video, or is cancelled"
-                    );
-                    return Ok(Change::Stop(None));
+                    return Ok(Change::Stop(Err(Some(Ignored::PostClosed))));
                 };
                 Ok::<_, SubmitError>(Change::Save((post, arrived.with_trace(arrival.trace.clone()))))
             },
@@ -182,11 +191,14 @@ impl Submit {
                 let bytes = arrived.bytes;
                 self.posts.save(post, arrived, self.instruments.now()).await?;
                 tracing::info!(post.id = %id, video.bytes = bytes, "object received: the post has its video");
-                Ok(Some(id))
+                Ok(Ok(id))
             },
         );
-        let pinned = pinned.await?.ok_or(SubmitError::Busy)?;
-        Ok(pinned.map_or(Submitted::Nothing, |id| Submitted::Post(id.clone())))
+        match pinned.await?.ok_or(SubmitError::Busy)? {
+            Ok(id) => Ok(Submitted::Post(id.clone())),
+            Err(Some(why)) => self.ignored(why, arrival).await,
+            Err(None) => Ok(Submitted::Nothing),
+        }
     }
 
     /// Creates a post. `note` is the log's message for a new one.
@@ -238,9 +250,12 @@ impl Submit {
     }
 
     /// The ids of the posts that the current versions of a sidecar's videos have, if they have posts.
-    pub(crate) async fn posts_of_sidecar(&self, bucket: &str, sidecar: &str) -> Result<Vec<PostId>, ObjectError> {
-        let mut keys = self.objects.list(bucket, videos_prefix_of(sidecar)).await?;
-        keys.retain(|key| is_sidecar_of(sidecar, key));
+    pub(crate) async fn posts_of_sidecar(&self, bucket: &str, sidecar_key: &str) -> Result<Vec<PostId>, ObjectError> {
+        let mut keys = BTreeSet::new();
+        for prefix in sidecar::video_prefixes_of(sidecar_key) {
+            keys.extend(self.objects.list(bucket, &prefix).await?);
+        }
+        keys.retain(|key| sidecar::belongs_to(sidecar_key, key));
         let mut posts = Vec::new();
         for key in keys {
             posts.extend(self.objects.current(bucket, &key).await?.map(|current| current.source.post_id()));

@@ -35,6 +35,7 @@ use crate::config::{ConfigError, required};
 use crate::invocation::Instruments;
 use crate::links::with_links;
 use crate::open_posts::OpenPosts;
+use crate::repost_check::RepostCheck;
 use crate::state_recorder::{StateRecorder, span_of};
 
 /// Why a webhook was not processed. Except for [`ReceiveError::Rejected`], TikTok sends it again.
@@ -75,7 +76,7 @@ from_dependencies! {
     /// Receives webhooks.
     pub struct Webhooks {
         posts: Posts, accounts: Accounts, open_posts: OpenPosts, app: Arc<AppSecret>,
-        queue: AccountQueue, recorder: StateRecorder, instruments: Instruments,
+        queue: AccountQueue, reposts: RepostCheck, recorder: StateRecorder, instruments: Instruments,
     }
 }
 
@@ -168,6 +169,7 @@ impl Webhooks {
                 let record = async {
                     self.recorder.record_state(&post).await;
                     self.queue.after_transition(&post).await;
+                    self.reposts.after_transition(&post).await;
                 };
                 if post.state_name() != before {
                     record.instrument(span_of(&post)).await;

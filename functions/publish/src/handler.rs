@@ -7,7 +7,7 @@ use domain::failure::error_chain;
 use domain::source::Arrival;
 use domain::trace::TraceId;
 use lambda_runtime::{Context, Error, LambdaEvent};
-use posting::{Submit, Submitted, UploadWorker, Worker};
+use posting::{IgnoredObjects, Submit, Submitted, UploadWorker, Worker};
 use runtime::deadline::Deadline;
 use serde_json::Value;
 use triggers::{Trigger, WakeUp, WakeUps, read_body};
@@ -19,6 +19,7 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// The use cases of the function.
 pub(crate) struct Publish {
     pub(crate) submit: Submit,
+    pub(crate) ignored: IgnoredObjects,
     pub(crate) uploads: UploadWorker,
 }
 
@@ -75,30 +76,41 @@ impl Publish {
     }
 
     /// Stores the posts of all wake-ups, then uploads one post after the other. If no time is left for a post, `status`
-    /// wakes it later, because it is stored and due. An invalid record is reported only at the end, so that it does not
-    /// stop the other records. The usual event has one new object, and takes the path with fewer calls.
+    /// wakes it later, because it is stored and due. An invalid record, or an ignored object that cannot be reported, is
+    /// an error only at the end, so that it does not stop the other records. The usual event has one new object, and takes the path with fewer calls.
     async fn work(&self, worker: &Worker, wake_ups: WakeUps, trace: Option<&TraceId>) -> Result<(), Error> {
         let traced = |arrival| Arrival { trace: trace.cloned(), ..arrival };
         if let [Ok(WakeUp::Arrival(arrival))] = &wake_ups[..] {
-            return Ok(self.submit.submit_and_upload(&traced(arrival.clone()), &self.uploads, worker).await?);
+            let arrival = traced(arrival.clone());
+            let ignored = self.submit.submit_and_upload(&arrival, &self.uploads, worker).await?;
+            return match ignored {
+                Some(ignored) => Ok(self.ignored.report(&ignored).await?),
+                None => Ok(()),
+            };
         }
-        let mut posts = Vec::new();
-        let mut invalid_record = None;
+        let (mut posts, mut ignored) = (Vec::new(), Vec::new());
+        let mut failed: Option<Error> = None;
         for wake_up in wake_ups {
             match wake_up {
                 Ok(WakeUp::Post(id)) => posts.push(id),
                 Ok(WakeUp::Arrival(arrival)) => match self.submit.submit(&traced(arrival)).await? {
                     Submitted::Post(id) => posts.push(id),
                     Submitted::Options(ids) => posts.extend(ids),
+                    Submitted::Ignored(object) => ignored.push(object),
                     Submitted::Nothing => {}
                 },
-                Err(invalid) => invalid_record = Some(invalid),
+                Err(invalid) => failed = Some(invalid.into()),
+            }
+        }
+        for object in ignored {
+            if let Err(error) = self.ignored.report(&object).await {
+                failed = Some(error.into());
             }
         }
         for id in posts {
             self.uploads.upload(&id, worker).await?;
         }
-        invalid_record.map_or(Ok(()), |invalid| Err(invalid.into()))
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -51,7 +51,7 @@ async fn run(status: &Status, context: Context) -> Result<Value, Error> {
     let (summary, renewals, checked) = tokio::join!(
         status.poller.work_due(&worker),
         status.renewal.renew_idle(&worker),
-        bucket_check.run(config, &worker, context.xray_trace_id.as_deref()),
+        Box::pin(bucket_check.run(config, &worker, context.xray_trace_id.as_deref())),
     );
     let (summary, renewals, checked) = (summary?, renewals?, checked?);
     tracing::info!(

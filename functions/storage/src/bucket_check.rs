@@ -96,7 +96,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::scripted_aws::{Reply, ScriptedAws, ScriptedServer, condition_failed, reply};
+    use crate::scripted_aws::{Reply, Request, ScriptedAws, ScriptedServer, condition_failed, reply};
 
     fn first() -> BucketCheck {
         BucketCheck::claim(None, MAX_INTERVAL, Timestamp::from_second(1_764_000_000).unwrap()).unwrap()
@@ -125,7 +125,7 @@ mod tests {
         let stored = checks.save(None, first()).await.unwrap();
         let late = checks.save(Some((&stored).into()), first().release(first().begun_at)).await.unwrap_err();
         assert!(matches!(late, SaveError::Conflict), "{late}");
-        let writes: Vec<_> = server.requests()[1..].iter().map(|request| request.json()).collect();
+        let writes: Vec<_> = server.requests()[1..].iter().map(Request::json).collect();
         assert_eq!(writes[0]["ConditionExpression"], "attribute_not_exists(#key)");
         assert_eq!(writes[1]["ConditionExpression"], "#revision = :read");
         assert_eq!(writes[0]["Item"]["limit_key"], json!({ "S": "#bucket_check" }));

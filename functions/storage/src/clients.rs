@@ -1,4 +1,4 @@
-//! The AWS SDK clients of this crate, except EventBridge's, which [`EventBus`](crate::EventBus) creates for `notices`.
+//! The AWS SDK clients of this crate, except EventBridge's, which [`EventBus`](crate::EventBus) creates.
 
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
@@ -51,7 +51,7 @@ pub struct Lazy<C>(Arc<LazyLock<C, Create<C>>>);
 type Create<C> = Box<dyn FnOnce() -> C + Send>;
 
 impl<C: 'static> Lazy<C> {
-    fn from_config(config: &SdkConfig, create: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Self {
+    pub(crate) fn from_config(config: &SdkConfig, create: impl FnOnce(&SdkConfig) -> C + Send + 'static) -> Self {
         let config = config.clone();
         Self::new(Box::new(move || create(&config)))
     }

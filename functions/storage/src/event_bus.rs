@@ -10,6 +10,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 
 use crate::aws::AwsError;
+use crate::clients::Lazy;
 
 /// EventBridge's `source` of every event.
 const SOURCE: &str = "dropcast";
@@ -58,15 +59,15 @@ struct Rejected {
 /// An event bus.
 #[derive(Debug, Clone)]
 pub struct EventBus {
-    client: Client,
+    client: Lazy<Client>,
     name: String,
 }
 
 impl EventBus {
     /// Uses the bus with this name or ARN. The client is not part of [`Clients`](crate::Clients), because only the
-    /// function `notices` needs it.
+    /// functions `notices` and `publish` send events. It is created on first use: `publish` sends few.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into() }
+        Self { client: Lazy::from_config(config, Client::new), name: name.into() }
     }
 
     /// Sends events in order.

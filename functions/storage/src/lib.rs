@@ -1,6 +1,6 @@
 //! The access to AWS: one type for each table, and one for each other service.
 //!
-//! - DynamoDB: posts, accounts, limits, authorization requests and webhooks
+//! - DynamoDB: posts, accounts, limits, the repost guard, authorization requests and webhooks
 //! - S3: videos and sidecars
 //! - KMS: the key that seals tokens and upload URLs
 //! - Secrets Manager: the TikTok app's credentials
@@ -14,7 +14,7 @@
 //!
 //! Two invariants hold in all modules:
 //!
-//! - Each update of a post, account, limit or authorization request is conditional on the revision that the
+//! - Each update of a post, account, limit, guard record or authorization request is conditional on the revision that the
 //!   caller read ([`Versioned`]). An unconditional update could undo another worker's, and lead to a second post.
 //! - No error contains a secret: [`AwsError`] keeps neither the request nor the response.
 //!
@@ -32,6 +32,7 @@ mod authorization_requests;
 mod bucket_check;
 mod limits;
 mod posts;
+mod repost_guard;
 mod webhook_log;
 
 mod objects;
@@ -61,6 +62,7 @@ pub use objects::{
     WindowError,
 };
 pub use posts::{Created, DuePage, Listed, OpenPage, PageKey, Posts, QueueEntry, Shard, change_of};
+pub use repost_guard::{GuardKey, RepostGuard, StoredGuard};
 pub use table::{RecordError, SaveError, StoreError};
 pub use versioned::{Revision, Versioned};
 pub use wake_queue::WakeQueue;

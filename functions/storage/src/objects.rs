@@ -24,8 +24,10 @@ mod window;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption};
 use bytes::{Bytes, BytesMut};
 use domain::bucket_check::Marker;
+use domain::content::Checksum;
 use domain::secret::SecretString;
 use domain::source::{ObjectVersion, Source};
 use futures::TryStreamExt;
@@ -64,8 +66,12 @@ pub struct ObjectMeta {
     pub etag: Option<String>,
     /// The media type with which the object was put.
     pub content_type: Option<String>,
+    /// The checksums that S3 knows. In a bucket without KMS encryption, the entity tag is one of them.
+    pub checksums: Vec<Checksum>,
     /// The user metadata, without `x-amz-meta-`, ordered by name.
     pub metadata: Vec<(String, String)>,
+    /// How many entries of user metadata S3 does not return, because no header can contain them.
+    pub missing_metadata: u32,
 }
 
 /// A version of an object that was found by its key.
@@ -94,6 +100,7 @@ impl Objects {
         let path = ObjectPath::of(source);
         let (version_id, if_match) = pins(source);
         let head = self.client.head_object().bucket(&source.bucket).key(&source.key);
+        let head = head.checksum_mode(ChecksumMode::Enabled);
         let response = match head.set_version_id(version_id).set_if_match(if_match).send().await {
             Ok(response) => response,
             Err(error) => {
@@ -103,9 +110,12 @@ impl Objects {
         };
         let bytes = length_of(&path, &response)?;
         let etag = response.e_tag().map(|tag| tag.trim_matches('"').to_owned());
+        let checksums = checksums_of(&response);
+        let missing_metadata = response.missing_meta().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
         let mut metadata: Vec<_> = response.metadata.unwrap_or_default().into_iter().collect();
         metadata.sort();
-        Ok(ObjectMeta { bytes, etag, content_type: response.content_type, metadata })
+        let content_type = response.content_type;
+        Ok(ObjectMeta { bytes, etag, content_type, checksums, metadata, missing_metadata })
     }
 
     /// Finds the latest version of a key; none if there is no object, or if it was deleted.
@@ -258,7 +268,7 @@ impl Objects {
         Ok(bytes.freeze())
     }
 
-    /// Reads the sidecar at a key; none if there is no object.
+    /// Reads the sidecar at a key; none if there is no object, or if S3 accepts no key of this length.
     ///
     /// # Errors
     /// [`ObjectError::TooLarge`] for an object of more than [`MAX_SIDECAR`] bytes, before it is read.
@@ -266,7 +276,7 @@ impl Objects {
         sidecar::read(&self.client, bucket, key).await
     }
 
-    /// Adds tags to an object and keeps its other tags. A tag that another program adds at the same moment can be lost,
+    /// Replaces our tags of an object (`dropcast:…`) and keeps its other tags. A tag that another program adds at the same moment can be lost,
     /// because S3 only replaces all tags at once.
     ///
     /// In a bucket without versioning, the tags are added to the object that is at the key now, because S3 has no
@@ -297,6 +307,28 @@ fn pins(source: &Source) -> (Option<String>, Option<String>) {
 fn length_of(path: &ObjectPath, response: &HeadObjectOutput) -> Result<u64, ObjectError> {
     let length = response.content_length().and_then(|length| u64::try_from(length).ok());
     length.ok_or_else(|| path.unavailable(HEAD, "the response has no length"))
+}
+
+/// The checksums in a response, and the digest in its entity tag.
+fn checksums_of(response: &HeadObjectOutput) -> Vec<Checksum> {
+    let of_content = [
+        ("CRC32", response.checksum_crc32()),
+        ("CRC32C", response.checksum_crc32_c()),
+        ("CRC64NVME", response.checksum_crc64_nvme()),
+        ("SHA1", response.checksum_sha1()),
+        ("SHA256", response.checksum_sha256()),
+        ("SHA512", response.checksum_sha512()),
+        ("MD5", response.checksum_md5()),
+        ("XXHASH64", response.checksum_xxhash64()),
+        ("XXHASH3", response.checksum_xxhash3()),
+        ("XXHASH128", response.checksum_xxhash128()),
+    ];
+    let stated = of_content.into_iter().filter_map(|(algorithm, value)| Some(Checksum::new(algorithm, value?)));
+    // With KMS or a customer's key, the entity tag is no digest, although it looks like one.
+    let is_plain = matches!(response.server_side_encryption(), None | Some(ServerSideEncryption::Aes256));
+    let is_digest = is_plain && response.sse_customer_algorithm().is_none();
+    let tag = response.e_tag().filter(|_| is_digest).map(|tag| tag.trim_matches('"'));
+    stated.chain(tag.and_then(Checksum::of_entity_tag)).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use aws_sdk_s3::primitives::ByteStream;
 use data_encoding::HEXLOWER;
 use domain::bucket_check::Marker;
+use domain::content::{Content, HeaderDigest};
 use domain::source::{ObjectVersion, Source};
+use domain::video::{Container, VideoFacts};
 use harness::aws::BUCKET;
 use harness::{Cloud, TestVideo};
 use sha2::{Digest, Sha256};
@@ -95,6 +97,7 @@ impl Versions {
                 results.push((name, outcome(&read.map(|bytes| HEXLOWER.encode(&Sha256::digest(&bytes))))));
             }
         }
+        results.push(("the checksums", self.compare_contents(&objects).await?));
         for key in [KEY, DELETED, MISSING] {
             let current = objects.current(&self.bucket, key).await;
             let current = current.map(|it| it.map(|it| (it.bytes, self.name(&it.source.version))));
@@ -117,6 +120,21 @@ impl Versions {
         let tagged = objects.tag(&deleted, &[("state", "failed")]).await;
         results.push(("tagging a deleted version", outcome(&tagged)));
         Ok(results)
+    }
+
+    /// Tells whether two descriptions of one version, and of two versions, show the same content. The sides state
+    /// different checksums.
+    async fn compare_contents(&self, objects: &Objects) -> Result<String> {
+        let facts = VideoFacts::unknown(Container::Mp4);
+        let content = async |version: &String| {
+            let described = objects.describe(&self.source(KEY, ObjectVersion::Id(version.clone()))).await?;
+            let header = HeaderDigest::from(&facts);
+            // The same size, so that the checksums decide.
+            anyhow::Ok(Content { bytes: 1, checksums: described.checksums, header })
+        };
+        let (first, again, second) =
+            (content(&self.first).await?, content(&self.first).await?, content(&self.second).await?);
+        Ok(format!("{} {}", first.is_same_as(&again), first.is_same_as(&second)))
     }
 
     /// Lists the parts and completes the upload, then begins another upload and aborts it twice.

@@ -13,7 +13,9 @@ use domain::listing::PostFilter;
 use domain::post::Post;
 use domain::source::{ObjectVersion, Source};
 use harness::Cloud;
-use harness::aws::{ACCOUNTS, AUTHORIZATION_REQUESTS, LIMITS, POSTS, TableSchema, WEBHOOKS, table_schemas};
+use harness::aws::{
+    ACCOUNTS, AUTHORIZATION_REQUESTS, LIMITS, POSTS, REPOST_GUARD, TableSchema, WEBHOOKS, table_schemas,
+};
 use storage::{Created, Shard, Versioned};
 
 use super::{Results, outcome, time};
@@ -32,6 +34,7 @@ pub(super) async fn ensure_same_schemas(cloud: &Cloud) -> Result<()> {
         (POSTS, &outputs.posts_table),
         (ACCOUNTS, &outputs.accounts_table),
         (LIMITS, &outputs.limits_table),
+        (REPOST_GUARD, &outputs.repost_guard_table),
         (AUTHORIZATION_REQUESTS, &outputs.authorization_requests_table),
         (WEBHOOKS, &outputs.webhooks_table),
     ];

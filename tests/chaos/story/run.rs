@@ -65,7 +65,9 @@ impl Run {
         if self.ends_authorization() {
             retry_after_reconnect(&mut lambda, &creator, &mut post).await?;
         }
-        conclude(&mut lambda, &[creator], &mut [post], start).await
+        let mut posts = self.story.repeat(env, &creator, &post)?;
+        posts.insert(0, post);
+        conclude(&mut lambda, &[creator], &mut posts, start).await
     }
 
     fn ends_authorization(&self) -> bool {

@@ -110,6 +110,10 @@ impl TestEnv {
     }
 }
 
+/// Whether nothing more happens to a post without a command. A post that is held for the same video is due until the
+/// earlier post has ended.
 fn is_finished(post: &Item) -> bool {
-    post["state"]["S"].as_str().is_some_and(|state| FINAL_STATES.contains(&state))
+    let is_final = post["state"]["S"].as_str().is_some_and(|state| FINAL_STATES.contains(&state));
+    let is_repeat = post.get("hold_reason").is_some_and(|reason| reason["S"] == "same_video");
+    is_final || is_repeat && !post.contains_key("due_at")
 }

@@ -2,10 +2,11 @@
 //!
 //! Properties: options, settings, preferences and publish times are equal after
 //! they are read back; a title is within its limit; an empty update has no effect;
-//! an error is one short line.
+//! an error is one short line, and so is a note.
 
 use domain::account::Preferences;
-use domain::metadata::options_from_metadata;
+use domain::metadata::{options_from_metadata, unprefixed_options};
+use domain::notes;
 use domain::options::{Mode, OptionsError, PostOptions, PrivacyLevel};
 use domain::publish_at::Zone;
 use domain::settings::{Settings, StackDefaults};
@@ -24,7 +25,11 @@ pub fn sidecar(input: &[u8]) {
 /// Reads an input as an object's metadata, `name: value` on each line.
 pub fn metadata(input: &[u8]) {
     if let Ok(text) = str::from_utf8(input) {
-        check_options(options_from_metadata(text.lines().filter_map(|line| line.split_once(": "))));
+        let entries = || text.lines().filter_map(|line| line.split_once(": "));
+        check_options(options_from_metadata(entries()));
+        let unprefixed = unprefixed_options(entries());
+        assert!(unprefixed.iter().all(|name| !name.to_ascii_lowercase().starts_with("dropcast")), "{unprefixed:?}");
+        check_note(notes::metadata_ignored(&unprefixed));
     }
 }
 
@@ -57,6 +62,9 @@ pub(crate) fn check_options(options: Result<PostOptions, OptionsError>) {
     for (limit, frame) in [(1, TitleFrame::default()), (150, framed), (TitleLimit::MAX, TitleFrame::default())] {
         match Settings::resolve_framed(&options, "clip.mp4", &defaults(limit), &frame) {
             Ok(settings) => {
+                notes::on_settings(&options, "clip.mp4", &frame, &settings)
+                    .into_iter()
+                    .for_each(|note| check_note(Some(note)));
                 assert!(settings.title.utf16_units() <= usize::from(limit), "{settings:?}");
                 let stored = serde_json::to_vec(&settings).expect("settings can be serialized");
                 let read_back = serde_json::from_slice::<Settings>(&stored);
@@ -74,6 +82,12 @@ pub(crate) fn check_options(options: Result<PostOptions, OptionsError>) {
             }
         }
     }
+}
+
+/// Checks a note: one line of bounded length.
+fn check_note(note: Option<String>) {
+    let is_valid = |note: &String| note.chars().count() <= 300 && !note.contains(char::is_control);
+    assert!(note.iter().all(is_valid), "{note:?}");
 }
 
 fn defaults(title_limit: u16) -> StackDefaults {

@@ -8,6 +8,7 @@ use domain::post::{PostState, StateName};
 use harness::{Cloud, Creator, TestVideo};
 use simulator::{DraftPost, Endpoint, Flow, PrivacyLevel, PublishId, Scope};
 
+use crate::options::notes_with;
 use crate::runner::{WithCreator, scenarios};
 
 scenarios![concurrent:
@@ -24,8 +25,12 @@ pub(crate) async fn post_by_hand(cloud: &Cloud, publish_id: &str) -> Result<()> 
 
 async fn draft_is_delivered_then_published_when_creator_posts_it((cloud, creator): WithCreator) -> Result<()> {
     let video = TestVideo::new(11_000_000)?;
-    let dropped = creator.drop_with_metadata("clip.mp4", &video, &[("mode", "draft")]).await?;
+    let metadata = [("dropcast-mode", "draft"), ("dropcast-title", "Bread"), ("dropcast-ai-generated", "true")];
+    let dropped = creator.drop_with_metadata("clip.mp4", &video, &metadata).await?;
     let post = cloud.await_state(&dropped.post, StateName::Delivered).await?;
+    let notes = notes_with(&cloud, &dropped, "for a draft").await?;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("`title`") && notes[0].contains("`ai_generated`"), "{notes:?}");
     let ledger = creator.ledger().await?;
     assert_eq!(ledger.publications, [], "a draft in the inbox is not published");
     let publish = post.publish_id().context("a draft has a publish id")?;

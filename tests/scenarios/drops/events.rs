@@ -158,6 +158,13 @@ async fn drop_for_unknown_account_fails((cloud, creator): WithCreator) -> Result
     let failure = cloud.await_failure(&dropped).await?;
     assert_eq!(failure.reason.code(), "account_not_found", "{failure}");
     assert!(failure.message.contains("nobody-"), "the message names the account: {failure}");
+    let key = format!("drop/{}-/clip.mp4", creator.alias);
+    let dropped = cloud.put(Put::new(key, &TestVideo::small())).await?;
+    let similar = cloud.await_failure(&dropped).await?;
+    assert!(
+        similar.message.contains(&format!("similar alias is \"{}\"", creator.alias)),
+        "it names the similar alias: {similar}"
+    );
     assert!(failure.advice.contains("Connect"), "the advice is to connect it: {failure}");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use domain::identity::PostId;
 use domain::options::PostOptions;
-use domain::post::{Post, Request, StateName};
+use domain::post::{Post, Repost, Request, StateName};
 use domain::request::{IdempotencyKey, UploadForm};
 use domain::size::VideoSize;
 use harness::{Cloud, Creator, Dropped, Put, TestVideo};
@@ -23,7 +23,7 @@ scenarios![concurrent:
     upload_without_event_is_published_instead_of_expired,
 ];
 
-/// Longer than `MIN_AGE` in domain/src/bucket_check.rs.
+/// Longer than `MIN_AGE` in `domain/src/bucket_check.rs`.
 const LATE_S: u64 = 2 * 3600;
 /// Longer than the interval of the check.
 const DAY_S: u64 = 24 * 3600 + 60;
@@ -58,16 +58,23 @@ async fn upload_without_event_is_published_instead_of_expired((cloud, creator): 
     let key = format!("uploads/{id}/clip.mp4");
     let put = cloud.put(Put::new(&key, &video)).await?;
     let publish = &cloud.outputs().publish_function;
-    poll_until("an ignored event", Duration::from_secs(60), Duration::from_millis(500), async || {
+    poll_until("an ignored event", Duration::from_mins(1), Duration::from_millis(500), async || {
         let lines = lines_of(&cloud, publish, Some(id.as_str())).await?;
-        let is_ignored = |line: &serde_json::Value| line["message"] == "object ignored: no post waits for it";
+        let is_ignored = |line: &serde_json::Value| line["message"] == "object ignored and reported";
         Ok(lines.iter().any(is_ignored).then_some(()))
     })
     .await?;
     let form = json!({ "file_name": "clip.mp4", "content_type": "video/mp4", "bytes": video.bytes }).to_string();
     let digest = UploadForm::read(form.as_bytes())?.digest();
     let account = creator.alias.clone();
-    let request = Request { id: id.clone(), account, options: PostOptions::default(), digest, trace: None };
+    let request = Request {
+        id: id.clone(),
+        account,
+        options: PostOptions::default(),
+        digest,
+        repost: Repost::Requested,
+        trace: None,
+    };
     let place = (put.source.bucket.clone(), key);
     let requested_at = runtime::clock::now() - Duration::from_secs(LATE_S + 3600);
     let waiting = Post::await_upload(request, place, VideoSize::new(video.bytes)?, None, requested_at);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::aws_cli::{aws, text};
+use crate::drops::tags_of;
 use crate::operations::operate;
 use crate::recorded_events::recorded;
 use crate::runner::{WithCreator, scenarios};
@@ -21,6 +22,7 @@ scenarios![concurrent:
     every_state_change_is_published_in_order,
     failure_reaches_operators_topic_as_readable_text,
     unreadable_change_blocks_no_event_and_can_be_republished,
+    ignored_drop_is_tagged_and_reported,
 ];
 
 /// A queue that receives notices: as the target of a rule of the event bus, or subscribed to the topic.
@@ -190,4 +192,26 @@ async fn take_message(cloud: &Cloud, queue: &str, expected: &str) -> Result<Valu
         Ok(None)
     })
     .await
+}
+
+async fn ignored_drop_is_tagged_and_reported((cloud, creator): WithCreator) -> Result<()> {
+    let subscriber = Subscriber::create(&cloud).await?;
+    let key = creator.key("clip.avi");
+    let pattern = json!({
+        "source": ["dropcast"], "detail-type": ["Drop Ignored"], "detail": { "source": { "key": [&key] } },
+    });
+    subscriber.add_rule(&pattern).await?;
+    let dropped = creator.drop_video("clip.avi", &TestVideo::of("not for TikTok")).await?;
+    let received = subscriber.receive_until("not_a_video").await?;
+    subscriber.delete_rule().await?;
+    subscriber.delete().await?;
+    let event: Value = serde_json::from_str(received.last().context("an event was received")?)?;
+    let detail = &event["detail"];
+    assert_eq!(detail["source"]["version_id"], json!(dropped.version()?), "{event}");
+    let tags = tags_of(&cloud, &dropped).await?;
+    let reason = detail["message"].as_str().context("the event has a message")?;
+    for (name, value) in [("dropcast:state", "ignored"), ("dropcast:reason", reason)] {
+        ensure!(tags.contains(&(name.to_owned(), value.to_owned())), "{name} should be {value}: {tags:?}");
+    }
+    Ok(())
 }

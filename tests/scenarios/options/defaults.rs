@@ -12,6 +12,7 @@ use posting::AccountSettings;
 use serde_json::{Value, json};
 use simulator::PrivacyLevel;
 
+use super::notes_with;
 use crate::runner::{WithCreator, for_each, scenarios};
 
 scenarios![concurrent:
@@ -58,7 +59,7 @@ async fn drop_options_override_account_defaults(creator: Creator) -> Result<()> 
     Ok(())
 }
 
-async fn long_title_is_cut_but_prefix_and_suffix_stay(creator: Creator) -> Result<()> {
+async fn long_title_is_cut_but_prefix_and_suffix_stay((cloud, creator): WithCreator) -> Result<()> {
     configure(&creator, json!({ "title_prefix": "№ 1: ", "title_suffix": " #ad 👩‍👩‍👧" })).await?;
     creator.put_options("clip.json", &json!({ "title": "👏".repeat(2000) })).await?;
     let dropped = creator.drop_small("clip.mp4").await?;
@@ -67,6 +68,7 @@ async fn long_title_is_cut_but_prefix_and_suffix_stay(creator: Creator) -> Resul
     assert!(title.starts_with("№ 1: 👏") && title.ends_with("👏 #ad 👩‍👩‍👧"), "{title}");
     // TikTok allows 2200 UTF-16 units. An emoji has two, so the cut title may be one unit shorter.
     assert!((2199..=2200).contains(&title.encode_utf16().count()), "{}", title.encode_utf16().count());
+    assert_eq!(notes_with(&cloud, &dropped, "title cut to the limit").await?.len(), 1);
     Ok(())
 }
 
@@ -122,7 +124,7 @@ async fn local_publish_at_uses_account_time_zone(cloud: Arc<Cloud>) -> Result<()
         assert_eq!(post.state, PostState::Scheduled { publish_at }, "{zone}");
         // A local time in the past means now.
         let earlier = local_time(offset, Duration::ZERO).to_string();
-        let metadata = [("publish-at", earlier.as_str())];
+        let metadata = [("dropcast-publish-at", earlier.as_str())];
         let dropped = creator.drop_with_metadata("now.mp4", &TestVideo::small(), &metadata).await?;
         cloud.await_state(&dropped.post, StateName::Published).await.map(drop)
     })

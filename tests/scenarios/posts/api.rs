@@ -123,7 +123,7 @@ async fn served_openapi_document_equals_the_repository(cloud: Arc<Cloud>) -> Res
 }
 
 async fn invalid_bodies_are_rejected((cloud, creator): WithCreator) -> Result<()> {
-    let metadata = [("publish-at", "2031-01-01T00:00:00Z")];
+    let metadata = [("dropcast-publish-at", "2031-01-01T00:00:00Z")];
     let scheduled = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     cloud.await_state(&scheduled.post, StateName::Scheduled).await?;
     // The API's maximum is 64 KiB (`MAX_BODY_BYTES` in api/src/body.rs). Each level has 12 bytes.

@@ -26,7 +26,7 @@ const NOW: SignedDuration = SignedDuration::ZERO;
 /// A delivered draft, and the content of a webhook that would publish it.
 pub(crate) async fn delivered_draft(cloud: &Arc<Cloud>) -> Result<(Creator, Dropped, Value)> {
     let creator = Creator::create(cloud).await?;
-    let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &[("mode", "draft")]).await?;
+    let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &[("dropcast-mode", "draft")]).await?;
     let post = cloud.await_state(&dropped.post, StateName::Delivered).await?;
     let content = json!({ "publish_id": post.publish_id().context("it has a publish id")?, "post_id": 12 });
     Ok((creator, dropped, content))

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use bytes::Bytes;
+use data_encoding::{BASE64, HEXLOWER};
 use futures::stream;
 use jiff::Timestamp;
 
@@ -152,7 +153,13 @@ pub(crate) fn answer(bucket: &mut Bucket, request: &Request<Bytes>, now: Timesta
 fn head_object(version: Result<&mut Version, AwsError>, request: &Request<Bytes>) -> Result<Answer, AwsError> {
     let answer = version.and_then(|version| {
         check_if_match(version, request)?;
-        Ok(object_answer(version, None))
+        let mut answer = object_answer(version, None);
+        let wants_checksum = request.headers().get("x-amz-checksum-mode").is_some();
+        if let Some(checksum) = version.content.as_ref().filter(|_| wants_checksum).and_then(sha256_header) {
+            answer.headers_mut().insert("x-amz-checksum-sha256", checksum);
+            answer.headers_mut().insert("x-amz-checksum-type", header::HeaderValue::from_static("FULL_OBJECT"));
+        }
+        Ok(answer)
     });
     answer.map_err(|error| AwsError { status: error.status, ..AwsError::new("", "") })
 }
@@ -214,6 +221,12 @@ fn object_answer(version: &Version, range: Option<(u64, u64)>) -> Answer {
         set_header(&format!("x-amz-meta-{name}"), value.clone());
     }
     answer
+}
+
+/// A video's SHA-256 as S3 states it, in Base64.
+fn sha256_header(video: &TestVideo) -> Option<header::HeaderValue> {
+    let digest = HEXLOWER.decode(video.sha256.as_bytes()).ok()?;
+    BASE64.encode(&digest).parse().ok()
 }
 
 /// The `ETag`: the version id in quotes. S3's is a hash, but the functions only compare it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNTS, AUTHORIZATION_REQUESTS, BUCKET, LIMITS, POSTS, WEBHOOKS};
+use super::{ACCOUNTS, AUTHORIZATION_REQUESTS, BUCKET, LIMITS, POSTS, REPOST_GUARD, WEBHOOKS};
 
 const REGION: &str = "us-east-1";
 /// Both the id and the secret of the access key that signs requests. The fake does not check signatures.
@@ -34,6 +34,7 @@ pub fn variables(endpoint: &str) -> Vec<(String, String)> {
         ("POSTS_TABLE", POSTS),
         ("ACCOUNTS_TABLE", ACCOUNTS),
         ("LIMITS_TABLE", LIMITS),
+        ("REPOST_GUARD_TABLE", REPOST_GUARD),
         ("AUTHORIZATION_REQUESTS_TABLE", AUTHORIZATION_REQUESTS),
         ("WEBHOOKS_TABLE", WEBHOOKS),
         ("INTAKE_BUCKET", BUCKET),
@@ -41,6 +42,8 @@ pub fn variables(endpoint: &str) -> Vec<(String, String)> {
         ("TOKENS_KEY_ID", TOKENS_KEY),
         ("APP_SECRET_ARN", APP_SECRET),
         ("REDIRECT_URL", REDIRECT_URL),
+        ("EVENT_BUS", "default"),
+        ("STACK_NAME", "tests"),
     ];
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
@@ -55,6 +58,7 @@ pub fn cloud_json(endpoint: &str, simulator: &str, logs: &Path) -> Value {
         "outputs": {
             "IntakeBucket": BUCKET, "IntakeQueueUrl": queue_url(endpoint), "DeadLetterQueueUrl": "",
             "PostsTable": POSTS, "AccountsTable": ACCOUNTS, "LimitsTable": LIMITS,
+            "RepostGuardTable": REPOST_GUARD,
             "AuthorizationRequestsTable": AUTHORIZATION_REQUESTS, "WebhooksTable": WEBHOOKS,
             "TokensKeyId": TOKENS_KEY, "AppSecretArn": APP_SECRET, "PublishFunction": "publish",
             "StatusFunction": "status", "ApiFunction": "api", "ApiUrl": "", "ConnectUrl": "", "RedirectUrl": "",

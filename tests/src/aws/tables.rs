@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::expression::{Expression, compare};
-use super::{ACCOUNTS, AUTHORIZATION_REQUESTS, AwsError, LIMITS, POSTS, WEBHOOKS, unsupported};
+use super::{ACCOUNTS, AUTHORIZATION_REQUESTS, AwsError, LIMITS, POSTS, REPOST_GUARD, WEBHOOKS, unsupported};
 
 /// An item in DynamoDB's JSON format.
 pub type Item = Map<String, Value>;
@@ -34,7 +34,7 @@ enum Projection {
 
 /// The stack's tables: name, key attribute and indexes. They must stay those of `template.yaml`;
 /// `tests/chaos/conformance` compares them with the deployed tables.
-const TABLES: [(&str, &str, &[Index]); 5] = [
+const TABLES: [(&str, &str, &[Index]); 6] = [
     (
         POSTS,
         "id",
@@ -80,6 +80,7 @@ const TABLES: [(&str, &str, &[Index]); 5] = [
         ],
     ),
     (LIMITS, "limit_key", &[]),
+    (REPOST_GUARD, "guard_key", &[]),
     (AUTHORIZATION_REQUESTS, "state_sha256", &[]),
     (WEBHOOKS, "body_sha256", &[]),
 ];

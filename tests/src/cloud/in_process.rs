@@ -29,6 +29,7 @@ impl Cloud {
                 "POSTS_TABLE" => &outputs.posts_table,
                 "ACCOUNTS_TABLE" => &outputs.accounts_table,
                 "LIMITS_TABLE" => &outputs.limits_table,
+                "REPOST_GUARD_TABLE" => &outputs.repost_guard_table,
                 "INTAKE_QUEUE_URL" => &outputs.intake_queue_url,
                 "TOKENS_KEY_ID" => &outputs.tokens_key_id,
                 "APP_SECRET_ARN" => &outputs.app_secret_arn,

@@ -221,7 +221,8 @@ async fn create_resources(cloud: &Cloud, simulator: &str) -> Result<Contract> {
     contract.simulator = Some(simulator.to_owned());
     let name = format!("isolated-{}", &Uuid::new_v4().simple().to_string()[..12]);
     let outputs = &mut contract.outputs;
-    for table in [&mut outputs.posts_table, &mut outputs.accounts_table, &mut outputs.limits_table] {
+    let tables = [&mut outputs.posts_table, &mut outputs.accounts_table, &mut outputs.limits_table];
+    for table in tables.into_iter().chain([&mut outputs.repost_guard_table]) {
         *table = create_table_like(cloud, table, &name).await?;
     }
     cloud.s3.create_bucket().bucket(&name).send().await?;

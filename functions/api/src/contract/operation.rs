@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::identity::Alias;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -245,7 +246,7 @@ pub(crate) fn text(_: &mut Schemas) -> Value {
 }
 
 pub(crate) fn alias(_: &mut Schemas) -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": 128, "example": "anna" })
+    json!({ "type": "string", "pattern": Alias::PATTERN, "example": "anna" })
 }
 
 fn post_id(_: &mut Schemas) -> Value {

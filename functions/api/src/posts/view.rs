@@ -1,7 +1,7 @@
 //! The JSON form of a post. It does not contain the upload URL, which is a secret, nor the worker's name.
 
 use domain::options::PostOptions;
-use domain::post::{Approval, HistoryEntry, HoldReason, Outcome, Post, PostState, StateName};
+use domain::post::{Approval, HistoryEntry, HoldReasonName, Outcome, Post, PostState, StateName};
 use domain::rate::Rate;
 use domain::settings::Settings;
 use domain::source::ObjectVersion;
@@ -29,7 +29,10 @@ pub(crate) struct PostView {
     due_at: Option<Timestamp>,
     /// What a held post waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hold_reason: Option<HoldReason>,
+    hold_reason: Option<HoldReasonName>,
+    /// The earlier post of the same account with the same video, if the post is held for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier_post: Option<String>,
     approval: Approval,
     /// When a scheduled post is published.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,6 +157,7 @@ impl PostView {
             created_at: post.created_at,
             due_at: post.due_at,
             hold_reason: fields.hold_reason,
+            earlier_post: fields.earlier_post.map(ToString::to_string),
             approval: post.approval,
             publish_at: fields.publish_at,
             // An uploading post may still have the deferral of its last wait, but no `not_before`: it waits no more.

@@ -31,7 +31,7 @@ use crate::title::TitleFrame;
 /// The name of a patch in [`OptionsError::input`].
 const INPUT: &str = "account's preferences";
 /// The options that only a post has. An account cannot preset them.
-const PER_POST: [&str; 3] = ["title", "cover_timestamp_ms", "publish_at"];
+const PER_POST: [&str; 4] = ["title", "cover_timestamp_ms", "publish_at", "repost"];
 
 /// The preferences of an account. [`Serialize`] writes the flat JSON object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

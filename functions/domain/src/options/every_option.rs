@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::account::Preferences;
-use crate::metadata::options_from_metadata;
+use crate::metadata::{options_from_metadata, unprefixed_options};
+use crate::notes;
 use crate::settings::{Settings, StackDefaults};
-use crate::title::TitleLimit;
+use crate::title::{TitleFrame, TitleLimit};
 
 /// A value for each option that differs from the defaults of [`stack`], as JSON and as the text of a metadata header.
-const SAMPLES: [(&str, &str, &str); 11] = [
+const SAMPLES: [(&str, &str, &str); 12] = [
     ("title", r#""Bread""#, "Bread"),
     ("mode", r#""draft""#, "draft"),
     ("privacy_level", r#""PUBLIC_TO_EVERYONE""#, "PUBLIC_TO_EVERYONE"),
@@ -28,10 +29,14 @@ const SAMPLES: [(&str, &str, &str); 11] = [
     ("brand_organic", "true", "TRUE"),
     ("ai_generated", "true", "true"),
     ("publish_at", r#""2026-12-24T17:00:00Z""#, "2026-12-24T17:00:00Z"),
+    ("repost", "true", "true"),
 ];
 
 /// The options that an account cannot preset.
-const PER_POST: [&str; 3] = ["title", "cover_timestamp_ms", "publish_at"];
+const PER_POST: [&str; 4] = ["title", "cover_timestamp_ms", "publish_at", "repost"];
+/// The options that decide when and whether a post is published, in `posting/src/upload/options.rs`. TikTok gets none
+/// of them.
+const NOT_SENT: [&str; 2] = ["publish_at", "repost"];
 
 fn stack() -> StackDefaults {
     StackDefaults {
@@ -66,7 +71,10 @@ fn every_option_is_read_from_json_and_shown() {
 #[test]
 fn every_option_is_read_from_metadata() {
     for (name, json, text) in SAMPLES {
-        assert_eq!(options_from_metadata([(name, text)]).as_ref(), Ok(&with(name, json).0), "{name}: {text:?}");
+        let prefixed = format!("dropcast-{name}");
+        let options = options_from_metadata([(prefixed.as_str(), text)]);
+        assert_eq!(options.as_ref(), Ok(&with(name, json).0), "{name}: {text:?}");
+        assert_eq!(unprefixed_options([(name, text)]), [name]);
     }
 }
 
@@ -110,12 +118,22 @@ fn every_option_changes_the_settings() {
     let resolve = |options| json!(Settings::resolve(&options, "clip.mp4", &stack()).unwrap());
     let default = resolve(PostOptions::default());
     for (name, json, _) in SAMPLES {
-        // `publish_at` decides when the post is published, in `posting/src/upload/options.rs`.
-        if name != "publish_at" {
+        if !NOT_SENT.contains(&name) {
             let (options, value) = with(name, json);
             let settings = resolve(options);
             assert_ne!(settings, default, "{name}");
             assert_eq!(settings[name], value, "{name}");
         }
+    }
+}
+
+#[test]
+fn every_option_without_effect_on_draft_is_noted() {
+    for (name, json, _) in SAMPLES {
+        let options = PostOptions { mode: Some(Mode::Draft), ..with(name, json).0 };
+        let settings = Settings::resolve(&options, "clip.mp4", &stack()).unwrap();
+        let notes = notes::on_settings(&options, "clip.mp4", &TitleFrame::default(), &settings);
+        let is_named = notes.iter().any(|note| note.contains(&format!("`{name}`")));
+        assert_eq!(is_named, !["mode", "publish_at"].contains(&name), "{name}: {notes:?}");
     }
 }

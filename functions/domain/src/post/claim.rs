@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{HoldReason, Post, PostState, StateName};
+use super::{HoldReasonName, Post, PostState, StateName};
 use crate::failure::Deferral;
 use crate::polling::elapsed;
 use crate::reason::Reason;
@@ -43,10 +43,10 @@ pub enum NotClaimable {
         until: Timestamp,
     },
     /// The post is held.
-    #[error("the post is held ({reason:?})")]
+    #[error("the post is held ({reason})")]
     Held {
         /// What it waits for.
-        reason: HoldReason,
+        reason: HoldReasonName,
     },
     /// Every byte was sent or may have been, or the post has ended.
     #[error("the post is {state} already")]
@@ -71,7 +71,7 @@ impl Post {
             PostState::Uploading { lease, .. } if lease.expires_at > now => {
                 return Err(NotClaimable::Leased { owner: lease.owner.clone(), until: lease.expires_at });
             }
-            PostState::Held { reason } => return Err(NotClaimable::Held { reason: *reason }),
+            PostState::Held { reason } => return Err(NotClaimable::Held { reason: reason.name() }),
             PostState::Processing { .. }
             | PostState::Published { .. }
             | PostState::Delivered { .. }

@@ -7,14 +7,14 @@
 
 use jiff::Timestamp;
 
-use super::{Approval, HoldReason, InvalidTransition, Outcome, Post, PostState, StateName};
+use super::{Approval, HoldReason, InvalidTransition, Outcome, Post, PostState, Repost, StateName};
 use crate::options::PostOptions;
 use crate::upload::Upload;
 
 /// Why a command was rejected. The post stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CommandRejected {
-    /// Approve: the post does not wait for an approval.
+    /// Approve: the post does not wait for an approval, and is not held for the same video.
     #[error("the post is {0} and does not wait for an approval")]
     NotForReview(StateName),
     /// Cancel: TikTok may have every byte, so it may publish the video.
@@ -54,7 +54,7 @@ impl CommandRejected {
     /// What the caller can do instead.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::NotForReview(_) => "Only a post that is held for its review can be approved.",
+            Self::NotForReview(_) => "Only a post that is held for its review or for the same video can be approved.",
             Self::MayBePosted => {
                 "TikTok does not cancel a complete upload. Wait for its result; a posted video can be deleted in the \
                  TikTok app."
@@ -73,12 +73,17 @@ impl CommandRejected {
 type CommandResult = Result<Post, CommandRejected>;
 
 impl Post {
-    /// Approves a post that is held for a review.
+    /// Approves a post that is held for a review, or that has the video of an earlier post. The latter may still need
+    /// the approval of its review.
     pub fn approve(mut self, now: Timestamp) -> CommandResult {
         match &self.state {
             PostState::Held { reason: HoldReason::Review } => {
                 self.0.approval = Approval::Given;
                 Ok(self.queue(now, None, None, now, "approved"))
+            }
+            PostState::Held { reason: HoldReason::SameVideo { .. } } => {
+                self.0.repost = Repost::Approved;
+                Ok(self.queue(now, None, None, now, "approved: the video is posted again"))
             }
             _ => Err(CommandRejected::NotForReview(self.state_name())),
         }
@@ -112,6 +117,7 @@ impl Post {
             PostState::Failed { .. } if !self.source.version.is_known() => Err(CommandRejected::NoBytes),
             PostState::Failed { outcome: Outcome::NotPosted, .. } => {
                 (self.0.inits, self.0.publish_failures, self.0.settings) = (0, 0, None);
+                self.0.retries = self.retries.saturating_add(1);
                 Ok(self.queue(now, None, None, now, "retried on request"))
             }
             PostState::Failed { outcome: Outcome::Unknown, .. } => Err(CommandRejected::OutcomeUnknown),
@@ -128,7 +134,7 @@ impl Post {
         let stays = match &self.state {
             PostState::Held { reason: HoldReason::Review | HoldReason::Upload }
             | PostState::Failed { outcome: Outcome::NotPosted, .. } => true,
-            PostState::Held { reason: HoldReason::Sidecar }
+            PostState::Held { reason: HoldReason::Sidecar | HoldReason::SameVideo { .. } }
             | PostState::Scheduled { .. }
             | PostState::Queued { upload: None, .. }
             // The worker may have read the old options already, so it loses the post.
@@ -153,9 +159,9 @@ impl Post {
     ///
     /// # Errors
     /// The post is not held for this reason.
-    pub fn release_hold(self, wanted: HoldReason, now: Timestamp) -> Result<Self, InvalidTransition> {
+    pub fn release_hold(self, wanted: &HoldReason, now: Timestamp) -> Result<Self, InvalidTransition> {
         match &self.state {
-            PostState::Held { reason } if *reason == wanted => {
+            PostState::Held { reason } if reason == wanted => {
                 Ok(self.queue(now, None, None, now, "its account no longer requires this"))
             }
             _ => Err(self.invalid("released")),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{HoldReason, InvalidTransition, Outcome, Post, PostState};
+use super::{Approval, HoldReason, InvalidTransition, Outcome, Post, PostState, Repost};
 use crate::failure::Failure;
 use crate::identity::{Alias, PostId};
 use crate::options::PostOptions;
@@ -39,6 +39,9 @@ pub struct Request {
     pub digest: RequestDigest,
     /// The request's trace.
     pub trace: Option<TraceId>,
+    /// Whether the request is explicit: it has an idempotency key of its own. A repeated request then makes no second
+    /// post, so it may post a video that the account has posted before.
+    pub repost: Repost,
 }
 
 /// How long the upload address of a video of this size is valid: one hour, plus the time of a slow upload.
@@ -76,12 +79,30 @@ impl Post {
 
     /// Replaces what [`Post::submit`] took from the object, also the id, with the data of the request.
     fn requested(mut self, request: Request, note: &str) -> Self {
-        let Request { id, options, digest, trace, .. } = request;
+        let Request { id, account: _, options, digest, trace, repost } = request;
         (self.0.id, self.0.request, self.0.request_digest, self.0.trace) = (id, options, Some(digest), trace);
+        self.0.repost = repost;
         if let Some(entry) = self.0.history.first_mut() {
             note.clone_into(&mut entry.note);
         }
         self
+    }
+
+    /// Releases a post that is held for the same video, because an explicit request names its object. The post keeps its
+    /// id and gets the request's options. An approval applied to the old options, so it is withdrawn.
+    ///
+    /// # Errors
+    /// The post is not held for the same video, or the request is for another account or not explicit.
+    pub fn release_for_request(mut self, request: Request, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let held = matches!(self.state, PostState::Held { reason: HoldReason::SameVideo { .. } });
+        if !held || request.account != self.account || request.repost == Repost::Guarded {
+            return Err(self.invalid("released for a request"));
+        }
+        let Request { id: _, account: _, options, digest, trace, repost } = request;
+        (self.0.request, self.0.request_digest, self.0.settings) = (options, Some(digest), None);
+        (self.0.repost, self.0.approval) = (repost, Approval::NotGiven);
+        self.0.trace = trace.or(self.0.trace);
+        Ok(self.queue(now, None, None, now, "requested through the API: the video is posted again"))
     }
 
     /// Tells whether the post is held for its bytes.

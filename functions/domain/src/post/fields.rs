@@ -6,9 +6,9 @@
 
 use jiff::Timestamp;
 
-use super::{HoldReason, Lease, Outcome, PostState, Receipt};
+use super::{HoldReason, HoldReasonName, Lease, Outcome, PostState, Receipt};
 use crate::failure::{Deferral, Failure};
-use crate::identity::{PublishId, VideoId};
+use crate::identity::{PostId, PublishId, VideoId};
 use crate::report::{Links, VisibilityChange};
 use crate::upload::Upload;
 
@@ -16,7 +16,9 @@ use crate::upload::Upload;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StateFields<'a> {
     /// What a held post waits for.
-    pub hold_reason: Option<HoldReason>,
+    pub hold_reason: Option<HoldReasonName>,
+    /// The earlier post of the same video, for which a post is held.
+    pub earlier_post: Option<&'a PostId>,
     /// When a scheduled post is published.
     pub publish_at: Option<Timestamp>,
     /// The earliest time at which a queued post is worked on.
@@ -53,7 +55,13 @@ impl PostState {
     pub fn fields(&self) -> StateFields<'_> {
         let empty = StateFields::default();
         match self {
-            Self::Held { reason } => StateFields { hold_reason: Some(*reason), ..empty },
+            Self::Held { reason } => {
+                let earlier_post = match reason {
+                    HoldReason::SameVideo { earlier } => Some(earlier),
+                    HoldReason::Review | HoldReason::Sidecar | HoldReason::Upload => None,
+                };
+                StateFields { hold_reason: Some(reason.name()), earlier_post, ..empty }
+            }
             Self::Scheduled { publish_at } => StateFields { publish_at: Some(*publish_at), ..empty },
             Self::Queued { not_before, deferral, upload } => {
                 let queued = StateFields { not_before: Some(*not_before), deferral: deferral.as_ref(), ..empty };

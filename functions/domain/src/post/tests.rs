@@ -4,6 +4,7 @@ mod command;
 mod create;
 mod event;
 mod histories;
+mod same_video;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::report::{PublishStatus, StatusReport};
 use crate::secret::Sealed;
 use crate::settings::StackDefaults;
 use crate::size::VideoSize;
-use crate::source::ObjectVersion;
+use crate::source::{ObjectVersion, Source};
 use crate::title::TitleLimit;
 use crate::upload::{LastChunk, URL_LIFETIME, URL_MARGIN};
 use crate::{chunk::ChunkPlan, failure::Failure};
@@ -79,6 +80,16 @@ fn failed(reason: &str) -> StatusReport {
 
 fn video_id(id: &str) -> VideoId {
     VideoId::new(id).unwrap()
+}
+
+#[test]
+fn repeated_note_is_added_once_and_keeps_state() {
+    let noted = claimed().with_note("title cut", start());
+    let again = noted.clone().with_note("title cut", start()).with_note("another", start());
+    let notes: Vec<_> = again.history.iter().map(|entry| (entry.state, entry.note.as_str())).collect();
+    let expected = [(StateName::Uploading, "title cut"), (StateName::Uploading, "another")];
+    assert_eq!(notes[claimed().history.len()..], expected);
+    assert_eq!((&again.state, again.due_at), (&claimed().state, claimed().due_at));
 }
 
 #[test]

@@ -35,13 +35,24 @@ impl Post {
     /// Holds a claimed post until a person acts.
     pub fn hold(self, reason: HoldReason, now: Timestamp) -> Transition {
         self.require_no_upload("held")?;
-        let note = match reason {
-            HoldReason::Review => "waits for approval",
-            HoldReason::Sidecar => "waits for its sidecar",
+        let (note, due_at) = match &reason {
+            HoldReason::Review => ("waits for approval".to_owned(), None),
+            HoldReason::Sidecar => ("waits for its sidecar".to_owned(), None),
+            HoldReason::SameVideo { earlier } => {
+                let note =
+                    format!("the account's post {earlier} has the same video: approve this post to post it again");
+                (note, Some(now + super::same_video::FIRST_RECHECK))
+            }
             // A claimed post has its bytes.
             HoldReason::Upload => return Err(self.invalid("held for its bytes")),
         };
-        Ok(self.enter(PostState::Held { reason }, None, now, note))
+        Ok(self.enter(PostState::Held { reason }, due_at, now, &note))
+    }
+
+    /// Cancels a claimed post whose object was replaced before it had any content.
+    pub fn withdraw(self, why: &str, now: Timestamp) -> Transition {
+        self.require_no_upload("withdrawn")?;
+        Ok(self.enter(PostState::Cancelled { publish_id: None, at: now }, None, now, why))
     }
 
     /// Schedules a claimed post for its publication time.
@@ -58,7 +69,7 @@ impl Post {
     pub fn options_arrived(self, now: Timestamp) -> Transition {
         match &self.state {
             // A worker that has not begun the upload may have read the options too early, so it loses the post.
-            PostState::Held { reason: HoldReason::Sidecar }
+            PostState::Held { reason: HoldReason::Sidecar | HoldReason::SameVideo { .. } }
             | PostState::Scheduled { .. }
             | PostState::Uploading { upload: None, .. } => Ok(self.queue(now, None, None, now, "its sidecar arrived")),
             _ => Err(self.invalid("given options")),
@@ -110,6 +121,16 @@ impl Post {
         self.0.settings = Some(settings);
         self.0.video = Some(video);
         self.0.bytes = Some(bytes);
+        self
+    }
+
+    /// Adds a note to the history, unless the history has it already: each worker that reads the post's options finds the
+    /// same. The state stays.
+    #[must_use]
+    pub fn with_note(mut self, note: &str, now: Timestamp) -> Self {
+        if self.history.iter().all(|entry| entry.note != note) {
+            self.note(now, note);
+        }
         self
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::chunk::{ChunkCeiling, ChunkPlan};
 use crate::options::{PostOptions, PrivacyLevel};
-use crate::post::SentReceipt;
+use crate::post::{HoldReason, SentReceipt};
 use crate::rate::Rate;
 use crate::report::Links;
 use crate::report::{PublishStatus, StatusReport};
@@ -93,6 +93,12 @@ fn example(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+fn held_for_same_video() -> Post {
+    let version = ObjectVersion::Id("v0".into());
+    let earlier = Source { version, ..submitted().source.clone() }.post_id();
+    claimed().hold(HoldReason::SameVideo { earlier }, after(2)).unwrap()
+}
+
 #[test]
 fn event_of_each_state_equals_its_example() {
     let limit = "TikTok's rate limit is met";
@@ -100,10 +106,11 @@ fn event_of_each_state_equals_its_example() {
         claimed().defer(Reason::parse("rate_limit_exceeded"), limit, Duration::from_mins(1), after(2)).unwrap();
     let scheduled = claimed().schedule("2026-12-24T16:00:00Z".parse().unwrap(), after(2)).unwrap();
     let (direct, draft) = (|| Some(processing(Mode::Direct)), || Some(processing(Mode::Draft)));
-    for (name, before, post, sequence, second) in [
+    for (name, before, post, sequence, second) in vec![
         ("queued", None, submitted(), 1, 0),
         ("deferred", Some(claimed()), deferred, 3, 2),
         ("held", Some(claimed()), claimed().hold(HoldReason::Review, after(2)).unwrap(), 3, 2),
+        ("held-same-video", Some(claimed()), held_for_same_video(), 3, 2),
         ("scheduled", Some(claimed()), scheduled, 3, 2),
         ("uploading", Some(submitted()), claimed(), 2, 1),
         ("processing", Some(begun(Mode::Direct)), processing(Mode::Direct), 5, 4),

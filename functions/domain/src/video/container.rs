@@ -29,18 +29,26 @@ impl Container {
     }
 
     /// Returns the container for a file name extension without its dot, in any case; `None` for any other extension.
+    ///
+    /// `m4v` is MP4: Apple's programs write it for a file that contains video.
     pub fn from_extension(extension: &str) -> Option<Self> {
-        [Self::Mp4, Self::Mov, Self::WebM]
-            .into_iter()
-            .find(|container| extension.eq_ignore_ascii_case(container.extension()))
+        match extension.to_ascii_lowercase().as_str() {
+            "mp4" | "m4v" => Some(Self::Mp4),
+            "mov" => Some(Self::Mov),
+            "webm" => Some(Self::WebM),
+            _ => None,
+        }
     }
 
-    /// Returns the usual file name extension, without its dot.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Mp4 => "mp4",
-            Self::Mov => "mov",
-            Self::WebM => "webm",
+    /// Returns the container for a media type (`Content-Type`), of which only the essence counts: `VIDEO/MP4` and
+    /// `video/webm;codecs=vp9` are valid. `video/x-m4v` is what browsers report for `.m4v`.
+    pub fn from_media_type(media_type: &str) -> Option<Self> {
+        let parsed: mime::Mime = media_type.parse().ok()?;
+        match parsed.essence_str() {
+            "video/mp4" | "video/x-m4v" => Some(Self::Mp4),
+            "video/quicktime" => Some(Self::Mov),
+            "video/webm" => Some(Self::WebM),
+            _ => None,
         }
     }
 }
@@ -62,10 +70,35 @@ mod tests {
     #[test]
     fn extension_selects_container_in_any_case() {
         assert_eq!(Container::from_extension("mp4"), Some(Container::Mp4));
+        assert_eq!(Container::from_extension("M4V"), Some(Container::Mp4));
         assert_eq!(Container::from_extension("MOV"), Some(Container::Mov));
         assert_eq!(Container::from_extension("WebM"), Some(Container::WebM));
         assert_eq!(Container::from_extension("mkv"), None);
         assert_eq!(Container::from_extension(""), None);
+    }
+
+    #[test]
+    fn essence_of_media_type_selects_container() {
+        let table = [
+            ("video/mp4", Some(Container::Mp4)),
+            ("VIDEO/MP4", Some(Container::Mp4)),
+            ("video/x-m4v", Some(Container::Mp4)),
+            ("video/quicktime", Some(Container::Mov)),
+            ("video/webm;codecs=vp9", Some(Container::WebM)),
+            ("Video/WebM; codecs=\"vp8, opus\"", Some(Container::WebM)),
+            ("video/mp4x", None),
+            ("video", None),
+            ("video/", None),
+            ("", None),
+            (" video/mp4", None),
+            ("video/mp4\r\nx: y", None),
+            ("video/mp4;\u{1}=x", None),
+            ("video/mp4, video/webm", None),
+            ("application/mp4", None),
+        ];
+        for (media_type, expected) in table {
+            assert_eq!(Container::from_media_type(media_type), expected, "{media_type:?}");
+        }
     }
 
     #[test]

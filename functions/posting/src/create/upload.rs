@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use domain::drop_key::upload_key;
 use domain::identity::PostId;
-use domain::post::{Post, Request};
+use domain::post::{Post, Repost, Request};
 use domain::request::{IdempotencyKey, UploadForm};
 use domain::secret::SecretString;
 use domain::size::VideoSize;
 use domain::trace::TraceId;
+use domain::video::Container;
 use jiff::Timestamp;
 use storage::{Accounts, Created, Objects, Posts, PresignTarget, UploadedPart, Versioned};
 
@@ -26,8 +27,8 @@ use crate::state_recorder::record_received;
 const MAX_SINGLE_PUT: u64 = 100_000_000;
 /// The size of a part: 64 MiB. The last part has the rest.
 const PART_SIZE: u64 = 64 * 1024 * 1024;
-/// The media types that TikTok accepts. `CreateError::ContentType` names them too.
-const CONTENT_TYPES: [&str; 3] = ["video/mp4", "video/quicktime", "video/webm"];
+/// The longest media type, in bytes.
+const MAX_CONTENT_TYPE: usize = 255;
 
 /// A post that waits for its video.
 #[derive(Debug)]
@@ -99,14 +100,16 @@ impl CreateUpload {
         let form = UploadForm::read(body)?;
         let digest = form.digest();
         let size = VideoSize::new(form.bytes)?;
-        if !CONTENT_TYPES.contains(&form.content_type.as_str()) {
+        // The URL is signed for the text that the caller stated, because S3 compares the caller's header with it.
+        if form.content_type.len() > MAX_CONTENT_TYPE || Container::from_media_type(&form.content_type).is_none() {
             return Err(CreateError::ContentType(form.content_type));
         }
         let id = key.map_or_else(|| PostId::random(random_bytes), PostId::of_request);
+        let repost = if key.is_some() { Repost::Requested } else { Repost::Guarded };
         let content_type = form.content_type.clone();
         let post = match self.posts.get(&id).await? {
             Some(existing) => if_same_request(existing, &digest).ok_or(CreateError::KeyReused)?,
-            None => self.create_post(intake, (id, trace), form, size).await?,
+            None => self.create_post(intake, (id, trace, repost), form, size).await?,
         };
         let target = self.presign(&post, content_type).await?;
         Ok(CreatedUpload { post, target })
@@ -115,7 +118,7 @@ impl CreateUpload {
     async fn create_post(
         &self,
         intake: &Intake,
-        (id, trace): (PostId, Option<TraceId>),
+        (id, trace, repost): (PostId, Option<TraceId>, Repost),
         form: UploadForm,
         size: VideoSize,
     ) -> Result<Versioned<Post>, CreateError> {
@@ -127,7 +130,7 @@ impl CreateUpload {
         } else {
             None
         };
-        let request = Request { id, account, options: form.options, digest: digest.clone(), trace };
+        let request = Request { id, account, options: form.options, digest: digest.clone(), trace, repost };
         let place = (bucket.clone(), key.clone());
         let post = Post::await_upload(request, place, size, multipart.clone(), self.instruments.now());
         match self.posts.create(&post).await? {

@@ -6,6 +6,7 @@ use domain::chunk::{ChunkCeiling, ChunkPlan};
 use domain::failure::Failure;
 use domain::identity::{Alias, PostId, PublishId};
 use domain::options::PostOptions;
+use domain::post::Repost;
 use domain::post::{Request, SentReceipt};
 use domain::report::{Links, PublishStatus, StatusReport};
 use domain::request::UploadForm;
@@ -126,6 +127,7 @@ fn upload_that_never_came_counts_as_upload_expired() {
             .unwrap()
             .digest(),
         trace: None,
+        repost: Repost::Guarded,
     };
     let size = VideoSize::new(10).unwrap();
     let waiting = Post::await_upload(request, ("intake".to_owned(), key), size, None, start());

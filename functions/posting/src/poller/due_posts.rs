@@ -18,6 +18,8 @@ use crate::best_effort::wake_worker;
 use crate::compare_and_swap::unless_conflict;
 use crate::invocation::{Instruments, Worker};
 use crate::limited_calls::LimitedCalls;
+use crate::measure::Measurement;
+use crate::repost_check::RepostCheck;
 use crate::state_recorder::{StateRecorder, span_of};
 use crate::submit::{Submit, SubmitError, Submitted};
 
@@ -58,8 +60,8 @@ pub(super) fn is_overdue(due: Timestamp, now: Timestamp) -> bool {
 
 from_dependencies! {
     pub(crate) struct DuePosts {
-        posts: Posts, accounts: Accounts, calls: LimitedCalls, queue: AccountQueue, recorder: StateRecorder,
-        objects: Objects, submit: Submit, wake_queue: WakeQueue, instruments: Instruments,
+        posts: Posts, accounts: Accounts, calls: LimitedCalls, queue: AccountQueue, reposts: RepostCheck,
+        recorder: StateRecorder, objects: Objects, submit: Submit, wake_queue: WakeQueue, instruments: Instruments,
     }
 }
 
@@ -106,6 +108,10 @@ impl DuePosts {
                 self.postpone(post).instrument(span).await
             }
             StateName::Processing | StateName::Published | StateName::Delivered => Ok(Remaining::Poll(Box::new(post))),
+            StateName::Held if post.earlier_post().is_some() => {
+                let released = self.reposts.recheck(post).instrument(span).await?;
+                Ok(Remaining::Nothing(if released { PollOutcome::Woken } else { PollOutcome::Skipped }))
+            }
             StateName::Held => self.expire(post).instrument(span).await.map(Remaining::Nothing),
             StateName::Queued | StateName::Scheduled | StateName::Uploading if post.is_claimable(now) => {
                 self.wake(post).instrument(span).await.map(Remaining::Nothing)
@@ -126,7 +132,7 @@ impl DuePosts {
         Ok(Remaining::Poll(Box::new(post)))
     }
 
-    /// Fails a post whose video was never uploaded. A post held for another reason has no due time.
+    /// Fails a post whose video was never uploaded. A post that is held for a person has no due time.
     ///
     /// The video may have been uploaded although its event has not arrived. So the bucket is asked first, and the post
     /// continues if it has the video. If the bucket cannot be read, the post stays due.
@@ -160,8 +166,11 @@ impl DuePosts {
         let arrival = Arrival { bucket, key, version_id, etag, bytes, at: None, trace: None };
         tracing::warn!(post.id = %post.id, object.key = arrival.key, "no event of the object has arrived");
         Ok(match self.submit.submit_missed(&arrival).await? {
-            Submitted::Post(id) => Some(id),
-            Submitted::Options(_) | Submitted::Nothing => None,
+            Submitted::Post(id) => {
+                self.instruments.measure(&Measurement::missed_drops(1));
+                Some(id)
+            }
+            Submitted::Options(_) | Submitted::Ignored(_) | Submitted::Nothing => None,
         })
     }
 

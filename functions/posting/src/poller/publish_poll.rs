@@ -35,6 +35,7 @@ impl DuePosts {
         if let Some(post) = saved.filter(|_| changed) {
             self.recorder.record_state(&post).await;
             self.queue.after_transition(&post).await;
+            self.reposts.after_transition(&post).await;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Begins an upload: checks the post and the limits, asks TikTok for a ticket (publish id and upload URL), and stores
+//! Begins an upload: checks the post, the repost guard and the limits, asks TikTok for a ticket (publish id and upload URL), and stores
 //! it before the first byte is sent.
 //!
 //! If the worker dies between TikTok's answer and the write, TikTok knows an upload without bytes, which publishes
@@ -18,8 +18,9 @@ use domain::video::{Limits, VideoFacts};
 use storage::{Accounts, EncryptionContext, KmsCipher, Objects, Posts, Purpose, Versioned};
 use tiktok::UploadUrl;
 
-use super::inputs::{UploadInputs, check_limits};
+use super::inputs::{UploadInputs, check_limits, check_may_begin};
 use super::leased_post::LeasedPost;
+use super::options::ResolvedOptions;
 use super::session::UploadSession;
 use super::throughput_estimate::ThroughputEstimate;
 use crate::account_names::AccountNames;
@@ -29,20 +30,28 @@ use crate::exit::Exit;
 use crate::invocation::Instruments;
 use crate::limited_calls::LimitedCalls;
 use crate::rate_limit::AccountLimits;
+use crate::repost_check::RepostCheck;
 use crate::tokens::Bearer;
 
 from_dependencies! {
     pub(crate) struct UploadStarter {
-        posts: Posts, accounts: Accounts, objects: Objects, queue: AccountQueue, calls: LimitedCalls,
-        names: AccountNames, cipher: KmsCipher, config: Arc<Config>, instruments: Instruments,
+        posts: Posts, accounts: Accounts, objects: Objects, queue: AccountQueue, reposts: RepostCheck,
+        calls: LimitedCalls, names: AccountNames, cipher: KmsCipher, config: Arc<Config>, instruments: Instruments,
     }
 }
 
 impl UploadStarter {
     /// Begins the upload of a post if it is the first of its queue and the limits have room.
     pub(super) async fn begin(&self, leased: &mut LeasedPost<'_>, session: &mut UploadSession) -> Result<(), Exit> {
+        let UploadInputs { account, options, facts, size, content, queue } = Box::pin(self.load_inputs(leased)).await?;
         let post = leased.post().clone();
-        let UploadInputs { account, settings, facts, size, queue } = Box::pin(self.load_inputs(&post)).await?;
+        let ResolvedOptions { settings, repost, wait } = options;
+        // First of all, so that a person who reviews posts, and the account queue, see each video once.
+        Box::pin(self.reposts.enter(&post, &content, repost)).await?;
+        if let Some(wait) = wait {
+            return Err(wait);
+        }
+        check_may_begin(&post, &account, settings.mode)?;
         let described = |exit: Exit| exit.described(settings.clone(), facts.clone(), size.bytes());
         let limits = self.queue.check(&post, settings.mode, &queue).await.map_err(described)?;
         let plan = ChunkPlan::new(size, self.config.chunk_ceiling);

@@ -15,6 +15,7 @@ use crate::account_queue::AccountQueue;
 use crate::best_effort::wake_worker;
 use crate::exit::{Exit, RateLimited};
 use crate::invocation::Instruments;
+use crate::repost_check::RepostCheck;
 use crate::state_recorder::StateRecorder;
 use crate::tokens::Tokens;
 
@@ -36,7 +37,7 @@ pub enum WorkOutcome {
 
 from_dependencies! {
     pub(crate) struct Conclusion {
-        tokens: Tokens, queue: AccountQueue, recorder: StateRecorder, wake_queue: WakeQueue,
+        tokens: Tokens, queue: AccountQueue, reposts: RepostCheck, recorder: StateRecorder, wake_queue: WakeQueue,
         instruments: Instruments,
     }
 }
@@ -73,6 +74,7 @@ impl Conclusion {
             } else if was_queued {
                 self.queue.wake_next(&alias, mode).await;
             }
+            self.reposts.after_transition(post).await;
             if yielded {
                 wake_worker(&self.wake_queue, &post.id).await;
             }
@@ -107,6 +109,7 @@ fn next_state(post: Post, exit: Exit, now: Timestamp) -> Result<Post, Exit> {
             post.defer(wait.reason, &wait.message, after, now)
         }
         Exit::Hold(reason) => post.hold(reason, now),
+        Exit::Withdraw(why) => post.withdraw(&why, now),
         Exit::Schedule(at) => post.schedule(at, now),
         Exit::Yield => post.hand_over(now),
         Exit::Sent => post.sent(SentReceipt::Confirmed, now),

@@ -1,41 +1,52 @@
 //! Loads what decides how a post is uploaded: its account, its options, its video's header, and its account's queue.
 //! A header is read in a few small ranged reads.
 
+use std::time::Duration;
+
 use domain::account::{Account, Scopes};
-use domain::failure::Failure;
+use domain::content::{Content, HeaderDigest};
+use domain::failure::{Failure, error_chain};
+use domain::identity::Alias;
 use domain::options::Mode;
 use domain::post::Post;
 use domain::reason::Reason;
-use domain::settings::Settings;
 use domain::size::{SizeError, VideoSize};
 use domain::source::Source;
 use domain::video::{Inspection, Inspector, Limits, VideoFacts, check};
 use futures::join;
-use storage::{Objects, QueueEntry, Versioned};
+use storage::{ObjectError, ObjectMeta, Objects, QueueEntry, Versioned};
 
 use super::begin::UploadStarter;
-use super::options::{load_sidecar, resolve_settings};
+use super::leased_post::LeasedPost;
+use super::options::{ResolvedOptions, load_sidecar, resolve_settings};
 use crate::exit::Exit;
 
 /// How many uploads one post may begin before it fails, so that a person looks at it.
 const MAX_INITS: u32 = 12;
 
+/// How long after its drop an empty object may get its content, before its post fails. s3fs, for example, writes an
+/// empty object when a file is created, and the whole one when the file is closed.
+const EMPTY_WAIT: Duration = Duration::from_mins(10);
+
 /// What decides how a post is uploaded.
 pub(super) struct UploadInputs {
     pub(super) account: Versioned<Account>,
-    pub(super) settings: Settings,
+    pub(super) options: ResolvedOptions,
     pub(super) facts: VideoFacts,
     pub(super) size: VideoSize,
+    /// The identity of the video's bytes.
+    pub(super) content: Content,
     /// The account's queue: the posts that were dropped before this one, or at the same time.
     pub(super) queue: Vec<QueueEntry>,
 }
 
 impl UploadStarter {
-    /// Loads a post's inputs, with concurrent reads.
+    /// Loads a post's inputs, with concurrent reads. Adds notes to the post.
     ///
     /// # Errors
     /// The post fails, must wait, or something could not be read.
-    pub(super) async fn load_inputs(&self, post: &Post) -> Result<UploadInputs, Exit> {
+    pub(super) async fn load_inputs(&self, leased: &mut LeasedPost<'_>) -> Result<UploadInputs, Exit> {
+        let post = &leased.post().clone();
         let (account, object, sidecar, header, queue) = join!(
             Box::pin(self.accounts.get(&post.account)),
             Box::pin(self.objects.describe(&post.source)),
@@ -43,25 +54,61 @@ impl UploadStarter {
             Box::pin(self.inspect_early(post)),
             Box::pin(self.posts.account_queue(&post.account, post.dropped_at)),
         );
-        let account = account?.ok_or_else(|| Exit::account_not_found(&post.account))?;
+        if let Some(exit) = Box::pin(self.check_empty(post, &object)).await {
+            return Err(exit);
+        }
+        let Some(account) = account? else { return Err(self.account_not_found(&post.account).await) };
         let object = object?;
         let size = VideoSize::new(object.bytes).map_err(|error| match error {
             SizeError::Empty => Exit::fail(Reason::FileEmpty, error.to_string()),
             SizeError::TooLarge { .. } => Exit::fail(Reason::FileTooLarge, error.to_string()),
         })?;
-        let settings =
-            resolve_settings(post, &object, sidecar?, &account, self.config.defaults, self.instruments.now())?;
-        if post.inits >= MAX_INITS {
-            let message = format!("{MAX_INITS} uploads were begun and none could be completed");
-            return Err(Exit::fail(Reason::UploadAttemptsExhausted, message));
-        }
-        check_scope(&account, settings.mode)?;
+        let (now, mut notes) = (self.instruments.now(), Vec::new());
+        let options = resolve_settings(post, &object, sidecar?, &account, self.config.defaults, now, &mut notes);
+        // The notes are stored by the next write, which stores the post's next state.
+        leased.checkpoint(notes.iter().fold(post.clone(), |post, note| post.with_note(note, now)));
+        let options = options?;
         // The header that was read early counts only if the size from the event is the object's.
         let facts = match header.filter(|_| post.bytes == Some(size.bytes())) {
             Some(header) => header?,
             None => inspect(&self.objects, &post.source, size.bytes()).await?,
         };
-        Ok(UploadInputs { account, settings, facts, size, queue: queue? })
+        let header = HeaderDigest::from(&facts);
+        let content = Content { bytes: size.bytes(), checksums: object.checksums, header };
+        Ok(UploadInputs { account, options, facts, size, content, queue: queue? })
+    }
+
+    /// Returns the exit of a post whose object is empty. Some programs write an empty object first and the whole one
+    /// afterwards, as another version: then the empty version is no failure.
+    async fn check_empty(&self, post: &Post, object: &Result<ObjectMeta, ObjectError>) -> Option<Exit> {
+        let is_empty = match object {
+            Ok(object) => object.bytes == 0,
+            Err(ObjectError::Gone { .. } | ObjectError::Changed { .. }) => post.bytes == Some(0),
+            Err(_) => false,
+        };
+        if !is_empty {
+            return None;
+        }
+        let age = self.instruments.now().duration_since(post.dropped_at);
+        let wait = EMPTY_WAIT.saturating_sub(Duration::try_from(age).unwrap_or_default());
+        Some(match self.objects.current(&post.source.bucket, &post.source.key).await {
+            Err(error) => error.into(),
+            Ok(None) => Exit::Withdraw("the file was empty, and it was deleted".to_owned()),
+            Ok(Some(current)) if current.source.version != post.source.version => {
+                Exit::Withdraw("the file was empty, and a newer version of it replaced it".to_owned())
+            }
+            Ok(Some(_)) if wait.is_zero() => Exit::fail(Reason::FileEmpty, SizeError::Empty.to_string()),
+            Ok(Some(_)) => Exit::defer(Reason::EmptyVersion, "the file is empty: its content may follow", wait),
+        })
+    }
+
+    /// The exit for a post whose account does not exist. It names similar aliases, if the accounts can be listed.
+    async fn account_not_found(&self, alias: &Alias) -> Exit {
+        let accounts = self.accounts.list().await.unwrap_or_else(|error| {
+            tracing::warn!(error = error_chain(&error), "accounts not listed: no similar alias is named");
+            Vec::new()
+        });
+        Exit::account_not_found(alias).with_similar(&alias.similar(accounts.iter().map(|account| &account.alias)))
     }
 
     /// Returns the facts of the video's header while its size is not confirmed yet. An earlier worker's facts are still
@@ -73,6 +120,15 @@ impl UploadStarter {
             (None, None) => None,
         }
     }
+}
+
+/// Checks that the post may begin another upload, in this mode.
+pub(super) fn check_may_begin(post: &Post, account: &Account, mode: Mode) -> Result<(), Exit> {
+    if post.inits >= MAX_INITS {
+        let message = format!("{MAX_INITS} uploads were begun and none could be completed");
+        return Err(Exit::fail(Reason::UploadAttemptsExhausted, message));
+    }
+    check_scope(account, mode)
 }
 
 fn check_scope(account: &Account, mode: Mode) -> Result<(), Exit> {

@@ -25,6 +25,8 @@ pub(super) async fn read(client: &Client, bucket: &str, key: &str) -> Result<Opt
     loop {
         match read_once(client, bucket, key).await {
             Err(ObjectError::Gone { .. }) => return Ok(None),
+            // The caller asks for no key that is longer than S3 allows. Other stores may allow less.
+            Err(ObjectError::Aws(error)) if error.code() == Some("KeyTooLongError") => return Ok(None),
             Err(error) if error.is_outage() && tries < MAX_TRIES => {
                 tracing::debug!(error = %error, "sidecar read retried");
                 tokio::time::sleep(BACKOFF).await;

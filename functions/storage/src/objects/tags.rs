@@ -12,6 +12,8 @@ use domain::source::Source;
 use super::error::{ObjectError, ObjectPath};
 use super::pins;
 
+/// The prefix of our own tags.
+const OWN: &str = "dropcast:";
 const MAX_TAGS: usize = 10;
 const MAX_KEY_CHARS: usize = 128;
 const MAX_VALUE_CHARS: usize = 256;
@@ -25,8 +27,8 @@ const POST: &str = "dropcast:post";
 /// The tag with the state of an object's post. The bucket's lifecycle rules (`template.yaml`) delete by it.
 const STATE: &str = "dropcast:state";
 
-/// Adds tags to those of the version. Sends no change if the version has these tags already, or if the tags of another
-/// post must stay ([`protects_another_post`]).
+/// Adds tags to those of the version, and removes our tags that are not among them. Sends no change if the version has
+/// these tags already, or if the tags of another post must stay ([`protects_another_post`]).
 pub(super) async fn add(client: &Client, source: &Source, tags: &[(&str, &str)]) -> Result<(), ObjectError> {
     let path = ObjectPath::of(source);
     let (version_id, _) = pins(source);
@@ -68,10 +70,11 @@ fn protects_another_post(existing: &[Pair], new: &[(&str, &str)]) -> bool {
     old(POST).is_some() && old(POST) != new(POST) && is_unfinished(old(STATE)) && !is_unfinished(new(STATE))
 }
 
-/// Replaces tags of the same key, and appends the others while there is room. Tags of other programs are never
-/// removed.
+/// Replaces our tags: removes those that are not new, because they are about an earlier state. Appends tags while there
+/// is room. Tags of other programs are never removed.
 fn merge(existing: Vec<Pair>, new: &[(&str, &str)]) -> Vec<Pair> {
     let mut merged = existing;
+    merged.retain(|(key, _)| !key.starts_with(OWN) || new.iter().any(|(new, _)| new == key));
     for (key, value) in new {
         let (key, value) = (sanitized(key, MAX_KEY_CHARS), sanitized(value, MAX_VALUE_CHARS));
         if let Some((_, existing)) = merged.iter_mut().find(|(k, _)| *k == key) {
@@ -130,6 +133,13 @@ mod tests {
         let ignored = [("dropcast:state", "ignored")];
         assert!(protects_another_post(&tags_of("a", "queued"), &ignored));
         assert!(!protects_another_post(&[], &ignored));
+    }
+
+    #[test]
+    fn own_tag_of_earlier_state_is_removed() {
+        let existing = pairs(&[("dropcast:state", "ignored"), ("dropcast:reason", "no video"), ("team", "video")]);
+        let merged = merge(existing, &[("dropcast:post", "abc"), ("dropcast:state", "queued")]);
+        assert_eq!(merged, pairs(&[("dropcast:state", "queued"), ("team", "video"), ("dropcast:post", "abc")]));
     }
 
     #[test]

@@ -256,3 +256,37 @@ async fn unchanged_tags_are_not_written() {
     Objects::new(server.s3()).tag(&versioned(), &[("dropcast:state", "queued")]).await.unwrap();
     assert_eq!(server.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn dots_and_empty_folders_reach_s3_unchanged() {
+    for key in ["drop/anna/x/./a.mp4", "drop/anna//a.mp4", "drop/anna/../a.mp4"] {
+        let head = || Reply::new(200, "").header("x-amz-version-id", "v1");
+        let tags = || Reply::new(200, "<Tagging><TagSet></TagSet></Tagging>");
+        let script = [head(), part(0, 9), Reply::new(200, "{}"), tags(), Reply::new(200, "")].map(reply);
+        let server = ScriptedServer::start(script).await;
+        let objects = Objects::new(server.s3());
+        let source = Source { key: key.to_owned(), ..versioned() };
+        objects.describe(&source).await.unwrap();
+        objects.read_small(&source, 0, 10).await.unwrap();
+        objects.sidecar("intake", key).await.unwrap();
+        objects.tag(&source, &[("dropcast:state", "queued")]).await.unwrap();
+        for request in server.requests() {
+            let path = request.target.split('?').next().unwrap_or_default();
+            assert_eq!(path, format!("/intake/{key}"), "{}", request.target);
+        }
+    }
+}
+
+#[tokio::test]
+async fn key_too_long_for_s3_has_no_sidecar() {
+    let server = ScriptedServer::start([reply(s3_error(400, "KeyTooLongError"))]).await;
+    assert_eq!(Objects::new(server.s3()).sidecar("intake", &"k".repeat(1025)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn metadata_that_s3_does_not_return_is_counted() {
+    let head = Reply::new(200, "").header("x-amz-missing-meta", "2");
+    let server = ScriptedServer::start([reply(head.header("x-amz-meta-dropcast-title", "Bread"))]).await;
+    let meta = Objects::new(server.s3()).describe(&versioned()).await.unwrap();
+    assert_eq!((meta.missing_metadata, meta.metadata), (2, vec![("dropcast-title".to_owned(), "Bread".to_owned())]));
+}

@@ -6,14 +6,14 @@
 
 use domain::identity::{Alias, PostId};
 use domain::options::{Mode, PostOptions};
-use domain::post::{Approval, HistoryEntry, Post, PostFacts, StateName};
+use domain::post::{Approval, HistoryEntry, Post, PostFacts, Repost, StateName};
 use domain::request::RequestDigest;
 use domain::settings::Settings;
 use domain::source::{ObjectVersion, Source};
 use domain::trace::TraceId;
 use domain::video::VideoFacts;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Shard;
 use super::state_record::StateRecord;
@@ -49,6 +49,7 @@ pub(super) const DROPPED_AT: &str = "dropped_at";
 struct FactsRecord {
     id: PostId,
     kind: String,
+    #[serde(deserialize_with = "any_alias")]
     account: Alias,
     state: StateName,
     title: Option<String>,
@@ -59,7 +60,7 @@ struct FactsRecord {
     etag: Option<String>,
     created_at: Millis,
     dropped_at: Millis,
-    account_queue: Option<Alias>,
+    account_queue: Option<String>,
     queue_mode: Option<Mode>,
     queue_not_before: Option<Millis>,
     updated_at: Timestamp,
@@ -69,6 +70,8 @@ struct FactsRecord {
     inits: u32,
     publish_failures: u32,
     approval: Approval,
+    repost: Option<Repost>,
+    retries: Option<u32>,
     request: Option<PostOptions>,
     trace: Option<TraceId>,
     request_digest: Option<RequestDigest>,
@@ -76,6 +79,11 @@ struct FactsRecord {
     settings: Option<Settings>,
     video: Option<VideoFacts>,
     history: Vec<HistoryEntry>,
+}
+
+/// Reads an alias without a check: the folder of a failed post can have any name ([`Alias::of_folder`]).
+fn any_alias<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Alias, D::Error> {
+    String::deserialize(deserializer).map(|text| Alias::of_folder(&text))
 }
 
 /// Converts a post to the attributes of its item. `now` is the time of the write.
@@ -129,7 +137,7 @@ impl FactsRecord {
             etag,
             created_at: Millis::floor(post.created_at),
             dropped_at: Millis::floor(post.dropped_at),
-            account_queue: in_queue.map(|post| post.account.clone()),
+            account_queue: in_queue.map(|post| post.account.to_string()),
             queue_mode: in_queue.and_then(Post::mode),
             queue_not_before: in_queue.and_then(Post::queue_not_before).map(Millis::ceil),
             updated_at: now,
@@ -139,6 +147,8 @@ impl FactsRecord {
             inits: post.inits,
             publish_failures: post.publish_failures,
             approval: post.approval,
+            repost: Some(post.repost).filter(|repost| *repost != Repost::Guarded),
+            retries: Some(post.retries).filter(|retries| *retries > 0),
             trace: post.trace.clone(),
             request: (post.request != PostOptions::default()).then(|| post.request.clone()),
             request_digest: post.request_digest.clone(),
@@ -167,6 +177,8 @@ impl FactsRecord {
             request_digest: self.request_digest,
             multipart_upload_id: self.multipart_upload_id,
             approval: self.approval,
+            repost: self.repost.unwrap_or(Repost::Guarded),
+            retries: self.retries.unwrap_or_default(),
             settings: self.settings,
             video: self.video,
             attempt: self.attempt,

@@ -8,8 +8,8 @@
 
 use domain::chunk::ChunkPlan;
 use domain::failure::{Deferral, Failure};
-use domain::identity::{PublishId, VideoId};
-use domain::post::{HoldReason, Lease, Outcome, PostState, Receipt, StateFields, StateName};
+use domain::identity::{PostId, PublishId, VideoId};
+use domain::post::{HoldReason, HoldReasonName, Lease, Outcome, PostState, Receipt, StateFields, StateName};
 use domain::rate::Rate;
 use domain::reason::Reason;
 use domain::report::{Links, VisibilityChange};
@@ -33,7 +33,8 @@ enum ReceiptName {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct StateRecord {
-    hold_reason: Option<HoldReason>,
+    hold_reason: Option<HoldReasonName>,
+    earlier_post: Option<PostId>,
     publish_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
     deferral_code: Option<Reason>,
@@ -68,6 +69,7 @@ impl StateRecord {
     pub(super) fn of(state: &PostState) -> Self {
         let StateFields {
             hold_reason,
+            earlier_post,
             publish_at,
             not_before,
             deferral,
@@ -85,6 +87,7 @@ impl StateRecord {
         } = state.fields();
         Self {
             hold_reason,
+            earlier_post: earlier_post.cloned(),
             publish_at,
             not_before,
             deferral_code: deferral.map(|deferral| deferral.reason.clone()),
@@ -121,7 +124,17 @@ impl StateRecord {
     /// Reads the state with this name from its attributes.
     pub(super) fn restore(mut self, name: StateName) -> Result<PostState, RecordError> {
         Ok(match name {
-            StateName::Held => PostState::Held { reason: required(self.hold_reason, "hold_reason")? },
+            StateName::Held => {
+                let reason = match required(self.hold_reason, "hold_reason")? {
+                    HoldReasonName::Review => HoldReason::Review,
+                    HoldReasonName::Sidecar => HoldReason::Sidecar,
+                    HoldReasonName::Upload => HoldReason::Upload,
+                    HoldReasonName::SameVideo => {
+                        HoldReason::SameVideo { earlier: required(self.earlier_post, "earlier_post")? }
+                    }
+                };
+                PostState::Held { reason }
+            }
             StateName::Scheduled => PostState::Scheduled { publish_at: required(self.publish_at, "publish_at")? },
             StateName::Queued => PostState::Queued {
                 not_before: required(self.not_before, "not_before")?,

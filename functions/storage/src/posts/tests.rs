@@ -9,7 +9,7 @@ use domain::chunk::{ChunkCeiling, ChunkPlan, MIN_CHUNK};
 use domain::failure::Failure;
 use domain::identity::{PublishId, VideoId};
 use domain::options::{Mode, PostOptions, PrivacyLevel};
-use domain::post::{HoldReason, PostState, Request, SentReceipt, StateName};
+use domain::post::{HoldReason, PostState, Repost, Request, SentReceipt, StateName};
 use domain::rate::Rate;
 use domain::reason::Reason;
 use domain::report::{Links, PublishStatus, StatusReport};
@@ -91,6 +91,7 @@ enum Transition {
     Claim,
     HoldForReview,
     HoldForSidecar,
+    HoldForSameVideo,
     Schedule,
     SidecarArrives,
     Approve,
@@ -116,12 +117,13 @@ enum Transition {
     ReportTransientFailure,
 }
 
-const TRANSITIONS: [Transition; 26] = {
+const TRANSITIONS: [Transition; 27] = {
     use Transition::*;
     [
         Claim,
         HoldForReview,
         HoldForSidecar,
+        HoldForSameVideo,
         Schedule,
         SidecarArrives,
         Approve,
@@ -164,6 +166,9 @@ fn apply(post: &Post, transition: Transition, now: Timestamp) -> Post {
         Transition::Claim => post.clone().claim("publish-1", now).ok(),
         Transition::HoldForReview => post.clone().hold(HoldReason::Review, now).ok(),
         Transition::HoldForSidecar => post.clone().hold(HoldReason::Sidecar, now).ok(),
+        Transition::HoldForSameVideo => {
+            post.clone().hold(HoldReason::SameVideo { earlier: PostId::random(&[1; 32]) }, now).ok()
+        }
         Transition::Schedule => post.clone().schedule(now + Duration::from_millis(1234), now).ok(),
         Transition::SidecarArrives => post.clone().options_arrived(now).ok(),
         Transition::Approve => post.clone().approve(now).ok(),
@@ -242,9 +247,9 @@ proptest! {
     }
 
     #[test]
-    fn any_text_round_trips(key in ".{1,80}", version in "[!-~]{1,40}", title in any::<String>()) {
+    fn any_text_round_trips(key in ".{1,80}", folder in any::<String>(), version in "[!-~]{1,40}", title in any::<String>()) {
         let source = Source { bucket: "intake".into(), key, version: ObjectVersion::ETag(version) };
-        let post = Post::submit(Alias::new("anna").unwrap(), source, None, at(0));
+        let post = Post::submit(Alias::of_folder(&folder), source, None, at(0));
         let options = PostOptions { title: Some(title), ..PostOptions::default() };
         let mut facts = (*post).clone();
         facts.request = options;
@@ -271,6 +276,7 @@ fn post_that_awaits_its_upload_round_trips() {
         options: PostOptions::default(),
         digest: RequestDigest::of("uploads", "{}"),
         trace: TraceId::from_header("Root=1-67403a18-1f2e3d4c5b6a798081726354"),
+        repost: Repost::Requested,
     };
     let object = ("intake".to_owned(), "uploads/a/clip.mp4".to_owned());
     let size = VideoSize::new(SIZE).unwrap();

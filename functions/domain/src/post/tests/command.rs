@@ -95,6 +95,6 @@ fn options_of_failed_post_can_change_before_retry() {
 #[test]
 fn release_hold_releases_only_the_matching_hold() {
     let held = claimed().hold(HoldReason::Sidecar, start()).unwrap();
-    assert!(held.clone().release_hold(HoldReason::Review, start()).is_err());
-    assert_eq!(held.release_hold(HoldReason::Sidecar, start()).unwrap().state_name(), StateName::Queued);
+    assert!(held.clone().release_hold(&HoldReason::Review, start()).is_err());
+    assert_eq!(held.release_hold(&HoldReason::Sidecar, start()).unwrap().state_name(), StateName::Queued);
 }

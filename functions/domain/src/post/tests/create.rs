@@ -6,13 +6,14 @@ use crate::trace::TraceId;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         id: PostId::new("a".repeat(32)).unwrap(),
         account: Alias::new("anna").unwrap(),
         options: PostOptions { title: Some("mine".into()), ..PostOptions::default() },
         digest: RequestDigest::of("uploads", "{}"),
         trace: Some(trace("6")),
+        repost: Repost::Requested,
     }
 }
 

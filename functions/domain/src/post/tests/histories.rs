@@ -37,6 +37,10 @@ enum Operation {
     Wait(u64),
 }
 
+fn same_video() -> HoldReason {
+    HoldReason::SameVideo { earlier: PostId::random(&[1; 32]) }
+}
+
 /// Webhooks in any order, also of an earlier publish.
 fn events() -> impl Strategy<Value = WebhookEvent> {
     let publish = prop::sample::select(vec!["v_pub_file~v2-1.1", "v_pub_file~v2-1.0"]);
@@ -79,7 +83,7 @@ fn operations() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Abandon),
         1 => Just(Operation::Fail),
         1 => Just(Operation::Vanish),
-        1 => prop::sample::select(vec![HoldReason::Review, HoldReason::Sidecar]).prop_map(Operation::Hold),
+        1 => prop::sample::select(vec![HoldReason::Review, HoldReason::Sidecar, same_video()]).prop_map(Operation::Hold),
         1 => Just(Operation::Approve),
         1 => Just(Operation::ChangeOptions),
         1 => Just(Operation::Cancel),
@@ -129,7 +133,7 @@ fn apply(post: Post, operation: &Operation, now: &mut Timestamp, world: &mut Wor
             world.may_have_every_byte |= working && post.upload().is_some_and(Upload::may_be_complete);
             Err(())
         }
-        Operation::Hold(reason) => post.hold(*reason, *now).map_err(|_| ()),
+        Operation::Hold(reason) => post.hold(reason.clone(), *now).map_err(|_| ()),
         Operation::Approve => post.approve(*now).map_err(|_| ()),
         Operation::ChangeOptions => post.with_options(PostOptions::default(), *now).map_err(|_| ()),
         Operation::Cancel => post.cancel(*now).map_err(|_| ()),
