@@ -79,9 +79,9 @@ impl Workstation {
         write(&self.files.join(file), &content.content())
     }
 
-    /// Sets the modification time of a file to 2020.
+    /// Sets the modification time of a file to September 1970.
     pub(crate) fn touch(&self, file: &str) -> Result<()> {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_hours(6_000);
         let file = std::fs::OpenOptions::new().write(true).open(self.files.join(file))?;
         Ok(file.set_modified(time)?)
     }
@@ -110,7 +110,11 @@ impl Workstation {
     pub(crate) async fn upload_with(&self, tool: Tool, file: &str, key: &str, name: &str, value: &str) -> Result<()> {
         let (url, path) = (self.url(key), self.path(key));
         match tool {
-            Tool::AwsCli => self.aws(&["s3", "cp", "--metadata", &format!("{name}={value}"), file, &url]).await,
+            Tool::AwsCli => {
+                // In its short form, `name=value`, a value can contain neither a comma nor an equals sign.
+                let metadata = json!({ name: value }).to_string();
+                self.aws(&["s3", "cp", "--metadata", &metadata, file, &url]).await
+            }
             Tool::Boto3 => self.boto3(&[self.boto3_upload(file, key, &json!({ "Metadata": { name: value } }))]).await,
             Tool::Rclone => {
                 let header = format!("x-amz-meta-{name}: {value}");
