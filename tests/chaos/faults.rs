@@ -70,7 +70,7 @@ fn faults_of(call: &Call) -> Vec<Fault> {
             Fault::ErrorResponse(403, "AccessDenied"),
             Fault::TruncateResponse,
         ],
-        Service::Sqs | Service::Kms | Service::Secrets => vec![
+        Service::Sqs | Service::Kms | Service::Secrets | Service::EventBridge => vec![
             Fault::ErrorResponse(400, "ThrottlingException"),
             Fault::ErrorResponse(500, "InternalServiceError"),
             Fault::ErrorResponse(400, "AccessDeniedException"),

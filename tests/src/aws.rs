@@ -149,6 +149,7 @@ impl Aws {
             ("AmazonSQS", "SendMessage") => Ok(state.queue.send(&body, header_of(request, "x-amzn-trace-id"), now)),
             ("TrentService", operation) => keys::answer(operation, &body),
             ("secretsmanager", "GetSecretValue") => Ok(keys::secret()),
+            ("AWSEvents", "PutEvents") => Ok(accept_events(&body)),
             _ => Err(unsupported(target)),
         };
         match result {
@@ -177,6 +178,12 @@ impl State {
             self.unsupported_calls.push(format!("{}: {body}", error.message));
         }
     }
+}
+
+/// EventBridge's answer if it accepts every event. The events themselves are not kept.
+fn accept_events(body: &Value) -> Value {
+    let count = body["Entries"].as_array().map_or(0, Vec::len);
+    json!({ "FailedEntryCount": 0, "Entries": vec![json!({ "EventId": "event" }); count] })
 }
 
 const UNSUPPORTED: &str = "UnknownOperationException";

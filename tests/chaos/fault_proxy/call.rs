@@ -38,6 +38,7 @@ pub(crate) enum Service {
     Sqs,
     Kms,
     Secrets,
+    EventBridge,
     TikTok,
     /// TikTok's upload server: a call is one chunk.
     Upload,
@@ -81,6 +82,7 @@ impl Call {
             "DynamoDB_20120810" => ("DynamoDB", Service::DynamoDb),
             "AmazonSQS" => ("SQS", Service::Sqs),
             "TrentService" => ("KMS", Service::Kms),
+            "AWSEvents" => ("EventBridge", Service::EventBridge),
             _ => ("Secrets Manager", Service::Secrets),
         };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -94,7 +96,7 @@ impl Call {
         match self.service {
             Service::DynamoDb => self.name.contains("PutItem") || self.name.contains("DeleteItem"),
             Service::S3 => self.name.contains("Put") || self.name.contains("Multipart"),
-            Service::Sqs | Service::Upload => true,
+            Service::Sqs | Service::EventBridge | Service::Upload => true,
             Service::Kms | Service::Secrets => false,
             Service::TikTok => !self.name.ends_with("StatusFetch") && !self.name.ends_with("VideoQuery"),
         }

@@ -1,6 +1,7 @@
 //! Batches of recorded stream records, with scripted answers of EventBridge and SQS.
 
 use aws_credential_types::Credentials;
+use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::{RetryConfig, SharedCredentialsProvider};
 use scripted_server::{Reply, Request, ScriptedServer, Step, reply};
@@ -57,7 +58,9 @@ fn unavailable() -> Step {
 /// Handles a batch with these answers of AWS, in order. Returns the response and the requests.
 async fn handle(event: Value, script: impl IntoIterator<Item = Step>) -> (Value, Vec<Request>) {
     let server = ScriptedServer::start(script).await;
-    let config = runtime::aws::config().await.into_builder();
+    // A configuration of its own: the environment's would name the endpoint of the local cloud.
+    let mut config = SdkConfig::builder();
+    config.set_behavior_version(runtime::aws::config().await.behavior_version());
     let config = config
         .region(Region::new("eu-central-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
