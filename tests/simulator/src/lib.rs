@@ -68,8 +68,8 @@ pub use publish::{FailReason, Flow};
 pub use server::{Error, Simulator};
 pub use settings::{
     Audit, BodyCheck, BrandToggle, ContentRangeCounts, ExpiredUpload, InitialUploadedBytes, LoopbackRedirects, PostIds,
-    RefreshRotation, RefreshWindow, RepeatedRange, Settings, SettingsRead, StatusShape, Undocumented, UploadedBytes,
-    WebhookOrder, WebhookSignature, WebhookSpelling,
+    RefreshFields, RefreshRotation, RefreshWindow, RepeatedRange, Settings, SettingsRead, StatusShape, Undocumented,
+    UploadedBytes, WebhookOrder, WebhookSignature, WebhookSignatures, WebhookSpelling,
 };
 pub use token_store::{Scope, TokenKind, TokenPair};
 pub use users::{AccountStanding, PrivacyLevel, User, Visibility, WebhookDelivery};

@@ -17,6 +17,7 @@ use crate::call::{ApiCall, Pairs};
 use crate::endpoint::Endpoint;
 use crate::envelope::{OAuthError, Rule};
 use crate::ids::OpenId;
+use crate::settings::RefreshFields;
 use crate::token_store::{Code, TokenPair};
 use crate::world::World;
 
@@ -47,7 +48,13 @@ pub(crate) fn answer(
         None => Err(missing_parameter()),
     }?;
     subject.user = Some(pair.open_id.clone());
-    Ok(json!(pair))
+    let is_refresh = form.one("grant_type") == Some("refresh_token");
+    Ok(match world.settings.refresh_fields {
+        RefreshFields::AccessTokenOnly if is_refresh => {
+            json!({ "access_token": pair.access_token, "expires_in": pair.expires_in })
+        }
+        RefreshFields::All | RefreshFields::AccessTokenOnly => json!(pair),
+    })
 }
 
 /// Finds the user whose code or token a call to `token` or `revoke` carries.

@@ -93,6 +93,11 @@ impl ChunkPlan {
         self.count
     }
 
+    /// The offset of the last chunk in bytes.
+    pub(crate) fn last_chunk_offset(self) -> u64 {
+        self.chunk_size * (self.count - 1)
+    }
+
     /// The range of a chunk, given its index from 0, or `None` if there is no such chunk.
     pub(crate) fn range(self, index: u64) -> Option<Range> {
         let first = index.checked_mul(self.chunk_size)?;

@@ -213,14 +213,23 @@ pub(crate) async fn finish_call(
 ) -> Response {
     let Some(fired) = fault else {
         log_call(shared, call, None, &outcome, Some(outcome.reply.status));
-        return respond(outcome.reply, None);
+        return respond(with_retry_after(shared, outcome.reply), None);
     };
     fired.force_failure(shared, outcome.publish_id.as_ref());
     let reply = outcome.reply.clone();
     let sent = fired.apply_after(shared, connection, call.endpoint, reply).await;
     let status = sent.as_ref().map(|reply| reply.status);
     log_call(shared, call, fault, &outcome, status);
-    sent.map_or_else(unsent_response, |reply| respond(reply, fault))
+    sent.map_or_else(unsent_response, |reply| respond(with_retry_after(shared, reply), fault))
+}
+
+/// Adds the header `Retry-After` to an answer with the status 429 or 5xx, if the settings say so.
+fn with_retry_after(shared: &SharedWorld, mut reply: Reply) -> Reply {
+    let asked = shared.lock().settings.retry_after_s;
+    if let Some(seconds) = asked.filter(|_| matches!(reply.status, 429 | 500..=599)) {
+        reply.headers.push(("retry-after", seconds.to_string()));
+    }
+    reply
 }
 
 /// Adds a call to the log of calls. `http_status` is `None` if no answer is sent.

@@ -32,6 +32,10 @@ pub struct Settings {
     pub refresh_rotation: Undocumented<RefreshRotation>,
     /// Whether a refresh restarts the refresh token's lifetime.
     pub refresh_window: RefreshWindow,
+    /// The fields of the answer to a refresh.
+    pub refresh_fields: RefreshFields,
+    /// Whether the answers with an error status ask clients to wait, in seconds (`Retry-After`); `None` means no.
+    pub retry_after_s: Option<u64>,
     /// HTTP status of the OAuth error `invalid_grant`: 400, or 200 as one integrator reported.
     pub invalid_grant_http_status: u16,
     /// The redirect URIs registered for the app, at most ten. A request must match one byte for byte.
@@ -81,7 +85,7 @@ pub struct Settings {
     pub repeated_range: Undocumented<RepeatedRange>,
     /// HTTP status of an accepted chunk that is not the last: 206 as documented, or 200, or 201.
     pub chunk_http_status: u16,
-    /// HTTP status of the accepted last chunk: 201 as documented, or 200.
+    /// HTTP status of the accepted last chunk: 201 as documented, or another one, even an error.
     pub last_chunk_http_status: u16,
     /// HTTP status for an upload that does not exist: 404 as documented, or 405 as observed.
     pub unknown_upload_http_status: u16,
@@ -109,6 +113,8 @@ pub struct Settings {
     pub webhook_retry_ms: u64,
     /// The timestamp in the signature of a retried webhook.
     pub webhook_signature: WebhookSignature,
+    /// The number of signatures of a webhook.
+    pub webhook_signatures: WebhookSignatures,
     /// The names of events and fields in webhooks.
     pub webhook_spelling: WebhookSpelling,
 }
@@ -121,6 +127,8 @@ impl Default for Settings {
             code_ttl_s: 300,
             refresh_rotation: Undocumented::new(RefreshRotation::OldTokenInvalid),
             refresh_window: RefreshWindow::Renewed,
+            refresh_fields: RefreshFields::All,
+            retry_after_s: None,
             invalid_grant_http_status: 400,
             redirect_uris: Vec::new(),
             // The scopes of a new app with Login Kit and the Content Posting API.
@@ -158,6 +166,7 @@ impl Default for Settings {
             webhook_order: WebhookOrder::Chronological,
             webhook_retry_ms: 1000,
             webhook_signature: WebhookSignature::PerAttempt,
+            webhook_signatures: WebhookSignatures::One,
             webhook_spelling: WebhookSpelling::Documented,
         }
     }
@@ -221,6 +230,13 @@ switches! {
         /// A refresh does not change the time at which the refresh token expires.
         Fixed,
     }
+    /// The fields of the answer to a refresh.
+    RefreshFields {
+        /// All documented ones.
+        All,
+        /// Only the access token and its lifetime: the refresh token, the user and the scopes stay as they were.
+        AccessTokenOnly,
+    }
     /// The rules for a redirect URI on `localhost` or `127.0.0.1`.
     LoopbackRedirects {
         /// Those of Login Kit for Desktop: PKCE is required.
@@ -257,6 +273,8 @@ switches! {
         LastIndex,
         /// The field is omitted.
         Absent,
+        /// The number of bytes received, without the last chunk: the value stops changing before the upload is complete.
+        WithoutLastChunk,
     }
     /// The value of `uploaded_bytes` in `status/fetch` before any byte was accepted.
     InitialUploadedBytes {
@@ -312,6 +330,13 @@ switches! {
         Chronological,
         /// The last event first.
         Reversed,
+    }
+    /// The number of signatures of a webhook.
+    WebhookSignatures {
+        /// One.
+        One,
+        /// Two: one that the app's secret does not make, and then the valid one, as while a secret is rotated.
+        InvalidAndValid,
     }
     /// The timestamp in the signature of a retried webhook.
     WebhookSignature {

@@ -70,6 +70,7 @@ fn uploaded_bytes(publish: &Publish, settings: &Settings) -> Option<u64> {
             UploadedBytes::Count => Some(received),
             UploadedBytes::LastIndex => Some(received.saturating_sub(1)),
             UploadedBytes::Absent => None,
+            UploadedBytes::WithoutLastChunk => Some(received.min(publish.upload.plan.last_chunk_offset())),
         },
     }
 }

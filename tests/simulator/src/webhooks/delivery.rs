@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::settings::WebhookSignatures;
 use crate::shared::SharedWorld;
 
 use super::{Attempt, signature};
@@ -33,9 +34,16 @@ pub(crate) async fn run(shared: Arc<SharedWorld>, client: reqwest::Client) {
 }
 
 async fn deliver(shared: Arc<SharedWorld>, client: reqwest::Client, url: String, attempt: Attempt) {
-    let secret = shared.lock().app.client_secret.clone();
-    let Some(signature) = signature(&secret, attempt.signature_time, &attempt.body) else {
+    let (secret, signatures) = {
+        let world = shared.lock();
+        (world.app.client_secret.clone(), world.settings.webhook_signatures)
+    };
+    let Some(valid) = signature(&secret, attempt.signature_time, &attempt.body) else {
         return;
+    };
+    let signature = match signatures {
+        WebhookSignatures::One => valid,
+        WebhookSignatures::InvalidAndValid => valid.replacen(",s=", &format!(",s={},s=", "0".repeat(64)), 1),
     };
     let sent = client
         .post(&url)

@@ -250,3 +250,21 @@ async fn fault_hits_the_configured_calls() {
     assert_eq!(is_valid_json, [true, false, false, true]);
     assert_eq!(client.tiktok.faults()[0].fired, 2);
 }
+
+#[tokio::test]
+async fn error_answer_can_ask_clients_to_wait() {
+    let client = Client::new().await;
+    client.change_settings(|settings| settings.retry_after_s = Some(600));
+    for (http_status, expected) in [(503, Some("600")), (429, Some("600")), (400, None)] {
+        let (code, message) = (String::new(), String::new());
+        inject(
+            &client,
+            Endpoint::CreatorInfo,
+            FaultKind::Status { http_status, code, message, effect: Effect::Skipped },
+        );
+        let request = client.http.post(client.url(Endpoint::CreatorInfo)).bearer_auth(&client.token).json(&json!({}));
+        let response = request.send().await.unwrap();
+        let wait = response.headers().get("retry-after").map(|value| value.to_str().unwrap());
+        assert_eq!((response.status().as_u16(), wait), (http_status, expected));
+    }
+}

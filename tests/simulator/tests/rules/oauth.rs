@@ -1,7 +1,7 @@
 //! Token pairs: issue, refresh, expiry and revocation.
 
 use serde_json::{Value, json};
-use simulator::{Endpoint, OpenId, RefreshRotation, Rule, Scope, TokenKind};
+use simulator::{Endpoint, OpenId, RefreshFields, RefreshRotation, Rule, Scope, TokenKind};
 
 use crate::client::{Client, REMOVED_BY_USER, status_and_code};
 
@@ -54,6 +54,20 @@ async fn old_refresh_token_can_stay_valid() {
     let old = issue_pair(&client);
     assert_eq!(refresh(&client, &old.refresh_token).await.0, 200);
     assert_eq!(refresh(&client, &old.refresh_token).await.0, 200);
+}
+
+#[tokio::test]
+async fn refresh_can_return_the_access_token_only() {
+    let client = Client::new().await;
+    client.change_settings(|settings| {
+        settings.refresh_rotation.set(RefreshRotation::Unchanged);
+        settings.refresh_fields = RefreshFields::AccessTokenOnly;
+    });
+    let old = issue_pair(&client);
+    let (status, new) = refresh(&client, &old.refresh_token).await;
+    assert_eq!((status, &new["expires_in"]), (200, &json!(7200)));
+    assert!(new["access_token"].is_string() && new.get("refresh_token").is_none() && new.get("open_id").is_none());
+    assert_eq!(refresh(&client, &old.refresh_token).await.0, 200, "the old refresh token stays valid");
 }
 
 #[tokio::test]

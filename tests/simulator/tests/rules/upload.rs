@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use simulator::{ChunkOutcome, Container, ContentRangeCounts, RepeatedRange, Rule};
+use simulator::{ChunkOutcome, Container, ContentRangeCounts, RepeatedRange, Rule, UploadedBytes};
 
 use crate::client::{Client, MB, PutResponse, StartedUpload, mp4_file};
 
@@ -58,6 +58,19 @@ async fn content_range_of_the_answer_can_be_a_count() {
     let upload = client.start_direct_in_chunks(TOTAL, CHUNK, 2).await;
     let put = client.put(&upload, 0, chunks(&file).0, TOTAL).await;
     assert_eq!(put.range.unwrap(), "bytes 0-6000000/15000000");
+}
+
+#[tokio::test]
+async fn reported_bytes_can_stop_before_the_last_chunk() {
+    let client = Client::new().await;
+    client.change_settings(|settings| settings.uploaded_bytes.set(UploadedBytes::WithoutLastChunk));
+    let file = test_file();
+    let upload = client.start_direct_in_chunks(TOTAL, CHUNK, 2).await;
+    for (offset, chunk) in [(0, chunks(&file).0), (CHUNK, chunks(&file).1)] {
+        client.put(&upload, offset, chunk, TOTAL).await;
+        assert_eq!(client.status(&upload.id).await["uploaded_bytes"], CHUNK);
+    }
+    assert!(client.tiktok.entry(&upload.id).unwrap().sha256.is_some(), "the simulator has every byte");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use simulator::{Settings, User, WebhookDelivery, WebhookOrder};
+use simulator::{Settings, User, WebhookDelivery, WebhookOrder, WebhookSignatures};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -152,4 +152,19 @@ async fn webhooks_can_be_duplicated_and_reversed() {
     let public = "post.publish.publicly_available";
     let complete = "post.publish.complete";
     assert_eq!(events, [public, public, complete, complete]);
+}
+
+#[tokio::test]
+async fn webhook_can_have_an_invalid_and_a_valid_signature() {
+    let settings = Settings { webhook_signatures: WebhookSignatures::InvalidAndValid, ..Settings::default() };
+    let (client, mut received) = with_receiver(0, settings).await;
+    client.tiktok.disconnect(&client.user, 1).unwrap();
+    let removed = received.recv().await.unwrap();
+    let fields: Vec<_> = removed.signature.split(',').collect();
+    let time = fields[0].strip_prefix("t=").unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"secret-1").unwrap();
+    mac.update(format!("{time}.{}", removed.body).as_bytes());
+    let valid = format!("s={}", HEXLOWER.encode(&mac.finalize().into_bytes()));
+    assert_eq!(fields.len(), 3);
+    assert!(fields[1].starts_with("s=") && fields[1] != valid && fields[2] == valid, "{}", removed.signature);
 }
