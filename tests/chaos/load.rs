@@ -7,6 +7,7 @@
 //! calls.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
@@ -83,7 +84,9 @@ impl Load {
             worker.lambda.stop().await?;
         }
         let (faults, chunk_bytes) = (injected.len(), CHUNK_BYTES);
-        let check = Checker { posts: &posts, completion, faults, chunk_bytes, forbidden: &[] }.check(&env).await?;
+        let stopped = Duration::ZERO;
+        let check =
+            Checker { posts: &posts, completion, faults, stopped, chunk_bytes, forbidden: &[] }.check(&env).await?;
         // The duration depends on TikTok's limits, so it is not a recovery time.
         Ok(RunResult { calls, injected, reconnects: pool.reconnects, check, recovery: None })
     }

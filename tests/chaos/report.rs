@@ -43,7 +43,7 @@ pub(crate) struct Row {
     /// How often a creator had to connect an account again, because the response to a token refresh was lost or the
     /// authorization had ended.
     pub(crate) reconnects: usize,
-    /// Posts that failed because TikTok never said how many bytes it has (`CheckResult::unsure`).
+    /// Posts that failed with an unknown outcome that is permitted (`CheckResult::unsure`).
     pub(crate) unsure: usize,
     /// How long all runs took in real time.
     pub(crate) duration_s: u64,

@@ -19,6 +19,7 @@ mod schedule;
 
 mod limits;
 mod outcomes;
+mod recovery;
 mod tokens;
 mod transfers;
 mod workers;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     let scenarios = [
         limits::scenarios(),
         outcomes::scenarios(),
+        recovery::scenarios(),
         workers::scenarios(),
         transfers::scenarios(),
         accounts::scenarios(),

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use domain::account::Requirement;
+use domain::failure::Failure;
 use domain::options::PrivacyLevel as Level;
 use domain::post::StateName;
+use domain::reason::Reason;
 use harness::{Cloud, Creator, CreatorSetup, Dropped, TestVideo, is_linked, is_published};
 use serde_json::{Value, json};
 use simulator::{Endpoint, FailReason, Fault, FaultKind, Visibility};
@@ -17,7 +19,7 @@ use simulator::{Endpoint, FailReason, Fault, FaultKind, Visibility};
 use crate::drops::tags_of;
 use crate::http::{get, patch, post};
 use crate::outcomes::refusal;
-use crate::runner::{WithCreator, scenarios};
+use crate::runner::{WithCreator, poll_until, scenarios};
 use crate::transfers::TWO_CHUNKS;
 
 scenarios![concurrent:
@@ -217,9 +219,19 @@ async fn corrected_options_let_failed_post_publish(cloud: Arc<Cloud>) -> Result<
 }
 
 async fn post_with_unknown_outcome_rejects_retry((cloud, creator): WithCreator) -> Result<()> {
-    // TikTok has every byte, but claims not to know the publish, so the video may or may not be posted.
-    creator.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id")).await?;
-    let dropped = drop_until(&creator, "clip.mp4", StateName::Failed).await?;
+    // TikTok has every byte, but claims for an hour not to know the publish, so the video may or may not be posted.
+    creator.inject(refusal(Endpoint::StatusFetch, 400, "invalid_publish_id").until_cleared()).await?;
+    let dropped = drop_until(&creator, "clip.mp4", StateName::Processing).await?;
+    let now = runtime::clock::now();
+    poll_until("failed post", Duration::from_secs(10), Duration::from_millis(100), async || {
+        let post = cloud.posts.get(&dropped.post).await?.context("the post does not exist")?;
+        let denial = || Failure::new(Reason::parse("invalid_publish_id"), "TikTok does not know the publish", "");
+        let denied = post.value.clone().publish_denied(denial(), now);
+        let failed = denied.publish_denied(denial(), now + Duration::from_hours(1));
+        // A poll can write the post at the same time.
+        Ok(cloud.posts.save(post, failed, now).await.ok().map(drop))
+    })
+    .await?;
     ensure_rejected(&cloud, &dropped, "retry", "outcome_unknown").await?;
     assert_eq!(creator.ledger().await?.publishes.len(), 1, "a retry could make a second post");
     Ok(())

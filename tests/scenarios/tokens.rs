@@ -32,6 +32,7 @@ scenarios![concurrent:
     refused_token_is_refreshed_and_call_repeated,
     each_refresh_uses_the_latest_refresh_token,
     failed_refresh_is_retried_and_post_published,
+    refresh_is_not_begun_without_time_to_finish,
     worker_killed_after_refresh_loses_authorization_if_token_rotated,
     waiting_posts_resume_when_authorization_is_back,
     refresher_that_lost_lock_reads_stored_tokens,
@@ -213,6 +214,22 @@ async fn failed_refresh_is_retried_and_post_published(cloud: Arc<Cloud>) -> Resu
     .await
 }
 
+/// A call to TikTok may take 20 s, and an invocation of `api` at most 26 s. If it ended after TikTok has rotated the pair, the
+/// authorization would be lost.
+async fn refresh_is_not_begun_without_time_to_finish((cloud, creator): WithCreator) -> Result<()> {
+    let dependencies = cloud.in_process(EXPIRING)?;
+    let tokens = Tokens::from(&dependencies);
+    let late = worker(&dependencies, Duration::from_secs(20));
+    tokens.keep_alive(&creator.alias, TokenUse::Call, &late).await.context("the old token still lives")?;
+    ensure_refreshes(&creator, 0).await?;
+    assert_eq!(creator.account().await?.refreshing, None, "no other worker waits for a lock");
+    let dependencies = cloud.in_process(EXPIRING + Duration::from_mins(11))?;
+    let late = worker(&dependencies, Duration::from_secs(20));
+    let error = Tokens::from(&dependencies).keep_alive(&creator.alias, TokenUse::Call, &late).await.err();
+    assert_eq!(error.context("the token has expired")?.reason.code(), "no_time_to_refresh");
+    ensure_refreshes(&creator, 0).await
+}
+
 /// Plays a worker that takes the refresh lock, refreshes the tokens at TikTok, and is killed before it stores them. Its
 /// lock has already expired. Returns the tokens in the table, which are the old ones.
 async fn kill_after_refresh(creator: &Creator) -> Result<TokenPair> {
@@ -238,7 +255,8 @@ async fn worker_killed_after_refresh_loses_authorization_if_token_rotated((cloud
     let (code, _) = cloud.await_deferral(&dropped).await?;
     assert_eq!(code, "needs_reconnect", "the new tokens are lost, and TikTok refuses the old refresh token");
     let account = ensure_authorization_lost(&creator).await?;
-    assert_eq!((account.tokens, account.refreshing), (old, None));
+    let tokens = account.tokens;
+    assert_eq!((tokens.access, tokens.refresh, account.refreshing), (old.access, old.refresh, None));
     // Dropcast tries the old token before it asks the user to connect again.
     ensure_refreshes(&creator, 2).await?;
     creator.ledger().await?.ensure_no_init()
@@ -279,11 +297,12 @@ async fn slow_refresher(
     Ok(slow)
 }
 
-/// Runs two concurrent refreshers. The second one's clock is two minutes ahead of the first one's, so the first one's
-/// lock has expired by it (after `LOCK_TERM` in posting/src/tokens.rs: 90 seconds). Returns both results.
+/// Runs two concurrent refreshers. The second one's clock is eleven minutes ahead of the first one's. So by it the first
+/// one's lock has expired (after `LOCK_TERM` in posting/src/tokens.rs: 90 seconds), and the access token too, which a
+/// refused refresh would leave in use. Returns both results.
 async fn two_refreshers(creator: &Creator, moment: Moment) -> Result<[Result<(), RefreshError>; 2]> {
     let slow = slow_refresher(creator, moment, EXPIRING).await?;
-    let quick = creator.cloud.in_process(EXPIRING + Duration::from_mins(2))?;
+    let quick = creator.cloud.in_process(EXPIRING + Duration::from_mins(11))?;
     let second = keep_alive(&quick, &creator.alias).await;
     Ok([slow.await?, second])
 }

@@ -259,7 +259,7 @@ mod tests {
             [(400, "invalid_grant", 400), (401, "invalid_client", 502), (500, "server_error", 502)]
         {
             let refusal = ApiError { http, code: code.into(), message: String::new(), log_id: None };
-            let error = OAuthError { call: OAuthCall::Exchange, fault: ErrorKind::Refused(refusal) };
+            let error = OAuthError::new(OAuthCall::Exchange, ErrorKind::Refused(refusal));
             assert_eq!(Problem::from(ConnectError::CodeRefused(error)).status().as_u16(), status, "{code}");
         }
     }

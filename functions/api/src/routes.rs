@@ -258,8 +258,8 @@ fn posts() -> Vec<Route<Arc<UseCases>>> {
                 "update_options",
                 "posts",
                 "Change a post's options",
-                "A merge patch (RFC 7396), until the upload starts, or of a failed post before it is retried. It revokes an \
-                 earlier approval.",
+                "A merge patch (RFC 7396). It is possible while no upload is under way: before the first one, while the post \
+                 waits to begin another one, or after the post failed and was not posted. It revokes an earlier approval.",
             )
             .post_path()
             .body::<domain::options::PostOptions>()

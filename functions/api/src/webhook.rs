@@ -29,9 +29,10 @@ pub(crate) async fn receive(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
-    // A header value that is not text is treated as an empty, invalid signature.
-    let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or_default());
-    use_cases.webhooks.receive(&use_cases.webhook_log, signature, &body, deadline).await?;
+    // Several headers are one header with several signatures. A value that is not text is an invalid signature.
+    let values: Vec<_> = headers.get_all(SIGNATURE_HEADER).iter().map(|it| it.to_str().unwrap_or_default()).collect();
+    let signature = (!values.is_empty()).then(|| values.join(","));
+    use_cases.webhooks.receive(&use_cases.webhook_log, signature.as_deref(), &body, deadline).await?;
     Ok(StatusCode::OK)
 }
 

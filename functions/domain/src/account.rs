@@ -3,6 +3,8 @@
 mod preferences;
 mod tokens;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,13 @@ use crate::creator::Creator;
 use crate::identity::{Alias, OpenId};
 use crate::macros::named_enum;
 use crate::options::Mode;
+use crate::polling::elapsed;
+
+/// TikTok must refuse fresh access tokens twice before the authorization counts as lost, at least this long apart. A new
+/// token may not be known to all of TikTok's servers at once.
+pub const FRESH_TOKEN_WAIT: Duration = Duration::from_secs(30);
+/// A refusal of a fresh access token counts as the first of two for this long.
+const FRESH_TOKEN_PERIOD: Duration = Duration::from_hours(1);
 
 /// OAuth scopes with TikTok's names, for example `video.publish`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +135,8 @@ pub struct Account {
     pub tokens: TokenPair,
     /// The lock of the worker that refreshes the tokens, if one does.
     pub refreshing: Option<RefreshLock>,
+    /// When TikTok refused an access token that it had just issued, if it has accepted none since.
+    pub fresh_token_refused_at: Option<Timestamp>,
     /// The presets for the account's posts.
     pub preferences: Preferences,
 }
@@ -142,6 +153,7 @@ impl Account {
             connection: Connection::Connected,
             tokens,
             refreshing: None,
+            fresh_token_refused_at: None,
             preferences: Preferences::default(),
         }
     }
@@ -166,6 +178,7 @@ impl Account {
             connection: Connection::Connected,
             tokens,
             refreshing: None,
+            fresh_token_refused_at: None,
             ..self
         }
     }
@@ -182,11 +195,36 @@ impl Account {
         }
     }
 
-    /// Returns the account after TikTok or the user ended the authorization.
+    /// Returns the account after TikTok or the user ended the authorization. Its access token is not used any more.
     #[must_use]
     pub fn authorization_lost(self, why: &str, now: Timestamp) -> Self {
+        self.refresh_refused(why, now).access_refused(now)
+    }
+
+    /// Returns the account after TikTok refused to refresh its tokens: it must be connected again. The access token is
+    /// used until it expires or TikTok refuses it.
+    #[must_use]
+    pub fn refresh_refused(self, why: &str, now: Timestamp) -> Self {
         let connection = Connection::NeedsReconnect { since: now, why: why.to_owned() };
         Self { connection, refreshing: None, ..self }
+    }
+
+    /// Returns the account after TikTok refused its access token, which is then not used any more.
+    #[must_use]
+    pub fn access_refused(mut self, now: Timestamp) -> Self {
+        self.tokens.access_expires_at = self.tokens.access_expires_at.min(now);
+        self
+    }
+
+    /// Returns the account after TikTok refused an access token that it had just issued. The second such refusal ends
+    /// the authorization, if it is at least [`FRESH_TOKEN_WAIT`] and at most an hour after the first one.
+    #[must_use]
+    pub fn fresh_token_refused(self, why: &str, now: Timestamp) -> Self {
+        match self.fresh_token_refused_at.map(|first| elapsed(first, now)) {
+            Some(age) if age < FRESH_TOKEN_WAIT => self,
+            Some(age) if age <= FRESH_TOKEN_PERIOD => self.authorization_lost(why, now),
+            _ => Self { fresh_token_refused_at: Some(now), ..self },
+        }
     }
 
     /// Returns the account after the operator disconnected it. It has no tokens, and its posts wait for another
@@ -267,6 +305,31 @@ mod tests {
         anna.username = Some("anna".into());
         anna.preferences.defaults.title = Some("Bread".into());
         anna
+    }
+
+    #[test]
+    fn second_refusal_of_fresh_token_ends_authorization() {
+        let at = |second: i64| Timestamp::from_second(1_000_000 + second).unwrap();
+        let refuse = |account: Account, second| account.fresh_token_refused("refused", at(second));
+        let once = refuse(anna(), 0);
+        assert_eq!(once.connection, Connection::Connected, "one refusal can be a delay of TikTok's");
+        assert_eq!(refuse(once.clone(), 29).connection, Connection::Connected, "the refusal is too early to count");
+        let twice = refuse(once.clone(), 30);
+        assert!(matches!(twice.connection, Connection::NeedsReconnect { .. }));
+        let much_later = refuse(once, 3601);
+        assert_eq!(much_later.connection, Connection::Connected, "the first refusal is too old to count");
+        assert_eq!(much_later.fresh_token_refused_at, Some(at(3601)));
+    }
+
+    #[test]
+    fn refused_refresh_keeps_living_access_token() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let tokens = TokenPair { access_expires_at: at(600), ..pair("old") };
+        let refused = Account { tokens: tokens.clone(), ..anna() }.refresh_refused("revoked", at(100));
+        assert!(matches!(refused.connection, Connection::NeedsReconnect { .. }), "it is reported at once");
+        assert_eq!(refused.tokens, tokens);
+        let lost = refused.access_refused(at(200));
+        assert!(!lost.tokens.lives_for(Duration::ZERO, at(200)), "a refused access token is not used again");
     }
 
     #[test]

@@ -43,6 +43,19 @@ pub struct Failure {
     pub advice: String,
 }
 
+impl Disposition {
+    /// Returns the disposition with a wait of at least `wait`, if it has a wait.
+    #[must_use]
+    pub fn at_least(self, wait: Option<Duration>) -> Self {
+        let longer = |after: Duration| wait.map_or(after, |wait| wait.max(after));
+        match self {
+            Self::Retry { after } => Self::Retry { after: longer(after) },
+            Self::Defer { after } => Self::Defer { after: longer(after) },
+            other => other,
+        }
+    }
+}
+
 impl Failure {
     /// Creates a failure without a log id.
     pub fn new(reason: Reason, message: impl Into<String>, advice: impl Into<String>) -> Self {

@@ -168,7 +168,7 @@ pub(crate) fn from_object<T: DeserializeOwned>(bytes: &[u8], input: &str) -> Res
         std::str::from_utf8(bytes).map_err(|e| error(format!("invalid UTF-8 after byte {}", e.valid_up_to())))?;
     let text = text.trim_start_matches('\u{feff}');
     if !text.trim_start().starts_with('{') {
-        return Err(error("it must be a JSON object; an object without fields is {}".into()));
+        return Err(error("it must be one JSON object, in braces".into()));
     }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| OptionsError::in_field(input, &e))?;

@@ -46,7 +46,7 @@ pub use command::CommandRejected;
 pub use create::{Request, upload_term};
 pub use event::EventIgnored;
 pub use fields::StateFields;
-pub use report::{Reconciled, TrustOffset, reconcile};
+pub use report::{REFUSED_WAIT, Reconciled, TrustOffset, reconcile};
 pub use transition::{InvalidTransition, SentReceipt};
 
 use crate::failure::{Deferral, Failure};
@@ -329,6 +329,8 @@ pub struct PostFacts {
     pub inits: u32,
     /// How many publishes TikTok failed because of its own error. It is reset together with `inits`.
     pub publish_failures: u32,
+    /// Since when TikTok has denied at each poll that it knows the post's publish; `None` if it has not.
+    pub denied_since: Option<Timestamp>,
     /// When the post needs work or a poll; `None` if it never does without a person or an event. The poller finds posts
     /// only by this time: a post that needs work and has none is lost.
     pub due_at: Option<Timestamp>,
@@ -372,6 +374,7 @@ impl Post {
             retries: 0,
             inits: 0,
             publish_failures: 0,
+            denied_since: None,
             due_at: None,
             history: Vec::new(),
             state: queued.clone(),

@@ -139,7 +139,7 @@ reasons! {
         UploadInterrupted "upload_interrupted" "The upload made no progress in several attempts." "Nothing. Dropcast retries in half a minute.";
         UploadAbandoned "upload_abandoned" "The upload was abandoned; a new one begins." "Nothing. Dropcast begins a new upload.";
         UploadAttemptsExhausted "upload_attempts_exhausted" "Several uploads were begun and none could be completed." "Look in the post's history for what interrupted them, then drop the video again.";
-        UploadUnconfirmed "upload_unconfirmed" "TikTok never said whether it received the whole video." "The video may have been posted: look at the account's profile before you drop it again.";
+        UploadUnconfirmed "upload_unconfirmed" "TikTok never said whether it received the whole video." "Look at the account's profile. If the video is not there, drop it again and approve the new post, which is held for the same video.";
     }
     Stack {
         KeyUnusable "key_unusable" "The stack's KMS key cannot be used." "Check the key's state and the function's permission to use it.";

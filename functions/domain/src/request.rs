@@ -3,8 +3,11 @@
 //! A request with the same [`IdempotencyKey`] always gets the same post. The post stores the [`RequestDigest`], by
 //! which `posting/src/create/post.rs` detects that a key is reused for a different request.
 
+use std::collections::BTreeMap;
+
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::identity::{Alias, PostId, sha256_of_parts};
 use crate::options::{OptionsError, PostOptions, from_object};
@@ -131,7 +134,7 @@ impl PostForm {
 
     /// Returns the digest of the request.
     pub fn digest(&self) -> RequestDigest {
-        RequestDigest::of("posts", &to_json(self))
+        RequestDigest::of("posts", &canonical_json(self))
     }
 }
 
@@ -143,16 +146,27 @@ impl UploadForm {
 
     /// Returns the digest of the request.
     pub fn digest(&self) -> RequestDigest {
-        RequestDigest::of("uploads", &to_json(self))
+        RequestDigest::of("uploads", &canonical_json(self))
     }
 }
 
-/// Serializes a form. This cannot fail, because forms contain only strings, numbers and options.
-fn to_json(form: &impl Serialize) -> String {
-    serde_json::to_string(form).unwrap_or_default()
+/// Returns a form as JSON without its absent fields, with the fields in alphabetical order. An optional field that a
+/// later version adds, and a change in the order of the struct's fields, do not change the text of a request.
+fn canonical_json(form: &impl Serialize) -> String {
+    // This cannot fail, because forms contain only strings, numbers and options.
+    canonical(&serde_json::to_value(form).unwrap_or_default())
 }
 
-/// The SHA-256 of a request's route and parsed body, in hexadecimal. Spaces and the order of fields do not change it.
+fn canonical(value: &Value) -> String {
+    // No form contains a list.
+    let Value::Object(fields) = value else { return value.to_string() };
+    let present: BTreeMap<_, _> = fields.iter().filter(|(_, value)| !value.is_null()).collect();
+    let fields: Vec<_> = present.iter().map(|(name, value)| format!("{}:{}", json!(name), canonical(value))).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// The SHA-256 of a request's route and parsed body, in hexadecimal. Spaces, the order of fields, and absent fields do not
+/// change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestDigest(String);
@@ -201,6 +215,27 @@ mod tests {
         assert_ne!(one.digest(), parse(r#"{"key":"b.mp4","account":"anna"}"#).digest());
         let error = PostForm::read(br#"{"key":"a.mp4","options":{"titel":"x"}}"#).unwrap_err();
         assert!(error.to_string().contains("titel"), "{error}");
+    }
+
+    #[test]
+    fn absent_fields_are_not_in_the_digest() {
+        let form = PostForm::read(br#"{"key":"a.mp4","options":{"title":"x"}}"#).unwrap();
+        // A version with another optional field, or another order of fields, must compute the same text.
+        assert_eq!(canonical_json(&form), r#"{"key":"a.mp4","options":{"title":"x"}}"#);
+        let explicit =
+            PostForm::read(br#"{"account":null,"key":"a.mp4","options":{"title":"x","mode":null}}"#).unwrap();
+        assert_eq!(explicit.digest(), form.digest());
+        let bare = PostForm::read(br#"{"key":"a.mp4"}"#).unwrap();
+        assert_ne!(bare.digest(), form.digest());
+    }
+
+    #[test]
+    fn body_that_is_no_object_is_named_as_such() {
+        for body in ["[]", "", "7", "null"] {
+            let error = PostForm::read(body.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("must be one JSON object"), "{body}: {error}");
+            assert!(!error.contains("{}"), "an empty object is not a valid request: {error}");
+        }
     }
 
     #[test]

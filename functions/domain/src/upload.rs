@@ -97,9 +97,10 @@ impl Upload {
         self.can_send(now, chunk_needs) && !(too_late && fits_new_url)
     }
 
-    /// Tells whether the URL has expired by every clock.
-    pub fn has_expired(&self, now: Timestamp) -> bool {
-        now > self.issued_at + URL_LIFETIME + URL_MARGIN
+    /// Tells whether TikTok accepts no further byte of the upload, by every clock. `last_sent_at` is when the worker
+    /// stopped sending: TikTok may check the expiry only when a request begins, so a request can end later.
+    pub fn is_dead(&self, last_sent_at: Timestamp, now: Timestamp) -> bool {
+        now > (self.issued_at + URL_LIFETIME).max(last_sent_at) + URL_MARGIN
     }
 }
 
@@ -149,6 +150,15 @@ mod tests {
         assert!(upload(0, Some(1_000_000)).is_worth_sending(after(43), NEEDED));
         assert!(!upload(0, Some(1_000_000)).is_worth_sending(after(44), NEEDED));
         assert!(upload(500_000_000, Some(1_000_000)).is_worth_sending(after(44), NEEDED));
+    }
+
+    #[test]
+    fn upload_is_dead_only_a_margin_after_url_and_last_byte() {
+        let upload = upload(0, None);
+        assert!(!upload.is_dead(after(5), after(70)));
+        assert!(upload.is_dead(after(5), after(71)));
+        assert!(!upload.is_dead(after(75), after(85)), "a PUT that began in time ended late");
+        assert!(upload.is_dead(after(75), after(86)));
     }
 
     #[test]

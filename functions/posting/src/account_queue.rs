@@ -3,6 +3,9 @@
 //! The queue is not stored as such. It is a sparse index over the posts that wait for their account's limits, in the
 //! order of their drops (`domain::post::account_queue`). A worker reads it before it begins an upload, and again after
 //! a post has left the queue, to wake the next one earlier than its estimated time.
+//!
+//! The index is updated later than the table. So the post at the head of the queue is read from the table before it
+//! delays another post, or is woken.
 
 use domain::failure::{Deferral, error_chain};
 use domain::identity::Alias;
@@ -10,13 +13,22 @@ use domain::options::Mode;
 use domain::post::{Outcome, Post, PostState};
 use domain::rate_limit::{Cooldown, QueuePosition, UploadQuota};
 use jiff::Timestamp;
-use storage::{Posts, QueueEntry, StoreError, WakeQueue};
+use storage::{Posts, QueueEntry, StoreError, Versioned, WakeQueue};
 
 use crate::best_effort::wake_worker;
 use crate::compare_and_swap::unless_conflict;
 use crate::exit::Exit;
 use crate::invocation::Instruments;
 use crate::rate_limit::{AccountLimits, RateLimiter};
+
+/// The result of a search for the post to wake.
+#[derive(PartialEq, Eq)]
+enum Woken {
+    /// The first queued post was found. It was woken, if it waited longer than necessary.
+    Head,
+    /// No entry is queued any more.
+    NoneQueued,
+}
 
 from_dependencies! {
     pub(crate) struct AccountQueue {
@@ -34,12 +46,19 @@ impl AccountQueue {
         let limits = self.limiter.account_limits(&post.account, mode).await?;
         let is_earlier = |other: &&QueueEntry| (other.dropped_at, &other.id) < (post.dropped_at, &post.id);
         let mut ahead = self.waiting(queue, mode, &limits.quota.value).filter(is_earlier);
-        let head = ahead.next();
+        // Only a post that is really queued delays this one, perhaps by a day.
+        let mut head = ahead.next();
+        while let Some(entry) = head {
+            if self.queued(entry, mode).await?.is_some() {
+                break;
+            }
+            head = ahead.next();
+        }
         let ahead = QueuePosition {
             posts: head.map_or(0, |_| 1) + ahead.count(),
             head_not_before: head.and_then(|head| head.queue_not_before),
         };
-        self.limiter.check_room(&post.account, &limits, ahead).map_err(Exit::rate_limited)?;
+        self.limiter.check_room((&post.account, &post.id), &limits, ahead).map_err(Exit::rate_limited)?;
         Ok(limits)
     }
 
@@ -69,37 +88,58 @@ impl AccountQueue {
     /// Wakes the first post of an account's queue if it may begin earlier than its deferral says. Each mode has its own
     /// first post; without a `mode`, both are woken. If this fails, the post is due at its estimated time.
     pub(crate) async fn wake_next(&self, alias: &Alias, mode: Option<Mode>) {
-        if let Err(error) = self.try_wake_next(alias, mode).await {
+        if let Err(error) = Box::pin(self.try_wake_next(alias, mode)).await {
             tracing::warn!(account = %alias, error = error_chain(&error), "next post not woken: it becomes due later");
         }
     }
 
     async fn try_wake_next(&self, alias: &Alias, only: Option<Mode>) -> Result<(), StoreError> {
-        let queue = self.posts.front_of_account_queue(alias, only).await?;
+        let front = self.posts.front_of_account_queue(alias, only).await?;
         for mode in [Mode::Direct, Mode::Draft] {
-            if only.is_some_and(|only| only != mode) || !queue.iter().any(|post| post.mode == Some(mode)) {
+            if only.is_some_and(|only| only != mode) || !front.iter().any(|post| post.mode == Some(mode)) {
                 continue;
             }
             let limits = self.limiter.account_limits(alias, mode).await?;
-            // The mode of a post is unknown until a worker reads its options. Such a post at the head needs no
-            // wake-up: a worker has been woken for it already.
-            let head = self.waiting(&queue, mode, &limits.quota.value).next();
-            if let Some(head) = head.filter(|head| head.mode == Some(mode)) {
-                let room = self.limiter.check_room(alias, &limits, QueuePosition::default());
-                self.wake(head, room.map_or_else(|wait| wait.until, |()| self.instruments.now())).await?;
+            if self.wake_first(&front, &limits).await? == Woken::NoneQueued {
+                // Every entry at the front has left the queue, so the entries behind the front are read too.
+                let queue = self.posts.account_queue(alias, Timestamp::MAX).await?;
+                self.wake_first(queue.get(front.len()..).unwrap_or_default(), &limits).await?;
             }
         }
         Ok(())
     }
 
-    async fn wake(&self, head: &QueueEntry, at: Timestamp) -> Result<(), StoreError> {
-        let Some(post) = self.posts.get(&head.id).await? else { return Ok(()) };
-        let Some(woken) = post.value.clone().woken_early(at) else { return Ok(()) };
-        let saved = unless_conflict(self.posts.save(post, woken, self.instruments.now()).await)?;
-        // After a conflict another worker has claimed the post, and stores when it may begin.
+    /// Wakes the first post of these entries that is really queued: the index still lists posts that have just left the
+    /// queue.
+    async fn wake_first(&self, entries: &[QueueEntry], limits: &AccountLimits) -> Result<Woken, StoreError> {
+        for entry in self.waiting(entries, limits.mode, &limits.quota.value) {
+            let Some(post) = self.queued(entry, limits.mode).await? else { continue };
+            // The mode of a post is unknown until a worker reads its options. Such a post at the head needs no
+            // wake-up: a worker has been woken for it already.
+            if post.mode() == Some(limits.mode) {
+                let room = self.limiter.check_room((&post.account, &post.id), limits, QueuePosition::default());
+                self.wake(post, room.map_or_else(|wait| wait.until, |()| self.instruments.now())).await?;
+            }
+            return Ok(Woken::Head);
+        }
+        Ok(Woken::NoneQueued)
+    }
+
+    /// Reads the post of an entry. Returns `None` if it is no longer in the queue of this mode.
+    async fn queued(&self, entry: &QueueEntry, mode: Mode) -> Result<Option<Versioned<Post>>, StoreError> {
+        let is_queued =
+            |post: &Versioned<Post>| post.is_in_account_queue() && post.mode().is_none_or(|other| other == mode);
+        Ok(self.posts.get(&entry.id).await?.filter(is_queued))
+    }
+
+    async fn wake(&self, head: Versioned<Post>, at: Timestamp) -> Result<(), StoreError> {
+        let Some(woken) = head.value.clone().woken_early(at) else { return Ok(()) };
+        let id = head.id.clone();
+        let saved = unless_conflict(self.posts.save(head, woken, self.instruments.now()).await)?;
+        // After a conflict another worker has claimed the post. When its post leaves the queue, it wakes the next one.
         if saved.is_some() && at <= self.instruments.now() {
-            tracing::info!(post.id = %head.id, "post woken: the account's limits have room");
-            wake_worker(&self.wake_queue, &head.id).await;
+            tracing::info!(post.id = %id, "post woken: the account's limits have room");
+            wake_worker(&self.wake_queue, &id).await;
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     fn reason_of(fault: ErrorKind) -> Reason {
-        match Exit::from(tiktok::Error { call: Endpoint::DirectInit, fault }) {
+        match Exit::from(tiktok::Error::new(Endpoint::DirectInit, fault)) {
             Exit::Defer { reason, message, .. } => {
                 assert!(!message.is_empty());
                 reason

@@ -56,12 +56,10 @@ impl LimitedCalls {
             async move {
                 self.limiter.reserve(post, mode, limits).await?;
                 let answer = self.tiktok.init_publish(&token, settings, plan).await;
-                // A refusal (HTTP 4xx) began no upload, so the reservation is released. After a lost answer or an HTTP
-                // 5xx, TikTok may have begun the upload and counted it, so the reservation stays.
-                if let Err(error) = &answer
-                    && error.api_error().is_some_and(|error| error.http < 500)
-                {
-                    self.limiter.release(&post.account, mode, &post.id).await;
+                // After a lost answer, TikTok may have begun the upload and counted it, so the reservation stays. The
+                // post's next init replaces it (`UploadQuota::reserve`).
+                if answer.as_ref().is_err_and(tiktok::Error::created_nothing) {
+                    self.limiter.release_unused(&post.account, mode, &post.id).await;
                 }
                 Ok(answer)
             }
@@ -80,8 +78,10 @@ impl LimitedCalls {
         let limited = |token| async move {
             self.limiter.count_call(kind, alias).await?;
             let answer = call(token).await;
-            if answer.as_ref().is_err_and(is_rate_limit) {
-                self.limiter.block_calls(kind, alias).await;
+            if let Err(error) = &answer
+                && is_rate_limit(error)
+            {
+                self.limiter.block_calls(kind, alias, error.retry_after.unwrap_or_default()).await;
             }
             Ok(answer)
         };

@@ -56,13 +56,19 @@ impl RateLimiter {
         Ok(AccountLimits { mode, quota, users })
     }
 
-    /// Checks that the account may begin an upload now, given the posts ahead of it in its queue.
+    /// Checks that a post of the account may begin its upload now, given the posts ahead of it in its queue. The post's own
+    /// reservation, from an init without an answer, does not count.
     ///
     /// # Errors
     /// The account's own limits or the app's have no room; the wait says which, and until when.
-    pub(crate) fn check_room(&self, alias: &Alias, limits: &AccountLimits, ahead: QueuePosition) -> Result<(), Wait> {
+    pub(crate) fn check_room(
+        &self,
+        (alias, post): (&Alias, &PostId),
+        limits: &AccountLimits,
+        ahead: QueuePosition,
+    ) -> Result<(), Wait> {
         let (now, quota) = (self.instruments.now(), &limits.quota.value);
-        quota.check(self.quota_limits(limits.mode), ahead, now)?;
+        quota.clone().without(post).check(self.quota_limits(limits.mode), ahead, now)?;
         let admit = |users: &StoredCounter<PostingUsers>| {
             users.value.admit(alias, has_posted(quota, now), self.config.posting_users, now).map(|_| ())
         };
@@ -94,7 +100,8 @@ impl RateLimiter {
         let mut posted = Posted::NotToday;
         let reserve = |quota: &UploadQuota| {
             let now = self.instruments.now();
-            quota.check(self.quota_limits(mode), QueuePosition::default(), now).map_err(Exit::rate_limited)?;
+            let others = quota.clone().without(&post.id);
+            others.check(self.quota_limits(mode), QueuePosition::default(), now).map_err(Exit::rate_limited)?;
             posted = has_posted(quota, now);
             Ok(Some(quota.clone().reserve(post.id.clone(), now)))
         };
@@ -118,10 +125,34 @@ impl RateLimiter {
 
     /// Releases a post's reservation, so that another post can use it. If that fails, the reservation counts for a day.
     pub(crate) async fn release(&self, alias: &Alias, mode: Mode, post: &PostId) {
-        let release = |quota: &UploadQuota| Ok(quota.clone().release(post));
+        self.release_quota(alias, mode, post).await;
+    }
+
+    /// Releases what was reserved for an init that created nothing: the post's reservation, and the account's place among
+    /// the app's posting users, unless another post of the account has used it.
+    pub(crate) async fn release_unused(&self, alias: &Alias, mode: Mode, post: &PostId) {
+        let posted = self.release_quota(alias, mode, post).await;
+        if mode == Mode::Draft || posted == Posted::Today || self.config.posting_users.is_none() {
+            return;
+        }
+        let remove = |users: &PostingUsers| Ok(users.clone().remove(alias));
+        if let Err(exit) = self.change(None, LimitKey::posting_users(), remove).await {
+            tracing::warn!(account = %alias, why = ?exit, "unused place among the posting users not released: it is lost for a day");
+        }
+    }
+
+    /// Releases a post's reservation; returns whether the account has posted within a day, as far as its other
+    /// reservations show.
+    async fn release_quota(&self, alias: &Alias, mode: Mode, post: &PostId) -> Posted {
+        let mut posted = Posted::Today;
+        let release = |quota: &UploadQuota| {
+            posted = has_posted(&quota.clone().without(post), self.instruments.now());
+            Ok(quota.clone().release(post))
+        };
         if let Err(exit) = self.change(None, LimitKey::upload_quota(alias, mode), release).await {
             tracing::warn!(post.id = %post, why = ?exit, "unused upload reservation not released: it is lost for a day");
         }
+        posted
     }
 
     /// Blocks the account's uploads if an upload could not begin: TikTok rejected it for a limit, or a call that it
@@ -161,10 +192,11 @@ impl RateLimiter {
         log_unblocked(alias, self.change(None, LimitKey::upload_quota(alias, mode), block).await);
     }
 
-    /// Blocks an account's calls of a kind for a minute, because TikTok rejected one for its rate limit.
-    pub(crate) async fn block_calls(&self, kind: CallKind, alias: &Alias) {
-        tracing::warn!(account = %alias, call = kind.as_str(), "TikTok's rate limit reached: calls blocked for a minute");
-        let block = |window: &SlidingWindow| Ok(Some(window.clone().block(self.instruments.now())));
+    /// Blocks an account's calls of a kind, because TikTok rejected one for its rate limit: for a minute, or for `wait`
+    /// if TikTok asks for more.
+    pub(crate) async fn block_calls(&self, kind: CallKind, alias: &Alias, wait: Duration) {
+        tracing::warn!(account = %alias, call = kind.as_str(), wait_s = wait.as_secs(), "TikTok's rate limit reached: calls blocked");
+        let block = |window: &SlidingWindow| Ok(Some(window.clone().block(self.instruments.now(), wait)));
         log_unblocked(alias, self.change(None, LimitKey::calls(alias, kind), block).await);
     }
 

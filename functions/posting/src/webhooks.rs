@@ -99,17 +99,20 @@ impl Webhooks {
             std::iter::once(&app.client_secret).chain(app.previous_client_secret.as_ref()).collect();
         let webhook = Webhook::open(&secrets, signature, body, self.instruments.now())?;
         let user = webhook.user.as_ref();
+        let is_other_app = webhook.client_key.as_ref().is_some_and(|key| *key != app.client_key);
         let (publish_id, post, outcome) = match &webhook.event {
+            _ if is_other_app => (None, None, "it is about another app".to_owned()),
             Event::Publish(event) => {
                 let mut applied = (None, "no post has this publish".to_owned());
                 for id in self.posts.of_publish(&event.publish_id).await? {
-                    let outcome = self.apply_to_post(&id, event, user).await?;
+                    let outcome = Box::pin(self.apply_to_post(&id, event, user)).await?;
                     applied = (Some(id), outcome);
                 }
                 (Some(&event.publish_id), applied.0, applied.1)
             }
             Event::Deauthorized(reason) => {
-                let outcome = self.apply_deauthorization(user, webhook.at, reason.meaning(), deadline).await?;
+                let deauthorized = self.apply_deauthorization(user, webhook.at, reason.meaning(), deadline);
+                let outcome = Box::pin(deauthorized).await?;
                 (None, None, outcome)
             }
             Event::Other => (None, None, "there is nothing to do about it".to_owned()),

@@ -19,7 +19,7 @@ impl TikTok {
         let response = self.call(Endpoint::CreatorInfo, "", token, None).await?;
         match read(&response.data) {
             Some(creator) => Ok(creator),
-            None => Err(Error { call: Endpoint::CreatorInfo, fault: response.missing("privacy_level_options") }),
+            None => Err(Error::new(Endpoint::CreatorInfo, response.missing("privacy_level_options"))),
         }
     }
 }

@@ -7,6 +7,8 @@
 //! This module does not know which call a response belongs to. Invariant: any bytes lead to a result and never to a
 //! panic.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::api_error::ApiError;
@@ -18,6 +20,8 @@ use crate::fields::{short_text, text};
 pub(crate) struct RawResponse {
     pub(crate) http: u16,
     pub(crate) body: Vec<u8>,
+    /// The wait that the response asks for.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// A successful response of the v2 API.
@@ -120,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn raw(http: u16, body: &str) -> RawResponse {
-        RawResponse { http, body: body.as_bytes().to_vec() }
+        RawResponse { http, body: body.as_bytes().to_vec(), retry_after: None }
     }
 
     fn api_error(response: &RawResponse) -> ApiError {
@@ -196,7 +200,7 @@ mod tests {
     proptest! {
         #[test]
         fn random_bytes_are_never_a_success(http in 100u16..=999, body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let raw = RawResponse { http, body };
+            let raw = RawResponse { http, body, retry_after: None };
             prop_assert!(raw.api_response().is_err());
             let oauth_ok = raw.oauth_response().is_ok();
             prop_assert!(!oauth_ok || raw.is_success());
@@ -205,7 +209,7 @@ mod tests {
         #[test]
         fn only_code_ok_is_a_success(code in "[a-z_]{0,12}", http in 100u16..=599) {
             let body = serde_json::json!({"data": {}, "error": {"code": code}}).to_string().into_bytes();
-            let is_ok = RawResponse { http, body }.api_response().is_ok();
+            let is_ok = RawResponse { http, body, retry_after: None }.api_response().is_ok();
             prop_assert_eq!(is_ok, code == "ok" && (200..300).contains(&http));
         }
     }

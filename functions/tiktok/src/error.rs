@@ -4,6 +4,8 @@
 //! An error does not know how often its call was tried: [`Error::disposition`] is the same each time. The caller
 //! counts its retries.
 
+use std::time::Duration;
+
 use domain::failure::{Disposition, Failure};
 use domain::reason::Reason;
 
@@ -20,6 +22,8 @@ pub struct Error {
     /// Why it failed.
     #[source]
     pub fault: ErrorKind,
+    /// The wait that the response asks for by its header `Retry-After`, at most a day.
+    pub retry_after: Option<Duration>,
 }
 
 /// Why a call failed.
@@ -76,9 +80,25 @@ pub enum InvalidResponse {
 }
 
 impl Error {
-    /// Returns what the caller should do.
+    /// Creates an error whose response asks for no wait.
+    pub fn new(call: Endpoint, fault: ErrorKind) -> Self {
+        Self { call, fault, retry_after: None }
+    }
+
+    /// Returns what the caller should do. A wait that TikTok asks for counts if it is the longer one.
     pub fn disposition(&self) -> Disposition {
-        self.fault.disposition()
+        self.fault.disposition().at_least(self.retry_after)
+    }
+
+    /// Tells whether the call surely created nothing at TikTok: it was not sent, or its response is no success. It may
+    /// have created something if no response came, or if a response is a success that cannot be read.
+    pub fn created_nothing(&self) -> bool {
+        match &self.fault {
+            ErrorKind::Refused(_) | ErrorKind::Unreachable(_) | ErrorKind::TokenUnusable => true,
+            ErrorKind::InvalidResponse { http, .. } => !(200..300).contains(http),
+            // The init succeeded, and its upload URL is not used.
+            ErrorKind::Unanswered(_) | ErrorKind::UploadHostRefused => false,
+        }
     }
 
     /// Returns the error as a failure with code, message and advice.
@@ -136,7 +156,7 @@ mod tests {
     use super::*;
 
     fn error(fault: ErrorKind) -> Error {
-        Error { call: Endpoint::DirectInit, fault }
+        Error::new(Endpoint::DirectInit, fault)
     }
 
     #[test]
@@ -144,6 +164,39 @@ mod tests {
         for fault in [ErrorKind::Unreachable("refused".into()), ErrorKind::Unanswered("reset".into())] {
             assert_eq!(error(fault).disposition(), Disposition::Retry { after: RETRY_DELAY });
         }
+    }
+
+    #[test]
+    fn only_missing_or_unreadable_success_may_have_created_something() {
+        let refused = |http| {
+            ErrorKind::Refused(ApiError { http, code: "internal_error".into(), message: String::new(), log_id: None })
+        };
+        let invalid = |http| ErrorKind::InvalidResponse { http, why: InvalidResponse::CutOff };
+        for fault in [
+            refused(503),
+            refused(403),
+            refused(200),
+            invalid(502),
+            invalid(302),
+            invalid(429),
+            ErrorKind::Unreachable("refused".into()),
+            ErrorKind::TokenUnusable,
+        ] {
+            assert!(error(fault.clone()).created_nothing(), "{fault}");
+        }
+        for fault in [ErrorKind::Unanswered("reset".into()), invalid(200), ErrorKind::UploadHostRefused] {
+            assert!(!error(fault.clone()).created_nothing(), "{fault}");
+        }
+    }
+
+    #[test]
+    fn longer_retry_after_extends_the_wait() {
+        let hour = Duration::from_hours(1);
+        let asked = |retry_after| Error { retry_after: Some(retry_after), ..error(ErrorKind::Unreachable("x".into())) };
+        assert_eq!(asked(hour).disposition(), Disposition::Retry { after: hour });
+        assert_eq!(asked(Duration::ZERO).disposition(), Disposition::Retry { after: RETRY_DELAY });
+        let fatal = Error { retry_after: Some(hour), ..error(ErrorKind::UploadHostRefused) };
+        assert_eq!(fatal.disposition(), Disposition::GiveUp, "a wait makes no final error temporary");
     }
 
     #[test]

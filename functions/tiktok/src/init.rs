@@ -42,7 +42,7 @@ impl TikTok {
     ) -> Result<Ticket, Error> {
         let call = Endpoint::init(settings.mode);
         let response = self.call(call, "", token, Some(request_body(settings, plan))).await?;
-        ticket(&response, &self.upload_hosts).map_err(|fault| Error { call, fault })
+        ticket(&response, &self.upload_hosts).map_err(|fault| Error::new(call, fault))
     }
 }
 

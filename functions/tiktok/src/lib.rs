@@ -24,6 +24,7 @@ mod upload_hosts;
 mod endpoint;
 mod envelope;
 mod fields;
+mod retry_after;
 mod transport;
 
 mod api_error;
@@ -55,8 +56,8 @@ pub use init::Ticket;
 pub use oauth::{
     AUTHORIZE_HOST, AuthorizationError, AuthorizationResponse, AuthorizeUrl, Decision, InvalidAuthorizeUrl,
 };
-pub use oauth::{OAuthCall, OAuthError, TokenResponse};
-pub use upload::{ChunkOutcome, SourceFault, UploadUrl};
+pub use oauth::{OAuthCall, OAuthError, RefreshedTokens, TokenResponse};
+pub use upload::{ChunkOutcome, Sent, SourceFault, UploadUrl};
 pub use upload_hosts::{InvalidUploadHosts, UploadHosts};
 pub use user::User;
 pub use webhook::{DeauthorizationReason, Event, SIGNATURE_HEADER, SignatureError, Webhook, WebhookError};

@@ -14,7 +14,10 @@ mod error;
 pub mod error_codes;
 mod token_response;
 
+use std::time::Duration;
+
 use domain::secret::ExposeSecret;
+use serde_json::Value;
 use tracing::debug;
 
 pub use self::authorize::{
@@ -22,11 +25,11 @@ pub use self::authorize::{
 };
 pub use self::call::OAuthCall;
 pub use self::error::OAuthError;
-pub use self::token_response::TokenResponse;
+pub use self::token_response::{RefreshedTokens, TokenResponse};
 use crate::client::TikTok;
 use crate::credentials::{AccessToken, AppCredentials, RefreshToken};
 use crate::envelope::RawResponse;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, InvalidResponse};
 
 const TOKEN_PATH: &str = "/v2/oauth/token/";
 const REVOKE_PATH: &str = "/v2/oauth/revoke/";
@@ -37,9 +40,14 @@ impl TikTok {
     /// # Errors
     /// If TikTok responded with an error, the old pair is unchanged. If no response came, the old refresh token may be
     /// invalid; the next attempt with it shows whether it is.
-    pub async fn refresh(&self, app: &AppCredentials, refresh: &RefreshToken) -> Result<TokenResponse, OAuthError> {
+    pub async fn refresh(&self, app: &AppCredentials, refresh: &RefreshToken) -> Result<RefreshedTokens, OAuthError> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-        self.request_tokens(OAuthCall::Refresh, app, &form, refresh.expose()).await
+        self.request_tokens(OAuthCall::Refresh, app, &form, refresh.expose(), RefreshedTokens::read).await
+    }
+
+    /// How long a refresh can take: the time of one call.
+    pub fn refresh_timeout(&self) -> Duration {
+        self.timeouts.call
     }
 
     /// Exchanges an authorization code for the first pair of tokens.
@@ -53,7 +61,7 @@ impl TikTok {
         redirect_uri: &str,
     ) -> Result<TokenResponse, OAuthError> {
         let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri)];
-        self.request_tokens(OAuthCall::Exchange, app, &form, code).await
+        self.request_tokens(OAuthCall::Exchange, app, &form, code, TokenResponse::read).await
     }
 
     /// Revokes a user's authorization.
@@ -68,22 +76,29 @@ impl TikTok {
             return Ok(());
         }
         let secrets = [app.client_secret().expose_secret(), token.expose()];
-        raw.oauth_response().map(drop).map_err(|fault| OAuthError { call, fault: fault.sanitized(&secrets) })
+        raw.oauth_response().map(drop).map_err(|fault| OAuthError {
+            retry_after: raw.retry_after,
+            ..OAuthError::new(call, fault.sanitized(&secrets))
+        })
     }
 
     /// Requests tokens with a form that contains `secret`, which is removed from errors.
-    async fn request_tokens(
+    async fn request_tokens<T>(
         &self,
         call: OAuthCall,
         app: &AppCredentials,
         form: &[(&str, &str)],
         secret: &str,
-    ) -> Result<TokenResponse, OAuthError> {
+        read: impl Fn(&Value) -> Result<T, InvalidResponse>,
+    ) -> Result<T, OAuthError> {
         let raw = self.post_form(call, TOKEN_PATH, app, form).await?;
         let invalid = |why| ErrorKind::InvalidResponse { http: raw.http, why };
-        let tokens = raw.oauth_response().and_then(|body| TokenResponse::read(&body).map_err(invalid));
+        let tokens = raw.oauth_response().and_then(|body| read(&body).map_err(invalid));
         let secrets = [app.client_secret().expose_secret(), secret];
-        tokens.map_err(|fault| OAuthError { call, fault: fault.sanitized(&secrets) })
+        tokens.map_err(|fault| OAuthError {
+            retry_after: raw.retry_after,
+            ..OAuthError::new(call, fault.sanitized(&secrets))
+        })
     }
 
     async fn post_form(
@@ -100,7 +115,7 @@ impl TikTok {
             Ok(raw) => debug!(tiktok.call = %call, http.status = raw.http, "TikTok responded to an OAuth call"),
             Err(fault) => debug!(tiktok.call = %call, error = %fault, "TikTok did not respond to an OAuth call"),
         }
-        response.map_err(|fault| OAuthError { call, fault })
+        response.map_err(|fault| OAuthError::new(call, fault))
     }
 }
 
@@ -110,7 +125,6 @@ mod tests {
     use crate::scripted_tiktok::{Reply, ScriptedServer, ScriptedTikTok, access, form};
     use domain::failure::Disposition;
     use serde_json::json;
-    use std::time::Duration;
 
     fn app() -> AppCredentials {
         AppCredentials::new("key-1", "secret-1".into())
@@ -137,11 +151,10 @@ mod tests {
     async fn refresh_sends_form_and_returns_new_tokens() {
         let server = ScriptedServer::with_replies([Reply::new(200, token_response())]).await;
         let tokens = server.client().refresh(&app(), &refresh_token()).await.unwrap();
-        assert_eq!(tokens.open_id.as_str(), "open-1");
         assert_eq!(tokens.access.secret().expose_secret(), "access-2");
-        assert_eq!(tokens.refresh.secret().expose_secret(), "refresh-2");
+        assert_eq!(tokens.refresh.as_ref().map(|token| token.secret().expose_secret()), Some("refresh-2"));
         assert_eq!(tokens.access_lifetime, Duration::from_hours(2));
-        assert_eq!(tokens.refresh_lifetime, Duration::from_hours(180 * 24));
+        assert_eq!(tokens.refresh_lifetime, Some(Duration::from_hours(180 * 24)));
         assert!(tokens.scopes.allow("video.publish"));
 
         let request = server.only_request();
@@ -205,12 +218,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn incomplete_token_response_is_retried_and_redacted() {
-        let server =
-            ScriptedServer::with_replies([Reply::new(200, r#"{"access_token":"access-2","open_id":"open-1"}"#)]).await;
+    async fn refresh_without_access_token_is_retried_and_redacted() {
+        let body = r#"{"refresh_token":"access-2","open_id":"open-1"}"#;
+        let server = ScriptedServer::with_replies([Reply::new(200, body)]).await;
         let error = server.client().refresh(&app(), &refresh_token()).await.unwrap_err();
         assert!(matches!(error.disposition(), Disposition::Retry { .. }), "{error:?}");
         assert!(!format!("{error:?} {}", error.failure()).contains("access-2"));
+    }
+
+    #[tokio::test]
+    async fn refresh_may_omit_refresh_token_and_user() {
+        let body = r#"{"access_token":"access-2","expires_in":7200}"#;
+        let server = ScriptedServer::with_replies([Reply::new(200, body)]).await;
+        let tokens = server.client().refresh(&app(), &refresh_token()).await.unwrap();
+        assert_eq!(tokens.access.secret().expose_secret(), "access-2");
+        assert_eq!((tokens.refresh, tokens.refresh_lifetime), (None, None), "the old refresh token stays");
+        assert!(tokens.scopes.is_empty(), "the old scopes stay");
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ impl TikTok {
     pub async fn fetch_status(&self, token: &AccessToken, id: &PublishId) -> Result<StatusReport, Error> {
         let call = Endpoint::StatusFetch;
         let response = self.call(call, "", token, Some(json!({ "publish_id": id.as_str() }))).await?;
-        read(response).map_err(|fault| Error { call, fault })
+        read(response).map_err(|fault| Error::new(call, fault))
     }
 }
 

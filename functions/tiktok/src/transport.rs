@@ -15,6 +15,7 @@ use crate::credentials::AccessToken;
 use crate::endpoint::Endpoint;
 use crate::envelope::{ApiResponse, RawResponse};
 use crate::error::{Error, ErrorKind, InvalidResponse};
+use crate::retry_after::retry_after;
 
 /// The largest response that is read, in bytes. The largest known response has some hundred bytes.
 const MAX_RESPONSE: usize = 1024 * 1024;
@@ -29,7 +30,7 @@ impl TikTok {
         token: &AccessToken,
         body: Option<Value>,
     ) -> Result<ApiResponse, Error> {
-        let failed = |fault| Error { call, fault };
+        let failed = |fault| Error::new(call, fault);
         let mut request = self
             .http
             .request(call.method(), self.address(&format!("{}{query}", call.path())))
@@ -40,7 +41,9 @@ impl TikTok {
             request = request.header(CONTENT_TYPE, JSON).header(CONTENT_LENGTH, body.len()).body(body);
         }
         let raw = self.fetch(request).await.map_err(failed)?;
-        let response = raw.api_response().map_err(|fault| failed(fault.sanitized(&[token.expose()])));
+        let retry_after = raw.retry_after;
+        let response =
+            raw.api_response().map_err(|fault| Error { retry_after, ..failed(fault.sanitized(&[token.expose()])) });
         match &response {
             Ok(response) => {
                 debug!(tiktok.call = %call, http.status = raw.http, tiktok.log_id = response.log_id.as_deref(), "TikTok call succeeded");
@@ -88,7 +91,7 @@ fn bearer(token: &AccessToken) -> Result<HeaderValue, ErrorKind> {
 }
 
 async fn read(mut response: Response) -> Result<RawResponse, ErrorKind> {
-    let http = response.status().as_u16();
+    let (http, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -96,7 +99,7 @@ async fn read(mut response: Response) -> Result<RawResponse, ErrorKind> {
                 return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::TooLarge });
             }
             Ok(Some(part)) => body.extend_from_slice(&part),
-            Ok(None) => return Ok(RawResponse { http, body }),
+            Ok(None) => return Ok(RawResponse { http, body, retry_after }),
             // The connection failed, or the timeout of the call expired.
             Err(_) => return Err(ErrorKind::InvalidResponse { http, why: InvalidResponse::CutOff }),
         }
@@ -174,6 +177,17 @@ mod tests {
             assert_eq!(error.fault, ErrorKind::TokenUnusable);
         }
         assert!(server.requests().is_empty());
+    }
+
+    #[tokio::test]
+    async fn retry_after_of_error_response_is_kept() {
+        let body = r#"{"error":{"code":"internal_error","message":""}}"#;
+        for reply in [Reply::new(503, body), Reply::new(503, "<html>")] {
+            let server = ScriptedServer::with_replies([reply.header("retry-after", "600")]).await;
+            let token = AccessToken::new("access-1".into());
+            let error = server.client().call(Endpoint::CreatorInfo, "", &token, None).await.unwrap_err();
+            assert_eq!(error.retry_after, Some(Duration::from_mins(10)), "{error:?}");
+        }
     }
 
     #[tokio::test]

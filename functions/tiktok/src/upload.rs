@@ -29,7 +29,7 @@ use reqwest::{Body, Response};
 use tracing::debug;
 
 use self::body::{ExactBody, Progress};
-pub use self::outcome::{ChunkOutcome, SourceFault};
+pub use self::outcome::{ChunkOutcome, Sent, SourceFault};
 use self::response::ChunkPosition;
 pub use self::url::UploadUrl;
 use crate::client::TikTok;
@@ -79,14 +79,7 @@ impl TikTok {
 }
 
 fn response_outcome(response: &Response, position: ChunkPosition, total: u64, progress: &Progress) -> ChunkOutcome {
-    let outcome = response::outcome(response.status().as_u16(), position, response.headers(), total);
-    match outcome {
-        // TikTok cannot have accepted bytes that were not sent yet.
-        ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete if !progress.is_complete() => {
-            unknown(format!("TikTok responded with HTTP {} before the chunk was sent", response.status().as_u16()))
-        }
-        outcome => outcome,
-    }
+    response::outcome(response.status().as_u16(), position, progress.close(), response.headers(), total)
 }
 
 fn error_outcome(error: reqwest::Error, progress: &Progress) -> ChunkOutcome {
@@ -98,25 +91,24 @@ fn error_outcome(error: reqwest::Error, progress: &Progress) -> ChunkOutcome {
     if not_sent {
         let message = format!("the upload host cannot be reached: {error}");
         let why = Failure::of(Reason::UploadUnreachable, message);
-        ChunkOutcome::Retry { after: RETRY_DELAY, why }
+        ChunkOutcome::Retry { after: RETRY_DELAY, why, sent: Sent::Partly }
     } else {
-        unknown(format!("the connection failed while a chunk was sent: {error}"))
+        unknown(format!("the connection failed while a chunk was sent: {error}"), progress)
     }
 }
 
 fn timeout_outcome(progress: &Progress) -> ChunkOutcome {
-    if progress.is_complete() {
-        unknown("TikTok did not respond to a chunk in time".to_owned())
-    } else if progress.is_waiting_for_source() {
-        ChunkOutcome::SourceFailed(SourceFault::Stalled)
-    } else {
-        unknown("TikTok stopped reading a chunk's bytes".to_owned())
+    let is_source_stalled = progress.is_waiting_for_source();
+    match progress.close() {
+        Sent::Whole => unknown("TikTok did not respond to a chunk in time".to_owned(), progress),
+        Sent::Partly if is_source_stalled => ChunkOutcome::SourceFailed(SourceFault::Stalled),
+        Sent::Partly => unknown("TikTok stopped reading a chunk's bytes".to_owned(), progress),
     }
 }
 
 /// The outcome after which the chunk may have arrived. Its reason covers a lost connection, too.
-fn unknown(message: String) -> ChunkOutcome {
-    ChunkOutcome::Unknown { why: Failure::of(Reason::UploadAnswerTimeout, message) }
+fn unknown(message: String, progress: &Progress) -> ChunkOutcome {
+    ChunkOutcome::Unknown { why: Failure::of(Reason::UploadAnswerTimeout, message), sent: progress.close() }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use url::{Host, Url};
 
 /// TikTok's domain. Its hosts must use `https`.
 const TIKTOK_DOMAIN: &str = "tiktokapis.com";
+/// The host of TikTok's API. It receives tokens and never a video, so no upload URL may have it.
+const API_HOST: &str = "open.tiktokapis.com";
 
 /// A list of allowed hosts, parsed from comma-separated entries: `.suffix`, `host` or `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +101,15 @@ impl AllowedHost {
             "http" => !is_tiktok_domain(host),
             _ => false,
         };
-        is_listed && is_port_allowed && is_scheme_allowed
+        is_listed && is_port_allowed && is_scheme_allowed && is_plausible(host)
+    }
+}
+
+/// Tells whether a host can be an upload host: it has no empty label, and is not the API's own.
+fn is_plausible(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(domain) => *domain != API_HOST && domain.split('.').all(|label| !label.is_empty()),
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
     }
 }
 
@@ -149,6 +159,22 @@ mod tests {
             "data:text/plain,.tiktokapis.com",
         ] {
             assert!(!allowed(UploadHosts::TIKTOKS_OWN, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn empty_label_and_api_host_are_rejected() {
+        for url in [
+            "https://.tiktokapis.com/video/",
+            "https://a..tiktokapis.com/video/",
+            "https://..tiktokapis.com/video/",
+            "https://open.tiktokapis.com/video/",
+            "https://OPEN.tiktokapis.com:443/video/",
+        ] {
+            // A URL that does not parse is not allowed either.
+            let is_allowed = |list| url.parse().is_ok_and(|url| UploadHosts::parse(list).unwrap().allow(&url));
+            assert!(!is_allowed(UploadHosts::TIKTOKS_OWN), "{url}");
+            assert!(!is_allowed("open.tiktokapis.com"), "{url}");
         }
     }
 

@@ -40,7 +40,7 @@ impl TikTok {
             let (username, display_name) = (display_text(user, "username"), display_text(user, "display_name"));
             Some(User { open_id, username, display_name })
         });
-        user.ok_or_else(|| Error { call: Endpoint::UserInfo, fault: response.missing("user.open_id") })
+        user.ok_or_else(|| Error::new(Endpoint::UserInfo, response.missing("user.open_id")))
     }
 }
 

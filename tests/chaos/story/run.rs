@@ -107,7 +107,9 @@ pub(crate) async fn conclude(
     lambda.stop().await?;
     apply_records(lambda, posts);
     let (faults, chunk_bytes) = (injected.len(), lambda.chunk_bytes);
-    let check = Checker { posts, completion, faults, chunk_bytes, forbidden: &lambda.forbidden }.check(env).await?;
+    let stopped = lambda.outage + lambda.paused;
+    let forbidden = &lambda.forbidden;
+    let check = Checker { posts, completion, faults, stopped, chunk_bytes, forbidden }.check(env).await?;
     Ok(RunResult { calls, injected, reconnects: lambda.reconnects, check, recovery })
 }
 

@@ -17,7 +17,7 @@ use domain::secret::ExposeSecret;
 use domain::settings::{Settings, StackDefaults};
 use domain::size::VideoSize;
 use domain::title::TitleLimit;
-use tiktok::{AccessToken, AppCredentials, RefreshToken, TikTok, TokenResponse};
+use tiktok::{AccessToken, AppCredentials, RefreshToken, RefreshedTokens, TikTok, TokenResponse};
 
 use crate::checks::{check_error, check_failure, check_no_secret, check_text};
 use crate::fake_tiktok::with_response;
@@ -78,7 +78,7 @@ async fn make_call(tiktok: &TikTok, call: &str) {
         }
         "refresh" => {
             let grant = tiktok.refresh(&app, &RefreshToken::new(REFRESH_TOKEN.into())).await;
-            check(grant, &[REFRESH_TOKEN, CLIENT_SECRET], OAuthError::failure, check_grant);
+            check(grant, &[REFRESH_TOKEN, CLIENT_SECRET], OAuthError::failure, check_refreshed);
         }
         "revoke" => {
             let revoked = tiktok.revoke(&app, &access).await;
@@ -148,6 +148,21 @@ fn check_creator(creator: &Creator) {
     check_text(&creator.nickname);
     check_text(&creator.privacy_levels.join(", "));
     assert_ne!(creator.max_duration_s, Some(0));
+}
+
+fn check_refreshed(grant: &RefreshedTokens) {
+    let access = grant.access.secret().expose_secret();
+    let refresh = grant.refresh.as_ref().map_or(access, |token| token.secret().expose_secret());
+    for token in [access, refresh] {
+        assert!((1..=MAX_SEALED_BYTES).contains(&token.len()), "the token has {} bytes", token.len());
+    }
+    assert!(!grant.access_lifetime.is_zero() && grant.refresh_lifetime.is_none_or(|lifetime| !lifetime.is_zero()));
+    assert!(grant.refresh.is_none() || grant.refresh_lifetime.is_some(), "a new refresh token has a lifetime");
+    let scopes = grant.scopes.to_list();
+    assert!(scopes.len() <= MAX_STORED_BYTES, "the scopes have {} bytes", scopes.len());
+    let secrets = [access, refresh].into_iter();
+    let secrets = secrets.filter(|token| token.len() >= MIN_DISTINCT_BYTES && !scopes.contains(token));
+    check_no_secret(&format!("{grant:?}"), &secrets.collect::<Vec<_>>());
 }
 
 fn check_grant(grant: &TokenResponse) {

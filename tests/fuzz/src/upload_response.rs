@@ -1,7 +1,7 @@
 //! Fuzz target `upload_response`: responses of TikTok's upload host to a chunk.
 //!
-//! Properties: only a 2xx response accepts a chunk; only the last chunk completes
-//! an upload; an offset that the plan confirms is a chunk boundary; no outcome
+//! Properties: only a 2xx response accepts a chunk; only a 201 for the last chunk
+//! completes an upload; no status disproves a chunk that was sent as a whole; an offset that the plan confirms is a chunk boundary; no outcome
 //! shows the upload URL's token.
 
 use std::io;
@@ -18,7 +18,7 @@ use crate::fake_tiktok::with_response;
 const TOKEN: &str = "token-of-the-upload";
 const BODY: &[u8] = b"0123456789";
 /// The headers that the client reads. The fake server sends no others.
-const HEADERS: [&str; 2] = ["content-range: ", "x-tt-logid: "];
+const HEADERS: [&str; 4] = ["content-range: ", "x-tt-logid: ", "retry-after: ", "date: "];
 
 /// Reads an input as a response: the first line is the HTTP status, the other lines
 /// are headers. It is the response once to a video's last chunk, and once to an
@@ -56,10 +56,16 @@ fn check_outcome(outcome: &ChunkOutcome, http_status: u16, plan: &ChunkPlan, is_
                 assert!(boundary == plan.size().bytes() || plan.chunk_at(boundary).is_some(), "{boundary}");
             }
         }
-        ChunkOutcome::Complete => assert!(is_last && is_success, "complete for HTTP status {http_status}"),
-        ChunkOutcome::UrlRejected(why) | ChunkOutcome::Rejected(why) | ChunkOutcome::Retry { why, .. } => {
+        ChunkOutcome::Complete => assert!(is_last && http_status == 201, "complete for HTTP status {http_status}"),
+        ChunkOutcome::Unconfirmed(why) => {
+            assert!(is_last, "{outcome:?}");
             check_failure(why);
         }
+        ChunkOutcome::UrlRejected(why) | ChunkOutcome::Rejected(why) => {
+            assert!(!is_last, "the whole last chunk was sent: {outcome:?}");
+            check_failure(why);
+        }
+        ChunkOutcome::Retry { why, .. } => check_failure(why),
         ChunkOutcome::Unknown { .. } | ChunkOutcome::SourceFailed(_) => {
             unreachable!("every request received a whole response: {outcome:?}")
         }

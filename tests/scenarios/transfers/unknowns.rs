@@ -14,7 +14,7 @@ use harness::{Cloud, Creator, TestVideo};
 use simulator::{
     ContentRangeCounts, Effect, Ending, Endpoint, ExpiredUpload, FailReason, Fault, FaultKind, PostIds,
     RefreshRotation, RepeatedRange, Settings, StatusShape, TokenKind, UploadedBytes, WebhookOrder, WebhookSignature,
-    WebhookSpelling,
+    WebhookSignatures, WebhookSpelling,
 };
 
 use super::{TWO_CHUNKS, at, published_by_one_init_despite, status};
@@ -148,6 +148,7 @@ async fn repeated_reversed_respelled_webhooks_reach_same_state(cloud: Arc<Cloud>
         settings.webhook_copies = 2;
         settings.webhook_order = WebhookOrder::Reversed;
         settings.webhook_signature = WebhookSignature::FirstAttempt;
+        settings.webhook_signatures = WebhookSignatures::InvalidAndValid;
         settings.webhook_spelling = WebhookSpelling::AsReported;
     })
     .await?;

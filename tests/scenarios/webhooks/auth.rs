@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use domain::account::Connection;
 use domain::post::StateName;
 use harness::{Cloud, Creator, Dropped, TestVideo};
 use jiff::SignedDuration;
@@ -17,6 +18,7 @@ scenarios![concurrent:
     signed_invalid_body_is_rejected,
     unknown_webhook_is_stored_without_effect,
     webhook_for_another_users_publish_has_no_effect,
+    webhook_for_another_app_is_stored_without_effect,
     recorded_webhook_is_verified_byte_by_byte,
 ];
 
@@ -116,6 +118,21 @@ async fn webhook_for_another_users_publish_has_no_effect(cloud: Arc<Cloud>) -> R
     webhooks.ensure_accepted(&body, "the post was delivered and is published").await
 }
 
+async fn webhook_for_another_app_is_stored_without_effect(cloud: Arc<Cloud>) -> Result<()> {
+    let (creator, dropped, content) = delivered_draft(&cloud).await?;
+    let webhooks = WebhookFixture::open(&cloud).await?;
+    let now = runtime::clock::now();
+    for (event, content) in
+        [("post.publish.publicly_available", content), ("authorization.removed", json!({ "reason": 1 }))]
+    {
+        let body = webhook(&creator, event, now, &content).replace("local-client-key", "another-client-key");
+        webhooks.ensure_accepted(&body, "it is about another app").await?;
+    }
+    assert_eq!(cloud.post(&dropped.post).await?.state_name(), StateName::Delivered);
+    assert_eq!(creator.account().await?.connection, Connection::Connected);
+    Ok(())
+}
+
 async fn recorded_webhook_is_verified_byte_by_byte(cloud: Arc<Cloud>) -> Result<()> {
     let webhooks = WebhookFixture::open(&cloud).await?;
     let mut event = recorded("http-post-webhook.json")?;
@@ -125,6 +142,6 @@ async fn recorded_webhook_is_verified_byte_by_byte(cloud: Arc<Cloud>) -> Result<
     let body = data_encoding::BASE64.decode(encoded.as_bytes())?;
     event["headers"]["tiktok-signature"] = json!(webhooks.sign(&body, NOW)?);
     assert_eq!(invoke(&cloud, api, &event).await?["statusCode"], json!(200));
-    assert_eq!(webhooks.outcome(std::str::from_utf8(&body)?).await?, "no post has this publish");
+    assert_eq!(webhooks.outcome(std::str::from_utf8(&body)?).await?, "it is about another app");
     Ok(())
 }

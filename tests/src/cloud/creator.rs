@@ -107,6 +107,7 @@ impl Creator {
                 now,
             ),
             refreshing: None,
+            fresh_token_refused_at: None,
             preferences,
         };
         let accounts = &self.cloud.accounts;

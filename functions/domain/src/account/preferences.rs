@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 
 use super::Requirement;
 use crate::options::{OptionsError, PostOptions, apply_patch, fields_of, from_object};
+use crate::post::HoldReason;
 use crate::publish_at::Zone;
 use crate::settings::{Settings, SettingsError, StackDefaults};
 use crate::title::TitleFrame;
@@ -97,6 +98,16 @@ impl AccountFields {
 }
 
 impl Preferences {
+    /// Tells whether the account still requires what a post is held for. A post that is held for its bytes, or for the
+    /// same video, waits whatever the account requires.
+    pub fn require(&self, reason: &HoldReason) -> bool {
+        match reason {
+            HoldReason::Review => self.review == Requirement::Required,
+            HoldReason::Sidecar => self.sidecar == Requirement::Required,
+            HoldReason::Upload | HoldReason::SameVideo { .. } => true,
+        }
+    }
+
     /// Returns these preferences with a merge patch applied.
     ///
     /// # Errors
@@ -199,6 +210,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::identity::PostId;
     use crate::options::{Mode, PrivacyLevel};
     use crate::title::TitleLimit;
 
@@ -287,6 +299,19 @@ mod tests {
         assert!(
             change(&Preferences::default(), r#"{"title_prefix":"0123456789","title_suffix":"0123456789"}"#).is_ok()
         );
+    }
+
+    #[test]
+    fn only_holds_for_a_requirement_depend_on_the_account() {
+        let none = Preferences::default();
+        let all = change(&none, r#"{"review":"required","sidecar":"required"}"#).unwrap();
+        for reason in [HoldReason::Review, HoldReason::Sidecar] {
+            assert!(all.require(&reason) && !none.require(&reason), "{reason:?}");
+        }
+        let earlier = PostId::random(&[1; 32]);
+        for reason in [HoldReason::Upload, HoldReason::SameVideo { earlier }] {
+            assert!(all.require(&reason) && none.require(&reason), "{reason:?}");
+        }
     }
 
     #[cfg(feature = "schema")]

@@ -120,6 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn handed_over_post_is_queued_and_counts_no_lost_worker() {
+        let later = |n: u32| start() + super::super::LEASE_TERM * n;
+        let taken_over = claimed().claim("worker-2", later(1)).unwrap();
+        let handed_over = taken_over.hand_over(later(1)).unwrap();
+        assert!(handed_over.is_in_account_queue(), "{:?}", handed_over.state);
+        let lost_once = handed_over.claim("worker-3", later(1)).unwrap().claim("worker-4", later(2)).unwrap();
+        assert!(lost_once.is_in_account_queue(), "the worker in between was not lost: {:?}", lost_once.state);
+    }
+
+    #[test]
     fn reconnected_post_is_queued_before_a_worker_claims_it() {
         let awaiting_reconnect = claimed().defer(Reason::NeedsReconnect, "", DAY, start()).unwrap();
         assert!(!awaiting_reconnect.is_in_account_queue(), "later posts may pass it");

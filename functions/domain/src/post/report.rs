@@ -11,7 +11,7 @@ use super::{InvalidTransition, Outcome, Post, PostState, Receipt};
 use crate::failure::{Deferral, Failure, backoff};
 use crate::identity::{PublishId, VideoId};
 use crate::options::{Mode, PrivacyLevel};
-use crate::polling::{next_link_poll, next_poll};
+use crate::polling::{elapsed, next_link_poll, next_poll};
 use crate::reason::Reason;
 use crate::report::{FailReaction, FailReason, Links, PublishStatus, StatusReport, Visibility, VisibilityChange};
 use crate::settings::Settings;
@@ -22,6 +22,11 @@ const MAX_PUBLISH_RETRIES: u32 = 3;
 /// The wait after the creator's daily number of posts is reached, and the time after which a post fails if TikTok
 /// does not say whether it has every byte.
 const DAY: Duration = Duration::from_hours(24);
+/// How long TikTok must deny that it knows a publish before Dropcast accepts it. A single denial can be a fault of
+/// TikTok's.
+const DENIAL_PERIOD: Duration = Duration::from_hours(1);
+/// The wait after a denial, and after any other refusal to report the status.
+pub const REFUSED_WAIT: Duration = Duration::from_mins(15);
 
 /// What a worker does with an unfinished upload, after it fetched the publish's status from TikTok.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +108,11 @@ impl Post {
     ///
     /// # Errors
     /// The post has no publish, so the report is not about it.
-    pub fn apply_report(self, report: &StatusReport, now: Timestamp) -> Result<Self, InvalidTransition> {
+    pub fn apply_report(mut self, report: &StatusReport, now: Timestamp) -> Result<Self, InvalidTransition> {
         let Some(publish_id) = self.publish_id().cloned() else {
             return Err(self.invalid("given a report"));
         };
+        self.0.denied_since = None;
         Ok(match &report.status {
             PublishStatus::Published => self.published(publish_id, report, now),
             PublishStatus::InInbox => self.delivered(publish_id, now),
@@ -145,12 +151,24 @@ impl Post {
         }
     }
 
-    /// Applies that TikTok no longer reports the publish.
+    /// Applies that TikTok denies the publish: it says that it does not know it, or not for this account.
     ///
-    /// A post without a result fails with [`Outcome::Unknown`]: a new upload could post the video twice, so a person
-    /// must look. A post with a result keeps it and is not polled again.
+    /// The first denial only postpones the poll. If TikTok denies the publish at each poll for an hour, a post without
+    /// a result fails with [`Outcome::Unknown`]: a new upload could post the video twice, so a person must look. A post
+    /// with a result keeps it and is not polled again. Any report ends the hour.
     #[must_use]
-    pub fn publish_lost(self, failure: Failure, now: Timestamp) -> Self {
+    pub fn publish_denied(mut self, failure: Failure, now: Timestamp) -> Self {
+        let is_polled = matches!(
+            self.state,
+            PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. }
+        );
+        if !is_polled {
+            return self;
+        }
+        let since = *self.0.denied_since.get_or_insert(now);
+        if elapsed(since, now) < DENIAL_PERIOD {
+            return self.postpone_poll(REFUSED_WAIT, now);
+        }
         match self.state {
             PostState::Processing { .. } => self.end_in_failure(failure, Outcome::Unknown, now),
             _ => self.clear_due(),
@@ -301,9 +319,10 @@ impl Post {
 
     /// Applies a report without a result to a post of which TikTok may or may not have the last chunk.
     ///
-    /// The report's position decides. A new upload begins only if bytes are missing and the old URL has expired: until
-    /// then the old upload could still be completed, and both be posted. After a day without a usable position the
-    /// post fails with [`Outcome::Unknown`].
+    /// If bytes are missing and the URL is valid, the upload continues; the pause before it grows, because the position
+    /// can lag behind. A short position never leads to a new upload: it can lag or stop changing, and then both videos
+    /// would be posted. If bytes are missing when the upload is dead, or there is no usable position for a day, the post
+    /// fails with [`Outcome::Unknown`].
     fn still_unconfirmed(
         self,
         publish_id: PublishId,
@@ -320,12 +339,14 @@ impl Post {
                 let state = PostState::Processing { publish_id, receipt: Receipt::Confirmed, since };
                 self.enter(state, due, now, "TikTok has every byte and processes the video")
             }
-            Some(at) if upload.can_send(now, Duration::ZERO) => {
+            Some(at) if upload.can_send(now, Duration::ZERO) && elapsed(since, now) >= backoff(self.attempt + 2) => {
                 let upload = Upload { offset: at, ..upload };
                 self.queue(now, None, Some(upload), now, "bytes are missing: the upload continues")
             }
-            _ if is_uploading && misses_bytes(&upload, report) && upload.has_expired(now) => {
-                self.queue(now, None, None, now, "TikTok does not have the whole video: a new upload follows")
+            _ if is_uploading && misses_bytes(&upload, report) && upload.is_dead(since, now) => {
+                let (has, total) = (report.uploaded.unwrap_or_default(), upload.plan.size().bytes());
+                let message = format!("TikTok reports {has} of {total} bytes, although all of them may have been sent");
+                self.end_in_failure(Failure::of(Reason::UploadUnconfirmed, message), Outcome::Unknown, now)
             }
             _ if now > since + DAY => {
                 let message = "TikTok never said whether it has the whole video";

@@ -84,8 +84,8 @@ fn video_id(id: &str) -> VideoId {
 
 #[test]
 fn repeated_note_is_added_once_and_keeps_state() {
-    let noted = claimed().with_note("title cut", start());
-    let again = noted.clone().with_note("title cut", start()).with_note("another", start());
+    let once = claimed().with_note("title cut", start());
+    let again = once.clone().with_note("title cut", start()).with_note("another", start());
     let notes: Vec<_> = again.history.iter().map(|entry| (entry.state, entry.note.as_str())).collect();
     let expected = [(StateName::Uploading, "title cut"), (StateName::Uploading, "another")];
     assert_eq!(notes[claimed().history.len()..], expected);
@@ -140,7 +140,8 @@ fn earlier_offset_keeps_commit_mark() {
     assert!(behind.abandon(start(), "404").is_err());
     let mut lagging = report(PublishStatus::Uploading);
     lagging.uploaded = Some(0);
-    let resumed = unconfirmed().apply_report(&lagging, start()).unwrap();
+    let resumed = unconfirmed().apply_report(&lagging, start() + 60 * SECOND).unwrap();
+    assert_eq!(resumed.state_name(), StateName::Queued);
     assert!(resumed.upload().unwrap().may_be_complete(), "{resumed:?}");
 }
 
@@ -225,30 +226,76 @@ fn delivered_draft_becomes_published_but_not_back() {
 }
 
 #[test]
-fn unconfirmed_upload_is_lost_if_bytes_missing_after_expiry() {
+fn short_position_continues_upload_while_url_is_valid() {
     let unconfirmed = unconfirmed();
-    let expired = start() + URL_LIFETIME + URL_MARGIN + SECOND;
     let mut polled = report(PublishStatus::Uploading);
-
-    let silent = unconfirmed.clone().apply_report(&polled, expired).unwrap();
-    assert_eq!(silent.state_name(), StateName::Processing, "TikTok did not say that bytes are missing");
-
     polled.uploaded = Some(20_000_000);
-    let resumed = unconfirmed.clone().apply_report(&polled, start() + SECOND).unwrap();
+
+    let early = unconfirmed.clone().apply_report(&polled, start() + 7 * SECOND).unwrap();
+    assert_eq!(early.state_name(), StateName::Processing, "the position can lag behind");
+    let resumed = unconfirmed.clone().apply_report(&polled, start() + 8 * SECOND).unwrap();
     assert_eq!(resumed.upload().map(|u| u.offset), Some(20_000_000), "the URL is valid: the upload continues");
+    let mut facts = PostFacts::clone(&unconfirmed);
+    facts.attempt = 7;
+    let again = Post::restore(facts).apply_report(&polled, start() + 299 * SECOND).unwrap();
+    assert_eq!(again.state_name(), StateName::Processing, "the pause grows, so that little is sent in vain");
 
     let waiting = unconfirmed.clone().apply_report(&polled, start() + URL_LIFETIME + SECOND).unwrap();
     assert_eq!(waiting.state_name(), StateName::Processing, "TikTok's clock may be behind");
 
+    polled.uploaded = Some(SIZE);
+    let whole = unconfirmed.apply_report(&polled, start() + SECOND).unwrap();
+    assert!(matches!(whole.state, PostState::Processing { receipt: Receipt::Confirmed, .. }));
+}
+
+#[test]
+fn short_position_of_dead_upload_asks_a_person() {
+    let expired = start() + URL_LIFETIME + URL_MARGIN + SECOND;
+    let mut polled = report(PublishStatus::Uploading);
+    let silent = unconfirmed().apply_report(&polled, expired).unwrap();
+    assert_eq!(silent.state_name(), StateName::Processing, "TikTok did not say that bytes are missing");
     for missing in [20_000_000, 12_345] {
         polled.uploaded = Some(missing);
-        let lost = unconfirmed.clone().apply_report(&polled, expired).unwrap();
-        assert_eq!((lost.state_name(), lost.upload()), (StateName::Queued, None), "{missing}");
+        let ended = unconfirmed().apply_report(&polled, expired).unwrap();
+        let PostState::Failed { failure, outcome, .. } = &ended.state else { panic!("{ended:?}") };
+        assert_eq!(*outcome, Outcome::Unknown, "the position may have stopped changing: no second upload");
+        assert!(failure.advice.contains("profile"), "{failure}");
+        let sent_late = committed().sent(SentReceipt::Unconfirmed { why: "403".into() }, expired - SECOND).unwrap();
+        let waits = sent_late.apply_report(&polled, expired).unwrap();
+        assert_eq!(waits.state_name(), StateName::Processing, "the last byte was sent a second ago");
     }
+}
 
-    polled.uploaded = Some(SIZE);
-    let whole = unconfirmed.apply_report(&polled, expired).unwrap();
-    assert!(matches!(whole.state, PostState::Processing { receipt: Receipt::Confirmed, .. }));
+#[test]
+fn confirmed_receipt_never_leads_to_second_upload() {
+    let mut polled = report(PublishStatus::Uploading);
+    polled.uploaded = Some(20_000_000);
+    for hours in [0, 1, 2, 24, 24 * 60] {
+        let post = processing().apply_report(&polled, start() + Duration::from_hours(hours)).unwrap();
+        assert!(matches!(post.state, PostState::Processing { receipt: Receipt::Confirmed, .. }), "after {hours} h");
+    }
+}
+
+#[test]
+fn denied_publish_fails_only_after_an_hour_of_denials() {
+    let denial = || {
+        Failure::new(Reason::parse("invalid_publish_id"), "TikTok does not know the publish", "Look at the profile.")
+    };
+    let at = |minutes| start() + Duration::from_mins(minutes);
+    let once = processing().publish_denied(denial(), at(0));
+    assert_eq!((once.state_name(), once.due_at), (StateName::Processing, Some(at(15))));
+    let denied = once.clone().publish_denied(denial(), at(59));
+    assert_eq!(denied.state_name(), StateName::Processing);
+    let ended = denied.clone().publish_denied(denial(), at(60));
+    assert!(matches!(ended.state, PostState::Failed { outcome: Outcome::Unknown, .. }), "{ended:?}");
+    let known_again = denied.apply_report(&report(PublishStatus::Processing), at(60)).unwrap();
+    let denied_again = known_again.publish_denied(denial(), at(61));
+    assert_eq!(denied_again.state_name(), StateName::Processing, "a report ends the hour");
+    let published = processing().apply_report(&report(PublishStatus::Published), start()).unwrap();
+    let denied = published.publish_denied(denial(), at(1));
+    assert!(denied.due_at.is_some(), "its link may still come");
+    let kept = denied.publish_denied(denial(), at(61));
+    assert_eq!((kept.state_name(), kept.due_at), (StateName::Published, None));
 }
 
 #[test]
@@ -284,7 +331,10 @@ fn sidecar_queues_claimed_post_without_upload() {
 #[test]
 fn held_post_is_released_only_by_its_hold_reason() {
     let for_review = claimed().hold(HoldReason::Review, start()).unwrap();
-    assert_eq!(for_review.due_at, None);
+    assert_eq!(for_review.due_at, Some(start() + 86_400 * SECOND), "it is checked once a day");
+    let checked = for_review.clone().hold_checked(start() + 86_400 * SECOND).unwrap();
+    assert_eq!((checked.state_name(), checked.due_at), (StateName::Held, Some(start() + 172_800 * SECOND)));
+    assert!(create::awaited().hold_checked(start()).is_err(), "its bytes have their own time limit");
     assert!(for_review.clone().options_arrived(start()).is_err());
     assert_eq!(for_review.approve(start()).unwrap().approval, Approval::Given);
     let for_sidecar = claimed().hold(HoldReason::Sidecar, start()).unwrap();
@@ -299,6 +349,22 @@ fn scheduled_post_is_claimable_at_its_time() {
     assert_eq!(post.due_at, Some(at));
     assert_eq!(post.clone().claim("w", start()), Err(NotClaimable::NotDue { until: at }));
     assert!(post.is_claimable(at) && post.claim("w", at).is_ok());
+}
+
+#[test]
+fn account_of_scheduled_post_is_checked_ninety_minutes_ahead() {
+    let at = start() + Duration::from_hours(5);
+    let post = claimed().schedule(at, start()).unwrap();
+    let check_at = at - Duration::from_mins(90);
+    assert_eq!(post.due_at, Some(check_at));
+    assert!(!post.needs_account_check(check_at - SECOND) && post.needs_account_check(check_at));
+    assert!(!post.is_claimable(check_at), "its time has not come");
+    let sound = post.clone().account_checked(None, check_at).unwrap();
+    assert_eq!((sound.due_at, sound.history.len()), (Some(at), post.history.len()));
+    assert!(!sound.needs_account_check(check_at) && sound.claim("w", at).is_ok());
+    let lost = post.clone().account_checked(Some("it must be connected again"), check_at).unwrap();
+    assert!(lost.history.last().unwrap().note.contains("connected again"), "{:?}", lost.history);
+    assert!(post.claim("w", at).is_ok(), "a missed check does not stop the post");
 }
 
 #[test]

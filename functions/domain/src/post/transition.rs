@@ -19,6 +19,12 @@ use crate::video::VideoFacts;
 /// The maximum number of history entries. The first one is kept, and then the newest ones.
 const MAX_HISTORY: usize = 50;
 
+/// How often a post that is held for a review or its sidecar is checked: whether its account still requires that.
+const HOLD_CHECK_INTERVAL: Duration = Duration::from_hours(24);
+/// How long before its publication time the account of a scheduled post is checked. A person then has time to connect
+/// it again.
+const ACCOUNT_CHECK_LEAD: Duration = Duration::from_mins(90);
+
 /// A step that the post's state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a post that is {from} cannot be {step}")]
@@ -32,21 +38,23 @@ pub struct InvalidTransition {
 type Transition = Result<Post, InvalidTransition>;
 
 impl Post {
-    /// Holds a claimed post until a person acts.
+    /// Holds a claimed post until a person acts. It is due in between, because the reason for the hold can end: the
+    /// account no longer requires it ([`Post::hold_checked`]), or the earlier post of the video was not posted
+    /// ([`Post::recheck_same_video`]).
     pub fn hold(self, reason: HoldReason, now: Timestamp) -> Transition {
         self.require_no_upload("held")?;
-        let (note, due_at) = match &reason {
-            HoldReason::Review => ("waits for approval".to_owned(), None),
-            HoldReason::Sidecar => ("waits for its sidecar".to_owned(), None),
+        let (note, wait) = match &reason {
+            HoldReason::Review => ("waits for approval".to_owned(), HOLD_CHECK_INTERVAL),
+            HoldReason::Sidecar => ("waits for its sidecar".to_owned(), HOLD_CHECK_INTERVAL),
             HoldReason::SameVideo { earlier } => {
                 let note =
                     format!("the account's post {earlier} has the same video: approve this post to post it again");
-                (note, Some(now + super::same_video::FIRST_RECHECK))
+                (note, super::same_video::FIRST_RECHECK)
             }
             // A claimed post has its bytes.
             HoldReason::Upload => return Err(self.invalid("held for its bytes")),
         };
-        Ok(self.enter(PostState::Held { reason }, due_at, now, &note))
+        Ok(self.enter(PostState::Held { reason }, Some(now + wait), now, &note))
     }
 
     /// Cancels a claimed post whose object was replaced before it had any content.
@@ -55,11 +63,45 @@ impl Post {
         Ok(self.enter(PostState::Cancelled { publish_id: None, at: now }, None, now, why))
     }
 
-    /// Schedules a claimed post for its publication time.
+    /// Postpones the check of a post that is still held for a review or its sidecar.
+    ///
+    /// # Errors
+    /// The post is not held for one of these.
+    pub fn hold_checked(self, now: Timestamp) -> Transition {
+        match &self.state {
+            PostState::Held { reason: HoldReason::Review | HoldReason::Sidecar } => {
+                Ok(self.due_again_at(now + HOLD_CHECK_INTERVAL))
+            }
+            _ => Err(self.invalid("checked")),
+        }
+    }
+
+    /// Schedules a claimed post for its publication time. It is due before that, for the check of its account
+    /// ([`Post::needs_account_check`]), unless the time is too close.
     pub fn schedule(self, publish_at: Timestamp, now: Timestamp) -> Transition {
         self.require_no_upload("scheduled")?;
         let note = format!("waits for {publish_at}");
-        Ok(self.enter(PostState::Scheduled { publish_at }, Some(publish_at), now, &note))
+        let check_at = publish_at - ACCOUNT_CHECK_LEAD;
+        let due = if check_at > now { check_at } else { publish_at };
+        Ok(self.enter(PostState::Scheduled { publish_at }, Some(due), now, &note))
+    }
+
+    /// Tells whether a scheduled post is due for the check of its account.
+    pub fn needs_account_check(&self, now: Timestamp) -> bool {
+        matches!(self.state, PostState::Scheduled { publish_at } if now < publish_at && self.due_at.is_some_and(|due| due <= now))
+    }
+
+    /// Records that the account of a scheduled post was checked. `problem` is what would prevent the post, if anything.
+    ///
+    /// # Errors
+    /// The post is not scheduled.
+    pub fn account_checked(mut self, problem: Option<&str>, now: Timestamp) -> Transition {
+        let PostState::Scheduled { publish_at } = self.state else { return Err(self.invalid("checked")) };
+        self.0.due_at = Some(publish_at);
+        if let Some(problem) = problem {
+            self.note(now, &format!("its account cannot post at present: {problem}"));
+        }
+        Ok(self)
     }
 
     /// Queues a post whose sidecar arrived or changed, so that a worker reads the options again.
@@ -141,6 +183,7 @@ impl Post {
         let note = format!("upload begun in {} chunks, with publish id {}", upload.plan.count(), upload.publish_id);
         let mut post = self.leased(lease, None, Some(upload), now);
         post.0.inits = post.0.inits.saturating_add(1);
+        post.0.denied_since = None;
         post.note(now, &note);
         Ok(post)
     }
@@ -204,10 +247,11 @@ impl Post {
         Ok(self.queue(until, Some(deferral), upload, now, &note))
     }
 
-    /// Queues a claimed post for the next invocation, which continues immediately.
+    /// Queues a claimed post for the next invocation, which continues immediately. The post waits for nothing, so an
+    /// earlier deferral ends: it would keep the post out of its account queue, or count a lost worker twice.
     pub fn hand_over(self, now: Timestamp) -> Transition {
-        let (_, deferral, upload) = self.require_lease("handed over")?;
-        Ok(self.queue(now, deferral, upload, now, "handed over to the next invocation"))
+        let (_, _, upload) = self.require_lease("handed over")?;
+        Ok(self.queue(now, None, upload, now, "handed over to the next invocation"))
     }
 
     /// Abandons an upload that cannot be completed. The worker may then begin a new one.

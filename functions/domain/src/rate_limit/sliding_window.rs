@@ -43,7 +43,7 @@ pub struct SlidingWindow {
 
 impl SlidingWindow {
     /// The earliest time from `now` on at which fewer than `limit` calls are in the window and no block applies.
-    pub fn free_at(&self, limit: usize, now: Timestamp) -> Timestamp {
+    fn free_at(&self, limit: usize, now: Timestamp) -> Timestamp {
         let oldest = self.calls.len().checked_sub(limit).and_then(|index| self.calls.get(index));
         let free = oldest.map_or(now, |&oldest| oldest + WINDOW);
         free.max(now).max(self.blocked_until.unwrap_or(now))
@@ -75,10 +75,10 @@ impl SlidingWindow {
         self.calls.drain(..old);
     }
 
-    /// Blocks calls for a whole window, because TikTok refused one.
+    /// Blocks calls because TikTok refused one: for a whole window, or for `wait` if TikTok asks for more.
     #[must_use]
-    pub fn block(mut self, now: Timestamp) -> Self {
-        self.blocked_until = self.blocked_until.max(Some(now + WINDOW));
+    pub fn block(mut self, now: Timestamp, wait: Duration) -> Self {
+        self.blocked_until = self.blocked_until.max(Some(now + WINDOW.max(wait)));
         self
     }
 }

@@ -187,6 +187,21 @@ fn released_reservation_frees_place_but_not_call() {
 }
 
 #[test]
+fn repeated_init_of_a_post_keeps_one_reservation() {
+    let drafts = QuotaLimits::of(Mode::Draft, 15);
+    // Five posts whose inits had no answer, and that try again a minute apart, for half an hour.
+    let mut quota = UploadQuota::default();
+    for minute in 0..30 {
+        let (n, now) = (minute % 5, at(minute as u64 * 60_000));
+        assert_eq!(quota.clone().without(&post(n)).check(drafts, QueuePosition::default(), now), Ok(()), "{minute}");
+        quota = quota.reserve(post(n), now);
+        assert!(quota.reservations.len() <= 5, "{quota:?}");
+    }
+    let other = quota.clone().without(&post(9)).check(drafts, QueuePosition::default(), at(30 * 60_000));
+    assert_eq!(other.unwrap_err().reason, Reason::DraftsPending, "a sixth draft could exceed TikTok's limit");
+}
+
+#[test]
 fn longer_cooldown_applies() {
     let pause =
         |until, code: &str| Cooldown { until: at(until), reason: Reason::parse(code), message: "full".to_owned() };
@@ -198,7 +213,7 @@ fn longer_cooldown_applies() {
 
 #[test]
 fn refused_call_blocks_for_more_than_a_minute() {
-    let minute = SlidingWindow::default().block(at(0));
+    let minute = SlidingWindow::default().block(at(0), MINUTE);
     let (_, retry_at) = minute.clone().try_record(30, at(59_000)).unwrap_err();
     assert!(retry_at > at(60_000));
     assert!(minute.try_record(30, retry_at).is_ok());
@@ -238,6 +253,18 @@ fn sixth_user_of_five_waits_for_first_to_lapse() {
     let wait = users.admit(&alias("f"), Posted::NotToday, limit, at(10)).unwrap_err();
     assert_eq!(wait.reason, Reason::PostingUsersPerDay);
     assert!(wait.until >= at(0) + A_DAY && users.admit(&alias("f"), Posted::NotToday, limit, wait.until).is_ok());
+}
+
+#[test]
+fn user_whose_upload_created_nothing_frees_place() {
+    let one = NonZeroU32::new(1);
+    let Ok(Admitted::Changed(users)) = PostingUsers::default().admit(&alias("a"), Posted::NotToday, one, at(0)) else {
+        panic!("a is new");
+    };
+    assert!(users.admit(&alias("b"), Posted::NotToday, one, at(1)).is_err());
+    let users = users.remove(&alias("a")).unwrap();
+    assert!(users.admit(&alias("b"), Posted::NotToday, one, at(1)).is_ok());
+    assert_eq!(users.remove(&alias("a")), None);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl QuotaLimits {
         match self.mode {
             Mode::Direct => format!("the account has posted {} times within 24 hours", self.posts),
             Mode::Draft => {
-                format!("{} drafts are pending in the creator's inbox: post or discard some in the app", self.posts)
+                format!("{} drafts are, or may be, in the creator's inbox: post or discard some in the app", self.posts)
             }
         }
     }
@@ -112,14 +112,12 @@ impl UploadQuota {
     /// A limit is reached, or other posts go first. The error's time is an estimate from what is known now.
     pub fn check(&self, limits: QuotaLimits, position: QueuePosition, now: Timestamp) -> Result<(), Wait> {
         let cooldown_end = self.cooldown.as_ref().map_or(now, |cooldown| cooldown.until.max(now));
-        // With this limit, `free_at` is the end of a block only. `estimate` counts the calls.
-        let open = cooldown_end.max(self.minute.free_at(usize::MAX, now));
-        let (earliest, full) = self.estimate(open, limits, position.posts);
+        let (earliest, full) = self.estimate(cooldown_end, limits, position.posts);
         if earliest <= now && position.posts == 0 {
             return Ok(());
         }
         let until = match position.head_not_before {
-            Some(not_before) if not_before > open => self.estimate(not_before, limits, position.posts).0,
+            Some(not_before) if not_before > cooldown_end => self.estimate(not_before, limits, position.posts).0,
             _ => earliest,
         };
         Err(self.wait(limits, position, full, until, now))
@@ -167,10 +165,7 @@ impl UploadQuota {
                 let message = format!("the account has begun {UPLOADS_PER_MINUTE} uploads within a minute");
                 (Reason::UploadsPerMinute, message)
             }
-            (None, None) if position.posts > 0 => {
-                (Reason::QueuedBehind, "other videos of the account go first".to_owned())
-            }
-            (None, None) => (Reason::UploadsPerMinute, "TikTok's rate limit is reached".to_owned()),
+            (None, None) => (Reason::QueuedBehind, "other videos of the account go first".to_owned()),
         };
         let message = match position.posts {
             0 => message,
@@ -180,24 +175,36 @@ impl UploadQuota {
         Wait { reason, message, until }
     }
 
+    /// Returns the quota without a post's own reservation, to check whether the post may begin.
+    ///
+    /// A post that begins again replaces its reservation ([`UploadQuota::reserve`]). If it waited for it, the posts whose
+    /// inits had no answer would block each other for a day.
+    #[must_use]
+    pub fn without(mut self, post: &PostId) -> Self {
+        self.reservations.retain(|reservation| reservation.post != *post);
+        self
+    }
+
     /// Reserves an upload for a post. To be stored before TikTok is called: two workers could exceed a limit.
+    ///
+    /// An earlier reservation of the post is replaced: of its uploads, at most the newest one can post the video. So a
+    /// post has one reservation at most, however often its inits had no answer.
     #[must_use]
     pub fn reserve(mut self, post: PostId, now: Timestamp) -> Self {
         self.minute.record(UPLOADS_PER_MINUTE, now);
-        self.reservations.retain(|reservation| reservation.at + DAY > now);
+        self.reservations.retain(|reservation| reservation.at + DAY > now && reservation.post != post);
         let at = self.reservations.last().map_or(now, |last| last.at.max(now));
         self.reservations.push(Reservation { at, post });
         self
     }
 
-    /// Releases a post's newest reservation: its upload created nothing, or its draft left the inbox.
+    /// Releases a post's reservation: its upload created nothing, or its draft left the inbox.
     ///
     /// The call stays counted. Returns `None` if the post has no reservation.
     #[must_use]
-    pub fn release(mut self, post: &PostId) -> Option<Self> {
-        let newest = self.reservations.iter().rposition(|reservation| reservation.post == *post)?;
-        self.reservations.remove(newest);
-        Some(self)
+    pub fn release(self, post: &PostId) -> Option<Self> {
+        let has_reservation = self.reservations.iter().any(|reservation| reservation.post == *post);
+        has_reservation.then(|| self.without(post))
     }
 
     /// Pauses uploads because TikTok reported a limit. The longer of two pauses applies.

@@ -74,6 +74,13 @@ impl PostingUsers {
         Ok(Admitted::Changed(users))
     }
 
+    /// Removes an account, because its upload created nothing. Returns `None` if the account is not counted.
+    #[must_use]
+    pub fn remove(mut self, account: &Alias) -> Option<Self> {
+        self.until.remove(account)?;
+        Some(self)
+    }
+
     /// Blocks new users until a time, because TikTok refused one.
     #[must_use]
     pub fn block_until(mut self, until: Timestamp) -> Self {

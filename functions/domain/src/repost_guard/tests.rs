@@ -241,7 +241,7 @@ impl World {
                 }
             }
             Step::Fail(n) => {
-                self.change(n, |post, now| post.fail(Failure::new(Reason::parse("x"), "x", "x"), now).ok())
+                self.change(n, |post, now| post.fail(Failure::new(Reason::parse("x"), "x", "x"), now).ok());
             }
             Step::Cancel(n) => self.change(n, |post, now| post.cancel(now).ok()),
             Step::Retry(n) => self.change(n, |post, now| post.retry(now).ok()),

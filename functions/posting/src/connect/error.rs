@@ -139,7 +139,7 @@ mod tests {
     fn refused_code_advises_a_new_link() {
         for (code, http) in [("temporarily_unavailable", 503), ("rate_limit_exceeded", 429), ("brand_new", 500)] {
             let refusal = ApiError { http, code: code.into(), message: String::new(), log_id: Some("l".into()) };
-            let error = OAuthError { call: OAuthCall::Exchange, fault: ErrorKind::Refused(refusal) };
+            let error = OAuthError::new(OAuthCall::Exchange, ErrorKind::Refused(refusal));
             let rejection = ConnectError::CodeRefused(error).rejection();
             assert_eq!((rejection.code.as_str(), rejection.log_id.as_deref()), ("code_refused", Some("l")));
             assert!(rejection.message.contains(code) && rejection.advice.contains("new link"), "{rejection}");

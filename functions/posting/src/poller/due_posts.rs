@@ -1,13 +1,15 @@
 //! Processes one due post in two steps, and counts the outcomes.
 //!
-//! The first step makes no call to TikTok: it wakes a worker, expires the post, or decides that TikTok is polled. The
-//! second step polls TikTok. After the worker's deadline a post is skipped and stays due.
+//! The first step makes no call to TikTok: it wakes a worker, expires the post, releases it, or decides what to ask TikTok.
+//! The second step polls TikTok, or checks the account of a scheduled post. After the worker's deadline a post is skipped
+//! and stays due.
 
 use std::time::Duration;
 
+use domain::account::{Connection, TokenUse};
 use domain::failure::error_chain;
 use domain::identity::PostId;
-use domain::post::{Post, StateName};
+use domain::post::{Post, PostState, StateName};
 use domain::source::Arrival;
 use jiff::Timestamp;
 use storage::{Accounts, Objects, Posts, StoreError, Versioned, WakeQueue};
@@ -41,9 +43,9 @@ pub(super) struct FirstStep {
 }
 
 impl FirstStep {
-    /// Tells whether the second step polls TikTok.
+    /// Tells whether the second step polls TikTok, or checks an account.
     pub(super) fn polls(&self) -> bool {
-        matches!(self.remaining, Remaining::Poll(_))
+        matches!(self.remaining, Remaining::Poll(_) | Remaining::CheckAccount(_))
     }
 }
 
@@ -51,6 +53,7 @@ impl FirstStep {
 enum Remaining {
     Nothing(PollOutcome),
     Poll(Box<Versioned<Post>>),
+    CheckAccount(Box<Versioned<Post>>),
 }
 
 /// Tells whether a post that is due since `due` is overdue.
@@ -84,7 +87,14 @@ impl DuePosts {
     /// Polls TikTok, if the first step decided so and the deadline is not reached.
     pub(super) async fn second_step(&self, first: FirstStep, worker: &Worker) -> DueSummary {
         let outcome = match first.remaining {
-            Remaining::Poll(_) if self.instruments.now() >= worker.deadline => PollOutcome::Skipped,
+            Remaining::Poll(_) | Remaining::CheckAccount(_) if self.instruments.now() >= worker.deadline => {
+                PollOutcome::Skipped
+            }
+            Remaining::CheckAccount(post) => {
+                let span = span_of(&post);
+                let checked = Box::pin(self.check_account(*post, worker)).instrument(span).await;
+                logged(&first.id, checked.map(|()| PollOutcome::Polled), PollOutcome::Failed)
+            }
             Remaining::Poll(post) => {
                 let span = span_of(&post);
                 let polled = Box::pin(self.poll(*post, worker)).instrument(span).await;
@@ -112,7 +122,9 @@ impl DuePosts {
                 let released = self.reposts.recheck(post).instrument(span).await?;
                 Ok(Remaining::Nothing(if released { PollOutcome::Woken } else { PollOutcome::Skipped }))
             }
-            StateName::Held => self.expire(post).instrument(span).await.map(Remaining::Nothing),
+            StateName::Held if post.awaits_bytes() => self.expire(post).instrument(span).await.map(Remaining::Nothing),
+            StateName::Held => self.check_hold(post).instrument(span).await.map(Remaining::Nothing),
+            StateName::Scheduled if post.needs_account_check(now) => Ok(Remaining::CheckAccount(Box::new(post))),
             StateName::Queued | StateName::Scheduled | StateName::Uploading if post.is_claimable(now) => {
                 self.wake(post).instrument(span).await.map(Remaining::Nothing)
             }
@@ -132,7 +144,56 @@ impl DuePosts {
         Ok(Remaining::Poll(Box::new(post)))
     }
 
-    /// Fails a post whose video was never uploaded. A post that is held for a person has no due time.
+    /// Releases a post that is held for a requirement that its account no longer has: the account may have been
+    /// configured while a worker stored the hold. Otherwise the post is checked again a day later.
+    async fn check_hold(&self, post: Versioned<Post>) -> Result<PollOutcome, StoreError> {
+        let PostState::Held { reason } = post.state.clone() else { return Ok(PollOutcome::Skipped) };
+        let (account, now) = (self.accounts.get(&post.account).await?, self.instruments.now());
+        let is_required = account.is_none_or(|account| account.preferences.require(&reason));
+        let next = if is_required {
+            post.value.clone().hold_checked(now)
+        } else {
+            post.value.clone().release_hold(&reason, now)
+        };
+        let Ok(next) = next else { return Ok(PollOutcome::Skipped) };
+        let saved = unless_conflict(self.posts.save(post, next, now).await)?;
+        let Some(post) = saved.filter(|_| !is_required) else { return Ok(PollOutcome::Skipped) };
+        tracing::warn!(post.id = %post.id, hold.reason = %reason.name(), "held post released: its account no longer requires this");
+        self.recorder.record_state(&post).await;
+        wake_worker(&self.wake_queue, &post.id).await;
+        Ok(PollOutcome::Woken)
+    }
+
+    /// Checks that the account of a scheduled post can post, some time before its publication time. A problem is logged and
+    /// noted in the post's history. If the account must be connected again, the alarm's metric is measured too. So a
+    /// person can solve it in time.
+    async fn check_account(&self, post: Versioned<Post>, worker: &Worker) -> Result<(), StoreError> {
+        let account = self.accounts.get(&post.account).await?;
+        let problem = match account.map(|account| account.value.connection) {
+            Some(Connection::NeedsReconnect { why, .. }) => {
+                self.instruments.measure(&Measurement::authorization_lost(&post.account));
+                Some(format!("it must be connected again ({why})"))
+            }
+            // This also refreshes tokens that would not live until the publication, and reports an authorization that
+            // turns out to be lost.
+            Some(Connection::Connected) | None => {
+                let refreshed = self.calls.tokens.keep_alive(&post.account, TokenUse::Upload, worker).await;
+                refreshed.err().map(|error| error.to_string())
+            }
+        };
+        if let Some(problem) = &problem {
+            let publish_at = post.state.fields().publish_at.map(tracing::field::display);
+            tracing::error!(
+                post.id = %post.id, account = %post.account, publish_at, problem,
+                "the account of a scheduled post cannot post at present"
+            );
+        }
+        let now = self.instruments.now();
+        let Ok(checked) = post.value.clone().account_checked(problem.as_deref(), now) else { return Ok(()) };
+        unless_conflict(self.posts.save(post, checked, now).await).map(drop)
+    }
+
+    /// Fails a post whose video was never uploaded.
     ///
     /// The video may have been uploaded although its event has not arrived. So the bucket is asked first, and the post
     /// continues if it has the video. If the bucket cannot be read, the post stays due.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::failure::Failure;
-use domain::post::{Post, PostState};
+use domain::post::{Post, PostState, REFUSED_WAIT};
 use domain::rate_limit::Wait;
 use domain::reason::Reason;
 use domain::report::Links;
@@ -15,10 +15,8 @@ use crate::exit::Exit;
 use crate::invocation::Worker;
 use crate::links::{COVER_SCOPE, with_links};
 
-/// TikTok's error codes for a publish whose status it will not report any more.
-const PUBLISH_LOST: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
-/// The wait after TikTok refused a poll with any other code.
-const REFUSED_WAIT: Duration = Duration::from_mins(15);
+/// TikTok's error codes for a publish that it does not know, or not for this account.
+const DENIALS: [&str; 2] = ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"];
 /// The minimum wait after a poll that failed temporarily.
 const MIN_WAIT: Duration = Duration::from_secs(15);
 
@@ -28,7 +26,7 @@ impl DuePosts {
     /// # Errors
     /// The database could not be written; the post stays due.
     pub(super) async fn poll(&self, post: Versioned<Post>, worker: &Worker) -> Result<(), StoreError> {
-        let Some(next) = self.next_state(&post, worker).await? else { return Ok(()) };
+        let Some(next) = Box::pin(self.next_state(&post, worker)).await? else { return Ok(()) };
         let changed = next.state_name() != post.state_name();
         // After a conflict, another writer has stored TikTok's newer report.
         let saved = unless_conflict(self.posts.save(post, next, self.instruments.now()).await)?;
@@ -58,11 +56,12 @@ impl DuePosts {
                     Err(_) => return Ok(None),
                 }
             }
-            // `publish_lost` keeps a final state. Otherwise the post fails with an unknown outcome: the video may be
-            // posted, and only a person can find out.
-            Err(Exit::Fail(failure)) if PUBLISH_LOST.contains(&failure.reason.code()) => {
+            // After an hour of denials, a post without a result fails with an unknown outcome: the video may be posted,
+            // and only a person can find out.
+            Err(Exit::Fail(failure)) if DENIALS.contains(&failure.reason.code()) => {
                 let advice = Reason::UploadUnconfirmed.advice().to_owned();
-                post.publish_lost(Failure { advice, ..failure }, now)
+                tracing::warn!(post.id = %id, publish.id = %publish_id, why = %failure, "TikTok denies the publish");
+                post.publish_denied(Failure { advice, ..failure }, now)
             }
             Err(Exit::Fail(failure)) => {
                 tracing::warn!(post.id = %id, why = %failure, "status not fetched: polled again later");

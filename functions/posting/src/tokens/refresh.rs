@@ -3,8 +3,9 @@
 //! | TikTok | what follows |
 //! |---|---|
 //! | grants a pair | the pair is stored, with retries, and used only after that |
-//! | does not answer | the old refresh token is tried once more: TikTok may or may not have rotated it |
-//! | refuses for good | a newer pair that another worker stored is used; otherwise the account must be connected again |
+//! | grants an access token only | it is stored in the same way, with the old refresh token |
+//! | does not answer | the old refresh token is tried once more, if there is time: TikTok may or may not have rotated it |
+//! | refuses for good | a newer pair that another worker stored is used; otherwise the account must be connected again. Its access token is used until it expires |
 //! | or the stack has a temporary problem | nothing is changed, and the refresh is retried later |
 
 use std::time::Duration;
@@ -15,11 +16,12 @@ use domain::identity::Alias;
 use domain::reason::Reason;
 use domain::secret::{Sealed, SecretString};
 use storage::{CipherError, EncryptionContext, Purpose, SaveError, StoreError, Versioned};
-use tiktok::{AccessToken, AppCredentials, ErrorKind, RefreshToken, TokenResponse};
+use tiktok::{AccessToken, AppCredentials, ErrorKind, RefreshToken, RefreshedTokens};
 
-use super::Tokens;
+use super::{RefusedBefore, Tokens};
 use crate::compare_and_swap::{Change, unless_conflict, update};
 use crate::exit::Exit;
+use crate::invocation::Worker;
 use crate::measure::Measurement;
 
 /// How often a call that stores a new pair is tried. The pauses between the tries take 18 s in all.
@@ -29,8 +31,16 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 impl Tokens {
     /// Exchanges the pair of an account whose lock the caller holds, and opens the new access token.
-    pub(super) async fn refresh(&self, account: Versioned<Account>) -> Result<OpenedToken, Exit> {
-        let (app, token) = match self.prepare(&account).await {
+    pub(super) async fn refresh(
+        &self,
+        account: Versioned<Account>,
+        refused: RefusedBefore,
+        worker: &Worker,
+    ) -> Result<OpenedToken, Exit> {
+        let prepared = self.prepare(&account).await;
+        // The preparation may have taken long.
+        let prepared = prepared.and_then(|prepared| self.check_time_to_refresh(worker).map(|()| prepared));
+        let Prepared { app, token, resealed } = match prepared {
             Ok(prepared) => prepared,
             Err(exit) => {
                 self.unlock(account).await;
@@ -38,13 +48,14 @@ impl Tokens {
             }
         };
         let mut granted = self.tiktok.refresh(&app, &token).await;
-        if matches!(&granted, Err(error) if matches!(error.fault, ErrorKind::Unanswered(_))) {
+        let is_unanswered = matches!(&granted, Err(error) if matches!(error.fault, ErrorKind::Unanswered(_)));
+        if is_unanswered && self.check_time_to_refresh(worker).is_ok() {
             granted = self.tiktok.refresh(&app, &token).await;
         }
         match granted {
-            Ok(grant) => self.store_grant(account, grant).await,
+            Ok(grant) => self.store_grant(account, grant, resealed).await,
             Err(error) if matches!(error.disposition(), Disposition::Reconcile | Disposition::NeedsReconnect) => {
-                self.refused(account, &error.failure().message).await
+                self.refused(account, refused, &error.failure().message).await
             }
             Err(error) => {
                 self.unlock(account).await;
@@ -56,23 +67,37 @@ impl Tokens {
 
     /// Collects what a refresh needs, and seals a token to prove that the KMS key can seal. After TikTok has rotated
     /// the pair, a failure to seal would lose the new pair, so such a failure must show before.
-    async fn prepare(&self, account: &Account) -> Result<(AppCredentials, RefreshToken), Exit> {
+    async fn prepare(&self, account: &Account) -> Result<Prepared, Exit> {
         let context = EncryptionContext::new(Purpose::RefreshToken, &account.alias);
         let token = self.cipher.open(&context, &account.tokens.refresh).await?;
-        self.cipher.seal(&context, &token).await?;
+        let resealed = self.cipher.seal(&context, &token).await?;
         let secret = self.app.get(self.instruments.now()).await?;
-        Ok((AppCredentials::new(secret.client_key, secret.client_secret), RefreshToken::new(token)))
+        let app = AppCredentials::new(secret.client_key, secret.client_secret);
+        Ok(Prepared { app, token: RefreshToken::new(token), resealed })
     }
 
     /// Stores a new pair, and only then returns its access token. The write is repeated if another worker changed the
     /// account meanwhile, and after a temporary error: without this pair the account must be connected again.
-    async fn store_grant(&self, account: Versioned<Account>, grant: TokenResponse) -> Result<OpenedToken, Exit> {
+    ///
+    /// If TikTok returned no refresh token, the old one stays, as `resealed`. A new ciphertext shows other workers that
+    /// the pair has changed.
+    async fn store_grant(
+        &self,
+        account: Versioned<Account>,
+        grant: RefreshedTokens,
+        resealed: Sealed,
+    ) -> Result<OpenedToken, Exit> {
         let now = self.instruments.now();
         let alias = &account.alias.clone();
         let access = self.seal(Purpose::AccessToken, alias, grant.access.secret()).await?;
-        let refresh = self.seal(Purpose::RefreshToken, alias, grant.refresh.secret()).await?;
-        let lifetimes = (grant.access_lifetime, grant.refresh_lifetime);
-        let tokens = &TokenPair::granted((access.clone(), lifetimes.0), (refresh, lifetimes.1), now);
+        let refresh = match &grant.refresh {
+            Some(token) => self.seal(Purpose::RefreshToken, alias, token.secret()).await?,
+            None => resealed,
+        };
+        let old_lifetime = self.instruments.time_until(account.tokens.refresh_expires_at);
+        let fresh_token_was_refused = account.fresh_token_refused_at.is_some();
+        let refresh = (refresh, grant.refresh_lifetime.unwrap_or(old_lifetime));
+        let tokens = &TokenPair::granted((access.clone(), grant.access_lifetime), refresh, now);
         let (old, accounts) = (account.tokens.refresh.clone(), &self.accounts);
         let stored = update(
             Some(account),
@@ -94,7 +119,7 @@ impl Tokens {
         match stored.await? {
             Some(Stored::NewPair) => {
                 tracing::info!(account = %alias, expires_at = %tokens.access_expires_at, "tokens refreshed");
-                Ok(OpenedToken { token: grant.access, sealed: access })
+                Ok(OpenedToken { token: grant.access, sealed: access, fresh_token_was_refused })
             }
             Some(Stored::OtherPair) => self.open(&*self.connected(alias).await?).await,
             None => {
@@ -112,12 +137,26 @@ impl Tokens {
 
     /// Handles TikTok's final refusal of the refresh token. If another worker has stored a newer pair, that one is
     /// used; otherwise the account must be connected again.
-    async fn refused(&self, account: Versioned<Account>, why: &str) -> Result<OpenedToken, Exit> {
+    async fn refused(
+        &self,
+        account: Versioned<Account>,
+        refused: RefusedBefore,
+        why: &str,
+    ) -> Result<OpenedToken, Exit> {
         let newest = self.connected(&account.alias).await?;
         if newest.tokens.refresh != account.tokens.refresh {
             return self.open(&newest).await;
         }
-        self.mark_authorization_lost(newest, why).await?;
+        let now = self.instruments.now();
+        let lost = match refused {
+            RefusedBefore::Nothing => newest.value.clone().refresh_refused(why, now),
+            RefusedBefore::AccessToken => newest.value.clone().authorization_lost(why, now),
+        };
+        // After a conflict the account is not marked: the change may be a new pair, and if not, TikTok's next refusal
+        // marks the account.
+        if unless_conflict(self.accounts.save(&newest, lost, now).await)?.is_some() {
+            self.report_authorization_lost(&newest.alias, why);
+        }
         Err(Exit::needs_reconnect(why))
     }
 
@@ -132,32 +171,40 @@ impl Tokens {
         }
     }
 
+    /// Reads an account.
+    pub(super) async fn account(&self, alias: &Alias) -> Result<Versioned<Account>, Exit> {
+        self.accounts.get(alias).await?.ok_or_else(|| Exit::account_not_found(alias))
+    }
+
     /// Reads an account that must be connected.
     pub(super) async fn connected(&self, alias: &Alias) -> Result<Versioned<Account>, Exit> {
-        if_connected(self.accounts.get(alias).await?.ok_or_else(|| Exit::account_not_found(alias))?)
+        let account = self.account(alias).await?;
+        match &account.connection {
+            Connection::Connected => Ok(account),
+            Connection::NeedsReconnect { why, .. } => Err(Exit::needs_reconnect(why)),
+        }
     }
 
     pub(super) async fn open(&self, account: &Account) -> Result<OpenedToken, Exit> {
         let sealed = account.tokens.access.clone();
         let context = EncryptionContext::new(Purpose::AccessToken, &account.alias);
-        Ok(OpenedToken { token: AccessToken::new(self.cipher.open(&context, &sealed).await?), sealed })
+        let token = AccessToken::new(self.cipher.open(&context, &sealed).await?);
+        Ok(OpenedToken { token, sealed, fresh_token_was_refused: account.fresh_token_refused_at.is_some() })
     }
 
-    /// Marks an account as to be connected again. After a conflict it is not marked: the change may be a new pair, and
-    /// if not, TikTok's next refusal marks the account.
-    pub(super) async fn mark_authorization_lost(
-        &self,
-        account: Versioned<Account>,
-        why: &str,
-    ) -> Result<(), StoreError> {
-        let now = self.instruments.now();
-        tracing::error!(account = %account.alias, why, "TikTok refuses the account's tokens: connect it again");
-        let lost = account.value.clone().authorization_lost(why, now);
-        if unless_conflict(self.accounts.save(&account, lost, now).await)?.is_some() {
-            self.instruments.measure(&Measurement::authorization_lost(&account.alias));
-        }
-        Ok(())
+    /// Reports that an account must be connected again: in the log, and by the metric that raises an alarm.
+    pub(super) fn report_authorization_lost(&self, alias: &Alias, why: &str) {
+        tracing::error!(account = %alias, why, "TikTok refuses the account's tokens: connect it again");
+        self.instruments.measure(&Measurement::authorization_lost(alias));
     }
+}
+
+/// What a refresh needs.
+struct Prepared {
+    app: AppCredentials,
+    token: RefreshToken,
+    /// The old refresh token, sealed again.
+    resealed: Sealed,
 }
 
 /// Which pair the account has after a grant was to be stored.
@@ -195,7 +242,7 @@ fn disposition(error: &SaveError) -> Disposition {
 }
 
 /// The account with a new pair, connected and unlocked. If the grant lists no scopes, the account keeps its scopes.
-fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Account {
+fn renewed(account: &Account, tokens: &TokenPair, grant: &RefreshedTokens) -> Account {
     let scopes = if grant.scopes.is_empty() { account.scopes.clone() } else { grant.scopes.clone() };
     let (tokens, connection) = (tokens.clone(), Connection::Connected);
     Account { tokens, scopes, connection, refreshing: None, ..account.clone() }
@@ -206,12 +253,6 @@ fn renewed(account: &Account, tokens: &TokenPair, grant: &TokenResponse) -> Acco
 pub(crate) struct OpenedToken {
     pub(crate) token: AccessToken,
     pub(crate) sealed: Sealed,
-}
-
-/// Returns the account if it is connected.
-pub(super) fn if_connected(account: Versioned<Account>) -> Result<Versioned<Account>, Exit> {
-    match &account.connection {
-        Connection::Connected => Ok(account),
-        Connection::NeedsReconnect { why, .. } => Err(Exit::needs_reconnect(why)),
-    }
+    /// Whether TikTok has refused a fresh token of the account, and accepted none since.
+    pub(crate) fresh_token_was_refused: bool,
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use domain::failure::backoff;
-use domain::post::{NotClaimable, Post, PostState, SentReceipt, StateName};
+use domain::failure::{backoff, error_chain};
+use domain::post::{HoldReason, NotClaimable, Post, PostState, SentReceipt, StateName};
 use domain::reason::Reason;
 use domain::upload::Upload;
 use futures::join;
 use jiff::Timestamp;
-use storage::{StoreError, WakeQueue};
+use storage::{Accounts, StoreError, WakeQueue};
 
 use super::leased_post::LeasedPost;
 use crate::account_queue::AccountQueue;
@@ -37,7 +37,8 @@ pub enum WorkOutcome {
 
 from_dependencies! {
     pub(crate) struct Conclusion {
-        tokens: Tokens, queue: AccountQueue, reposts: RepostCheck, recorder: StateRecorder, wake_queue: WakeQueue,
+        accounts: Accounts, tokens: Tokens, queue: AccountQueue, reposts: RepostCheck, recorder: StateRecorder,
+        wake_queue: WakeQueue,
         instruments: Instruments,
     }
 }
@@ -66,21 +67,47 @@ impl Conclusion {
                 return Ok(WorkOutcome::LeaseLost);
             }
         }
+        let is_released = self.release(&mut leased).await;
         let post = leased.post();
         let wake = async {
-            // A report can end the post, so its reservation is released too.
-            if reported {
+            // A post that has ended releases its reservation too.
+            if reported || (post.ended_unposted() && post.mode().is_some()) {
                 self.queue.after_transition(post).await;
             } else if was_queued {
                 self.queue.wake_next(&alias, mode).await;
             }
             self.reposts.after_transition(post).await;
-            if yielded {
+            if yielded || is_released {
                 wake_worker(&self.wake_queue, &post.id).await;
             }
         };
         join!(Box::pin(self.recorder.record_state(post)), Box::pin(wake));
         Ok(WorkOutcome::Stopped(post.state_name()))
+    }
+
+    /// Releases a post that was just held for a review or its sidecar if its account no longer requires that; returns
+    /// whether it did.
+    ///
+    /// The account may have been configured after the worker read it, and before the post was stored as held. Then the
+    /// command that released the account's held posts did not find this one. If this check fails, the poller repeats it
+    /// within a day.
+    async fn release(&self, leased: &mut LeasedPost<'_>) -> bool {
+        let post = leased.post().clone();
+        let PostState::Held { reason: reason @ (HoldReason::Review | HoldReason::Sidecar) } = &post.state else {
+            return false;
+        };
+        let account = match self.accounts.get(&post.account).await {
+            Ok(account) => account,
+            Err(error) => {
+                tracing::warn!(post.id = %post.id, error = error_chain(&error), "hold not checked: the poller will check it");
+                return false;
+            }
+        };
+        if account.is_none_or(|account| account.preferences.require(reason)) {
+            return false;
+        }
+        let Ok(released) = post.clone().release_hold(reason, self.instruments.now()) else { return false };
+        leased.save(released).await.is_ok()
     }
 }
 

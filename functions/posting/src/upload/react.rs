@@ -2,11 +2,8 @@
 //!
 //! Which HTTP status is which [`ChunkOutcome`] is a table in `functions/tiktok/src/upload/response.rs`.
 //!
-//! **A wrong row of that table can cause a second post.** [`ChunkOutcome::UrlRejected`] and [`ChunkOutcome::Rejected`]
-//! mean that TikTok surely did not take the chunk. For the last chunk, the worker then removes the commit mark
-//! ([`surely_not_taken`]). After `UrlRejected` it also abandons the upload, and the next worker begins a new one. If
-//! TikTok took the chunk in fact, it publishes the video twice. Therefore the table must map a status under which
-//! TikTok may have taken the chunk to `Retry`: the chunk is sent again to the same URL, which cannot publish twice.
+//! **The commit mark is removed only if the last chunk was not sent as a whole** ([`ChunkOutcome::is_surely_not_taken`]).
+//! Otherwise TikTok may have every byte, whatever it answered, and a new upload could post the video twice.
 
 use std::time::Duration;
 
@@ -23,19 +20,6 @@ use super::reconcile::Reconciler;
 use super::session::{Next, Progress};
 use crate::exit::Exit;
 use crate::measure::Measurement;
-
-/// Tells whether TikTok surely did not take a chunk. If this is wrong for the last chunk, the video can be posted
-/// twice; see the module's documentation.
-pub(super) fn surely_not_taken(outcome: &ChunkOutcome) -> bool {
-    match outcome {
-        ChunkOutcome::UrlRejected(_) | ChunkOutcome::Rejected(_) | ChunkOutcome::SourceFailed(_) => true,
-        ChunkOutcome::Accepted { .. }
-        | ChunkOutcome::Complete
-        | ChunkOutcome::Resync { .. }
-        | ChunkOutcome::Retry { .. }
-        | ChunkOutcome::Unknown { .. } => false,
-    }
-}
 
 impl Reconciler {
     /// Applies TikTok's answer to a chunk. `rate` is the upload's measured rate.
@@ -60,6 +44,10 @@ impl Reconciler {
                 }
                 Err(Exit::Sent)
             }
+            ChunkOutcome::Unconfirmed(why) => {
+                tracing::warn!(post.id = %id, publish.id = %upload.publish_id, %why, "last chunk sent without a receipt: TikTok is polled");
+                Err(Exit::Unconfirmed(why.message))
+            }
             ChunkOutcome::Accepted { .. } if chunk.end() < total => {
                 let next = post.clone().progress(chunk.end(), rate, self.instruments.now())?;
                 log_progress(&next, chunk);
@@ -74,13 +62,17 @@ impl Reconciler {
                     leased.save(post.clone().progress(at, None, self.instruments.now())?).await?;
                     Ok(Next::Continue(if at < upload.offset { Progress::Rewound } else { Progress::Known }))
                 }
+                // The status can lag behind, and another copy of the chunk would be refused in the same way.
+                Some(at) if at == total && upload.may_be_complete() => {
+                    Err(Exit::Unconfirmed("TikTok's upload server says that it has every byte".to_owned()))
+                }
                 _ => Ok(Next::Continue(Progress::Unverified(TrustOffset::StatusReport))),
             },
-            ChunkOutcome::Retry { after, why } => {
+            ChunkOutcome::Retry { after, why, .. } => {
                 tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "chunk not accepted: sending it again");
                 Ok(Next::SameChunk(after))
             }
-            ChunkOutcome::Unknown { why } => {
+            ChunkOutcome::Unknown { why, .. } => {
                 tracing::warn!(post.id = %id, chunk.index = chunk.index, %why, "no answer to a chunk: asking TikTok");
                 Ok(Next::Continue(Progress::Unverified(TrustOffset::Further)))
             }

@@ -6,12 +6,11 @@ use std::time::Duration;
 use domain::chunk::{Chunk, ChunkPlan};
 use domain::failure::backoff;
 use domain::reason::Reason;
-use domain::upload::Upload;
+use domain::upload::{URL_LIFETIME, Upload};
 use storage::{BrokeOff, EncryptionContext, KmsCipher, ObjectError, Objects, Purpose, ReadAhead};
 use tiktok::{ChunkOutcome, SourceFault, TikTok, UploadUrl};
 
 use super::leased_post::LeasedPost;
-use super::react::surely_not_taken;
 use super::reconcile::Reconciler;
 use super::session::{MIN_URL_LIFETIME, Next, Progress, UploadSession};
 use super::throughput_estimate::ThroughputEstimate;
@@ -54,11 +53,13 @@ impl ChunkSender {
                 Next::Continue(progress) => return Ok(progress),
                 Next::SameChunk(wait) => {
                     sends += 1;
-                    if sends >= MAX_SENDS {
+                    if sends >= MAX_SENDS || wait > MAX_WAIT {
                         let message = "TikTok's upload server refuses the chunk for now";
-                        return Err(Exit::defer(Reason::UploadRefused, message, wait));
+                        // At most half of the URL's remaining time is spent waiting, so that the other half can be used.
+                        let left = self.instruments.time_until(upload.issued_at + URL_LIFETIME) / 2;
+                        return Err(Exit::defer(Reason::UploadRefused, message, wait.min(left)));
                     }
-                    tokio::time::sleep(wait.min(MAX_WAIT).max(backoff(sends) / 4)).await;
+                    tokio::time::sleep(wait.max(backoff(sends) / 4)).await;
                 }
             }
         }
@@ -101,9 +102,9 @@ impl ChunkSender {
         self.reconciler.abandon(leased, "the rest cannot be sent before its URL expires").await
     }
 
-    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If TikTok surely did not
-    /// take that chunk at its first try, the mark is removed again. It must not be removed after a later try: an
-    /// earlier one may have succeeded, and a new upload would post the video twice.
+    /// Sends a chunk once. Before the first byte of the last chunk, the commit mark is stored. If that chunk was not sent
+    /// as a whole at its first try, the mark is removed again. It must not be removed after a later try: an earlier one
+    /// may have succeeded, and a new upload would post the video twice.
     async fn send_once(
         &self,
         leased: &mut LeasedPost<'_>,
@@ -123,7 +124,7 @@ impl ChunkSender {
         let sent = self.put(leased, url, &upload.plan, chunk, video).await;
         let time = self.instruments.time_since(started);
         let not_taken = match &sent {
-            Ok(Ok(outcome)) => surely_not_taken(outcome),
+            Ok(Ok(outcome)) => outcome.is_surely_not_taken(),
             // The bucket failed during the chunk, so TikTok did not get all of it.
             Ok(Err(_)) => true,
             // The PUT was aborted, perhaps after its last byte.
@@ -171,7 +172,9 @@ impl ChunkSender {
                 Ok(()) => self.tiktok.put_chunk(url, facts.container.content_type(), plan, chunk, body).await,
                 Err(BrokeOff) => ChunkOutcome::SourceFailed(SourceFault::Erred),
             };
-            video.take_failure().map_or(Ok(outcome), Err)
+            // The bucket's error says why a chunk was not sent as a whole. It says nothing about a chunk that was.
+            let failure = if outcome.is_surely_not_taken() { video.take_failure() } else { None };
+            failure.map_or(Ok(outcome), Err)
         };
         let left = self.instruments.time_until(leased.worker().deadline);
         leased.run_renewing(Box::pin(tokio::time::timeout(left, put))).await?.map_err(|_| Exit::Yield)

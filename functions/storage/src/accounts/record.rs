@@ -65,6 +65,7 @@ struct AccountRecord {
     renew_at: Option<Millis>,
     refresh_lock_owner: Option<String>,
     refresh_lock_expires_at: Option<Timestamp>,
+    fresh_token_refused_at: Option<Timestamp>,
     defaults: Option<PostOptions>,
     #[serde(default)]
     sidecar: Requirement,
@@ -119,6 +120,7 @@ impl AccountRecord {
             renew_at: Some(Millis::ceil(account.tokens.renew_at)),
             refresh_lock_expires_at: lock.as_ref().map(|lock| lock.expires_at),
             refresh_lock_owner: lock.map(|lock| lock.owner),
+            fresh_token_refused_at: account.fresh_token_refused_at,
             defaults: Some(defaults).filter(|defaults| *defaults != PostOptions::default()),
             sidecar,
             review,
@@ -166,6 +168,7 @@ impl AccountRecord {
                 renew_at,
             },
             refreshing,
+            fresh_token_refused_at: self.fresh_token_refused_at,
             preferences: Preferences {
                 defaults: self.defaults.unwrap_or_default(),
                 sidecar: self.sidecar,
@@ -204,6 +207,7 @@ mod tests {
                 at(0),
             ),
             refreshing: None,
+            fresh_token_refused_at: None,
             preferences: Preferences { review: Requirement::Required, ..Preferences::default() },
         }
     }
@@ -214,6 +218,7 @@ mod tests {
         let needs_reconnect = Account {
             connection: Connection::NeedsReconnect { since: at, why: "access revoked".into() },
             refreshing: Some(RefreshLock { owner: "status-1".into(), expires_at: at }),
+            fresh_token_refused_at: Some(at),
             preferences: Preferences {
                 defaults: PostOptions { title: Some("Ü".into()), disable_duet: Some(true), ..PostOptions::default() },
                 title_frame: TitleFrame::new("A: ", " #ä"),

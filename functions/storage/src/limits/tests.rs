@@ -28,7 +28,7 @@ fn every_counter_round_trips() {
     let window = SlidingWindow { reserved_until: Some(at(70)), ..SlidingWindow::default() }
         .try_record(30, at(1))
         .unwrap()
-        .block(at(5));
+        .block(at(5), Duration::ZERO);
     assert_eq!(SlidingWindow::from_item(&window.to_item().unwrap()).unwrap(), window);
     for quota in [quota(), UploadQuota::default()] {
         assert_eq!(UploadQuota::from_item(&quota.to_item().unwrap()).unwrap(), quota);

@@ -1,4 +1,4 @@
-//! The token response: the tokens that TikTok issues for an authorization code or a refresh token.
+//! The token responses: the tokens that TikTok issues for an authorization code, or for a refresh token.
 //! [RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
 
 use std::time::Duration;
@@ -39,22 +39,59 @@ pub struct TokenResponse {
 
 impl TokenResponse {
     pub(crate) fn read(body: &Value) -> Result<Self, InvalidResponse> {
-        let required = |key| raw_text(body, key).ok_or(InvalidResponse::Missing(key));
-        // TikTok may already have invalidated the old tokens, so tokens without a lifetime must not be discarded. They
-        // get a short lifetime, and so are refreshed soon.
-        let lifetime = |key, default| {
-            let seconds = whole_number(body, key).filter(|&seconds| seconds > 0);
-            seconds.map_or(default, |seconds| Duration::from_secs(seconds.min(MAX_LIFETIME_S)))
-        };
+        let open_id = raw_text(body, "open_id").ok_or(InvalidResponse::Missing("open_id"))?;
+        let RefreshedTokens { scopes, access, access_lifetime, refresh, refresh_lifetime } =
+            RefreshedTokens::read(body)?;
         Ok(Self {
-            open_id: OpenId::new(required("open_id")?).map_err(|_| InvalidResponse::Missing("open_id"))?,
-            scopes: Scopes::parse(&raw_text(body, "scope").unwrap_or_default()),
-            access: AccessToken::new(required("access_token")?.into()),
-            access_lifetime: lifetime("expires_in", DEFAULT_ACCESS_LIFETIME),
-            refresh: RefreshToken::new(required("refresh_token")?.into()),
-            refresh_lifetime: lifetime("refresh_expires_in", DEFAULT_REFRESH_LIFETIME),
+            open_id: OpenId::new(open_id).map_err(|_| InvalidResponse::Missing("open_id"))?,
+            scopes,
+            access,
+            access_lifetime,
+            refresh: refresh.ok_or(InvalidResponse::Missing("refresh_token"))?,
+            refresh_lifetime: refresh_lifetime.unwrap_or(DEFAULT_REFRESH_LIFETIME),
         })
     }
+}
+
+/// The response to a refresh. Its `Debug` does not show the tokens.
+///
+/// Only the access token is required: TikTok may already have invalidated the old one, so a response that lacks another
+/// field must not be discarded. What it lacks stays as it was. The user is not read: a refresh cannot change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshedTokens {
+    /// The scopes that the user granted; empty if the response lists none.
+    pub scopes: Scopes,
+    /// The access token.
+    pub access: AccessToken,
+    /// The access token's lifetime from now.
+    pub access_lifetime: Duration,
+    /// The next refresh token; `None` if the old one stays valid.
+    pub refresh: Option<RefreshToken>,
+    /// The refresh token's lifetime from now, if TikTok states it.
+    pub refresh_lifetime: Option<Duration>,
+}
+
+impl RefreshedTokens {
+    pub(crate) fn read(body: &Value) -> Result<Self, InvalidResponse> {
+        let access = raw_text(body, "access_token").ok_or(InvalidResponse::Missing("access_token"))?;
+        let refresh = raw_text(body, "refresh_token").map(|token| RefreshToken::new(token.into()));
+        // A new token without a lifetime gets a short one, and so is refreshed soon.
+        let stated_refresh_lifetime = lifetime(body, "refresh_expires_in");
+        let default = refresh.as_ref().map(|_| DEFAULT_REFRESH_LIFETIME);
+        Ok(Self {
+            scopes: Scopes::parse(&raw_text(body, "scope").unwrap_or_default()),
+            access: AccessToken::new(access.into()),
+            access_lifetime: lifetime(body, "expires_in").unwrap_or(DEFAULT_ACCESS_LIFETIME),
+            refresh,
+            refresh_lifetime: stated_refresh_lifetime.or(default),
+        })
+    }
+}
+
+/// Reads a lifetime in seconds, at most [`MAX_LIFETIME_S`].
+fn lifetime(body: &Value, key: &str) -> Option<Duration> {
+    let seconds = whole_number(body, key).filter(|&seconds| seconds > 0)?;
+    Some(Duration::from_secs(seconds.min(MAX_LIFETIME_S)))
 }
 
 #[cfg(test)]

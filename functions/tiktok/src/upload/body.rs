@@ -22,7 +22,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::outcome::SourceFault;
+use super::outcome::{Sent, SourceFault};
 use crate::timeouts::Timeouts;
 
 /// The state of a body.
@@ -43,7 +43,7 @@ enum SourceState {
     Pending,
     /// The source failed, and the body is aborted.
     Failed(SourceFault),
-    /// [`Progress`] was dropped before all bytes were sent, and the body is aborted.
+    /// [`Progress`] was closed or dropped before all bytes were sent, and the body is aborted.
     Dropped,
 }
 
@@ -123,6 +123,18 @@ impl Progress {
         }
     }
 
+    /// Ends the body: no further byte is handed to the connection. Returns how much of the body was handed to it before.
+    pub(crate) fn close(&self) -> Sent {
+        let mut state = self.0.state();
+        if state.sent == state.length {
+            return Sent::Whole;
+        }
+        if !matches!(state.source, SourceState::Failed(_)) {
+            state.source = SourceState::Dropped;
+        }
+        Sent::Partly
+    }
+
     fn deadline(&self, timeouts: &Timeouts) -> Instant {
         let limit: Duration = if self.is_complete() { timeouts.chunk_response } else { timeouts.chunk_stall };
         self.0.state().last_sent_at + limit
@@ -131,11 +143,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        if state.sent < state.length {
-            state.source = SourceState::Dropped;
-        }
-        drop(state);
+        self.close();
         // Two statements, so that the source is dropped after its lock is released.
         let source = self.0.source().take();
         drop(source);
@@ -199,6 +207,10 @@ impl BodyState {
 
     /// Records what the source yielded, and returns what the HTTP client gets.
     fn record<E>(&mut self, item: Poll<Option<Result<Bytes, E>>>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        // The body may have been closed while the source was polled. Its result, `Sent::Partly`, must stay true.
+        if matches!(self.source, SourceState::Failed(_) | SourceState::Dropped) {
+            return Poll::Ready(Some(Err(Aborted)));
+        }
         let fault = match item {
             Poll::Pending => {
                 self.source = SourceState::Pending;
@@ -269,6 +281,22 @@ mod tests {
             assert_eq!((yielded, aborted, progress.fault()), (sent, true, Some(fault)));
             assert!(!progress.is_complete());
         }
+    }
+
+    #[test]
+    fn closed_body_yields_no_further_byte() {
+        let progress = Progress::new(6);
+        let handle = progress.share();
+        // The body is closed while its source is polled for the last bytes.
+        let closing = stream::poll_fn(move |_| {
+            handle.state().source = SourceState::Dropped;
+            Poll::Ready(Some(Ok::<_, ()>(Bytes::from_static(&[7; 6]))))
+        });
+        let mut body = ExactBody::new(closing, progress.share());
+        assert!(matches!(block_on(body.next()), Some(Err(Aborted))));
+        assert_eq!((progress.sent(), progress.close()), (0, Sent::Partly));
+        let (whole, ..) = read_body(6, parts([6]));
+        assert_eq!(whole.close(), Sent::Whole);
     }
 
     #[test]

@@ -3,14 +3,11 @@
 //! A response counts by its status and its `Content-Range` header. Its body is not documented and not read.
 //! <https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide>
 //!
-//! # A wrong row can publish a video twice
+//! # A status proves nothing about the last chunk, except 201
 //!
-//! [`Action::UrlRejected`] and [`Action::Rejected`] state that TikTok did not take the chunk. If the chunk was the last
-//! one, `functions/posting/src/upload` then removes the post's commit mark, which states that TikTok may have every
-//! byte (`Post::uncommit`). Without that mark, `reconcile` in `functions/domain/src/post/report.rs` and the worker in
-//! `functions/posting/src/upload` may abandon the upload and begin another one. If TikTok did take the chunk, it
-//! publishes both videos. A status under which TikTok may have taken the chunk (408, 429, 5xx) must therefore stay
-//! [`Action::Retry`]: the chunk is sent again to the same URL, which cannot publish the video twice.
+//! A 4xx may be sent after TikTok, or a gateway before it, has passed on the whole chunk. So once the last byte of the
+//! video was sent, an error status or an undocumented 2xx is [`ChunkOutcome::Unconfirmed`]: TikTok is asked, and no
+//! other upload begins. If the chunk was not sent as a whole, TikTok cannot have it, whatever the status.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -19,7 +16,8 @@ use domain::failure::Failure;
 use domain::reason::Reason;
 use reqwest::header::{CONTENT_RANGE, HeaderMap};
 
-use super::outcome::ChunkOutcome;
+use super::outcome::{ChunkOutcome, Sent};
+use crate::retry_after::retry_after;
 
 /// The position of a chunk in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,29 +82,51 @@ pub static ERROR_STATUSES: [ErrorStatus; 10] = {
     ]
 };
 
-/// Returns the outcome of a response; `total` is the video's size in bytes.
-pub(crate) fn outcome(http: u16, position: ChunkPosition, headers: &HeaderMap, total: u64) -> ChunkOutcome {
+/// Returns the outcome of a response; `total` is the video's size in bytes, and `sent` how much of the chunk was sent
+/// when the response came.
+pub(crate) fn outcome(http: u16, position: ChunkPosition, sent: Sent, headers: &HeaderMap, total: u64) -> ChunkOutcome {
     let uploaded = uploaded(headers, total);
     match (http, position) {
+        // TikTok cannot have accepted bytes that were not sent yet.
+        (200..=299, _) if sent == Sent::Partly => {
+            let message = format!("TikTok responded with HTTP {http} before the chunk was sent");
+            ChunkOutcome::Unknown { why: Failure::of(Reason::UploadAnswerTimeout, message), sent }
+        }
         // One integrator receives 201 for every chunk, so only the position decides whether the upload is complete.
         (200..=299, ChunkPosition::NotLast) => ChunkOutcome::Accepted { uploaded },
         // 206 means "more bytes expected". After the last chunk there are none, so TikTok expects another position. 416
         // means that the chunk does not follow the bytes that TikTok has.
         (206, ChunkPosition::Last) | (416, _) => ChunkOutcome::Resync { uploaded },
-        // 201 means "all parts are uploaded, publishing begins". The other 2xx statuses are not documented.
-        (200..=299, ChunkPosition::Last) => ChunkOutcome::Complete,
-        _ => error_outcome(http, headers),
+        // 201 means "all parts are uploaded, publishing begins". No other status confirms that.
+        (201, ChunkPosition::Last) => ChunkOutcome::Complete,
+        (200..=299, ChunkPosition::Last) => {
+            let message = format!("TikTok answered the last chunk with HTTP {http}, which is not documented");
+            let mut why = Failure::of(Reason::UploadUnconfirmed, message);
+            why.log_id = log_id(headers);
+            ChunkOutcome::Unconfirmed(why)
+        }
+        _ => match error_outcome(http, sent, headers) {
+            ChunkOutcome::UrlRejected(why) | ChunkOutcome::Rejected(why)
+                if position == ChunkPosition::Last && sent == Sent::Whole =>
+            {
+                ChunkOutcome::Unconfirmed(why)
+            }
+            outcome => outcome,
+        },
     }
 }
 
-fn error_outcome(http: u16, headers: &HeaderMap) -> ChunkOutcome {
+fn error_outcome(http: u16, sent: Sent, headers: &HeaderMap) -> ChunkOutcome {
     let row = find(http);
     let mut failure = Failure::of(row.reason.clone(), format!("{} (HTTP {http})", row.meaning));
     failure.log_id = log_id(headers);
     match row.action {
         Action::UrlRejected => ChunkOutcome::UrlRejected(failure),
         Action::Rejected => ChunkOutcome::Rejected(failure),
-        Action::Retry(after) => ChunkOutcome::Retry { after, why: failure },
+        Action::Retry(after) => {
+            let after = retry_after(headers).map_or(after, |asked| asked.max(after));
+            ChunkOutcome::Retry { after, why: failure, sent }
+        }
     }
 }
 
@@ -142,11 +162,12 @@ mod tests {
         [(name.parse().unwrap(), value.parse().unwrap())].into_iter().collect()
     }
 
-    /// The name of an outcome, and the wait in seconds (0 unless the outcome is a retry).
+    /// The name of an outcome, and the wait in seconds (0 unless the outcome is a retry). The whole chunk was sent.
     fn summary(http: u16, position: ChunkPosition) -> (&'static str, u64) {
-        match outcome(http, position, &HeaderMap::new(), 1000) {
+        match outcome(http, position, Sent::Whole, &HeaderMap::new(), 1000) {
             ChunkOutcome::Accepted { .. } => ("accepted", 0),
             ChunkOutcome::Complete => ("complete", 0),
+            ChunkOutcome::Unconfirmed(_) => ("unconfirmed", 0),
             ChunkOutcome::Resync { .. } => ("resync", 0),
             ChunkOutcome::UrlRejected(_) => ("url rejected", 0),
             ChunkOutcome::Rejected(_) => ("rejected", 0),
@@ -160,12 +181,12 @@ mod tests {
         for (http, not_last, last) in [
             (201, ("accepted", 0), ("complete", 0)),
             (206, ("accepted", 0), ("resync", 0)),
-            (200, ("accepted", 0), ("complete", 0)),
-            (400, ("rejected", 0), ("rejected", 0)),
-            (401, ("url rejected", 0), ("url rejected", 0)),
-            (403, ("url rejected", 0), ("url rejected", 0)),
-            (404, ("url rejected", 0), ("url rejected", 0)),
-            (405, ("url rejected", 0), ("url rejected", 0)),
+            (200, ("accepted", 0), ("unconfirmed", 0)),
+            (400, ("rejected", 0), ("unconfirmed", 0)),
+            (401, ("url rejected", 0), ("unconfirmed", 0)),
+            (403, ("url rejected", 0), ("unconfirmed", 0)),
+            (404, ("url rejected", 0), ("unconfirmed", 0)),
+            (405, ("url rejected", 0), ("unconfirmed", 0)),
             (416, ("resync", 0), ("resync", 0)),
             (429, ("retry", 10), ("retry", 10)),
             (500, ("retry", 2), ("retry", 2)),
@@ -180,10 +201,16 @@ mod tests {
 
     #[test]
     fn undocumented_status_is_handled_by_its_class() {
-        for (http, last) in
-            [(202, "complete"), (302, "url rejected"), (308, "url rejected"), (409, "rejected"), (413, "rejected")]
-        {
-            assert_eq!(summary(http, ChunkPosition::Last), (last, 0), "HTTP {http}");
+        for (http, not_last) in [
+            (202, "accepted"),
+            (204, "accepted"),
+            (302, "url rejected"),
+            (308, "url rejected"),
+            (409, "rejected"),
+            (413, "rejected"),
+        ] {
+            assert_eq!(summary(http, ChunkPosition::NotLast), (not_last, 0), "HTTP {http}");
+            assert_eq!(summary(http, ChunkPosition::Last), ("unconfirmed", 0), "HTTP {http}");
         }
         for http in [100, 408, 599, 600, 999] {
             assert_eq!(summary(http, ChunkPosition::Last), ("retry", 2), "HTTP {http}");
@@ -207,6 +234,36 @@ mod tests {
     }
 
     #[test]
+    fn only_201_confirms_and_no_status_disproves_a_sent_chunk() {
+        for http in 0..=999 {
+            let outcome = outcome(http, ChunkPosition::Last, Sent::Whole, &HeaderMap::new(), 1000);
+            assert_eq!(outcome == ChunkOutcome::Complete, http == 201, "HTTP {http}");
+            assert!(!outcome.is_surely_not_taken(), "HTTP {http}: {outcome}");
+        }
+    }
+
+    #[test]
+    fn chunk_sent_in_part_is_never_taken_whatever_the_status() {
+        for http in 0..=999 {
+            let outcome = outcome(http, ChunkPosition::Last, Sent::Partly, &HeaderMap::new(), 1000);
+            let asks_tiktok = matches!(outcome, ChunkOutcome::Resync { .. });
+            assert!(asks_tiktok || outcome.is_surely_not_taken(), "HTTP {http}: {outcome}");
+        }
+    }
+
+    #[test]
+    fn later_retry_after_extends_the_wait() {
+        for (value, seconds) in [("1", 10), ("120", 120), ("999999", 86_400), ("soon", 10)] {
+            let ChunkOutcome::Retry { after, .. } =
+                outcome(429, ChunkPosition::NotLast, Sent::Whole, &headers("retry-after", value), 1000)
+            else {
+                panic!("HTTP 429 is retried");
+            };
+            assert_eq!(after.as_secs(), seconds, "{value}");
+        }
+    }
+
+    #[test]
     fn uploaded_position_is_read_from_content_range() {
         for (range, expected) in [
             ("bytes 0-9999999/50000123", Some(9_999_999)),
@@ -220,20 +277,21 @@ mod tests {
             ("", None),
             ("bytes 0-99999999999999999999/50000123", None),
         ] {
-            let resync = outcome(416, ChunkPosition::NotLast, &headers("content-range", range), 50_000_123);
+            let resync =
+                outcome(416, ChunkPosition::NotLast, Sent::Whole, &headers("content-range", range), 50_000_123);
             assert_eq!(resync, ChunkOutcome::Resync { uploaded: expected }, "{range}");
         }
         assert_eq!(
-            outcome(206, ChunkPosition::NotLast, &headers("content-range", "bytes 0-10/20"), 20),
+            outcome(206, ChunkPosition::NotLast, Sent::Whole, &headers("content-range", "bytes 0-10/20"), 20),
             ChunkOutcome::Accepted { uploaded: Some(10) }
         );
-        let without_header = outcome(206, ChunkPosition::NotLast, &HeaderMap::new(), 20);
+        let without_header = outcome(206, ChunkPosition::NotLast, Sent::Whole, &HeaderMap::new(), 20);
         assert_eq!(without_header, ChunkOutcome::Accepted { uploaded: None });
     }
 
     #[test]
     fn failure_has_reason_status_and_log_id() {
-        let outcome = outcome(403, ChunkPosition::Last, &headers("x-tt-logid", "2026A"), 1);
+        let outcome = outcome(403, ChunkPosition::NotLast, Sent::Whole, &headers("x-tt-logid", "2026A"), 1);
         let ChunkOutcome::UrlRejected(why) = outcome else {
             panic!("HTTP 403 rejects the URL, but the outcome is {outcome}");
         };
@@ -245,7 +303,7 @@ mod tests {
         #[test]
         fn only_2xx_is_a_success(http in any::<u16>(), range in "[ -~]{0,40}", last in any::<bool>()) {
             let position = if last { ChunkPosition::Last } else { ChunkPosition::NotLast };
-            let outcome = outcome(http, position, &headers("content-range", &range), 1000);
+            let outcome = outcome(http, position, Sent::Whole, &headers("content-range", &range), 1000);
             let is_success = matches!(outcome, ChunkOutcome::Accepted { .. } | ChunkOutcome::Complete);
             prop_assert!(!is_success || (200..300).contains(&http));
         }

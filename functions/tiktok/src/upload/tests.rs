@@ -34,7 +34,8 @@ fn code_of(outcome: &ChunkOutcome) -> &str {
     match outcome {
         ChunkOutcome::UrlRejected(why)
         | ChunkOutcome::Retry { why, .. }
-        | ChunkOutcome::Unknown { why }
+        | ChunkOutcome::Unknown { why, .. }
+        | ChunkOutcome::Unconfirmed(why)
         | ChunkOutcome::Rejected(why) => why.reason.code(),
         other => panic!("{other:?} has no code"),
     }
@@ -92,6 +93,18 @@ async fn early_403_ends_the_request_of_a_chunk() {
     let chunk = plan.last();
     let outcome = server.client().put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, endless).await;
     assert_eq!(code_of(&outcome), "upload_url_expired");
+    assert!(outcome.is_surely_not_taken(), "TikTok has at most 64 KiB of the chunk: {outcome:?}");
+}
+
+#[tokio::test]
+async fn refusal_after_whole_last_chunk_is_unconfirmed() {
+    let plan = plan(1000);
+    for http in [200, 202, 204, 307, 400, 403, 404, 405, 409, 413] {
+        let server = ScriptedServer::with_replies([Reply::new(http, "")]).await;
+        let outcome = put(&server, &plan, plan.last()).await;
+        assert!(matches!(outcome, ChunkOutcome::Unconfirmed(_)), "HTTP {http}: {outcome:?}");
+        assert!(server.only_request().is_whole(), "TikTok may have the chunk");
+    }
 }
 
 #[tokio::test]
@@ -186,7 +199,7 @@ async fn connection_closed_without_response_is_unknown() {
     let plan = plan(1000);
     let server = ScriptedServer::with_replies([Reply::hang_up()]).await;
     let outcome = put(&server, &plan, plan.last()).await;
-    assert!(matches!(outcome, ChunkOutcome::Unknown { .. }), "{outcome}");
+    assert!(matches!(outcome, ChunkOutcome::Unknown { sent: Sent::Whole, .. }), "{outcome}");
     assert!(server.only_request().is_whole(), "the server did not receive the whole chunk");
 }
 
@@ -213,7 +226,10 @@ async fn stall_is_attributed_to_server_or_source() {
 
     let server = ScriptedServer::with_replies([Reply::silence().never_reads_body()]).await;
     let outcome = client_of(&server).put_chunk(&upload_url(&server), "video/mp4", &plan, chunk, source(chunk)).await;
-    assert!(matches!(outcome, ChunkOutcome::Unknown { .. }), "a server that stops reading: {outcome}");
+    assert!(
+        matches!(outcome, ChunkOutcome::Unknown { sent: Sent::Partly, .. }),
+        "a server that stops reading: {outcome}"
+    );
 
     let server = ScriptedServer::with_replies([Reply::hang_up()]).await;
     let stalled = stream::pending::<Part>();

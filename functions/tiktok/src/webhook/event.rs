@@ -14,6 +14,8 @@ use crate::fields::{display_text, short_text, short_texts, text, whole_number};
 /// A webhook that TikTok sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
+    /// The key of the app that the event concerns, if TikTok states one. It may be another app than the stack's.
+    pub client_key: Option<String>,
     /// The event's name, as TikTok sent it.
     pub name: String,
     /// The user whom the event concerns, if TikTok states one.
@@ -89,7 +91,7 @@ pub(super) fn read(body: &Value, signed_at: Timestamp) -> Option<Webhook> {
         "authorization.removed" => Event::Deauthorized(DeauthorizationReason::read(&content)),
         name => publish_event(name, &content, at).map_or(Event::Other, Event::Publish),
     };
-    Some(Webhook { name, user, at, event })
+    Some(Webhook { client_key: display_text(body, "client_key"), name, user, at, event })
 }
 
 /// Returns the `content`, parsed if it is a string; `null` if it is not JSON.

@@ -1,5 +1,6 @@
-//! The verification of a webhook's signature: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with
-//! the app's secret as the key. <https://developers.tiktok.com/doc/webhooks-verification>
+//! The verification of a webhook's signature: `t=<seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` with the
+//! app's secret as the key. A header may have several signatures, for example while TikTok rotates the secret; one valid
+//! signature is enough. <https://developers.tiktok.com/doc/webhooks-verification>
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use domain::secret::{ExposeSecret, SecretString};
@@ -13,6 +14,8 @@ use sha2::Sha256;
 /// TikTok's retries for three days. The long limit is safe: a webhook that is sent again, by TikTok or by an
 /// attacker, changes nothing that the first one did not.
 const MAX_AGE: SignedDuration = SignedDuration::from_secs(72 * 3600 + 600);
+/// The maximum number of signatures that are checked. It bounds the work that an unsigned request can cause.
+const MAX_SIGNATURES: usize = 8;
 /// How far TikTok's clock may be ahead of ours.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
@@ -44,7 +47,24 @@ pub(super) fn verify(
     now: Timestamp,
 ) -> Result<Timestamp, SignatureError> {
     let signature = signature.ok_or(SignatureError::Missing)?;
-    let (time, mac) = time_and_mac(signature).ok_or(SignatureError::Malformed)?;
+    let mut error = SignatureError::Malformed;
+    for (time, mac) in times_and_macs(signature).take(MAX_SIGNATURES) {
+        match verify_one(secrets, (time, mac), body, now) {
+            Ok(signed_at) => return Ok(signed_at),
+            // The error of a signature that matches the body says more than that of one that does not.
+            Err(why) if is_more_specific(why, error) => error = why,
+            Err(_) => {}
+        }
+    }
+    Err(error)
+}
+
+fn verify_one(
+    secrets: &[&SecretString],
+    (time, mac): (&str, &str),
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Timestamp, SignatureError> {
     let mac = HEXLOWER_PERMISSIVE.decode(mac.as_bytes()).map_err(|_| SignatureError::Malformed)?;
     let seconds = time.parse().map_err(|_| SignatureError::Malformed)?;
     let signed_at = Timestamp::from_second(seconds).map_err(|_| SignatureError::Malformed)?;
@@ -58,6 +78,16 @@ pub(super) fn verify(
     }
 }
 
+/// Tells whether `new` describes a signature that got further than the one that `known` describes.
+fn is_more_specific(new: SignatureError, known: SignatureError) -> bool {
+    let rank = |error| match error {
+        SignatureError::Missing | SignatureError::Malformed => 0,
+        SignatureError::InvalidSignature => 1,
+        SignatureError::TimestampTooOld | SignatureError::TimestampInFuture => 2,
+    };
+    rank(new) > rank(known)
+}
+
 /// Compares in constant time.
 fn is_valid_mac(secret: &SecretString, time: &str, body: &[u8], mac: &[u8]) -> bool {
     let Ok(mut expected) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return false };
@@ -67,12 +97,17 @@ fn is_valid_mac(secret: &SecretString, time: &str, body: &[u8], mac: &[u8]) -> b
     expected.verify_slice(mac).is_ok()
 }
 
-/// Returns the values of `t` and `s`, each of which must occur exactly once. Other fields are ignored.
-fn time_and_mac(signature: &str) -> Option<(&str, &str)> {
-    let single = |name: &str| {
-        let mut values =
-            signature.split(',').filter_map(|field| field.trim().split_once('=')).filter(|(n, _)| *n == name);
-        values.next().filter(|_| values.next().is_none()).map(|(_, value)| value)
-    };
-    Some((single("t")?, single("s")?))
+/// Returns each signature `s` with its time: the last `t` before it, or else the first one after it. Other fields are
+/// ignored.
+fn times_and_macs(signature: &str) -> impl Iterator<Item = (&str, &str)> {
+    let fields = || signature.split(',').filter_map(|field| field.trim().split_once('='));
+    let mut time = fields().find(|(name, _)| *name == "t").map(|(_, time)| time);
+    fields().filter_map(move |(name, value)| match name {
+        "t" => {
+            time = Some(value);
+            None
+        }
+        "s" => Some((time?, value)),
+        _ => None,
+    })
 }

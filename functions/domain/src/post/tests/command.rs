@@ -51,8 +51,9 @@ fn retry_keeps_id_and_history() {
 fn retry_is_rejected_if_outcome_is_unknown() {
     let silent = report(PublishStatus::Processing);
     let unknown = unconfirmed().apply_report(&silent, start() + 90_000 * SECOND).unwrap();
-    let lost = processing().publish_lost(Failure::new(Reason::parse("invalid_publish_id"), "x", "x"), start());
-    for post in [unknown, lost] {
+    let denial = || Failure::new(Reason::parse("invalid_publish_id"), "x", "x");
+    let denied = processing().publish_denied(denial(), start()).publish_denied(denial(), start() + 3600 * SECOND);
+    for post in [unknown, denied] {
         assert_eq!(post.state_name(), StateName::Failed);
         assert_eq!(post.clone().retry(start()), Err(CommandRejected::OutcomeUnknown), "{:?}", post.state);
         assert!(post.with_options(titled("b"), start()).is_err());

@@ -32,6 +32,7 @@ fn unposted_earlier_post_releases_held_post() {
 #[test]
 fn held_post_is_due_while_earlier_post_is_open() {
     let mut post = held();
+    assert!(post.clone().hold_checked(start()).is_err(), "the account does not decide about it");
     let mut waits = Vec::new();
     for _ in 0..12 {
         let due = post.due_at.unwrap();
