@@ -153,7 +153,7 @@ def own_queue_may_loop(resources: Resources, _: Path) -> Iterator[str]:
     """A function that may send messages to the queue that it reads has `RecursiveLoop: Allow`.
 
     Otherwise Lambda stops it after a chain of about 16 invocations. Any other function has not, so that
-    Lambda still detects a loop that nobody intended.
+    Lambda still detects a loop that is a mistake.
     """
     for name, function in resources_of_type(resources, "AWS::Serverless::Function"):
         events = function.get("Events", {}).values()

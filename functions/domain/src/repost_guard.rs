@@ -1,4 +1,4 @@
-//! The repost guard: the same video becomes a second post of an account only if somebody says so.
+//! The repost guard: the same video becomes a second post of an account only on request.
 //!
 //! S3 creates object versions that no person intended: an SDK repeats a PUT whose response was lost, or a tool copies an
 //! object onto itself. Each version is a post. So the guard remembers what an account has posted: one [`GuardRecord`]
@@ -77,9 +77,9 @@ impl GuardRecord {
         entered.filter(|other| other.content.is_same_as(content))
     }
 
-    /// Enters a post, unless an earlier post of the same video may have been posted or may still be. `repost` says that
-    /// the post is wanted all the same. A post that is entered already stays so. `read` has the posts that [`Self::rivals`] names; a post that it lacks may have
-    /// been posted.
+    /// Enters a post, unless an earlier post of the same video may have been posted or may still be. With `repost`, the
+    /// post is entered in any case. A post that is entered already stays so. `read` has the posts that [`Self::rivals`]
+    /// names; a post that it lacks may have been posted.
     pub fn enter(
         &self,
         post: &Post,

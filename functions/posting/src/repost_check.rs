@@ -1,5 +1,5 @@
-//! Checks that a video becomes a second post of an account only if somebody says so (`domain::repost_guard`), and releases
-//! the posts that are held for an earlier post once that post has ended without being posted.
+//! Checks that a video becomes a second post of an account only on request (`domain::repost_guard`). Releases the posts
+//! that are held for an earlier post, if that post has ended without being posted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

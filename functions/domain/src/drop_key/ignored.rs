@@ -51,7 +51,7 @@ impl Ignored {
         }
     }
 
-    /// Tells whether only a log line reports the object. Nobody expects a post of a folder's marker or a hidden file,
+    /// Tells whether only a log line reports the object. No user expects a post of a folder's marker or a hidden file,
     /// and other objects of the bucket may belong to other programs.
     pub fn is_silent(self) -> bool {
         matches!(self, Self::Elsewhere | Self::Folder | Self::Hidden)
