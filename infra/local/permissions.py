@@ -78,7 +78,7 @@ SCENARIOS = {
     ),
     "notices": (
         "observability::notices::every_state_change_is_published_in_order",
-        "observability::notices::unreadable_change_blocks_no_event_and_can_be_republished",
+        "observability::notices::unreadable::unreadable_change_blocks_no_event_and_can_be_republished",
     ),
 }
 """The scenarios that together use all permissions of a function, as filters of the test binary.
