@@ -1,7 +1,7 @@
 //! Movie fragments (`moof`): the samples that follow the movie header of a fragmented file (ISO/IEC 14496-12,
 //! section 8.8).
 //!
-//! [`Timeline`] has the start and the end of each track in the fragments that were read. [`scan`](super::scan) decides
+//! [`Timeline`] has the start and the end of each track in the fragments that were read. [`scan`](mod@super::scan) decides
 //! which ones these are.
 
 use super::boxes::BoxHeader;
