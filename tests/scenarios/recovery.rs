@@ -251,7 +251,7 @@ async fn account_of_scheduled_post_is_checked_in_advance(cloud: Arc<Cloud>) -> R
     let env = isolated_env(&cloud, |_| {}, &[]).await?;
     let creator = create_private(&env, Mode::Draft).await?;
     let publish_at = env.now() + Duration::from_hours(5);
-    let metadata = [("publish-at", &*publish_at.to_string())];
+    let metadata = [("dropcast-publish-at", &*publish_at.to_string())];
     let dropped = creator.drop_with_metadata("clip.mp4", &TestVideo::small(), &metadata).await?;
     submit_and_work(&env, &dropped).await?;
     env.tiktok.disconnect(&creator.user.open_id, REMOVED_BY_USER)?;

@@ -111,7 +111,8 @@ impl From<ConnectError> for Problem {
     }
 }
 
-/// The status of a failed connection: 502 if TikTok failed, 503 if one of our own services failed.
+/// The status of a failed connection: 502 if TikTok failed or refused the app, 503 if the app's credentials cannot be read
+/// or one of our own services failed.
 fn connect_status(error: &ConnectError) -> StatusCode {
     match error {
         ConnectError::Alias(_) | ConnectError::Malformed | ConnectError::StateNotFound => StatusCode::BAD_REQUEST,

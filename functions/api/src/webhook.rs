@@ -1,13 +1,13 @@
 //! `POST /webhooks/tiktok`, the receiver of TikTok's webhooks. The route is public; only a webhook that is signed with
 //! the app's secret has an effect.
 //!
-//! TikTok repeats a webhook for three days until the status is 200
-//! (<https://developers.tiktok.com/doc/webhooks-overview>). The statuses are therefore:
+//! TikTok repeats a webhook until the status is 200, for at most three days
+//! (<https://developers.tiktok.com/doc/webhooks-overview>). The statuses:
 //!
 //! - 200: the webhook is stored;
 //! - 503: it could not be stored, and TikTok should repeat it;
-//! - 401: its signature is not TikTok's;
-//! - 400: it is signed, but is not a webhook.
+//! - 401: its signature is not TikTok's, which a repeat does not change;
+//! - 400: it is signed, but is not a webhook, which a repeat does not change either.
 
 use std::sync::Arc;
 

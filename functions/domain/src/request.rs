@@ -54,8 +54,8 @@ impl IdempotencyKey {
 }
 
 impl PostId {
-    /// Derives the id of the post that requests with this key create. A post of a dropped video keeps the id of
-    /// [`PostId::of_object`] instead, because S3's event has that id too.
+    /// Derives the id of the one post that all requests with this key create. A request for a dropped video gets the id
+    /// of [`PostId::of_object`] instead, which the post of S3's event has, too.
     pub fn of_request(key: &IdempotencyKey) -> Self {
         Self::of_parts(&["dropcast post of request", key.as_str()].map(str::as_bytes))
     }

@@ -38,7 +38,7 @@ impl Default for TitleLimit {
     }
 }
 
-/// A title within a [`TitleLimit`].
+/// A title within the [`TitleLimit`] that applied when it was made. Reading a stored title does not check it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Title(String);

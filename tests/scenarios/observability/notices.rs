@@ -75,6 +75,7 @@ impl<'a> Subscriber<'a> {
             if received.borrow().iter().any(|body: &String| body.contains(expected)) {
                 return Ok(Some(()));
             }
+            // Invokes `status`, so that the post proceeds.
             self.cloud.poll().await?;
             Ok(None)
         })
@@ -92,6 +93,7 @@ impl<'a> Subscriber<'a> {
 async fn every_state_change_is_published_in_order((cloud, creator): WithCreator) -> Result<()> {
     let subscriber = Subscriber::create(&cloud).await?;
     subscriber.add_rule(&json!({ "source": ["dropcast"], "detail": { "account": [creator.alias] } })).await?;
+    // More than one chunk, so that the upload's progress is stored, too.
     let dropped = creator.drop_video("clip.mp4", &TestVideo::new(11_000_000)?).await?;
     let received = subscriber.receive_until("share_url").await?;
     subscriber.delete_rule().await?;

@@ -1,4 +1,4 @@
-//! Changes of the deployed stack: its parameters, its secret, and restarts of a function.
+//! Changes of the deployed stack: its parameters, and restarts of the API function after its secret was changed.
 //!
 //! They affect every creator, so scenarios that use them are exclusive.
 
@@ -18,8 +18,8 @@ use crate::runner::poll_until;
 const UPDATE_TIMEOUT: Duration = Duration::from_mins(1);
 const READ_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Deploys the stack with other parameters while `scenario` runs. Afterwards each of these parameters is empty, as by
-/// default.
+/// Deploys the stack with other parameters while `scenario` runs. Only for parameters that are empty by default:
+/// afterwards each is empty, whatever it was before.
 pub(crate) async fn deployed_with(
     cloud: &Cloud,
     parameters: &[(&str, &str)],
@@ -71,8 +71,8 @@ async fn update(cloud: &Cloud, parameters: &[(&str, &str)]) -> Result<()> {
     .await
 }
 
-/// Restarts the API function, because a running function reads the secret only every five minutes. It changes the
-/// function's timeout by so many seconds, so a scenario calls it again with the opposite number.
+/// Restarts the API function, because a running function reads the secret only every five minutes. A change
+/// of its configuration restarts it: its timeout grows by so many seconds. To undo that, call it with the negative number.
 pub(crate) async fn restart_api(cloud: &Cloud, seconds: i32) -> Result<()> {
     let function = &cloud.outputs().api_function;
     let configuration = || cloud.lambda.get_function_configuration().function_name(function).send();

@@ -25,7 +25,7 @@ scenarios![concurrent:
     invalid_defaults_are_rejected_without_change,
 ];
 
-/// Changes the defaults of a creator's account.
+/// Changes the defaults of a creator's account, in this process and by the present clock.
 async fn configure(creator: &Creator, change: Value) -> Result<()> {
     let settings = AccountSettings::from(&creator.cloud.in_process(Duration::ZERO)?);
     settings.configure(&creator.alias, change.to_string().as_bytes()).await?;
@@ -98,13 +98,15 @@ async fn removed_requirement_releases_held_posts((cloud, creator): WithCreator) 
         assert_eq!(post.state, PostState::Held { reason });
         drops.push(dropped);
     }
+    // The second change released the first post from its sidecar; now both wait for a review.
     creator.ledger().await?.ensure_no_init()?;
     configure(&creator, json!({ "review": "optional" })).await?;
+    // A new post is not held any more.
     drops.push(creator.drop_small("free.mp4").await?);
     creator.await_each_published_once(&drops).await.map(drop)
 }
 
-/// The local time at this offset in hours, this much ahead of now, in whole seconds.
+/// The local time `ahead` from now, at a UTC offset of `offset` hours, in whole seconds.
 fn local_time(offset: i8, ahead: Duration) -> DateTime {
     let second = runtime::clock::now().as_second();
     let now = jiff::Timestamp::from_second(second).unwrap_or_default();
@@ -116,6 +118,7 @@ async fn local_publish_at_uses_account_time_zone(cloud: Arc<Cloud>) -> Result<()
     for_each([("Asia/Tokyo", 9), ("America/Bogota", -5)], async |(zone, offset)| {
         let creator = Creator::create(&cloud).await?;
         configure(&creator, json!({ "time_zone": zone })).await?;
+        // Longer than either offset, so the time is in the future even if the zone is ignored.
         let local = local_time(offset, Duration::from_hours(20));
         creator.put_options("clip.json", &json!({ "publish_at": local.to_string() })).await?;
         let dropped = creator.drop_small("clip.mp4").await?;
@@ -136,6 +139,7 @@ async fn local_publish_at_without_time_zone_fails((cloud, creator): WithCreator)
     let dropped = creator.drop_small("clip.mp4").await?;
     let failure = cloud.await_failure(&dropped).await?;
     assert_eq!(failure.reason.code(), "options_invalid", "{failure}");
+    // It names both remedies: a time zone for the account, or a time with an offset.
     assert!(failure.message.contains("time_zone") && failure.message.contains("2026-12-24T17:00:00Z"), "{failure}");
     creator.ledger().await?.ensure_no_init()
 }

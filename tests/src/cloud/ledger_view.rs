@@ -14,11 +14,11 @@ use crate::TestVideo;
 /// The ledger of one creator at the time when it was read.
 #[derive(Debug)]
 pub struct LedgerView {
-    /// Every publish: an upload that TikTok initialized, published or not. Oldest first.
+    /// Every upload that TikTok initialized, whether or not it published the video later. Oldest first.
     pub publishes: Vec<LedgerEntry>,
     /// Every published video. A direct post that is published twice appears twice.
     pub publications: Vec<Publication>,
-    /// Every violation of a documented rule.
+    /// Every violation of a documented rule by a call for this creator. A postcondition checks those without a user.
     pub violations: Vec<Violation>,
     /// Every call, oldest first.
     pub calls: Vec<CallRecord>,
@@ -29,6 +29,7 @@ impl Creator {
     pub async fn ledger(&self) -> Result<LedgerView> {
         let me = &self.user.open_id;
         let ledger = self.cloud.tiktok.ledger().await?;
+        // 0: all calls since the simulator's start.
         let calls = self.cloud.tiktok.calls(0).await?;
         Ok(LedgerView {
             publishes: ledger.publishes.into_iter().filter(|entry| entry.user == *me).collect(),
@@ -68,7 +69,7 @@ impl LedgerView {
         self.calls.iter().filter(|call| call.endpoint == endpoint).count()
     }
 
-    /// The options of the first direct post, as TikTok received them.
+    /// The options of the first upload, which must be of a direct post, as TikTok received them.
     pub fn post_info(&self) -> Result<&PostInfo> {
         self.publishes.first().and_then(|entry| entry.post_info.as_ref()).context("there is no direct post")
     }
@@ -86,7 +87,7 @@ impl LedgerView {
     }
 
     /// Checks that each of these drops was published once, byte for byte, that nothing else of the creator was
-    /// published, and that no rule was violated.
+    /// published, and that no rule was violated. The drops must have different bytes.
     pub fn ensure_published_each_once<'a>(&self, drops: impl IntoIterator<Item = &'a Dropped>) -> Result<()> {
         let mut expected = 0;
         for dropped in drops {
@@ -99,7 +100,7 @@ impl LedgerView {
         self.ensure_no_violation()
     }
 
-    /// Checks that no upload was ever initialized.
+    /// Checks that no upload was ever initialized, and that no rule was violated.
     pub fn ensure_no_init(&self) -> Result<()> {
         let inits = self.calls_of(Endpoint::DirectInit) + self.calls_of(Endpoint::InboxInit);
         ensure!(inits == 0, "TikTok received {inits} inits: {:#?}", self.calls);

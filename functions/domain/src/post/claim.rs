@@ -14,6 +14,7 @@ use crate::polling::elapsed;
 use crate::reason::Reason;
 
 /// How long a lease lasts unless the worker renews it. If the worker crashes, another one claims the post after this.
+/// A worker renews it every 40 s (`posting/src/upload/leased_post.rs`), so two renewals may fail.
 pub const LEASE_TERM: Duration = Duration::from_mins(2);
 
 /// A worker's right to work on a post.
@@ -48,7 +49,7 @@ pub enum NotClaimable {
         /// What it waits for.
         reason: HoldReasonName,
     },
-    /// Every byte was sent or may have been, or the post has ended.
+    /// No worker is needed any more: TikTok processes the video, or the post has ended.
     #[error("the post is {state} already")]
     Past {
         /// The post's state.
@@ -82,7 +83,8 @@ impl Post {
             PostState::Uploading { deferral, upload: None, .. } => {
                 (Some(lost_again(deferral.as_ref())), None, "taken over from a worker that stopped")
             }
-            // The upload must be kept: it may have the commit mark, and without the mark a second post could follow.
+            // The upload must be kept: its `last_chunk` may say that the last chunk was possibly sent. Without that, the
+            // next worker could begin a second upload.
             PostState::Uploading { deferral, upload, .. } => {
                 (deferral.clone(), upload.clone(), "taken over from a worker that stopped")
             }
@@ -99,8 +101,10 @@ impl Post {
         self.claimable_from().is_some_and(|from| from <= now)
     }
 
-    /// For how long the post has needed work or a poll. If a worker must claim the post, `due_at` does not count,
-    /// because each wake message postpones it ([`Post::due_again_at`]).
+    /// For how long the post has needed work or a poll: zero if it needs neither.
+    ///
+    /// A post that a worker must claim has needed work since it became claimable. Its `due_at` does not tell, because
+    /// each wake message postpones it ([`Post::due_again_at`]). The poll of any other post is due at `due_at`.
     pub fn overdue_by(&self, now: Timestamp) -> Duration {
         let since = match &self.state {
             PostState::Processing { .. } | PostState::Published { .. } | PostState::Delivered { .. } => self.due_at,
@@ -122,18 +126,19 @@ impl Post {
         }
     }
 
-    /// Makes the post due again at `until`, because a wake message was sent or a poll failed.
+    /// Makes the post due again at this time, because a wake message was sent or a poll failed.
     ///
     /// Only `due_at` changes, and the next transition sets it again. If the wake message is lost, the poller finds the
-    /// post at `until`.
+    /// post at this time.
     #[must_use]
-    pub fn due_again_at(mut self, until: Timestamp) -> Self {
-        self.0.due_at = Some(until);
+    pub fn due_again_at(mut self, at: Timestamp) -> Self {
+        self.0.due_at = Some(at);
         self
     }
 }
 
-/// The deferral of a post whose worker stopped before it began an upload. It counts such workers in a row.
+/// The deferral of a post whose worker stopped before it began an upload. Its `count` is the number of such workers in a
+/// row; after two, the post leaves its account's queue (`account_queue.rs`).
 fn lost_again(before: Option<&Deferral>) -> Deferral {
     let count = before.filter(|deferral| deferral.reason == Reason::WorkerLost).map_or(0, |deferral| deferral.count);
     let message = "its worker stopped before an upload was begun".to_owned();
