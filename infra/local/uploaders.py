@@ -23,7 +23,7 @@ def installation() -> Iterator[Callable[[], dict[str, str]]]:
     """Installs the tools while the block runs, if they are missing or outdated.
 
     Yields a function that waits for them. It returns the variables that the scenarios read
-    (tests/scenarios/uploaders/tool.rs): none if the installation failed.
+    (tests/scenarios/uploaders/workstation.rs): none if the installation failed.
     """
     tool = tools.virtual_environment(NAME)
     variables = {"DROPCAST_UPLOADERS": str(TOOLS / NAME / "bin")}
